@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Locks. A spin lock is a ticket lock that turns preemption off: hold it for bounded work only (about 1,000
+ * instructions). The _irq forms also mask interrupts and are for data that interrupt handlers touch. A mutex
+ * inherits priority along chains of owners; it sleeps, so it may not be taken under a spin lock or in an interrupt.
+ * Lock order stands in each room's README.md.
+ */
+#ifndef KERNEL_LOCK_H
+#define KERNEL_LOCK_H
+
+#include "arch/hw.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/list.h"
+#include "kernel/preempt.h"
+
+struct spinlock {
+	uint16_t owner, next; /* ticket being served, ticket to be handed out */
+};
+
+#define SPINLOCK_INIT { 0, 0 }
+
+static inline void spin_init(struct spinlock *l)
+{
+	l->owner = l->next = 0;
+}
+
+/* Takes l without touching preemption: for callers that have it off already. */
+static inline void spin_lock_raw(struct spinlock *l)
+{
+	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (unlikely(atomic_load_acquire(&l->owner) != ticket))
+		hw_relax();
+}
+
+static inline bool spin_trylock_raw(struct spinlock *l)
+{
+	uint16_t owner = atomic_load(&l->owner), expected = owner;
+
+	return __atomic_compare_exchange_n(&l->next, &expected, (uint16_t)(owner + 1), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void spin_unlock_raw(struct spinlock *l)
+{
+	atomic_store_release(&l->owner, (uint16_t)(l->owner + 1));
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+	preempt_disable();
+	spin_lock_raw(l);
+}
+
+static inline bool spin_trylock(struct spinlock *l)
+{
+	preempt_disable();
+	if (spin_trylock_raw(l))
+		return true;
+	preempt_enable();
+	return false;
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	spin_unlock_raw(l);
+	preempt_enable();
+}
+
+static inline uint64_t MUST_CHECK spin_lock_irq(struct spinlock *l)
+{
+	uint64_t old = hw_irq_save();
+
+	spin_lock(l);
+	return old;
+}
+
+static inline void spin_unlock_irq(struct spinlock *l, uint64_t old)
+{
+	spin_unlock_raw(l);
+	hw_irq_restore(old);
+	preempt_enable(); /* last, with interrupts as they were: this is where a switch may happen */
+}
+
+/* True while anybody holds l: for assertions that a caller took it. */
+static inline bool spin_held(const struct spinlock *l)
+{
+	return atomic_load(&l->owner) != atomic_load(&l->next);
+}
+
+struct task;
+
+struct mutex {
+	struct spinlock lock;
+	struct task *owner;	 /* changed under lock; fast paths use compare-exchange */
+	struct list waiters;	 /* by priority, highest first; under lock */
+	struct list owner_link;	 /* on the owner's list of contended mutexes, for priority inheritance */
+};
+
+#define MUTEX_INIT(name) { SPINLOCK_INIT, NULL, LIST_INIT((name).waiters), LIST_INIT((name).owner_link) }
+
+void mutex_init(struct mutex *m);
+/* Sleep until m is ours; the owner inherits our priority meanwhile. Task context, preemption on. */
+void mutex_lock(struct mutex *m);
+/* As mutex_lock, but a fatal signal ends the wait: 0 or -EINTR (then m is not held). */
+int mutex_lock_killable(struct mutex *m) MUST_CHECK;
+bool mutex_trylock(struct mutex *m) MUST_CHECK;
+void mutex_unlock(struct mutex *m);
+/* True when the running task holds m. */
+bool mutex_held(const struct mutex *m);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Tasks and processes. A thread is a struct task; the threads of one process share a struct process (ids, signal
+ * handlers, children, limits), a struct aspace (mm/aspace.h) and a struct files (kernel/fs/file.h), each reference
+ * counted, so that clone(2) can share them one by one. Kernel threads have process == NULL and aspace == NULL.
+ */
+#ifndef KERNEL_TASK_H
+#define KERNEL_TASK_H
+
+#include <arch_task.h> /* struct arch_task: saved registers, FP state, TLS */
+
+#include "kernel/lib/rbtree.h"
+#include "kernel/lock.h"
+#include "kernel/preempt.h"
+#include "kernel/time.h"
+#include "kernel/waitq.h"
+
+struct aspace;
+struct cred;
+struct files;
+struct fs_context;
+struct process;
+
+#define TASK_NAME_LEN 16
+#define KSTACK_SIZE 16384 /* guarded below by an unmapped range of the same size */
+
+enum task_state {
+	TASK_RUNNABLE,		/* running or on a run queue */
+	TASK_SLEEPING,		/* WAIT_UNINTERRUPTIBLE */
+	TASK_SLEEPING_KILLABLE,
+	TASK_SLEEPING_INTERRUPTIBLE,
+	TASK_STOPPED,		/* by a job-control signal */
+	TASK_DEAD,		/* never runs again; waits to be reaped */
+};
+
+/* Effective priority: 0..99 real-time (POSIX 1..99 as is), below that ordinary tasks, fair among themselves. Larger is more urgent. */
+enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99 };
+
+struct sched {
+	int policy;		/* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE */
+	int rt_priority;	/* 1..99 for FIFO and RR, else 0: what the user asked for */
+	int prio;		/* effective: the above raised by inheritance */
+	int nice;		/* -20..19 */
+	uint64_t affinity;	/* bit per CPU */
+	uint64_t vruntime;	/* fair: weighted ns */
+	uint64_t slice_end;	/* RR and fair: time_now() at which others get a turn */
+	uint64_t exec_start, runtime;	/* ns: start of this stint, sum of all */
+	struct list rt_link;
+	struct rb_node fair_node;
+	int cpu;		/* run queue the task belongs to */
+	bool queued, on_cpu;
+};
+
+struct task {
+	struct task_hot hot;	/* first: see kernel/preempt.h */
+	struct arch_task arch;	/* second: arch asserts its offset */
+	virt_addr_t kstack;	/* lowest address of the kernel stack */
+
+	struct aspace *aspace;	/* NULL: kernel thread */
+	struct process *process;
+	struct files *files;
+	struct fs_context *fs;	/* root, cwd, umask */
+	struct cred *cred;
+
+	/* Scheduler: under the run-queue lock of sched.cpu. */
+	enum task_state state;
+	struct sched sched;
+
+	/* Priority inheritance (kernel/mutex.c): under pi_lock. */
+	struct spinlock pi_lock;
+	struct mutex *blocked_on;
+	struct list pi_owned;	/* contended mutexes this task owns */
+
+	int tid;
+	char name[TASK_NAME_LEN];
+	struct list process_link; /* on process->threads, under process->lock */
+	struct rb_node tid_node;  /* in the table of tids */
+	uint32_t refs;
+
+	/* Signals: under process->signal_lock. Masks are 64-bit, bit n-1 for signal n. */
+	uint64_t sig_blocked, sig_saved, sig_pending;
+	struct list sig_queue;
+	virt_addr_t sigalt_base;
+	size_t sigalt_size;
+	uint32_t sigalt_flags;
+
+	virt_addr_t clear_tid;	/* CLONE_CHILD_CLEARTID: user address, or 0 */
+	virt_addr_t robust_list;
+	int exit_status;	/* as wait4(2) reports it */
+
+	/* Memory's view of the task: its own counters, read by anyone. */
+	uint64_t minflt, majflt;
+	bool oom_victim;	/* may use the reserve to die; set once by the OOM code */
+	bool memory_reserve;	/* page daemon and its like: may always use the reserve */
+
+	/* System call being run, for restart and /proc. */
+	uint64_t syscall_nr;
+};
+
+static inline struct task *current(void)
+{
+	return hw_current();
+}
+
+/* Effective priority says real-time: its allocations may use the reserve and never wait. */
+static inline bool task_is_rt(const struct task *t)
+{
+	return READ_ONCE(t->sched.prio) >= PRIO_RT_MIN;
+}
+
+static inline bool task_killed(const struct task *t)
+{
+	return READ_ONCE(t->hot.pending) & TASK_KILLED;
+}
+
+/* Starts a kernel thread that runs fn(arg) at the given policy and priority; it ends when fn returns.
+ * Returns the task (no reference) or ERR_PTR. Task context. */
+struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy, int priority);
+
+struct task *task_get(struct task *t);
+void task_put(struct task *t);
+/* Finds by tid and takes a reference; NULL when there is none. Any task context. */
+struct task *task_find(int tid);
+
+/* Calls fn for every user process's leader until it returns nonzero, and returns that (0 at the end). The table of tasks is
+ * locked (a mutex) meanwhile: fn may not sleep on memory. */
+int task_for_each_process(int (*fn)(struct task *leader, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Time: nanoseconds since boot from the generic timer's counter, and one-shot timers, per CPU and tickless.
+#ifndef KERNEL_TIME_H
+#define KERNEL_TIME_H
+
+#include "kernel/lib/rbtree.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_MSEC 1000000ull
+#define NSEC_PER_USEC 1000ull
+
+uint64_t time_now(void); /* monotonic, any context, about 10 instructions */
+uint64_t time_wall(void); /* nanoseconds since 1970 (CLOCK_REALTIME) */
+void time_set_wall(uint64_t ns);
+
+struct timer {
+	struct rb_node node;
+	uint64_t deadline;		  /* absolute, time_now() */
+	void (*expire)(struct timer *t);  /* in interrupt context: bounded, no sleep; may restart t */
+	int cpu;			  /* queue it is on, -1 when idle */
+};
+
+void timer_init(struct timer *t, void (*expire)(struct timer *t));
+/* Starts or moves t on this CPU's queue. Any context. */
+void timer_start(struct timer *t, uint64_t deadline);
+/* Stops t; on return its handler neither runs nor will. True when it was pending. Not from its own handler. */
+bool timer_cancel(struct timer *t);
+
+/* Sleeps the running task. wait mode semantics as waitq: 0 when the time came, -EINTR. */
+int time_sleep_until(uint64_t deadline, int wait_mode);
+
+#endif

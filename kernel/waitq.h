@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Wait queues: tasks that sleep until a condition holds, woken in priority order (FIFO within one priority).
+ * The condition is tested after the task is queued, so a wake-up between test and sleep is never lost.
+ */
+#ifndef KERNEL_WAITQ_H
+#define KERNEL_WAITQ_H
+
+#include "kernel/lock.h"
+
+struct waitq {
+	struct spinlock lock; /* taken with interrupts off */
+	struct list waiters;
+};
+
+struct waiter {
+	struct list link;
+	struct task *task;
+	bool woken;
+};
+
+#define WAITQ_INIT(name) { SPINLOCK_INIT, LIST_INIT((name).waiters) }
+#define WAIT_FOREVER UINT64_MAX
+
+enum wait_mode {
+	WAIT_UNINTERRUPTIBLE,
+	WAIT_KILLABLE,	    /* fatal signals end the wait */
+	WAIT_INTERRUPTIBLE, /* every unblocked signal ends the wait */
+};
+
+void waitq_init(struct waitq *wq);
+/* Any context. wake_all is for short queues: it holds the lock a bounded number of wake-ups at a time. */
+void waitq_wake_one(struct waitq *wq);
+void waitq_wake_all(struct waitq *wq);
+
+/* The pieces of wait_event(). prepare queues and marks the task sleeping; sleep gives up the CPU until woken, until
+ * deadline (time_now(), ns; WAIT_FOREVER) or until a signal that `mode` lets in: 0, -ETIMEDOUT, -EINTR; finish unqueues. */
+void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode);
+int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline);
+void waitq_finish(struct waitq *wq, struct waiter *w);
+
+/* Sleeps until cond holds. Evaluates to 0, -ETIMEDOUT or -EINTR; a true condition wins over both. Task context. */
+#define wait_event(wq, cond, mode, deadline)                                                       \
+	({                                                                                         \
+		struct waiter w_;                                                                  \
+		int err_ = 0;                                                                      \
+		while (!(cond) && err_ == 0) {                                                     \
+			waitq_prepare(wq, &w_, mode);                                              \
+			if (!(cond))                                                               \
+				err_ = waitq_sleep(&w_, mode, deadline);                           \
+			waitq_finish(wq, &w_);                                                     \
+		}                                                                                  \
+		(cond) ? 0 : err_;                                                                 \
+	})
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Frames by the page and by the power of two. Single frames come from per-CPU lists (refilled from the buddy in batches)
+ * and, zeroed, from a pool that the idle tasks keep filled.
+ *
+ * Watermarks (frames free): below `low` the page daemon works; below `min` only tasks allowed to use the reserve get frames:
+ * real-time tasks, the page daemon, OOM victims.
+ */
+#ifndef MM_BUDDY_H
+#define MM_BUDDY_H
+
+#include "mm/page.h"
+
+#define MAX_ORDER 10 /* largest block the ordinary orders know: 4 MB; larger whole ranges stay in the top list */
+
+enum alloc_flags {
+	ALLOC_ZERO = 1 << 0,	/* contents all zero; otherwise undefined, but never another task's old data when given to user space */
+	ALLOC_NOWAIT = 1 << 1,	/* fail rather than sleep: under spin locks, in interrupts */
+	ALLOC_RESERVE = 1 << 2,	/* may go below the min watermark whoever asks */
+	ALLOC_USER = 1 << 3,	/* for a task's memory: may end in the OOM policy; fails for a killed task */
+};
+
+/*
+ * One frame with refs 1 and type PAGE_KERNEL, or NULL. Without ALLOC_NOWAIT it wakes the page daemon and sleeps (killable when
+ * ALLOC_USER) until frames come or the OOM policy has decided; a real-time task never sleeps: it may use the reserve instead, and gets
+ * NULL at once when that has ended. Kernel allocations without ALLOC_USER and ALLOC_NOWAIT also return NULL at the end: check it.
+ */
+struct page *page_alloc(unsigned flags) MUST_CHECK;
+/* 2^order contiguous, aligned frames; the head page has refs 1. */
+struct page *page_alloc_order(unsigned order, unsigned flags) MUST_CHECK;
+/* Frees directly (refs is ignored and set to 0): for kernel memory with one owner. User frames go through page_put(). */
+void page_free(struct page *p, unsigned order);
+/* Frees n single frames whose refs are 0, with one lock round per batch. */
+void page_free_batch(struct page **pages, unsigned n);
+
+/* Hands [start, end) of boot memory to the buddy, once per range, before other CPUs run. */
+void buddy_add_range(pfn_t start, pfn_t end);
+/* Sets watermarks from the frames added; creates the per-CPU lists. */
+void buddy_init(void);
+
+/* Called by the idle loop: zeroes up to a bounded number of frames into the pool; false when there was nothing to do. Preemptible. */
+bool buddy_zero_some(void);
+
+struct watermarks {
+	uint32_t min, low, high; /* frames */
+};
+extern struct watermarks watermarks;
+
+uint32_t frames_total(void); /* frames ever given to the buddy */
+uint32_t frames_free(void);  /* free now, per-CPU lists and zeroed pool included */
+/* Free blocks per order 0..MAX_ORDER, for /proc/buddyinfo. */
+void buddy_count(uint32_t blocks[MAX_ORDER + 1]);
+
+/* Where page_alloc waits, implemented in mm/reclaim.c: wakes the daemon and sleeps until frames may be had. 0 to try again, -ENOMEM to give up
+ * (killed, OOM victim, or nothing can be done). */
+int reclaim_wait(unsigned alloc_flags) MUST_CHECK;
+/* Called (any context, no locks held but maybe spin locks) when free frames fall below low: wakes the daemon. */
+void reclaim_wake(void);
+/* Called after frames were freed while someone waits in reclaim_wait. */
+void reclaim_frames_freed(void);
+
+#endif

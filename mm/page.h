@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+/*
+ * struct page: what the kernel knows of one frame, 40 bytes.
+ *
+ * Life: FREE in the buddy -> handed out with refs 1 -> typed by its user -> back when refs falls to 0.
+ *
+ * refs counts: one per leaf entry that maps the frame (rmap), one for the cache that holds it (page cache or swap cache),
+ * and one per transient user (I/O, a copy in progress). Whoever drops the last one frees the frame.
+ *
+ * lock (bit PAGE_RMAP_LOCK in flags) protects rmap. Order: table lock, then page lock. The page daemon goes the other way
+ * and therefore only tries the table lock (mm/rmap.h).
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include "arch/hw.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/types.h"
+#include "kernel/lock.h"
+
+enum page_type {
+	PAGE_RESERVED,	/* firmware, kernel image, holes: never the buddy's */
+	PAGE_FREE,	/* in the buddy (head of a block of `order`) or on a per-CPU list */
+	PAGE_KERNEL,	/* raw kernel memory, stacks */
+	PAGE_SLAB,
+	PAGE_TABLE,	/* a translation table */
+	PAGE_ANON,	/* private anonymous memory */
+	PAGE_FILE,	/* belongs to an object's page cache (tmpfs and shared anonymous memory included) */
+};
+
+enum page_flag {
+	PAGE_RMAP_LOCK = 1 << 0,	/* bit spin lock over rmap */
+	PAGE_LRU = 1 << 1,	/* on a list of mm/lru.h; that list's lock */
+	PAGE_ACTIVE = 1 << 2,	/* on the active list */
+	PAGE_UNEVICTABLE = 1 << 3,	/* on the unevictable list: locked */
+	PAGE_REFERENCED = 1 << 4,	/* seen young once while inactive */
+	PAGE_DIRTY = 1 << 5,	/* contents differ from slot or file */
+	PAGE_SWAPCACHE = 1 << 6,	/* anon: u.anon.slot is its slot, and the slot's frame is this one */
+	PAGE_READING = 1 << 7,	/* contents not there yet: wait for the bit to clear (page_wait_reading) */
+	PAGE_WRITEBACK = 1 << 8,	/* being written out */
+	PAGE_ERROR = 1 << 9,	/* reading failed: SIGBUS for its users */
+	PAGE_ZEROED = 1 << 10,	/* free and known to be all zero */
+	PAGE_WORKINGSET = 1 << 11,	/* came back by a refault */
+};
+
+#define PFN_NONE UINT32_MAX
+
+struct object;
+struct kmem_cache;
+
+struct page {
+	uint8_t type;		/* enum page_type; set by the owner while no one else can see the frame */
+	uint8_t order;		/* FREE: order of the block this frame heads; SLAB and KERNEL: of the allocation */
+	uint16_t flags;		/* enum page_flag; atomic */
+	uint32_t refs;		/* atomic */
+	pfn_t next, prev;	/* list links, PFN_NONE at the ends; the list's lock */
+	uintptr_t rmap;		/* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
+	union {
+		struct {
+			uint32_t slot;		/* with PAGE_SWAPCACHE: its swap slot */
+		} anon;
+		struct {
+			struct object *object;	/* NULL once truncated */
+			uint32_t index;		/* page number within the object */
+		} file;
+		struct {
+			uint32_t base;		/* leaf table: first address it maps >> 21 (va bits 21..47) */
+			uint16_t present, swapped;	/* leaf table: entries in these states; `lock` */
+			uint16_t sharers;	/* leaf table: address spaces that link it; `lock` */
+			struct spinlock lock;	/* leaf table: over its 512 entries and the counts */
+		} table;
+		struct {
+			struct kmem_cache *cache;
+			void *free;	/* first free object */
+		} slab;
+	} u;
+};
+
+_Static_assert(sizeof(struct page) <= 40, "struct page may have at most 40 bytes");
+
+/* The frame array: virtually contiguous, backed only where RAM is. */
+static inline struct page *pfn_to_page(pfn_t pfn)
+{
+	return FRAME_ARRAY + pfn;
+}
+static inline pfn_t page_to_pfn(const struct page *p)
+{
+	return (pfn_t)(p - FRAME_ARRAY);
+}
+static inline phys_addr_t page_to_phys(const struct page *p)
+{
+	return (phys_addr_t)page_to_pfn(p) << PAGE_SHIFT;
+}
+static inline struct page *phys_to_page(phys_addr_t pa)
+{
+	return pfn_to_page((pfn_t)(pa >> PAGE_SHIFT));
+}
+static inline void *page_to_virt(const struct page *p)
+{
+	return phys_to_virt(page_to_phys(p));
+}
+static inline struct page *virt_to_page(const void *kva)
+{
+	return phys_to_page(virt_to_phys(kva));
+}
+
+static inline bool page_flag(const struct page *p, unsigned flag)
+{
+	return atomic_load(&p->flags) & flag;
+}
+static inline void page_set_flag(struct page *p, unsigned flag)
+{
+	atomic_fetch_or(&p->flags, (uint16_t)flag);
+}
+static inline void page_clear_flag(struct page *p, unsigned flag)
+{
+	atomic_fetch_and(&p->flags, (uint16_t)~flag);
+}
+
+/* The page lock: preemption off while held. */
+static inline void page_lock(struct page *p)
+{
+	preempt_disable();
+	while (unlikely(atomic_fetch_or_acquire(&p->flags, PAGE_RMAP_LOCK) & PAGE_RMAP_LOCK))
+		hw_relax();
+}
+static inline void page_unlock(struct page *p)
+{
+	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_RMAP_LOCK);
+	preempt_enable();
+}
+
+static inline void page_get(struct page *p)
+{
+	atomic_inc(&p->refs);
+}
+/* Takes a reference unless the frame is already on its way out (refs 0). */
+bool page_get_live(struct page *p) MUST_CHECK;
+/* Drops a reference; the last one takes the frame off the LRU and frees it. Any context but interrupts. */
+void page_put(struct page *p);
+
+/* The frame of zeroes that read faults on anonymous memory map; never counted, never in a reverse map. */
+extern struct page *zero_page;
+
+/* Sleep until PAGE_READING is clear. May sleep; the caller holds a reference. killable: -EINTR on a fatal signal. */
+int page_wait_reading(struct page *p) MUST_CHECK;
+/* Ends reading: clears PAGE_READING (sets PAGE_ERROR when failed) and wakes the waiters. */
+void page_end_reading(struct page *p, bool failed);
+
+#endif

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pmap: the translation tables, behind a contract every architecture fulfils. mm/ never sees a descriptor bit.
+ *
+ *    struct pmap --> root --> ... --> leaf table (512 entries, 2 MB, a struct page of type PAGE_TABLE)
+ *                                      |  u.table: base address, counts, sharers, lock
+ *                                      v
+ *                                     struct pte: one leaf entry, in one of these states
+ *
+ *         none --------- pte_enter --------> present (page, prot, dirty?, young?, locked?)
+ *          ^  ^                               |    |
+ *          |  +---------- pte_clear ----------+    | pte_swap_out
+ *          |                                       v
+ *          +------------- pte_clear ----------- swapped (slot)
+ *                                     pte_enter: swapped -> present
+ *
+ * Rules for implementers and callers
+ *  - Nothing here allocates, sleeps or takes a lock except where said. Table frames come from the caller and go back to it.
+ *  - Addresses are page aligned (asserted). Counts in u.table are kept by the pte_ functions alone.
+ *  - Structure (upper tables, which leaf table is linked where): under the address space's mutex. Entries: under the leaf
+ *    table's lock, which pmap_entry_lock takes. Several address spaces may share one leaf table (fork), then each has
+ *    set "hierarchically read-only" on its link, and the same lock serves them all.
+ *  - Changes that take rights away or change the frame leave stale TLB entries until tlb_flush(). Until that returned, no
+ *    frame that was mapped may be freed or re-used: put it on the batch (tlb_batch), which frees after flushing.
+ *  - Giving more rights, or entering where nothing was, needs no flush (a stale entry gives a spurious fault: see pmap_fault_spurious).
+ *  - Live changes of the output address go through invalid (break-before-make): pte_replace does it all.
+ */
+#ifndef MM_PMAP_H
+#define MM_PMAP_H
+
+#include "mm/page.h"
+
+struct pte; /* opaque: one leaf entry, in its table */
+
+struct pmap {
+	struct page *root;	/* top-level table; set at init */
+	uint64_t context;	/* ASID and its generation; arch's lock */
+	uint64_t active_cpus;	/* CPUs on which it is loaded; atomic */
+};
+
+enum pte_state { PTE_NONE, PTE_PRESENT, PTE_SWAPPED };
+
+enum pte_prot {
+	PTE_READ = 1 << 0,
+	PTE_WRITE = 1 << 1,	/* hardware lets stores through: private, dirty, not copy-on-write */
+	PTE_EXEC = 1 << 2,	/* pte_enter does the instruction-cache maintenance when the frame was not executable here before */
+	PTE_LOCKED = 1 << 3,	/* mlocked: the page daemon leaves it alone */
+	PTE_SPECIAL = 1 << 4,	/* not counted in rmap or refs: the zero page */
+};
+
+struct pte_view {
+	enum pte_state state;
+	unsigned prot;		/* enum pte_prot, present only */
+	bool young;		/* present: used since last cleared */
+	struct page *page;	/* present */
+	uint32_t slot;		/* swapped */
+};
+
+#define TLB_BATCH_PAGES 64
+
+/* What is still in TLBs and what to free once it is not. On the stack of one caller; not shared. */
+struct tlb_batch {
+	struct pmap *pmap;	/* NULL: entries of any address space (the page daemon) */
+	virt_addr_t start, end;	/* range to flush; start >= end: nothing */
+	bool tables;		/* upper tables were unlinked: flush walk caches too */
+	bool all;		/* flush pmap's whole ASID */
+	unsigned npages;
+	struct page *pages[TLB_BATCH_PAGES]; /* references to drop after the flush */
+};
+
+static inline void tlb_batch_init(struct tlb_batch *b, struct pmap *pmap)
+{
+	b->pmap = pmap;
+	b->start = UINTPTR_MAX;
+	b->end = 0;
+	b->tables = b->all = false;
+	b->npages = 0;
+}
+/* Notes that va's translation was taken away. */
+void tlb_batch_add(struct tlb_batch *b, virt_addr_t va);
+/* Adds a reference to be dropped by the flush. False: full, flush first (the page was not added). */
+static inline bool tlb_batch_full(const struct tlb_batch *b)
+{
+	return b->npages == TLB_BATCH_PAGES;
+}
+static inline void tlb_batch_page(struct tlb_batch *b, struct page *p)
+{
+	b->pages[b->npages++] = p;
+}
+/* Makes all noted translations gone on every CPU (TLBI ..IS, DSB ISH), then page_put()s the pages; the batch is empty again.
+ * No spin locks held (page_put may free). */
+void tlb_flush(struct tlb_batch *b);
+/* As tlb_flush but leaves pages on the batch: under spin locks. */
+void tlb_flush_only(struct tlb_batch *b);
+
+/* ---- Address spaces ---- */
+
+/* root: a zeroed frame. Becomes PAGE_TABLE. */
+void pmap_init(struct pmap *pm, struct page *root);
+/* Loads pm (NULL: no user mappings, for kernel threads that must not borrow) on this CPU. Interrupts off. Called by arch_switch and exec. */
+void pmap_activate(struct pmap *pm);
+/* Unlinks and returns one empty-or-shared-no-more table after the other until NULL, root last. All areas must be gone (every entry none, or the leaf table
+ * shared: then only this link goes). The caller frees what it gets. Not active on any CPU, or flushed by the caller via all. */
+struct page *pmap_destroy_step(struct pmap *pm);
+
+/* Links one missing table on the way to va (upper or leaf); consumes a zeroed frame. For use when pmap_entry_lock returned NULL: repeat until it does not. */
+void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table);
+/* The leaf entry of va, its table's lock taken (preemption off); NULL when no leaf table is linked there. */
+struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va);
+void pmap_entry_unlock(struct pte *pte);
+/* The neighbour `delta` entries on, same table (asserted). */
+struct pte *pte_next(struct pte *pte, int delta);
+/* The first address at or after va (and below end) whose leaf table exists, else end. For walking sparse ranges. Aspace mutex. */
+virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end);
+/* The leaf table of an entry, and the address an entry translates (in every sharer). */
+struct page *pte_table(const struct pte *pte);
+virt_addr_t pte_address(const struct pte *pte);
+struct page *pmap_leaf(struct pmap *pm, virt_addr_t va); /* NULL: none. Aspace mutex. */
+/* Unlinks the leaf table of va when its 512 entries are none, or when it is shared (sharers falls by one). Returns the table to be freed after the flush
+ * (put it on the batch), or NULL when nothing was unlinked or other sharers remain. Aspace mutex; no table lock held. */
+struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b);
+
+/* Sums over pm's leaf tables (shared ones count whole). Aspace mutex, or a racy read for statistics while pm is kept alive. */
+struct pmap_usage { uint64_t present, swapped, tables; };
+void pmap_usage(struct pmap *pm, struct pmap_usage *u);
+
+/* ---- Entries: the table's lock held ---- */
+
+void pte_view(const struct pte *pte, struct pte_view *v);
+/* none or swapped -> present. prot as given; the entry starts young. dirty is what PTE_WRITE grants. No reference or rmap is touched: the caller does that. */
+void pte_enter(struct pte *pte, struct page *page, unsigned prot);
+/* none -> swapped (table copies). */
+void pte_enter_slot(struct pte *pte, uint32_t slot);
+/* present or swapped -> none; notes the flush when it was present. */
+void pte_clear(struct pte *pte, struct tlb_batch *b);
+/* present -> swapped(slot); notes the flush. */
+void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
+/* Changes prot of a present entry; notes a flush only when rights were taken away. */
+void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b);
+/* present -> present with another frame: invalid, flush for pm (all CPUs), new entry. */
+void pte_replace(struct pte *pte, struct page *page, unsigned prot);
+/* Test and clear "used". No flush: a stale entry only makes a page look older. */
+bool pte_test_clear_young(struct pte *pte);
+/* Sets young again (access-flag fault on CPUs without hardware update). */
+void pte_set_young(struct pte *pte);
+
+/* ---- Sharing leaf tables (fork) ---- */
+
+/* Links parent's leaf table of va into child too and makes both links hierarchically read-only; sharers + 1. The child's upper tables must exist
+ * (while (!pmap_uppers_present(child, va)) pmap_table_add(child, va, frame)). Both aspace mutexes. Notes the flush of the parent's
+ * rights in b (b->all). */
+void pmap_share_leaf(struct pmap *parent, struct pmap *child, virt_addr_t va, struct tlb_batch *b);
+/* True when every table above the leaf level on the way to va is linked. Aspace mutex. */
+bool pmap_uppers_present(struct pmap *pm, virt_addr_t va);
+/* True when pm's link to the leaf table of va is read-only because it is or was shared. */
+bool pmap_leaf_shared(struct pmap *pm, virt_addr_t va);
+/* We are the last sharer: makes the link writable again, for all 512 entries at once. Returns false when others still share. */
+bool pmap_leaf_claim(struct pmap *pm, virt_addr_t va) MUST_CHECK;
+/* Replaces pm's link to its shared leaf table by `copy` (filled by the caller through pmap_table_entry; not shared): break-before-make, flush. sharers - 1 of the old one.
+ * Returns the old table when nobody shares it any more (the caller then empties and frees it; rare race), else NULL. */
+struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *copy);
+/* Prepares a zeroed frame as a leaf table for base address va, not linked anywhere. */
+void pmap_table_prepare(struct page *table, virt_addr_t va);
+/* Entry i (0..511) of a leaf table, without locking. */
+struct pte *pmap_table_entry(struct page *table, unsigned i);
+void pmap_table_lock(struct page *table);
+bool pmap_table_trylock(struct page *table);
+void pmap_table_unlock(struct page *table);
+
+/* ---- Faults ---- */
+
+/* True when the tables as they stand allow the access (another CPU resolved it, or a stale TLB entry was hit): flushes that address locally and the
+ * instruction can be retried. Table lock not held; aspace mutex. */
+bool pmap_fault_spurious(struct pmap *pm, virt_addr_t va, unsigned prot_needed);
+
+/* ---- The kernel's own map (TTBR1) ---- */
+
+enum kernel_prot { KERNEL_RO, KERNEL_RW, KERNEL_DEVICE };
+/* Boot and mapping area: 4 KB pages (blocks where aligned when allow_blocks). Table frames from `table_alloc` (returns a zeroed frame's physical address, 0: none).
+ * 0 or -ENOMEM (nothing half-mapped stays), -EEXIST. Takes the kernel map's spin lock. */
+int pmap_kernel_map(virt_addr_t va, phys_addr_t pa, size_t size, enum kernel_prot prot, phys_addr_t (*table_alloc)(void)) MUST_CHECK;
+/* Removes and flushes on all CPUs; tables stay for re-use. */
+void pmap_kernel_unmap(virt_addr_t va, size_t size);
+/* The physical address behind a kernel virtual address; false when unmapped. */
+bool pmap_kernel_lookup(virt_addr_t va, phys_addr_t *pa);
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reverse map: from a frame to the leaf entries that map it. One word per frame: 0, the address of the only entry, or (low bit
+ * set) a chain of small chunks of entry addresses. The entry's table gives the virtual address (pte_address), so neither area
+ * nor address space is needed to take a frame out of every map.
+ *
+ * Lock order: table lock -> page lock. rmap_add and rmap_remove are called with the entry's table lock held. Whoever comes
+ * from the page (the daemon) holds the page lock and only *tries* the table locks; an entry found under the page lock cannot
+ * vanish, because rmap_remove needs that lock too.
+ */
+#ifndef MM_RMAP_H
+#define MM_RMAP_H
+
+#include "mm/pmap.h"
+
+void rmap_init(void);
+/* Records that pte maps p. 0, or -ENOMEM when a chunk is needed and the cache is empty: drop the table lock, call rmap_reserve(), try again. */
+int rmap_add(struct page *p, struct pte *pte) MUST_CHECK;
+/* Makes sure the next rmap_add on this CPU's path can have a chunk. May sleep. 0 or -ENOMEM. */
+int rmap_reserve(void) MUST_CHECK;
+void rmap_remove(struct page *p, struct pte *pte);
+
+/* Number of entries that map p; a snapshot without the page lock. */
+unsigned rmap_count(struct page *p);
+
+/* Tests and clears the young state of every entry. Returns the number that were young; *locked tells whether any entry is PTE_LOCKED.
+ * -EAGAIN when a table lock could not be had. Takes the page lock. */
+int rmap_test_clear_young(struct page *p, bool *locked);
+
+/* Takes an anonymous page out of every map: each entry becomes swapped(slot), slot references + 1 each, page references - 1 each. All or nothing is
+ * not promised: 0 when no entry is left; -EAGAIN when a table was busy or an entry is locked (entries done stay done). Flushes before return. */
+int rmap_unmap_to_slot(struct page *p, uint32_t slot);
+/* Takes a file page out of every map (entries become none). Same returns. *dirty: some entry had been written through. */
+int rmap_unmap_file(struct page *p, bool *dirty);
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Swap slots: who refers to a page that left RAM, and where it is. A slot's references are the swapped entries (leaf tables, object
+ * indices) that name it, plus one while a resident frame is bound to it (the swap cache: slot -> frame, frame has PAGE_SWAPCACHE).
+ *
+ * Slot number 0 is never handed out.
+ */
+#ifndef MM_SWAP_H
+#define MM_SWAP_H
+
+#include "mm/page.h"
+
+/* Another / one less entry names the slot. slot_put of the last one without a frame frees it. Any context without sleeping; may be under a table lock. */
+void slot_get(uint32_t slot);
+void slot_put(uint32_t slot);
+/* Swapped entries that name the slot (the swap cache's own share not counted). */
+unsigned slot_entries(uint32_t slot);
+
+/* A page-in: the frame of `slot`, readable, with a reference for the caller. Reads it when nobody has yet (concurrent callers read once, *major set for each
+ * that waited or read). No locks held; sleeps. NULL with *err = -EIO (poisoned), -ENOMEM, -EINTR (killed). The caller must have made sure the slot
+ * stays alive (slot_get under the table lock, slot_put afterwards). */
+struct page *swap_in(uint32_t slot, int *err, bool *major);
+/* The slot's cached frame when it is resident and not being read, with a reference; else NULL. Never sleeps. */
+struct page *swap_cache_lookup(uint32_t slot);
+/* p (PAGE_SWAPCACHE) is about to be written by its only user: when no swapped entry names its slot, unbinds and frees the slot and returns true;
+ * false: others still need the contents: copy instead. Page's table lock held. */
+bool swap_cache_detach(struct page *p);
+/* Called by page_put for the last reference but the cache's: drops p from the swap cache when nobody names the slot. */
+void swap_cache_trim(struct page *p);
+
+struct swap_stats { uint64_t slots_total, slots_used, cached, bytes_total, bytes_used; };
+void swap_stats(struct swap_stats *s);
+
+/* mm's event counters, Linux's names in /proc/vmstat. Per CPU, summed on reading. */
+enum vm_event {
+	VM_PGFAULT, VM_PGMAJFAULT, VM_PSWPIN, VM_PSWPOUT, VM_PGSCAN, VM_PGSTEAL, VM_PGACTIVATE, VM_PGDEACTIVATE, VM_REFAULT_ANON, VM_REFAULT_FILE,
+	VM_OOM_KILL, VM_COW, VM_UNSHARE, VM_PGALLOC, VM_PGFREE, VM_SWAP_CLEAN_DROP, VM_EVENTS
+};
+void vm_count(enum vm_event e, unsigned n);
+uint64_t vm_events(enum vm_event e);
+const char *vm_event_name(enum vm_event e);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices fulfil it. All calls are made from task context and may
+ * sleep; at most one program or erase is in progress at a time, while reads may come from other tasks at any time and must not wait for
+ * a whole erase where the chip can suspend it.
+ */
+#ifndef MM_SWAP_MEDIUM_H
+#define MM_SWAP_MEDIUM_H
+
+#include "kernel/lib/types.h"
+
+struct medium;
+
+struct medium_ops {
+	/* Reads n bytes at offset. 0 or -EIO / -ENODEV. */
+	int (*read)(struct medium *m, uint64_t offset, void *buf, size_t n);
+	/* Programs n bytes (offset and n multiples of program_unit) within one erase block; the range must be erased. 0, -EIO (block failed), -EROFS, -ENODEV. */
+	int (*program)(struct medium *m, uint64_t offset, const void *buf, size_t n);
+	/* Erases (or discards) the block at offset: it reads as 0xff (NOR) or is unspecified (block). */
+	int (*erase)(struct medium *m, uint64_t offset);
+};
+
+struct medium {
+	const struct medium_ops *ops;
+	const char *name;
+	uint64_t size;		/* bytes, a multiple of erase_size */
+	uint32_t erase_size;	/* bytes per erase block */
+	uint32_t program_unit;	/* smallest program, bytes; a power of two */
+	uint32_t program_best;	/* program in units of this, aligned, for speed */
+	bool erased_is_ff;	/* an erased block reads 0xff and only clears bits when programmed */
+};
+
+#endif
