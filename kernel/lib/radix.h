@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A map from 32-bit indices to non-zero words, 64-way, growing in height with the largest index. Words are the user's (pointers, or tagged
+ * values). The caller's spin lock protects it; node memory can be had beforehand (radix_reserve) so that insertion under the lock does not fail.
+ */
+#ifndef KERNEL_LIB_RADIX_H
+#define KERNEL_LIB_RADIX_H
+
+#include "kernel/lib/types.h"
+
+struct radix_node;
+
+struct radix {
+	struct radix_node *root;
+	unsigned height;
+};
+
+/* Spare nodes for one insertion, on the caller's stack. */
+struct radix_reserve {
+	struct radix_node *nodes[7];
+	unsigned count;
+};
+
+void radix_init(struct radix *r);
+uintptr_t radix_get(const struct radix *r, uint32_t index); /* 0: nothing there */
+/* Allocates what one radix_set may need (may sleep). 0 or -ENOMEM. */
+int radix_prepare(struct radix_reserve *res) MUST_CHECK;
+void radix_unprepare(struct radix_reserve *res);
+/* Stores a non-zero word, returns the one it replaced (0: none). Takes nodes from res; cannot fail. */
+uintptr_t radix_set(struct radix *r, uint32_t index, uintptr_t word, struct radix_reserve *res);
+/* Replaces the word of an index that is present (asserted); no memory needed. */
+uintptr_t radix_replace(struct radix *r, uint32_t index, uintptr_t word);
+/* Removes; returns the word (0: none). Empty nodes are freed. */
+uintptr_t radix_remove(struct radix *r, uint32_t index);
+/* The first present index >= *index: true with *index and *word set. */
+bool radix_next(const struct radix *r, uint32_t *index, uintptr_t *word);
+
+#endif

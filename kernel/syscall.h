@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The system call table: Linux AArch64 numbers (asm/unistd.h of the cross toolchain). An implementation is
+ *     SYSCALL(openat) { int dirfd = (int)args[0]; ... return fd; }
+ * and is entered in a list: kernel/syscall_list.h, or kernel/fs/syscall_list.h for files, as X(openat). What is not listed
+ * answers -ENOSYS and is counted for /proc/unimplemented.
+ */
+#ifndef KERNEL_SYSCALL_H
+#define KERNEL_SYSCALL_H
+
+#include "kernel/errno.h"
+#include "kernel/lib/types.h"
+
+#define SYSCALL(name) int64_t sys_##name(const uint64_t *args)
+
+/* Internal results, never seen by users: the signal code restarts the call or turns it into -EINTR. */
+#define ERESTART 512	/* restart unless a handler without SA_RESTART runs */
+#define ERESTART_NOHAND 514 /* restart only when no handler runs */
+
+/* Number of calls of syscall nr that were answered -ENOSYS. */
+uint64_t syscall_unimplemented(unsigned nr);
+
+#endif
