@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The architecture's part of a task. Callee-saved registers of a task that does not run lie on its kernel stack at
+ * `sp` (switch.S); its user registers at the stack's top (struct user_regs). FP state stays in the registers while the
+ * kernel runs, which itself never uses them: it is saved when a user task is switched out, and loaded when one is
+ * switched in unless this CPU's registers still hold it.
+ */
+#ifndef ARCH_ARM64_ARCH_TASK_H
+#define ARCH_ARM64_ARCH_TASK_H
+
+#include "kernel/lib/types.h"
+
+#define FP_CPU_NONE UINT32_MAX
+
+struct fp_state {
+	uint64_t v[64];		/* V0..V31, low half first */
+	uint32_t fpsr, fpcr;
+};
+
+struct arch_task {
+	uint64_t sp;		/* kernel stack pointer while switched out */
+	uint64_t tpidr;		/* TPIDR_EL0: the user's thread pointer */
+	uint32_t fp_cpu;	/* CPU whose registers last held fp; FP_CPU_NONE: none do */
+	bool user;		/* has user registers: FP and TPIDR_EL0 are switched */
+	struct fp_state fp;
+};
+
+#endif
