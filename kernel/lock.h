@@ -92,12 +92,14 @@ struct task;
 
 struct mutex {
 	struct spinlock lock;
-	struct task *owner;	 /* changed under lock; fast paths use compare-exchange */
+	int top_prio;		 /* of the first waiter; under lock and the owner's pi_lock */
+	uintptr_t owner;	 /* the task, plus bit 0 while tasks wait; bit 0 is changed under lock, the rest by compare-exchange too */
 	struct list waiters;	 /* by priority, highest first; under lock */
-	struct list owner_link;	 /* on the owner's list of contended mutexes, for priority inheritance */
+	struct list owner_link;	 /* on the owner's list of contended mutexes, for priority inheritance; under the owner's pi_lock */
 };
 
-#define MUTEX_INIT(name) { SPINLOCK_INIT, NULL, LIST_INIT((name).waiters), LIST_INIT((name).owner_link) }
+#define MUTEX_INIT(name)                                                                           \
+	{ SPINLOCK_INIT, 0, 0, LIST_INIT((name).waiters), LIST_INIT((name).owner_link) }
 
 void mutex_init(struct mutex *m);
 /* Sleep until m is ours; the owner inherits our priority meanwhile. Task context, preemption on. */
@@ -108,5 +110,7 @@ bool mutex_trylock(struct mutex *m) MUST_CHECK;
 void mutex_unlock(struct mutex *m);
 /* True when the running task holds m. */
 bool mutex_held(const struct mutex *m);
+/* The task that holds m, or NULL; it may change at any moment unless the caller holds m or m's waiters know better. */
+struct task *mutex_owner(const struct mutex *m);
 
 #endif

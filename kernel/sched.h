@@ -6,34 +6,77 @@
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
 
+#include <linux/sched.h> /* SCHED_FIFO, SCHED_RR, ... */
+
 #include "kernel/task.h"
+
+#ifndef SCHED_OTHER
+#define SCHED_OTHER 0 /* POSIX's name for what the UAPI header calls SCHED_NORMAL */
+#endif
 
 /* Give up the CPU as current()->state says. Preemption count 0 or 1 levels (its own), interrupts on or off; returns when chosen again. */
 void schedule(void);
-/* Makes a sleeping task runnable. Any context. True when this call woke it. */
+/* The part of an interrupt's exit that may change tasks: for the exception return path, with interrupts off, which it returns with too.
+ * Does nothing unless the interrupted task has preemption on and TASK_NEED_RESCHED set. */
+void preempt_schedule_irq(void);
+
+/* Makes a sleeping or stopped task runnable. Any context that holds no run-queue lock. True when this call woke it. What the caller
+ * wrote before is seen by the task when it goes on, or by its test of the condition when it was not asleep yet. */
 bool sched_wake(struct task *t);
+#define SCHED_STATE(s) (1u << (s))
+#define SCHED_ANY_SLEEP                                                                            \
+	(SCHED_STATE(TASK_SLEEPING) | SCHED_STATE(TASK_SLEEPING_KILLABLE) |                        \
+	 SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) | SCHED_STATE(TASK_STOPPED))
+/* As sched_wake, only when t's state is in the set, tested and changed at once: for signals. */
+bool sched_wake_if(struct task *t, unsigned states);
+/* Sets current()->state before the condition is tested that a waker changes; a full barrier lies between. */
+void sched_set_state(enum task_state state);
+
 /* Puts a new task (state TASK_RUNNABLE, never run) on a run queue. */
 void sched_start(struct task *t);
 /* Changes policy, priority, nice. 0, -EINVAL, -EPERM is the caller's business. Task context. */
 int sched_set(struct task *t, int policy, int rt_priority, int nice) MUST_CHECK;
+/* CPUs that do not run are ignored; -EINVAL when none is left. On return current() runs on a CPU of the set; another task that runs
+ * elsewhere is on its way. Task context. */
 int sched_set_affinity(struct task *t, uint64_t cpus) MUST_CHECK;
+/* Lends t at least priority prio until changed (0: no more): for servers such as the page daemon that work for whoever waits. Takes
+ * t->pi_lock and follows what t itself waits for. Any task context. */
+void sched_boost(struct task *t, int prio);
 /* Recomputes t's effective priority (inheritance raised or dropped it to prio) and requeues. Called with t->pi_lock held. */
 void sched_set_effective(struct task *t, int prio);
+/* sched_yield(2): behind the others of its priority; an ordinary task behind the next ordinary one. */
 void sched_yield_cpu(void);
-/* Ends current(): state TASK_DEAD, never returns. */
+/* Ends current(): state TASK_DEAD, never returns. Gives the scheduler's reference back once the task is off its stack. */
 NORETURN void sched_exit(void);
-/* Per-CPU set-up: boot CPU once, then each secondary from its own entry, becoming that CPU's idle task. */
+/* Drops the scheduler's reference of up to max tasks that have ended; true when more are left. Task context: who waits for memory may
+ * call it, else the reaper thread does. */
+bool sched_reap(unsigned max);
+/* Boot CPU, once, after slab_init() and with interrupts off: boot_task is current() and goes on as an ordinary task; the CPU gets
+ * an idle task of its own. Threads may be created afterwards. */
 void sched_init(struct task *boot_task);
+/* Makes current() the idle task of a CPU that has none (each secondary's last call, interrupts off, its interrupt controller ready): the
+ * CPU goes online. On the boot CPU, whose boot task has nothing left to do, it just sleeps for good. */
 NORETURN void sched_cpu_idle(void);
+/* Timer interrupt: the running task's turn ends (kernel/time.c). */
+void sched_slice_expired(void);
 /* Set of CPUs that run (bit per CPU). */
 uint64_t sched_cpus_online(void);
 /* CPU time spent idle and busy on one CPU, ns. */
 void sched_cpu_times(unsigned cpu, uint64_t *busy, uint64_t *idle);
+/* CPU time t has used, the stint it is running included, ns. */
+uint64_t sched_runtime(struct task *t);
+/* Switches between tasks since boot, tasks that run or wait for a CPU now, tasks ever started: /proc/stat, /proc/loadavg. */
+uint64_t sched_switches(void);
+unsigned sched_running(void);
+uint64_t sched_started(void);
+/* Load averages over 1, 5 and 15 minutes, in 1/65536, as sysinfo(2) wants them. */
+void sched_loadavg(uint64_t load[3]);
 
 /* The arch supplies: save prev's registers, switch stack, address space and FP/TLS to next; returns the task that ran before
  * the one which now continues. Interrupts off. */
 struct task *arch_switch(struct task *prev, struct task *next);
-/* Called first on a new task's stack, with the run-queue lock still to be dropped by the scheduler. */
+/* Called first on a new task's stack, with the run-queue lock still to be dropped by the scheduler. Interrupts are off before and
+ * after: the new task's entry turns them on. */
 void sched_finish_switch(struct task *prev);
 
 #endif

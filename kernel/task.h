@@ -39,16 +39,18 @@ enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99 };
 struct sched {
 	int policy;		/* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE */
 	int rt_priority;	/* 1..99 for FIFO and RR, else 0: what the user asked for */
+	int boost;		/* a floor somebody lends it (sched_boost), else 0; under pi_lock */
 	int prio;		/* effective: the above raised by inheritance */
 	int nice;		/* -20..19 */
 	uint64_t affinity;	/* bit per CPU */
 	uint64_t vruntime;	/* fair: weighted ns */
-	uint64_t slice_end;	/* RR and fair: time_now() at which others get a turn */
+	uint64_t slice_left;	/* RR and fair: ns of its turn still to come, as of exec_start */
 	uint64_t exec_start, runtime;	/* ns: start of this stint, sum of all */
 	struct list rt_link;
 	struct rb_node fair_node;
 	int cpu;		/* run queue the task belongs to */
-	bool queued, on_cpu;
+	bool queued;		/* linked in that queue; the task that runs is not */
+	bool on_cpu;		/* its registers are in a CPU */
 };
 
 struct task {
@@ -68,7 +70,7 @@ struct task {
 
 	/* Priority inheritance (kernel/mutex.c): under pi_lock. */
 	struct spinlock pi_lock;
-	struct mutex *blocked_on;
+	struct mutex_waiter *blocked_on;
 	struct list pi_owned;	/* contended mutexes this task owns */
 
 	int tid;

@@ -17,14 +17,17 @@ struct timer {
 	struct rb_node node;
 	uint64_t deadline;		  /* absolute, time_now() */
 	void (*expire)(struct timer *t);  /* in interrupt context: bounded, no sleep; may restart t */
-	int cpu;			  /* queue it is on, -1 when idle */
+	int cpu;			  /* queue it is on; negative when idle: ~ the CPU that ran it last */
 };
 
 void timer_init(struct timer *t, void (*expire)(struct timer *t));
-/* Starts or moves t on this CPU's queue. Any context. */
+/* Starts or moves t on this CPU's queue. Any context, but one caller at a time for one timer. UINT64_MAX is never. */
 void timer_start(struct timer *t, uint64_t deadline);
-/* Stops t; on return its handler neither runs nor will. True when it was pending. Not from its own handler. */
+/* Stops t; on return its handler neither runs nor will. True when it was pending. Not from its own handler, nor with a lock held
+ * that the handler takes: it waits for a handler that runs on another CPU. */
 bool timer_cancel(struct timer *t);
+/* As timer_cancel, but does not wait: the handler may be running, and may still be when this returns false. Any context. */
+bool timer_try_cancel(struct timer *t);
 
 /* Sleeps the running task. wait mode semantics as waitq: 0 when the time came, -EINTR. */
 int time_sleep_until(uint64_t deadline, int wait_mode);
