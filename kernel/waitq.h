@@ -17,6 +17,7 @@ struct waiter {
 	struct list link;
 	struct task *task;
 	bool woken;
+	void (*notify)(struct waiter *w); /* waitq_add(): called instead of waking a task; waitq_prepare() sets NULL */
 };
 
 #define WAITQ_INIT(name) { SPINLOCK_INIT, LIST_INIT((name).waiters) }
@@ -38,6 +39,12 @@ void waitq_wake_all(struct waitq *wq);
 void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode);
 int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline);
 void waitq_finish(struct waitq *wq, struct waiter *w);
+
+/* Queues w, whose notify is called at every wake-up of wq, by wake_one too, before tasks and without counting as the one, until
+ * waitq_remove(): poll and epoll watch many queues so. notify runs with wq->lock held and interrupts off: bounded, no sleep; it may
+ * wake other queues (never one that leads back here). After waitq_remove() notify neither runs nor will. Any context but notify. */
+void waitq_add(struct waitq *wq, struct waiter *w);
+void waitq_remove(struct waitq *wq, struct waiter *w);
 
 /* Sleeps until cond holds. Evaluates to 0, -ETIMEDOUT or -EINTR; a true condition wins over both. Task context. */
 #define wait_event(wq, cond, mode, deadline)                                                       \
