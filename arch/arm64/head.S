@@ -13,8 +13,8 @@
  * invalidated from them before it is used through them (DDI 0487, B2.7 mismatched memory attributes).
  * Other CPUs come the same way with the tables already built, entering at secondary_entry.
  */
+#include "arch/arm64/kernel_map.h"
 #include "arch/arm64/offsets.h"
-#include "arch/arm64/pte.h"
 #include "arch/arm64/sysreg.h"
 
 	.macro	address_of reg, sym	// where sym lies now: physical while the MMU is off
@@ -148,7 +148,7 @@ map_pages:				// [x0, x1) attributes x2
 	.macro	link_table table, index, next	// table[index] := next, a table
 	address_of x0, \table
 	address_of x1, \next
-	orr	x1, x1, #PTE_TABLE_BITS
+	orr	x1, x1, #PTE_TYPE_TABLE
 	str	x1, [x0, #8 * (\index)]
 	.endm
 
@@ -182,7 +182,7 @@ build_tables:
 	address_of x0, \table
 	ubfx	x1, x9, #\shift, #9
 	str	\entry, [x0, x1, lsl #3]
-	orr	\entry, x0, #PTE_TABLE_BITS
+	orr	\entry, x0, #PTE_TYPE_TABLE
 	.endm
 	identity_level idmap_l3, 12, x2
 	identity_level idmap_l2, 21, x2

@@ -38,12 +38,6 @@
 	(SCTLR_OFF | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_SA | SCTLR_SA0 | SCTLR_DZE | SCTLR_UCT |  \
 	 SCTLR_NTWI | SCTLR_NTWE | SCTLR_UCI)
 
-/* MAIR_EL1: memory types by the index in a descriptor's AttrIndx (D8.5.1). pte.h names the indices. */
-#define MAIR_NORMAL 0xff	/* index 0: write-back, read and write allocate, inner and outer */
-#define MAIR_DEVICE_NGNRE 0x04	/* index 1 */
-#define MAIR_NORMAL_NC 0x44	/* index 2: not cached */
-#define MAIR_VALUE (MAIR_NORMAL | (MAIR_DEVICE_NGNRE << 8) | (MAIR_NORMAL_NC << 16))
-
 /* TCR_EL1: 48-bit addresses in both halves, 4 KB granule, walks cacheable and inner shareable. */
 #define TCR_T0SZ 16
 #define TCR_T1SZ (16 << 16)
