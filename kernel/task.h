@@ -90,6 +90,19 @@ struct task {
 	virt_addr_t robust_list;
 	int exit_status;	/* as wait4(2) reports it */
 
+	/* Changed by the task itself (or by its creator before it runs) only. */
+	bool sig_restore;	/* sig_saved becomes the mask again on the way to user mode */
+	bool exiting;		/* in task_exit: gets no more signals */
+	int death_signal;	/* prctl(PR_SET_PDEATHSIG) */
+	virt_addr_t set_tid;	/* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */
+	struct task_restart {	/* what restart_syscall(2) goes on with */
+		int64_t (*fn)(struct task *t);
+		uint64_t deadline;	/* time_now() */
+		virt_addr_t remainder;	/* user's struct timespec, or 0 */
+	} restart;
+	struct vfork_wait *vfork; /* child of vfork: its waiting parent; under vfork_lock (kernel/fork.c) */
+	uint64_t start_time;	/* time_now() at creation */
+
 	/* Memory's view of the task: its own counters, read by anyone. */
 	uint64_t minflt, majflt;
 	bool oom_victim;	/* may use the reserve to die; set once by the OOM code */

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Where a struct task comes from and goes to: kernel/task.c. Everyone else uses task_get() and task_put().
+/*
+ * Memory of tasks. A task that never ran is made by task_alloc() with one reference, which belongs to the scheduler: sched_finish_switch()
+ * drops it with task_put() when the task it switched away from is TASK_DEAD (its stack is then no longer in use). The table of
+ * tids holds a second one for user tasks until they are reaped, so that whoever is last frees task and stack.
+ */
 #ifndef KERNEL_TASK_ALLOC_H
 #define KERNEL_TASK_ALLOC_H
 
 #include "kernel/task.h"
 
-/* A zeroed task with its own kernel stack and tid, refs 1 (the scheduler's, which sched_exit() gives back), state TASK_RUNNABLE,
- * policy SCHED_OTHER, every CPU in its affinity, lists and locks initialised; not on any run queue. NULL: no memory or too
- * many tasks. May sleep. */
+/* A zeroed task with a kernel stack: refs 1, lists and locks initialised, state TASK_RUNNABLE, affinity to every CPU, no tid. NULL: no
+ * memory. Task context, may sleep. */
 struct task *task_alloc(void) MUST_CHECK;
-/* Frees a task with no references left, its stack and tid: task_put() calls it, and who gives up before sched_start(). Task context;
- * the task is not running. */
+/* Frees a task that was never started: the stack too. Task context. */
 void task_free(struct task *t);
+/* task_get and task_put are in kernel/task.h; task_put may be called with preemption off and interrupts off: the last one then leaves
+ * the memory for the next task_alloc() or for the thread that sweeps up. */
+
+/* Sets up the cache of tasks. Once, after slab_init(), before the first task_alloc(). */
+void task_init(void);
 
 #endif
