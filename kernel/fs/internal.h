@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// What the files of kernel/fs share among themselves and with nobody else.
+#ifndef KERNEL_FS_INTERNAL_H
+#define KERNEL_FS_INTERNAL_H
+
+#include "kernel/fs/vfs.h"
+
+#define IOV_LIMIT 1024			/* UIO_MAXIOV */
+#define IO_MAX 0x7ffff000ull		/* most that one call transfers (read(2), NOTES) */
+
+/* Set-up of caches, once, in fs_init(). 0 or -ENOMEM. */
+int inode_init(void);
+int dentry_init(void);
+int file_init(void);
+int pipe_init(void);
+
+/* Records an access for atime; m may be NULL. */
+void inode_accessed(struct inode *i, const struct mount *m);
+
+/* locks.c. release: a process closes a descriptor of f; free: the inode goes. */
+void file_locks_free(struct inode *i);
+void file_locks_close(struct file *f, struct files *owner);
+void file_locks_release(struct file *f);
+
+/* epoll.c: f is going away. */
+void epoll_file_gone(struct file *f);
+
+/* files.c: under the lock of fs, with a reference; for /proc/PID/fd. */
+struct file *files_lookup(struct files *fs, unsigned fd);
+/* The first used descriptor >= fd, or -1. */
+int files_next(struct files *fs, unsigned fd);
+bool files_get_cloexec(struct files *fs, unsigned fd);
+unsigned files_table_size(struct files *fs);
+
+/* The running task's root and working directory, with references. */
+struct path fs_root(void);
+struct path fs_cwd(void);
+
+struct fs_context {
+	struct spinlock lock;
+	uint32_t refs;		/* atomic */
+	struct path root, cwd;	/* references; lock */
+	uint32_t umask;		/* lock to change */
+};
+
+/* A path as text as seen from root, terminated, into buf; " (deleted)" and "(unreachable)" as Linux has them. Length or -ERANGE / -ENAMETOOLONG. */
+int path_text(const struct path *p, const struct path *root, char *buf, size_t size);
+int file_text(struct file *f, const struct path *root, char *buf, size_t size);
+
+/* Makes the file system's own objects. */
+extern struct super_type tmpfs_type, devtmpfs_type, proc_type;
+extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
+extern const struct inode_ops tmpfs_inode_ops;
+struct file *memfd_create_file(const char *name, unsigned flags);
+
+/* Opens a FIFO node or makes both ends of a pipe. */
+extern const struct file_ops fifo_ops;
+
+/* Checks a name may be made or removed in dir (mutex held): permission, dead directory, read-only mount. */
+int dir_may_change(const struct path *dir) MUST_CHECK;
+int dir_may_remove(const struct path *dir, const struct dentry *victim) MUST_CHECK;
+/* A new file of any type under w's last name. Directory mutex held; *out has a reference. */
+int dir_create_locked(const struct path *dir, const struct name *name, uint32_t mode, devno_t rdev, struct dentry **out);
+
+#endif

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mounts and file system instances. The table of mounts is one short list under tree_lock: a walk consults it only at a dentry
+ * that is flagged DENTRY_MOUNTED. mount_mutex orders mounting and unmounting.
+ *
+ * References to a mount: one by the table while attached, one by each mount inside it, one by each struct path. So an attached mount that nobody uses has exactly
+ * one, and umount decides under tree_lock, where new ones come from.
+ */
+#include <linux/mount.h>
+
+#include "kernel/fs/internal.h"
+#include "kernel/fs/vfs.h"
+#include "mm/slab.h"
+
+#ifndef MNT_DETACH
+#define MNT_FORCE 1
+#define MNT_DETACH 2
+#define MNT_EXPIRE 4
+#define UMOUNT_NOFOLLOW 8
+#endif
+
+struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
+
+static struct list mounts = LIST_INIT(mounts);
+static struct mount *root_mount;
+static struct super_type *types;
+static uint32_t next_dev = 1;
+
+void super_type_register(struct super_type *t)
+{
+	struct super_type **p = &types;
+
+	while (*p)
+		p = &(*p)->next;
+	t->next = NULL;
+	*p = t;
+}
+
+const struct super_type *super_type_next(const struct super_type *t)
+{
+	return t ? t->next : types;
+}
+
+const struct super_type *super_type_find(const char *name)
+{
+	const struct super_type *t;
+
+	for (t = types; t; t = t->next)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	return NULL;
+}
+
+struct super *super_alloc(const struct super_type *type, const struct super_ops *ops, uint32_t magic, unsigned flags)
+{
+	struct super *s = kmalloc(sizeof(*s), ALLOC_ZERO);
+
+	if (!s)
+		return NULL;
+	s->type = type;
+	s->ops = ops;
+	s->magic = magic;
+	s->flags = flags;
+	s->dev = DEVNO(0, __atomic_fetch_add(&next_dev, 1, __ATOMIC_RELAXED));
+	list_init(&s->link);
+	return s;
+}
+
+void super_free(struct super *s)
+{
+	if (s->ops->put)
+		s->ops->put(s);
+	kfree(s);
+}
+
+static void super_put(struct super *s)
+{
+	uint32_t refs;
+
+	spin_lock(&tree_lock);
+	refs = --s->refs;
+	spin_unlock(&tree_lock);
+	if (refs)
+		return;
+	dentry_drop_tree(s->root);
+	super_free(s);
+}
+
+void mount_get(struct mount *m)
+{
+	atomic_inc(&m->refs);
+}
+
+void mount_put(struct mount *m)
+{
+	/* Only detached mounts get here with their last reference, so nobody can find them any more. */
+	if (atomic_dec(&m->refs) != 0)
+		return;
+	super_put(m->super);
+	kfree(m->source);
+	kfree(m);
+}
+
+struct path path_get(struct path p)
+{
+	mount_get(p.mount);
+	dentry_get(p.dentry);
+	return p;
+}
+
+void path_put(struct path p)
+{
+	if (p.dentry)
+		dentry_put(p.dentry);
+	if (p.mount)
+		mount_put(p.mount);
+}
+
+struct path mount_root(void)
+{
+	return path_get((struct path){ root_mount, root_mount->root });
+}
+
+static struct mount *mount_find_locked(const struct mount *parent, const struct dentry *point)
+{
+	struct mount *m;
+
+	list_for_each(m, &mounts, link)
+		if (m->parent == parent && m->point == point)
+			return m;
+	return NULL;
+}
+
+void mount_cross(struct path *p)
+{
+	while (unlikely(READ_ONCE(p->dentry->flags) & DENTRY_MOUNTED)) {
+		struct mount *m;
+		struct path old = *p;
+
+		spin_lock(&tree_lock);
+		m = mount_find_locked(p->mount, p->dentry);
+		if (m) {
+			*p = (struct path){ m, m->root };
+			mount_get(m);
+			dentry_get(m->root);
+		}
+		spin_unlock(&tree_lock);
+		if (!m)
+			return;
+		path_put(old);
+	}
+}
+
+bool mount_climb(struct path *p)
+{
+	struct path old = *p;
+	bool up;
+
+	spin_lock(&tree_lock);
+	up = p->mount->parent != NULL;
+	if (up)
+		*p = path_get((struct path){ p->mount->parent, p->mount->point });
+	spin_unlock(&tree_lock);
+	if (up)
+		path_put(old);
+	return up;
+}
+
+struct mount *mount_at(unsigned i)
+{
+	struct mount *m;
+
+	spin_lock(&tree_lock);
+	list_for_each(m, &mounts, link)
+		if (i-- == 0) {
+			mount_get(m);
+			spin_unlock(&tree_lock);
+			return m;
+		}
+	spin_unlock(&tree_lock);
+	return NULL;
+}
+
+bool mount_is_rdonly(const struct path *p)
+{
+	return READ_ONCE(p->mount->flags) & MOUNT_RDONLY;
+}
+
+static struct mount *mount_alloc(struct super *s, unsigned flags, const char *source)
+{
+	struct mount *m = kmalloc(sizeof(*m), ALLOC_ZERO);
+	size_t n = strlen(source) + 1;
+
+	if (!m)
+		return NULL;
+	m->source = kmalloc(n, 0);
+	if (!m->source) {
+		kfree(m);
+		return NULL;
+	}
+	memcpy(m->source, source, n);
+	m->refs = 1;
+	m->flags = flags;
+	m->super = s;
+	m->root = s->root;
+	return m;
+}
+
+int mount_add(struct super *s, const struct path *at, unsigned flags, const char *source)
+{
+	struct mount *m = mount_alloc(s, flags, source);
+	int err = 0;
+
+	if (!m) {
+		dentry_drop_tree(s->root);
+		super_free(s);
+		return -ENOMEM;
+	}
+	mutex_lock(&mount_mutex);
+	spin_lock(&tree_lock);
+	s->refs++;
+	if (!at) {
+		root_mount = m;
+	} else if (!(at->dentry->flags & DENTRY_HASHED) && at->dentry != at->mount->root) {
+		err = -ENOENT; /* removed since it was looked up */
+	} else {
+		mount_get(at->mount);
+		m->parent = at->mount;
+		m->point = dentry_get(at->dentry);
+		m->point->flags |= DENTRY_MOUNTED;
+	}
+	if (!err)
+		list_push_back(&mounts, &m->link);
+	spin_unlock(&tree_lock);
+	mutex_unlock(&mount_mutex);
+	if (err)
+		mount_put(m);
+	return err;
+}
+
+static bool point_in_use_locked(const struct dentry *point)
+{
+	struct mount *m;
+
+	list_for_each(m, &mounts, link)
+		if (m->point == point)
+			return true;
+	return false;
+}
+
+/* Takes m out of the table; what it held is returned in *point for the caller to put. */
+static void detach_locked(struct mount *m, struct path *point)
+{
+	*point = (struct path){ m->parent, m->point };
+	list_remove(&m->link);
+	m->parent = NULL;
+	m->point = NULL;
+	if (!point_in_use_locked(point->dentry))
+		point->dentry->flags &= ~DENTRY_MOUNTED;
+}
+
+static struct mount *child_of_locked(const struct mount *m)
+{
+	struct mount *c;
+
+	list_for_each(c, &mounts, link)
+		if (c->parent == m)
+			return c;
+	return NULL;
+}
+
+/* Takes m and every mount inside it out of the table. */
+static void detach_all(struct mount *m)
+{
+	struct mount *victim, *child;
+	struct path point;
+
+	do {
+		spin_lock(&tree_lock);
+		for (victim = m; (child = child_of_locked(victim)) != NULL;)
+			victim = child;
+		detach_locked(victim, &point);
+		spin_unlock(&tree_lock);
+		path_put(point);
+		mount_put(victim); /* the table's reference; the caller's path keeps m itself */
+	} while (victim != m);
+}
+
+int mount_remove(const struct path *at, unsigned flags)
+{
+	struct mount *m = at->mount;
+	int err = 0;
+
+	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW) || (flags & MNT_EXPIRE))
+		return -EINVAL;
+	if (at->dentry != m->root)
+		return -EINVAL;
+	mutex_lock(&mount_mutex);
+	spin_lock(&tree_lock);
+	if (list_empty(&m->link) || m == root_mount)
+		err = m == root_mount ? -EBUSY : -EINVAL;
+	else if (!(flags & MNT_DETACH) && atomic_load(&m->refs) > 2)
+		err = -EBUSY; /* the table's reference and the caller's path */
+	spin_unlock(&tree_lock);
+	if (!err) {
+		if (m->super->ops->sync)
+			err = m->super->ops->sync(m->super);
+		detach_all(m);
+	}
+	mutex_unlock(&mount_mutex);
+	return err;
+}
