@@ -46,11 +46,8 @@ void sched_boost(struct task *t, int prio);
 void sched_set_effective(struct task *t, int prio);
 /* sched_yield(2): behind the others of its priority; an ordinary task behind the next ordinary one. */
 void sched_yield_cpu(void);
-/* Ends current(): state TASK_DEAD, never returns. Gives the scheduler's reference back once the task is off its stack. */
+/* Ends current(): state TASK_DEAD, never returns. The scheduler's reference is dropped (task_put) once the task is off its stack. */
 NORETURN void sched_exit(void);
-/* Drops the scheduler's reference of up to max tasks that have ended; true when more are left. Task context: who waits for memory may
- * call it, else the reaper thread does. */
-bool sched_reap(unsigned max);
 /* Boot CPU, once, after slab_init() and with interrupts off: boot_task is current() and goes on as an ordinary task; the CPU gets
  * an idle task of its own. Threads may be created afterwards. */
 void sched_init(struct task *boot_task);

@@ -30,7 +30,8 @@ enum wait_mode {
 };
 
 void waitq_init(struct waitq *wq);
-/* Any context. wake_all is for short queues: it holds the lock a bounded number of wake-ups at a time. */
+/* Any context that holds no run-queue lock. wake_all holds the lock a bounded number of wake-ups at a time; tasks that queue anew meanwhile
+ * are not woken again. */
 void waitq_wake_one(struct waitq *wq);
 void waitq_wake_all(struct waitq *wq);
 
@@ -39,6 +40,9 @@ void waitq_wake_all(struct waitq *wq);
 void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode);
 int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline);
 void waitq_finish(struct waitq *wq, struct waiter *w);
+/* True when a task is queued. Without the lock: a hint, unless the caller's own lock orders it (a barrier lies between what the caller
+ * wrote and the look). */
+bool waitq_active(const struct waitq *wq);
 
 /* Queues w, whose notify is called at every wake-up of wq, by wake_one too, before tasks and without counting as the one, until
  * waitq_remove(): poll and epoll watch many queues so. notify runs with wq->lock held and interrupts off: bounded, no sleep; it may

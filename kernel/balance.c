@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which CPU a task runs on. There is no periodic balancing: work moves when something happens.
+ *
+ *   a task wakes or starts     balance_select() picks the CPU: for an ordinary task its last one when idle, else any idle one, else its
+ *                              last; for a real-time task its last one when that runs nothing real-time (no interrupt to another CPU,
+ *                              warm caches), else an idle one, else the one with the least urgent task
+ *   a CPU runs out of work, or sinks in priority    balance_pull() fetches the most urgent task that waits elsewhere
+ *   a real-time task has to wait behind another     balance_push_rt() offers it to a CPU that runs something less urgent
+ *   a turn ends while others wait                   balance_push_fair() evens out the number of ordinary tasks
+ *
+ * All looks at other CPUs are without their locks: hints, checked again under the locks where it matters. Affinity is
+ * respected by scanning at most SCAN_MAX candidates, so that the time under the locks is bounded.
+ */
+#include "kernel/runq.h"
+
+#define SCAN_MAX 4 /* tasks looked at to find one that may move */
+
+static int first_cpu(uint64_t set)
+{
+	return __builtin_ctzll(set);
+}
+
+/* The CPU of the set with the least urgent task; among equals the one with fewest ordinary tasks waiting. Not empty. */
+static int least_urgent(uint64_t set)
+{
+	int best = first_cpu(set);
+
+	for (set &= set - 1; set != 0; set &= set - 1) {
+		int cpu = first_cpu(set);
+		int prio = READ_ONCE(runqs[cpu].curr_prio), best_prio = READ_ONCE(runqs[best].curr_prio);
+
+		if (prio < best_prio ||
+		    (prio == best_prio && READ_ONCE(runqs[cpu].nr_fair) < READ_ONCE(runqs[best].nr_fair)))
+			best = cpu;
+	}
+	return best;
+}
+
+int balance_select(const struct task *t)
+{
+	uint64_t allowed = t->sched.affinity & atomic_load(&cpus_online);
+	uint64_t idle = allowed & atomic_load(&cpus_idle);
+	int last = t->sched.cpu, best;
+	bool last_ok = allowed & cpu_bit(last);
+
+	if (last_ok && allowed == cpu_bit(last))
+		return last;
+	if (last_ok && (idle & cpu_bit(last)))
+		return last;
+	if (t->sched.prio > PRIO_FAIR && last_ok && READ_ONCE(runqs[last].curr_prio) <= PRIO_FAIR)
+		return last;
+	if (idle)
+		return first_cpu(idle);
+	if (last_ok && READ_ONCE(runqs[last].curr_prio) <= PRIO_FAIR)
+		return last;
+	best = least_urgent(allowed);
+	if (last_ok && READ_ONCE(runqs[best].curr_prio) >= READ_ONCE(runqs[last].curr_prio))
+		return last;
+	return best;
+}
+
+static uint64_t other_cpus(const struct runq *rq)
+{
+	return atomic_load(&cpus_online) & ~cpu_bit(rq->cpu);
+}
+
+/* The CPU from which rq should fetch something more urgent than prio, or NULL. */
+static struct runq *pull_source(const struct runq *rq, int prio)
+{
+	struct runq *best = NULL;
+	unsigned most = 0;
+
+	for (uint64_t set = other_cpus(rq) & atomic_load(&cpus_rt_waiting); set != 0; set &= set - 1) {
+		struct runq *from = &runqs[first_cpu(set)];
+		int waiting = READ_ONCE(from->waiting_rt);
+
+		if (waiting > prio) {
+			best = from;
+			prio = waiting;
+		}
+	}
+	if (best || prio != PRIO_IDLE)
+		return best;
+	for (uint64_t set = other_cpus(rq); set != 0; set &= set - 1) {
+		struct runq *from = &runqs[first_cpu(set)];
+
+		if (READ_ONCE(from->nr_fair) > most) {
+			best = from;
+			most = READ_ONCE(from->nr_fair);
+		}
+	}
+	return best;
+}
+
+bool balance_wanted(const struct runq *rq, int prio)
+{
+	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))))
+		return false;
+	return other_cpus(rq) && pull_source(rq, prio);
+}
+
+/* Locks other besides rq, which may be unlocked meanwhile. */
+static void lock_second(struct runq *rq, struct runq *other)
+{
+	if (spin_trylock_raw(&other->lock))
+		return;
+	if (other->cpu > rq->cpu) {
+		spin_lock_raw(&other->lock);
+		return;
+	}
+	spin_unlock_raw(&rq->lock);
+	spin_lock_raw(&other->lock);
+	spin_lock_raw(&rq->lock);
+}
+
+/* The most urgent real-time task waiting on rq that may run on one of the CPUs; NULL: none among those looked at. */
+static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
+{
+	struct task *t;
+	int seen = 0;
+
+	if (rq->waiting_rt == 0)
+		return NULL;
+	list_for_each(t, &rq->rt[rq->waiting_rt], sched.rt_link) {
+		if (t->sched.affinity & cpus)
+			return t;
+		if (++seen == SCAN_MAX)
+			break;
+	}
+	return NULL;
+}
+
+static struct task *movable_fair(const struct runq *rq, uint64_t cpus)
+{
+	struct rb_node *n = rq->fair_first ? &rq->fair_first->sched.fair_node : NULL;
+
+	for (int seen = 0; n && seen < SCAN_MAX; n = rb_next(n), seen++) {
+		struct task *t = rb_entry(n, struct task, sched.fair_node);
+
+		if (t->sched.affinity & cpus)
+			return t;
+	}
+	return NULL;
+}
+
+void balance_pull(struct runq *rq, int prio)
+{
+	struct runq *from = pull_source(rq, prio);
+	struct task *t;
+
+	if (!from)
+		return;
+	lock_second(rq, from);
+	t = movable_rt(from, cpu_bit(rq->cpu));
+	if (t && t->sched.prio <= prio)
+		t = NULL;
+	if (!t && prio == PRIO_IDLE)
+		t = movable_fair(from, cpu_bit(rq->cpu));
+	if (t)
+		runq_move(from, rq, t);
+	spin_unlock_raw(&from->lock);
+}
+
+void balance_push_rt(struct runq *rq)
+{
+	uint64_t others = other_cpus(rq);
+	struct task *t;
+	int cpu;
+
+	if (!others)
+		return;
+	spin_lock_raw(&rq->lock);
+	t = movable_rt(rq, others);
+	if (t) {
+		cpu = least_urgent(t->sched.affinity & others);
+		if (READ_ONCE(runqs[cpu].curr_prio) < t->sched.prio) {
+			runq_unlink(rq, t);
+			runq_place(rq, t, cpu);
+			return;
+		}
+	}
+	spin_unlock_raw(&rq->lock);
+}
+
+/* Ordinary tasks that want this CPU, as far as can be seen. A CPU busy with a real-time task counts as one more. */
+static unsigned fair_load(const struct runq *rq)
+{
+	return READ_ONCE(rq->nr_fair) + (READ_ONCE(rq->curr_prio) > PRIO_IDLE ? 1 : 0);
+}
+
+void balance_push_fair(struct runq *rq)
+{
+	uint64_t others = other_cpus(rq);
+	struct runq *to = NULL;
+	struct task *t;
+
+	for (; others != 0; others &= others - 1) {
+		struct runq *other = &runqs[first_cpu(others)];
+
+		if (!to || fair_load(other) < fair_load(to))
+			to = other;
+	}
+	if (!to || fair_load(to) + 2 > fair_load(rq))
+		return;
+	spin_lock_raw(&rq->lock);
+	t = movable_fair(rq, cpu_bit(to->cpu));
+	if (t) {
+		runq_unlink(rq, t);
+		runq_place(rq, t, to->cpu);
+		return;
+	}
+	spin_unlock_raw(&rq->lock);
+}

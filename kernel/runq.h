@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler's own types: one run queue per CPU, shared by kernel/sched*.c, kernel/balance.c and kernel/idle.c.
+ *
+ * Invariants, with rq->lock held
+ *  (1) A task that can run is linked in exactly one queue (sched.queued), or is the `curr` of one, or is on its way between
+ *      two (state TASK_RUNNABLE, neither queued nor curr: the one who moves it will queue it).
+ *  (2) curr and the idle task are never linked.
+ *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is neither linked nor curr.
+ *  (4) The lock is held from the choice of the next task until sched_finish_switch() on that task's stack: who holds it never sees a
+ *      task half switched, so a task that is neither linked nor curr has all its registers saved and may be run elsewhere.
+ *  (5) waiting_rt is the highest priority linked here, and this CPU's bit in rt_waiting says that it is above 0.
+ *
+ * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue. Two run-queue locks are taken in the
+ * order of their CPUs. All are held with interrupts off and for bounded work.
+ */
+#ifndef KERNEL_RUNQ_H
+#define KERNEL_RUNQ_H
+
+#include "kernel/sched.h"
+
+#define PRIO_IDLE (-1) /* runq.curr_prio of a CPU that runs its idle task */
+#define RT_LISTS (PRIO_RT_MAX + 1)
+#define RT_SLICE (100 * NSEC_PER_MSEC)
+#define FAIR_SLICE (4 * NSEC_PER_MSEC)
+
+struct runq {
+	struct spinlock lock;
+	int cpu;
+	struct task *curr, *idle;
+
+	uint64_t rt_bitmap[2];	/* priorities whose list is not empty */
+	unsigned nr_rt, nr_fair; /* linked tasks; read by others as a hint */
+	struct rb_root fair;	/* by vruntime */
+	struct task *fair_first;
+	uint64_t min_vruntime;	/* of the tasks here; never falls */
+	bool slice_armed;	/* curr's turn has an end */
+	bool yielding;		/* curr is in sched_yield_cpu() */
+
+	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
+	int curr_prio;
+	int waiting_rt;
+
+	/* What sched_finish_switch() has still to do for the task switched away from. */
+	enum { AFTER_NOTHING, AFTER_DEAD, AFTER_MIGRATE } after;
+
+	uint64_t busy_ns, idle_ns, switches; /* switches: written by this CPU only */
+	struct list rt[RT_LISTS];
+} __attribute__((aligned(64)));
+
+extern struct runq runqs[NR_CPUS_MAX];
+/* Bit per CPU, atomic: runs tasks; runs its idle task; has real-time tasks waiting. */
+extern uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
+
+static inline struct runq *runq_this(void)
+{
+	return &runqs[hw_cpu()];
+}
+
+static inline uint64_t cpu_bit(int cpu)
+{
+	return (uint64_t)1 << cpu;
+}
+
+static inline bool cpu_allowed(const struct task *t, int cpu)
+{
+	return t->sched.affinity & cpu_bit(cpu);
+}
+
+/* Tasks of policy SCHED_RR share a priority's list by turns, unless a borrowed priority made them come here. */
+static inline bool rt_has_turns(const struct task *t)
+{
+	return t->sched.policy == SCHED_RR && t->sched.prio == t->sched.rt_priority;
+}
+
+/* kernel/sched_rt.c and kernel/sched_fair.c: the two classes. All with rq->lock held, interrupts off. */
+void rt_link(struct runq *rq, struct task *t, bool front);
+void rt_unlink(struct runq *rq, struct task *t);
+struct task *rt_first(const struct runq *rq); /* NULL: none */
+void fair_link(struct runq *rq, struct task *t);
+void fair_unlink(struct runq *rq, struct task *t);
+void fair_account(struct runq *rq, struct task *t, uint64_t ns);
+/* Bounds the vruntime of t, new on rq, so that it is neither starved nor hogs the CPU. */
+void fair_place(const struct runq *rq, struct task *t);
+/* Whether t, linked on rq, should run instead of its ordinary curr, whose account is up to date. */
+bool fair_preempts(const struct runq *rq, const struct task *t);
+void fair_yield(const struct runq *rq, struct task *t);
+
+/* kernel/sched.c. With rq->lock held. */
+void runq_link(struct runq *rq, struct task *t, bool front);
+void runq_unlink(struct runq *rq, struct task *t);
+/* Charges curr for what it ran since last asked. */
+void runq_account(struct runq *rq, uint64_t now);
+/* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
+void runq_check_preempt(struct runq *rq, struct task *t);
+/* Sets curr's TASK_NEED_RESCHED and interrupts its CPU if that is another one. */
+void runq_resched(struct runq *rq);
+/* The run queue of t, locked; interrupts off. */
+struct runq *runq_lock_task(struct task *t);
+/* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity has changed meanwhile, another. rq is
+ * locked; no lock is held on return. Interrupts off. */
+void runq_place(struct runq *rq, struct task *t, int cpu);
+/* Moves t, linked on from, to the queue of to; both locked. */
+void runq_move(struct runq *from, struct runq *to, struct task *t);
+
+/* schedule() for a task that did not ask: it stays runnable. For kernel/preempt.c. */
+void sched_preempt(void);
+
+/* kernel/balance.c: which CPU. No lock needed: hints. */
+int balance_select(const struct task *t);
+/* A better task than prio waits on another CPU, as far as can be seen without locks. */
+bool balance_wanted(const struct runq *rq, int prio);
+/* Brings one task of more than prio from another CPU to rq, if there is one. rq->lock held, may be dropped and taken again. */
+void balance_pull(struct runq *rq, int prio);
+/* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off. */
+void balance_push_fair(struct runq *rq);
+/* Offers a waiting real-time task to a CPU that runs something less urgent. No lock held; interrupts off. */
+void balance_push_rt(struct runq *rq);
+
+#endif

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler's core: giving up the CPU, waking, starting and ending tasks.
+ *
+ * Every CPU has a run queue (kernel/runq.h has its invariants and the lock order). The running task is not linked in it. schedule()
+ * charges the running task, puts it back if it can go on, takes the most urgent one - the first real-time task of the highest
+ * priority, else the ordinary task with the least virtual run time (kernel/sched_fair.c), else the idle task - and switches, all under
+ * the run queue's lock, which the next task drops in sched_finish_switch().
+ *
+ * A task goes to sleep by setting its state, testing its condition, and calling schedule(). When it is preempted in between, it stays
+ * runnable whatever its state says: only its own call of schedule() takes it off. A waker changes the condition, then the state: one of
+ * the two sees the other's write, because a full barrier lies between write and look on both sides.
+ *
+ * There is no tick. A turn has an end (time_arm_slice) only while another task of the same rank waits.
+ *
+ * Which CPU a task wakes up on, and how CPUs help each other, is kernel/balance.c; policies and priorities change in kernel/sched_policy.c.
+ */
+#include "kernel/clock_event.h"
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/runq.h"
+
+#define RT_GUARD (1 * NSEC_PER_MSEC) /* a real-time task that runs this long lets idle CPUs have the ordinary tasks that wait */
+
+struct runq runqs[NR_CPUS_MAX];
+uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
+static uint64_t tasks_started; /* atomic */
+
+void runq_link(struct runq *rq, struct task *t, bool front)
+{
+	DEBUG_ASSERT(!t->sched.queued && t != rq->idle && t->sched.cpu == rq->cpu);
+	t->sched.queued = true;
+	if (t->sched.prio > PRIO_FAIR)
+		rt_link(rq, t, front);
+	else
+		fair_link(rq, t);
+}
+
+void runq_unlink(struct runq *rq, struct task *t)
+{
+	DEBUG_ASSERT(t->sched.queued && t->sched.cpu == rq->cpu);
+	t->sched.queued = false;
+	if (t->sched.prio > PRIO_FAIR)
+		rt_unlink(rq, t);
+	else
+		fair_unlink(rq, t);
+}
+
+void runq_account(struct runq *rq, uint64_t now)
+{
+	struct task *t = rq->curr;
+	uint64_t ns = now - t->sched.exec_start;
+
+	/* Another CPU may have charged it up to a moment that this CPU's clock read, taken before the lock, does not know of yet. */
+	if (unlikely((int64_t)ns <= 0))
+		return;
+	t->sched.exec_start = now;
+	t->sched.runtime += ns;
+	if (t == rq->idle) {
+		rq->idle_ns += ns;
+		return;
+	}
+	rq->busy_ns += ns;
+	t->sched.slice_left = t->sched.slice_left > ns ? t->sched.slice_left - ns : 0;
+	if (t->sched.prio == PRIO_FAIR)
+		fair_account(rq, t, ns);
+}
+
+void runq_resched(struct runq *rq)
+{
+	uint32_t old = atomic_fetch_or(&rq->curr->hot.pending, TASK_NEED_RESCHED);
+
+	if (rq->cpu != (int)hw_cpu() && !(old & TASK_NEED_RESCHED))
+		ipi_send((unsigned)rq->cpu, IPI_RESCHEDULE);
+}
+
+/* Whether others wait that share the CPU with t by turns. */
+static bool turn_has_end(const struct runq *rq, const struct task *t)
+{
+	if (t->sched.prio == PRIO_FAIR)
+		return rq->nr_fair > 0;
+	return t != rq->idle && rt_has_turns(t) && rq->waiting_rt == t->sched.prio;
+}
+
+/* Gives t, about to run or running on this CPU, what is left of its turn, or a new one. */
+static void arm_turn(struct runq *rq, struct task *t, uint64_t now)
+{
+	if (turn_has_end(rq, t)) {
+		if (t->sched.slice_left == 0)
+			t->sched.slice_left = t->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
+		time_arm_slice(now + t->sched.slice_left);
+		rq->slice_armed = true;
+	} else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
+		   (atomic_load(&cpus_idle) & ~cpu_bit(rq->cpu))) {
+		time_arm_slice(now + RT_GUARD);
+		rq->slice_armed = true;
+	} else if (rq->slice_armed) {
+		time_arm_slice(UINT64_MAX);
+		rq->slice_armed = false;
+	}
+}
+
+void runq_check_preempt(struct runq *rq, struct task *t)
+{
+	struct task *curr = rq->curr;
+
+	if (t->sched.prio > curr->sched.prio) {
+		runq_resched(rq);
+		return;
+	}
+	if (t->sched.prio < curr->sched.prio)
+		return;
+	if (t->sched.prio == PRIO_FAIR) {
+		runq_account(rq, time_now());
+		if (fair_preempts(rq, t)) {
+			runq_resched(rq);
+			return;
+		}
+	}
+	if (rq->slice_armed || !turn_has_end(rq, curr))
+		return;
+	if (rq->cpu == (int)hw_cpu())
+		arm_turn(rq, curr, time_now());
+	else
+		runq_resched(rq); /* its timer can be armed there only */
+}
+
+struct runq *runq_lock_task(struct task *t)
+{
+	for (;;) {
+		int cpu = READ_ONCE(t->sched.cpu);
+		struct runq *rq = &runqs[cpu];
+
+		spin_lock_raw(&rq->lock);
+		if (likely(READ_ONCE(t->sched.cpu) == cpu))
+			return rq;
+		spin_unlock_raw(&rq->lock);
+	}
+}
+
+void runq_place(struct runq *rq, struct task *t, int cpu)
+{
+	while (cpu != rq->cpu) {
+		struct runq *to = &runqs[cpu];
+
+		t->sched.vruntime -= rq->min_vruntime;
+		WRITE_ONCE(t->sched.cpu, cpu);
+		spin_unlock_raw(&rq->lock);
+		spin_lock_raw(&to->lock);
+		t->sched.vruntime += to->min_vruntime;
+		rq = to;
+		if (!cpu_allowed(t, cpu)) /* changed while no lock was held */
+			cpu = balance_select(t);
+	}
+	if (t->sched.prio == PRIO_FAIR)
+		fair_place(rq, t);
+	runq_link(rq, t, false);
+	runq_check_preempt(rq, t);
+	spin_unlock_raw(&rq->lock);
+}
+
+void runq_move(struct runq *from, struct runq *to, struct task *t)
+{
+	runq_unlink(from, t);
+	t->sched.vruntime += to->min_vruntime - from->min_vruntime;
+	WRITE_ONCE(t->sched.cpu, to->cpu);
+	runq_link(to, t, false);
+}
+
+void sched_set_state(enum task_state state)
+{
+	WRITE_ONCE(current()->state, state);
+	hw_mb(); /* pairs with the one in sched_wake_if() */
+}
+
+bool sched_wake_if(struct task *t, unsigned states)
+{
+	bool woke = false;
+	struct runq *rq;
+	uint64_t old;
+
+	hw_mb(); /* the condition's change before the look at the state; pairs with the one in sched_set_state() */
+	if (!(SCHED_STATE(READ_ONCE(t->state)) & states))
+		return false;
+	preempt_disable();
+	old = hw_irq_save();
+	rq = runq_lock_task(t);
+	if (SCHED_STATE(t->state) & states) {
+		woke = true;
+		WRITE_ONCE(t->state, TASK_RUNNABLE);
+		if (!t->sched.queued && rq->curr != t) {
+			runq_place(rq, t, balance_select(t));
+			rq = NULL;
+		}
+	}
+	if (rq)
+		spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
+	preempt_enable();
+	return woke;
+}
+
+bool sched_wake(struct task *t)
+{
+	return sched_wake_if(t, SCHED_ANY_SLEEP);
+}
+
+void sched_start(struct task *t)
+{
+	uint64_t old;
+	struct runq *rq;
+	struct task *me = current();
+
+	atomic_inc(&tasks_started);
+	preempt_disable();
+	old = hw_irq_save();
+	rq = runq_this();
+	spin_lock_raw(&rq->lock);
+	t->sched.cpu = rq->cpu;
+	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */
+	t->sched.vruntime = rq->min_vruntime;
+	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
+		t->sched.vruntime = me->sched.vruntime;
+	runq_place(rq, t, balance_select(t));
+	hw_irq_restore(old);
+	preempt_enable();
+}
+
+/* The priority this CPU would run at without help from others. */
+static int prio_at_hand(const struct runq *rq, const struct task *prev, bool stays)
+{
+	int prio = rq->waiting_rt > 0 ? rq->waiting_rt : rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE;
+
+	return stays ? MAX(prio, prev->sched.prio) : prio;
+}
+
+/* Puts the task that gives up the CPU where it belongs. */
+static void put_prev(struct runq *rq, struct task *prev, bool preempted)
+{
+	bool front = !rq->yielding;
+
+	if (prev == rq->idle)
+		return;
+	if (!preempted && prev->state != TASK_RUNNABLE) {
+		if (prev->state == TASK_DEAD)
+			rq->after = AFTER_DEAD;
+		return;
+	}
+	if (unlikely(!cpu_allowed(prev, rq->cpu))) {
+		rq->after = AFTER_MIGRATE;
+		return;
+	}
+	if (rt_has_turns(prev) && prev->sched.slice_left == 0) {
+		prev->sched.slice_left = RT_SLICE;
+		front = false;
+	}
+	if (rq->yielding && prev->sched.prio == PRIO_FAIR)
+		fair_yield(rq, prev);
+	runq_link(rq, prev, front);
+}
+
+static struct task *take_next(struct runq *rq)
+{
+	struct task *next = rt_first(rq);
+
+	if (!next)
+		next = rq->fair_first;
+	if (!next)
+		return rq->idle;
+	runq_unlink(rq, next);
+	return next;
+}
+
+static void set_curr(struct runq *rq, struct task *prev, struct task *next, uint64_t now)
+{
+	if (unlikely((next == rq->idle) != (prev == rq->idle))) {
+		if (next == rq->idle)
+			atomic_fetch_or(&cpus_idle, cpu_bit(rq->cpu));
+		else
+			atomic_fetch_and(&cpus_idle, ~cpu_bit(rq->cpu));
+	}
+	rq->curr = next;
+	WRITE_ONCE(rq->curr_prio, next->sched.prio);
+	next->sched.exec_start = now;
+	arm_turn(rq, next, now);
+}
+
+/* Interrupts off. preempted: the running task did not ask, so it stays runnable whatever its state. */
+static void switch_task(bool preempted)
+{
+	struct runq *rq = runq_this();
+	struct task *prev = current(), *next;
+	uint64_t now = time_now();
+	int prio;
+
+	spin_lock_raw(&rq->lock);
+	runq_account(rq, now);
+	prio = prio_at_hand(rq, prev, preempted || prev->state == TASK_RUNNABLE);
+	if (unlikely(balance_wanted(rq, prio)))
+		balance_pull(rq, prio);
+	if (READ_ONCE(prev->hot.pending) & TASK_NEED_RESCHED) /* set under rq->lock only */
+		atomic_fetch_and(&prev->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+	put_prev(rq, prev, preempted);
+	rq->yielding = false;
+	next = take_next(rq);
+	set_curr(rq, prev, next, now);
+	if (next == prev) {
+		spin_unlock_raw(&rq->lock);
+		return;
+	}
+	rq->switches++;
+	next->sched.on_cpu = true;
+	sched_finish_switch(arch_switch(prev, next));
+}
+
+void sched_finish_switch(struct task *prev)
+{
+	struct runq *rq = runq_this();
+	int after = rq->after;
+	bool rt_waits = rq->waiting_rt > 0;
+
+	rq->after = AFTER_NOTHING;
+	WRITE_ONCE(prev->sched.on_cpu, false);
+	if (unlikely(after == AFTER_MIGRATE))
+		runq_place(rq, prev, balance_select(prev));
+	else
+		spin_unlock_raw(&rq->lock);
+	if (unlikely(after == AFTER_DEAD))
+		task_put(prev);
+	if (unlikely(rt_waits))
+		balance_push_rt(rq);
+}
+
+void schedule(void)
+{
+	uint64_t old = hw_irq_save();
+
+	DEBUG_ASSERT(current()->hot.preempt_count <= 1);
+	switch_task(false);
+	hw_irq_restore(old);
+}
+
+void sched_preempt(void)
+{
+	uint64_t old = hw_irq_save();
+
+	switch_task(true);
+	hw_irq_restore(old);
+}
+
+void sched_yield_cpu(void)
+{
+	uint64_t old = hw_irq_save();
+
+	runq_this()->yielding = true; /* this CPU's alone, interrupts off; for put_prev() */
+	switch_task(true);
+	hw_irq_restore(old);
+}
+
+void sched_exit(void)
+{
+	(void)hw_irq_save();
+	WRITE_ONCE(current()->state, TASK_DEAD);
+	switch_task(false);
+	panic("a dead task runs again");
+}
+
+void sched_slice_expired(void)
+{
+	struct runq *rq = runq_this();
+	uint64_t now = time_now();
+
+	spin_lock_raw(&rq->lock);
+	runq_account(rq, now);
+	rq->slice_armed = false;
+	if (turn_has_end(rq, rq->curr))
+		runq_resched(rq);
+	else
+		arm_turn(rq, rq->curr, now);
+	spin_unlock_raw(&rq->lock);
+	balance_push_fair(rq);
+}
+
+uint64_t sched_started(void)
+{
+	return atomic_load(&tasks_started);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Policies, priorities, nice values and affinity: what changes a task's place among the others from outside.
+ *
+ * A task's effective priority is the highest of its own (SCHED_FIFO, SCHED_RR), what was lent to it (sched_boost) and what it inherits from
+ * tasks that wait for its mutexes (kernel/mutex.c). All of it is settled under the task's pi_lock; the run queue's lock
+ * is taken inside for the moment in which the task changes its list.
+ */
+#include "kernel/errno.h"
+#include "kernel/pi.h"
+#include "kernel/runq.h"
+
+int sched_own_prio(const struct task *t)
+{
+	return MAX(t->sched.rt_priority, t->sched.boost);
+}
+
+/* Makes rq's CPU look again when curr, whose priority fell, is no longer the right one. */
+static void check_curr(struct runq *rq)
+{
+	int best = MAX(rq->waiting_rt, rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE);
+
+	if (best > rq->curr->sched.prio || balance_wanted(rq, rq->curr->sched.prio))
+		runq_resched(rq);
+}
+
+void sched_set_effective(struct task *t, int prio)
+{
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_lock_task(t);
+	int before = t->sched.prio;
+	bool queued = t->sched.queued;
+
+	if (queued)
+		runq_unlink(rq, t);
+	if (rq->curr == t)
+		runq_account(rq, time_now()); /* as what it was until now */
+	WRITE_ONCE(t->sched.prio, prio);
+	if (prio == PRIO_FAIR && before != PRIO_FAIR)
+		fair_place(rq, t);
+	if (queued) {
+		/* A task whose priority falls goes before those that were there: POSIX, 2.8.4, pthread_setschedprio(). */
+		runq_link(rq, t, prio < before);
+		runq_check_preempt(rq, t);
+	} else if (rq->curr == t) {
+		WRITE_ONCE(rq->curr_prio, prio);
+		if (prio < before)
+			check_curr(rq);
+	}
+	spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
+}
+
+static bool valid(int policy, int rt_priority, int nice)
+{
+	if (nice < -20 || nice > 19)
+		return false;
+	switch (policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return rt_priority >= PRIO_RT_MIN && rt_priority <= PRIO_RT_MAX;
+	case SCHED_OTHER:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return rt_priority == 0;
+	default:
+		return false;
+	}
+}
+
+/* The fields by which the run queue orders and charges t: changed while it is not linked. Under t->pi_lock. */
+static void set_policy(struct task *t, int policy, int rt_priority, int nice)
+{
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_lock_task(t);
+	bool queued = t->sched.queued;
+
+	if (queued)
+		runq_unlink(rq, t);
+	if (rq->curr == t)
+		runq_account(rq, time_now());
+	t->sched.policy = policy;
+	t->sched.rt_priority = rt_priority;
+	t->sched.nice = nice;
+	t->sched.slice_left = 0;
+	if (t->sched.prio == PRIO_FAIR)
+		fair_place(rq, t);
+	if (queued)
+		runq_link(rq, t, false);
+	else if (rq->curr == t)
+		runq_resched(rq); /* its turn may have an end now, or none */
+	spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
+}
+
+int sched_set(struct task *t, int policy, int rt_priority, int nice)
+{
+	if (!valid(policy, rt_priority, nice))
+		return -EINVAL;
+	spin_lock(&t->pi_lock);
+	set_policy(t, policy, rt_priority, nice);
+	spin_unlock(&t->pi_lock);
+	pi_update(t);
+	return 0;
+}
+
+void sched_boost(struct task *t, int prio)
+{
+	bool same;
+
+	spin_lock(&t->pi_lock);
+	same = t->sched.boost == prio;
+	t->sched.boost = prio;
+	spin_unlock(&t->pi_lock);
+	if (!same)
+		pi_update(t);
+}
+
+int sched_set_affinity(struct task *t, uint64_t cpus)
+{
+	uint64_t old;
+	struct runq *rq;
+
+	if (!(cpus & atomic_load(&cpus_online)))
+		return -EINVAL;
+	preempt_disable();
+	old = hw_irq_save();
+	rq = runq_lock_task(t);
+	t->sched.affinity = cpus;
+	if (cpu_allowed(t, rq->cpu)) {
+		spin_unlock_raw(&rq->lock);
+	} else if (t->sched.queued) {
+		runq_unlink(rq, t);
+		runq_place(rq, t, balance_select(t));
+	} else {
+		if (rq->curr == t)
+			runq_resched(rq); /* put_prev() sees that it may not stay */
+		spin_unlock_raw(&rq->lock);
+	}
+	hw_irq_restore(old);
+	preempt_enable(); /* current() moves here */
+	return 0;
+}

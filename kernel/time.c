@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Time and timers.
+ *
+ * Monotonic time is the generic timer's counter scaled to nanoseconds (kernel/clock_scale.h); it starts with the counter, at reset.
+ * The wall clock is that plus an offset.
+ *
+ * Each CPU has a queue: a tree of timers by deadline, its first one cached, and the end of the running task's turn beside it. The
+ * comparator is set to the earlier of the two and only when that moves closer: a cancelled deadline is left to expire, finds nothing
+ * due, and the next one is programmed then. There is no periodic tick.
+ *
+ * Locks: a queue's lock, interrupts off, protects its tree, `first` and `running`. `slice` and `programmed` belong to their own CPU with
+ * interrupts off. Handlers run without the lock, interrupts off, a bounded number per interrupt: when more are due, the comparator is
+ * set to the past and the interrupt comes again at once, so that others get between.
+ *
+ * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n. timer_cancel() needs the latter to wait
+ * for a handler that is running right now; it compares addresses only, so the handler may free its timer.
+ */
+#include "kernel/clock_event.h"
+#include "kernel/clock_scale.h"
+#include "kernel/sched.h"
+
+#define EXPIRE_BATCH 3 /* handlers per interrupt: each may wake a task, some 200 instructions */
+#define NEVER UINT64_MAX
+#define TIME_MAX ((uint64_t)1 << 62) /* later deadlines count as this: keeps the scaling from overflowing */
+
+struct timer_queue {
+	struct spinlock lock;
+	struct rb_root tree;
+	struct timer *first;
+	struct timer *running; /* handler in progress: an address to compare with, never followed */
+	uint64_t slice, programmed;
+} __attribute__((aligned(64)));
+
+static struct timer_queue queues[NR_CPUS_MAX] = {
+	[0 ... NR_CPUS_MAX - 1] = { .slice = NEVER, .programmed = NEVER },
+};
+static const struct clock_event *clock_event; /* set once at boot, before other CPUs run */
+static struct clock_scale to_ns, to_counter; /* set once at boot */
+static uint64_t wall_offset;		      /* atomic */
+
+void time_init(void)
+{
+	uint64_t hz = hw_counter_hz();
+
+	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
+	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
+}
+
+uint64_t time_now(void)
+{
+	return clock_scale_apply(to_ns, hw_counter());
+}
+
+uint64_t time_wall(void)
+{
+	return time_now() + atomic_load(&wall_offset);
+}
+
+void time_set_wall(uint64_t ns)
+{
+	atomic_store(&wall_offset, ns - time_now());
+}
+
+/* The first counter value at which time_now() has reached ns. */
+static uint64_t counter_at(uint64_t ns)
+{
+	uint64_t counter;
+
+	if (ns > TIME_MAX)
+		ns = TIME_MAX;
+	counter = clock_scale_apply(to_counter, ns);
+	return clock_scale_apply(to_ns, counter) < ns ? counter + 1 : counter;
+}
+
+/* Sets the comparator when deadline is closer than what it waits for. This CPU's queue, interrupts off. */
+static void program_closer(struct timer_queue *q, uint64_t deadline)
+{
+	if (deadline >= q->programmed || !clock_event)
+		return;
+	q->programmed = deadline;
+	clock_event->program(counter_at(deadline));
+}
+
+void clock_event_cpu_init(void)
+{
+	struct timer_queue *q = &queues[hw_cpu()];
+	uint64_t deadline;
+
+	if (!clock_event)
+		return;
+	if (clock_event->cpu_init)
+		clock_event->cpu_init();
+	spin_lock_raw(&q->lock);
+	deadline = q->first ? q->first->deadline : NEVER;
+	spin_unlock_raw(&q->lock);
+	q->programmed = NEVER;
+	program_closer(q, MIN(deadline, q->slice));
+}
+
+void clock_event_register(const struct clock_event *ev)
+{
+	uint64_t old = hw_irq_save();
+
+	clock_event = ev;
+	clock_event_cpu_init();
+	hw_irq_restore(old);
+}
+
+void time_arm_slice(uint64_t deadline)
+{
+	struct timer_queue *q = &queues[hw_cpu()];
+
+	q->slice = deadline;
+	program_closer(q, deadline);
+}
+
+void timer_init(struct timer *t, void (*expire)(struct timer *t))
+{
+	t->expire = expire;
+	t->deadline = NEVER;
+	t->cpu = ~0;
+}
+
+static void queue_insert(struct timer_queue *q, struct timer *t)
+{
+	struct rb_node **link = &q->tree.node, *parent = NULL;
+	bool first = true;
+
+	while (*link) {
+		parent = *link;
+		if (t->deadline < rb_entry(parent, struct timer, node)->deadline) {
+			link = &parent->left;
+		} else {
+			link = &parent->right;
+			first = false;
+		}
+	}
+	rb_insert(&q->tree, &t->node, parent, link);
+	if (first)
+		q->first = t;
+}
+
+static void queue_remove(struct timer_queue *q, struct timer *t)
+{
+	if (q->first == t) {
+		struct rb_node *next = rb_next(&t->node);
+
+		q->first = next ? rb_entry(next, struct timer, node) : NULL;
+	}
+	rb_remove(&q->tree, &t->node);
+}
+
+/* Locks the queue that t is, or was last, on. Interrupts off. */
+static struct timer_queue *queue_lock(struct timer *t)
+{
+	for (;;) {
+		int cpu = READ_ONCE(t->cpu);
+		struct timer_queue *q = &queues[cpu < 0 ? ~cpu : cpu];
+
+		spin_lock_raw(&q->lock);
+		if (likely(t->cpu == cpu))
+			return q;
+		spin_unlock_raw(&q->lock);
+	}
+}
+
+/* Takes t off its queue, if it is on one. q is locked. */
+static bool timer_unlink(struct timer_queue *q, struct timer *t)
+{
+	if (t->cpu < 0)
+		return false;
+	queue_remove(q, t);
+	t->cpu = ~t->cpu;
+	return true;
+}
+
+void timer_start(struct timer *t, uint64_t deadline)
+{
+	uint64_t old = hw_irq_save();
+	struct timer_queue *q = queue_lock(t), *mine = &queues[hw_cpu()];
+
+	timer_unlink(q, t);
+	if (q != mine) {
+		spin_unlock_raw(&q->lock);
+		spin_lock_raw(&mine->lock);
+	}
+	t->deadline = deadline;
+	t->cpu = (int)hw_cpu();
+	queue_insert(mine, t);
+	spin_unlock_raw(&mine->lock);
+	program_closer(mine, deadline);
+	hw_irq_restore(old);
+}
+
+/* One try: true when nothing of t is left running. */
+static bool cancel_once(struct timer *t, bool *was_pending)
+{
+	uint64_t old = hw_irq_save();
+	struct timer_queue *q = queue_lock(t);
+	bool running = q->running == t;
+
+	if (timer_unlink(q, t))
+		*was_pending = true;
+	spin_unlock_raw(&q->lock);
+	hw_irq_restore(old);
+	return !running;
+}
+
+bool timer_cancel(struct timer *t)
+{
+	bool was_pending = false;
+
+	while (!cancel_once(t, &was_pending))
+		hw_relax();
+	return was_pending;
+}
+
+bool timer_try_cancel(struct timer *t)
+{
+	bool was_pending = false;
+
+	cancel_once(t, &was_pending);
+	return was_pending;
+}
+
+/* Runs the first timer's handler when it is due at `now`; false when it is not. Interrupts off. */
+static bool run_first(struct timer_queue *q, uint64_t now)
+{
+	struct timer *t;
+
+	spin_lock_raw(&q->lock);
+	t = q->first;
+	if (!t || t->deadline > now) {
+		spin_unlock_raw(&q->lock);
+		return false;
+	}
+	timer_unlink(q, t);
+	q->running = t;
+	spin_unlock_raw(&q->lock);
+	t->expire(t);
+	/* Under the lock, so that who cancels sees all that the handler did once it sees that the handler is over. */
+	spin_lock_raw(&q->lock);
+	q->running = NULL;
+	spin_unlock_raw(&q->lock);
+	return true;
+}
+
+/* Sets the comparator to what comes next; a past deadline interrupts again at once. Interrupts off. */
+static void program_next(struct timer_queue *q)
+{
+	uint64_t deadline = q->slice;
+
+	spin_lock_raw(&q->lock);
+	if (q->first)
+		deadline = MIN(deadline, q->first->deadline);
+	spin_unlock_raw(&q->lock);
+	q->programmed = deadline;
+	clock_event->program(deadline == NEVER ? CLOCK_EVENT_NEVER : counter_at(deadline));
+}
+
+void clock_event_expired(void)
+{
+	struct timer_queue *q = &queues[hw_cpu()];
+	uint64_t now = time_now();
+
+	/* Nothing counts as programmed meanwhile: program_next() does it once for all the handlers start. */
+	q->programmed = 0;
+	for (int n = 0; n < EXPIRE_BATCH && run_first(q, now); n++)
+		;
+	if (q->slice <= now) {
+		q->slice = NEVER;
+		sched_slice_expired();
+	}
+	program_next(q);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Wait queues and sleeping.
+ *
+ * A waiter lies on its task's stack. It is queued by effective priority as of that moment (real-time tasks pass ordinary ones, which are
+ * in order of arrival), and the task's state says that it sleeps, before the condition is tested: a waker that changes the condition
+ * afterwards finds the waiter, one that changed it before is seen by the test. Waking takes the waiter off the queue, marks it and
+ * wakes the task, all under the queue's lock, which waitq_finish() takes too: so neither waiter nor task goes away under a waker.
+ *
+ * A wake-up may find the task still on its way to sleep, or be for something else (a signal that a wait does not let in): the loop in
+ * waitq_sleep() goes by what it finds, never by having been woken.
+ *
+ * Locks: wq->lock, interrupts off; the run-queue lock is taken inside it.
+ */
+#include "kernel/waitq.h"
+
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+
+#define WAKE_BATCH 3 /* wake-ups per round under the lock: about 200 instructions each */
+
+void waitq_init(struct waitq *wq)
+{
+	spin_init(&wq->lock);
+	list_init(&wq->waiters);
+}
+
+/* The state a task sleeps in. */
+static enum task_state wait_state(enum wait_mode mode)
+{
+	static const uint8_t states[] = {
+		[WAIT_UNINTERRUPTIBLE] = TASK_SLEEPING,
+		[WAIT_KILLABLE] = TASK_SLEEPING_KILLABLE,
+		[WAIT_INTERRUPTIBLE] = TASK_SLEEPING_INTERRUPTIBLE,
+	};
+
+	return (enum task_state)states[mode];
+}
+
+/* Ordinary tasks queue at the end at once; a real-time one passes those below it, so the walk is as long as there are real-time waiters. */
+static void queue_by_priority(struct waitq *wq, struct waiter *w)
+{
+	int prio = READ_ONCE(w->task->sched.prio);
+	struct list *pos = &wq->waiters;
+
+	if (prio > PRIO_FAIR) {
+		struct waiter *other;
+
+		list_for_each(other, &wq->waiters, link) {
+			if (READ_ONCE(other->task->sched.prio) < prio) {
+				pos = &other->link;
+				break;
+			}
+		}
+	}
+	list_insert_before(pos, &w->link);
+}
+
+void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode)
+{
+	uint64_t old;
+
+	w->task = current();
+	w->woken = false;
+	old = spin_lock_irq(&wq->lock);
+	queue_by_priority(wq, w);
+	sched_set_state(wait_state(mode));
+	spin_unlock_irq(&wq->lock, old);
+}
+
+void waitq_finish(struct waitq *wq, struct waiter *w)
+{
+	uint64_t old;
+
+	WRITE_ONCE(current()->state, TASK_RUNNABLE);
+	old = spin_lock_irq(&wq->lock);
+	list_remove(&w->link);
+	spin_unlock_irq(&wq->lock, old);
+}
+
+bool waitq_active(const struct waitq *wq)
+{
+	hw_mb();
+	return READ_ONCE(wq->waiters.next) != &wq->waiters;
+}
+
+/* Wakes the first of a queue's waiters, on whichever list they are. Called with the queue's lock held. */
+static void wake_first_locked(struct list *waiters)
+{
+	struct waiter *w = list_first(waiters, struct waiter, link);
+
+	list_remove(&w->link);
+	WRITE_ONCE(w->woken, true);
+	sched_wake(w->task);
+}
+
+void waitq_wake_one(struct waitq *wq)
+{
+	uint64_t old = spin_lock_irq(&wq->lock);
+
+	if (!list_empty(&wq->waiters))
+		wake_first_locked(&wq->waiters);
+	spin_unlock_irq(&wq->lock, old);
+}
+
+void waitq_wake_all(struct waitq *wq)
+{
+	struct list all = LIST_INIT(all); /* who waits now; still under wq->lock: a waiter may unlink itself from it */
+	uint64_t old = spin_lock_irq(&wq->lock);
+
+	list_splice_back(&all, &wq->waiters);
+	for (unsigned n = 1; !list_empty(&all); n++) {
+		wake_first_locked(&all);
+		if (n % WAKE_BATCH == 0) {
+			spin_unlock_irq(&wq->lock, old);
+			old = spin_lock_irq(&wq->lock);
+		}
+	}
+	spin_unlock_irq(&wq->lock, old);
+}
+
+/* The timer that ends a sleep, on the sleeper's stack. */
+struct alarm {
+	struct timer timer;
+	struct task *task;
+	bool rung;
+};
+
+static void alarm_ring(struct timer *timer)
+{
+	struct alarm *a = container_of(timer, struct alarm, timer);
+
+	WRITE_ONCE(a->rung, true);
+	sched_wake(a->task);
+}
+
+static bool signal_ends_wait(enum wait_mode mode)
+{
+	static const uint32_t ends[] = {
+		[WAIT_UNINTERRUPTIBLE] = 0,
+		[WAIT_KILLABLE] = TASK_KILLED,
+		[WAIT_INTERRUPTIBLE] = TASK_KILLED | TASK_SIGNAL,
+	};
+
+	return READ_ONCE(current()->hot.pending) & ends[mode];
+}
+
+/* Sleeps until w is woken, a signal comes or *rung. The task's state was set before the condition was tested, and is set again after
+ * every wake-up before the reasons are looked at once more. */
+static int sleep_loop(struct waiter *w, enum wait_mode mode, const bool *rung)
+{
+	for (;;) {
+		if (READ_ONCE(w->woken))
+			return 0;
+		if (signal_ends_wait(mode))
+			return -EINTR;
+		if (rung && READ_ONCE(*rung))
+			return -ETIMEDOUT;
+		schedule();
+		sched_set_state(wait_state(mode));
+	}
+}
+
+int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline)
+{
+	struct alarm a;
+	int err;
+
+	DEBUG_ASSERT(preemptible());
+	if (deadline == WAIT_FOREVER) {
+		err = sleep_loop(w, mode, NULL);
+	} else {
+		timer_init(&a.timer, alarm_ring);
+		a.task = current();
+		a.rung = false;
+		timer_start(&a.timer, deadline);
+		err = sleep_loop(w, mode, &a.rung);
+		timer_cancel(&a.timer);
+	}
+	WRITE_ONCE(current()->state, TASK_RUNNABLE);
+	return err;
+}
+
+int time_sleep_until(uint64_t deadline, int wait_mode)
+{
+	struct waiter w = { .task = current(), .woken = false };
+
+	list_init(&w.link);
+	sched_set_state(wait_state((enum wait_mode)wait_mode));
+	return waitq_sleep(&w, (enum wait_mode)wait_mode, deadline) == -EINTR ? -EINTR : 0;
+}
