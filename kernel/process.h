@@ -6,7 +6,7 @@
  * SIGCHLD. The leader's struct task (tid == pid) stays in the table of tids until then, even when it exited before the other threads.
  *
  * Locks, in this order:
- *   process tree (a mutex: tree_lock())  table of tids, parent/children, groups, sessions, reaping. May not sleep on memory.
+ *   process tree (a mutex: process_tree_lock())  table of tids, parent/children, groups, sessions, reaping. May not sleep on memory.
  *   process->lock (spin)		  threads list, names, credentials, limits, task->aspace of others
  *   process->signal_lock (spin, interrupts off)  everything about signals, stop and exit state
  *   sighand->lock (spin, within)	  handlers
@@ -51,14 +51,15 @@ struct process {
 	bool did_exec;		/* setpgid(2) by the parent is over */
 	bool subreaper;
 	int exit_signal;	/* what the parent gets: SIGCHLD, or clone's choice, or 0 */
-	struct waitq child_wait; /* wait4 sleeps here; woken whenever a child has news */
+	struct waitq child_wait; /* wait4 sleeps here until child_events changes */
+	uint32_t child_events;	/* counts news of children */
 	struct usage used_children;
 
 	/* Under lock. */
 	struct spinlock lock;
 	struct task *leader;	/* tid == pid */
-	struct list threads;	/* task->process_link; dead ones leave, but the leader's task struct lives on */
-	uint32_t nr_threads;	/* on that list */
+	struct list threads;	/* task->process_link; changed under lock and signal_lock, read under either; dead ones leave, */
+	uint32_t nr_threads;	/* but the leader's task struct lives on */
 	struct waitq thread_wait; /* exec waits for the others to go */
 	struct rlimit64 limits[RLIM_NLIMITS];
 	struct usage used;	/* by threads that are gone */
@@ -77,18 +78,18 @@ struct process {
 	struct task *exec_task;	/* in exec: all threads but this one are to die */
 	int stop_signal;	/* group stop: threads are to stop, or have; 0: none */
 	uint32_t stop_running;	/* threads that have not stopped yet */
+	uint32_t stop_generation; /* counts group stops */
 	bool stop_unreported;	/* all stopped, wait(WUNTRACED) has not seen it */
 	bool continue_unreported; /* continued, wait(WCONTINUED) has not seen it */
 	int notify_parent;	/* CLD_STOPPED or CLD_CONTINUED that a thread has yet to send; 0: none */
-	bool no_wait_children;	/* SA_NOCLDWAIT or SIG_IGN for SIGCHLD: children reap themselves (kept by rt_sigaction) */
 
 	struct process_timers *timers; /* itimers and posix timers (kernel/sys_timer.c), NULL until the first */
 };
 
 /* The tree of processes. */
-void tree_lock(void);
-void tree_unlock(void);
-bool tree_locked(void);
+void process_tree_lock(void);
+void process_tree_unlock(void);
+bool process_tree_locked(void);
 
 struct process *process_get(struct process *p);
 void process_put(struct process *p);

@@ -15,6 +15,7 @@
 
 /* Internal results, never seen by users: the signal code restarts the call or turns it into -EINTR. */
 #define ERESTART 512	/* restart unless a handler without SA_RESTART runs */
+#define ERESTART_ALWAYS 513 /* restart after the signal, handler or not */
 #define ERESTART_NOHAND 514 /* restart only when no handler runs */
 #define ERESTART_BLOCK 516 /* continue by restart_syscall(2) with current()->restart; -EINTR when a handler runs */
 

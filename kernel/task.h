@@ -81,6 +81,7 @@ struct task {
 
 	/* Signals: under process->signal_lock. Masks are 64-bit, bit n-1 for signal n. */
 	uint64_t sig_blocked, sig_saved, sig_pending;
+	uint64_t sig_waiting;	/* blocked, but rt_sigtimedwait waits for them */
 	struct list sig_queue;
 	virt_addr_t sigalt_base;
 	size_t sigalt_size;
@@ -91,6 +92,7 @@ struct task {
 	int exit_status;	/* as wait4(2) reports it */
 
 	/* Changed by the task itself (or by its creator before it runs) only. */
+	int restart_code;	/* the system call just made gave -ERESTART...: which, or 0 */
 	bool sig_restore;	/* sig_saved becomes the mask again on the way to user mode */
 	bool exiting;		/* in task_exit: gets no more signals */
 	int death_signal;	/* prctl(PR_SET_PDEATHSIG) */
