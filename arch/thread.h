@@ -33,7 +33,8 @@ NORETURN void arch_return_to_user(void);
 int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act, uint64_t blocked);
 /* rt_sigreturn(2): restores registers from the frame; *blocked gets the mask. 0 or -EFAULT. Checks pstate: user mode only. */
 int arch_signal_return(uint64_t *blocked);
-/* Address of the return trampoline mapped in every user address space (vdso page); mapped by exec through arch_map_vdso. */
+/* For exec: maps the vDSO page, which holds the return trampoline of signal handlers, and notes its address in as->vdso (AT_SYSINFO_EHDR).
+ * 0 or negative errno (then as->vdso is unchanged). May sleep. */
 int arch_map_vdso(struct aspace *as) MUST_CHECK;
 /* Bits for AT_HWCAP and AT_HWCAP2, and AT_PLATFORM's string. */
 uint64_t arch_hwcap(void);

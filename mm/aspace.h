@@ -53,6 +53,7 @@ struct aspace {
 	uint64_t total_pages, locked_pages, data_pages, stack_pages; /* virtual sizes, for limits and /proc */
 	uint64_t peak_rss;
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
+	virt_addr_t vdso;	/* address of the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
 	virt_addr_t arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
 	unsigned mlock_future;	/* AREA_LOCKED | AREA_LOCK_ON_FAULT for new areas */
 	uint64_t minflt, majflt;
