@@ -28,6 +28,12 @@ static inline phys_addr_t image_to_phys(const void *p)
 	return (virt_addr_t)p - (virt_addr_t)image_start + image_pa;
 }
 
+/* Where a table of the kernel's map can be read and written now. */
+uint64_t *kernel_table_at(phys_addr_t pa);
+/* As pmap_kernel_map, with a descriptor's attributes; blocks of 1 GB and 2 MB where the range is aligned to them. */
+int kernel_map_raw(virt_addr_t va, phys_addr_t pa, size_t size, uint64_t attributes,
+		   phys_addr_t (*table_alloc)(void)) MUST_CHECK;
+
 /* A zeroed frame for a table from the image's own pool (boot only, before the buddy); 0: used up. */
 phys_addr_t boot_table_alloc(void);
 /* After the last boot_table_alloc: the rest of the pool and its size in bytes. */

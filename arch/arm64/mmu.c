@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The second step of the kernel's map. head.S mapped the image; once the device tree has told where RAM is, all of it goes into the linear map, in blocks
+ * as large as the ranges allow, so that the map of a machine costs a few tables. The image's text and constants are
+ * read-only there too: a frame that can be executed through one name cannot be written through any.
+ */
+#include "arch/arm64/kernel_map.h"
+#include "arch/arm64/sysreg.h"
+#include "arch/hw.h"
+#include "kernel/log.h"
+#include "mm/memblock.h"
+
+static unsigned pool_used;
+
+phys_addr_t boot_table_alloc(void)
+{
+	if (pool_used == BOOT_TABLE_POOL)
+		return 0;
+	return image_to_phys(boot_table_pool + pool_used++ * PAGE_SIZE);
+}
+
+phys_addr_t boot_table_rest(uint64_t *size)
+{
+	*size = (BOOT_TABLE_POOL - pool_used) * PAGE_SIZE;
+	return image_to_phys(boot_table_pool + pool_used * PAGE_SIZE);
+}
+
+static void map_linear(phys_addr_t start, phys_addr_t end, uint64_t attributes)
+{
+	if (start < end && kernel_map_raw(LINEAR_BASE + start, start, end - start, attributes,
+					  boot_table_alloc) != 0)
+		panic("RAM is in too many pieces for the boot tables");
+}
+
+void mmu_map_ram(void)
+{
+	phys_addr_t constants_end = image_to_phys(rodata_end);
+	struct memblock_range r;
+
+	for (unsigned i = 0; memblock_ram(i, &r); i++) {
+		phys_addr_t end = MIN(r.base + r.size, (phys_addr_t)(LINEAR_END - LINEAR_BASE));
+
+		map_linear(r.base, MIN(end, image_pa), PTE_KERNEL_DATA);
+		map_linear(MAX(r.base, image_pa), MIN(end, constants_end), PTE_KERNEL_RODATA);
+		map_linear(MAX(r.base, constants_end), end, PTE_KERNEL_DATA);
+	}
+	mmu_check_wx();
+}
+
+/* One leaf: executable only inside the image's text, and then not writable; what aliases that text not writable either. */
+static void check_leaf(uint64_t raw, unsigned level)
+{
+	phys_addr_t pa = pte_pa(raw), end = pa + LEVEL_SIZE(level);
+	bool writable = !(raw & PTE_AP_READONLY), text;
+
+	text = pa < image_to_phys(text_end) && end > image_pa;
+	ASSERT(raw & PTE_UXN);
+	ASSERT(text || (raw & PTE_PXN));
+	ASSERT(!(text && writable));
+}
+
+static void check_table(const uint64_t *table, unsigned level)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+		if (!(table[i] & PTE_VALID))
+			continue;
+		if (level < 3 && pte_is_table(table[i]))
+			check_table(kernel_table_at(pte_pa(table[i])), level + 1);
+		else
+			check_leaf(table[i], level);
+	}
+}
+
+void mmu_check_wx(void)
+{
+	check_table(kernel_root, 0);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The fix-up table of kernel instructions that may fault (usercopy.S, semihosting).
+#ifndef ARCH_ARM64_USERCOPY_H
+#define ARCH_ARM64_USERCOPY_H
+
+#include "kernel/lib/types.h"
+
+extern char usercopy_start[], usercopy_end[];
+
+/* The address to go on at when the instruction at pc failed for good; 0: it had no right to fail. */
+virt_addr_t fixup_find(virt_addr_t pc);
+
+static inline bool pc_in_usercopy(virt_addr_t pc)
+{
+	return pc >= (virt_addr_t)usercopy_start && pc < (virt_addr_t)usercopy_end;
+}
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Offsets in the vDSO page (vdso.S). Usable from assembly.
+#ifndef ARCH_ARM64_VDSO_H
+#define ARCH_ARM64_VDSO_H
+
+#define VDSO_SIGRETURN 0x400
+
+#endif
