@@ -144,6 +144,7 @@ NORETURN void init_start(void); /* the boot thread becomes process 1 */
 int tid_alloc_locked(struct task *t); /* gives t a tid and enters it (takes a reference): tid or -EAGAIN */
 void tid_remove_locked(struct task *t);
 struct task *task_find_locked(int tid); /* no reference added */
+struct task *task_find_next_locked(int tid); /* the smallest tid >= tid, or NULL */
 /* Makes `t` the holder of old leader's tid, and the other way round: exec by a thread that is not the leader. */
 void tid_swap_locked(struct task *a, struct task *b);
 uint32_t task_count(void); /* user tasks that exist, zombies included */
@@ -151,6 +152,12 @@ uint32_t task_limit(void); /* and how many there may be, from the size of RAM */
 
 /* kernel/exit.c and kernel/fork.c between themselves. */
 struct process *process_create(struct process *parent);
+void process_link_locked(struct process *p);	/* onto the list of all, with a reference; off it */
+void process_unlink_locked(struct process *p);
+struct session *session_create(int sid);
+struct session *session_get(struct session *s);
+void session_put(struct session *s);
+void task_start_sweeper(void); /* kernel/task.c: threads may be created by now */
 void process_release_locked(struct process *p); /* zombie leaves tree and table; the caller's reference stays valid */
 void process_notify_parent_locked(struct process *p, int code, int status);
 

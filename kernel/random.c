@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A random generator: ChaCha20 blocks (RFC 8439, section 2.3) under a key that changes with every request ("fast key erasure": the first 32 bytes of
+ * each request's key stream become the next key, so what was handed out cannot be computed from a later state). Everything that is
+ * stirred in is absorbed by keying the cipher with it, block by block, and taking its output as the new key.
+ */
+#include "kernel/random.h"
+
+#include "kernel/lib/string.h"
+#include "kernel/lock.h"
+
+#define BLOCK 64
+#define KEY_WORDS 8
+
+static struct spinlock random_lock; /* interrupts off */
+static uint32_t key[KEY_WORDS];
+static uint64_t stirs;
+static bool seeded;
+
+static inline uint32_t rotl(uint32_t v, int n)
+{
+	return v << n | v >> (32 - n);
+}
+
+static void quarter_round(uint32_t *s, int a, int b, int c, int d)
+{
+	s[a] += s[b];
+	s[d] = rotl(s[d] ^ s[a], 16);
+	s[c] += s[d];
+	s[b] = rotl(s[b] ^ s[c], 12);
+	s[a] += s[b];
+	s[d] = rotl(s[d] ^ s[a], 8);
+	s[c] += s[d];
+	s[b] = rotl(s[b] ^ s[c], 7);
+}
+
+void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3], uint32_t out[16])
+{
+	uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, k[0], k[1], k[2], k[3],
+			    k[4], k[5], k[6], k[7], counter, nonce[0], nonce[1], nonce[2] };
+
+	memcpy(out, in, sizeof(in));
+	for (int i = 0; i < 10; i++) {
+		quarter_round(out, 0, 4, 8, 12);
+		quarter_round(out, 1, 5, 9, 13);
+		quarter_round(out, 2, 6, 10, 14);
+		quarter_round(out, 3, 7, 11, 15);
+		quarter_round(out, 0, 5, 10, 15);
+		quarter_round(out, 1, 6, 11, 12);
+		quarter_round(out, 2, 7, 8, 13);
+		quarter_round(out, 3, 4, 9, 14);
+	}
+	for (int i = 0; i < 16; i++)
+		out[i] += in[i];
+}
+
+/* Replaces the key; what is left of the block (32 bytes) goes to rest. */
+static void key_step_locked(uint32_t rest[8])
+{
+	uint64_t now = hw_counter();
+	uint32_t nonce[3] = { (uint32_t)now, (uint32_t)(now >> 32), (uint32_t)stirs++ }, block[16];
+
+	chacha20_block(key, 0, nonce, block);
+	memcpy(key, block, sizeof(key));
+	memcpy(rest, &block[8], 32);
+}
+
+void random_stir(const void *bytes, size_t n, bool good)
+{
+	const uint8_t *p = bytes;
+	uint32_t rest[8];
+
+	while (n > 0) {
+		size_t step = MIN(n, sizeof(key));
+		uint64_t old = spin_lock_irq(&random_lock);
+
+		for (size_t i = 0; i < step; i++)
+			((uint8_t *)key)[i] ^= p[i];
+		key_step_locked(rest);
+		if (good)
+			seeded = true;
+		spin_unlock_irq(&random_lock, old);
+		p += step;
+		n -= step;
+	}
+}
+
+bool random_ready(void)
+{
+	return READ_ONCE(seeded);
+}
+
+/* One block under a key of its own per 4 KB; the lock is held for one step of the key only. */
+void random_bytes(void *buf, size_t n)
+{
+	uint8_t *out = buf;
+	uint32_t own[8], block[16];
+	static const uint32_t nonce[3];
+
+	while (n > 0) {
+		uint64_t old = spin_lock_irq(&random_lock);
+
+		key_step_locked(own);
+		spin_unlock_irq(&random_lock, old);
+		for (uint32_t i = 0; i < 4096 / BLOCK && n > 0; i++) {
+			size_t step = MIN(n, (size_t)BLOCK);
+
+			chacha20_block(own, i, nonce, block);
+			memcpy(out, block, step);
+			out += step;
+			n -= step;
+		}
+	}
+	memset(own, 0, sizeof(own));
+	memset(block, 0, sizeof(block));
+	barrier();
+}
+
+uint64_t random_u64(void)
+{
+	uint64_t v;
+
+	random_bytes(&v, sizeof(v));
+	return v;
+}
