@@ -9,6 +9,8 @@
  *
  * The handler returns to x30: the program's own restorer, or the vDSO page's __kernel_rt_sigreturn.
  */
+#include <linux/signal.h>
+
 #include <asm/sigcontext.h>
 #include <asm/ucontext.h>
 
@@ -30,20 +32,28 @@ struct frame_record {
 	uint64_t fp, lr;
 };
 
-#define CONTEXT_OFFSET offsetof(struct rt_sigframe, uc.uc_mcontext)
+/* struct ucontext up to the reserved space, which holds the records. */
+struct context_head {
+	uint64_t flags, link;
+	stack_t stack;
+	uint64_t mask;
+	uint8_t unused[120];
+	_Alignas(16) uint64_t fault_address;
+	uint64_t regs[31], sp, pc, pstate;
+	uint64_t pad;
+};
+
 #define RESERVED_OFFSET offsetof(struct rt_sigframe, uc.uc_mcontext.__reserved)
 #define RESERVED_SIZE sizeof(((struct sigcontext *)0)->__reserved)
-/* The part of struct ucontext in front of __reserved. */
-#define UC_HEAD (RESERVED_OFFSET - offsetof(struct rt_sigframe, uc))
+#define HEAD_MATCHES(field, theirs)                                                                \
+	_Static_assert(offsetof(struct context_head, field) == offsetof(struct ucontext, theirs), #field)
 
-_Static_assert(CONTEXT_OFFSET == 304 && RESERVED_OFFSET == 592, "the layout of Linux");
+HEAD_MATCHES(stack, uc_stack);
+HEAD_MATCHES(mask, uc_sigmask);
+HEAD_MATCHES(fault_address, uc_mcontext.fault_address);
+HEAD_MATCHES(pstate, uc_mcontext.pstate);
+_Static_assert(sizeof(struct context_head) == offsetof(struct ucontext, uc_mcontext.__reserved), "head");
 _Static_assert(sizeof(struct fpsimd_context) == 528, "the layout of Linux");
-
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1U << 31)
-#endif
-
-#define PSTATE_NZCV 0xf0000000u
 
 static bool on_signal_stack(const struct task *t, virt_addr_t sp)
 {
@@ -66,29 +76,33 @@ static virt_addr_t frame_place(const struct task *t, const struct user_regs *reg
 	return on_stack && !on_signal_stack(t, sp) ? 0 : sp;
 }
 
+static bool has_fault_address(const struct ksiginfo *info)
+{
+	return info->code > 0 && (info->signo == SIGSEGV || info->signo == SIGBUS || info->signo == SIGILL ||
+				  info->signo == SIGFPE || info->signo == SIGTRAP);
+}
+
 static int write_context(virt_addr_t frame, const struct user_regs *regs, const struct ksiginfo *info,
 			 uint64_t blocked)
 {
 	const struct task *t = current();
-	struct {
-		_Alignas(struct ucontext) uint8_t bytes[UC_HEAD];
-	} head;
-	struct ucontext *uc = (struct ucontext *)head.bytes;
+	struct context_head head;
+	uint32_t flags = t->sigalt_flags & SS_AUTODISARM;
 
+	if (t->sigalt_size == 0)
+		flags |= SS_DISABLE;
+	else if (on_signal_stack(t, regs->sp))
+		flags |= SS_ONSTACK;
 	memset(&head, 0, sizeof(head));
-	uc->uc_stack.ss_sp = (void *)t->sigalt_base;
-	uc->uc_stack.ss_size = t->sigalt_size;
-	uc->uc_stack.ss_flags = (int)(t->sigalt_size == 0 ? SS_DISABLE :
-				      on_signal_stack(t, regs->sp) ? SS_ONSTACK : 0) |
-				(int)(t->sigalt_flags & SS_AUTODISARM);
-	memcpy(&uc->uc_sigmask, &blocked, sizeof(blocked));
-	if (info->signo == SIGSEGV || info->signo == SIGBUS || info->signo == SIGILL || info->signo == SIGFPE ||
-	    info->signo == SIGTRAP)
-		uc->uc_mcontext.fault_address = info->code > 0 ? info->u.fault.addr : 0;
-	memcpy(uc->uc_mcontext.regs, regs->x, sizeof(regs->x));
-	uc->uc_mcontext.sp = regs->sp;
-	uc->uc_mcontext.pc = regs->pc;
-	uc->uc_mcontext.pstate = regs->pstate;
+	head.stack.ss_sp = (void *)t->sigalt_base;
+	head.stack.ss_size = t->sigalt_size;
+	head.stack.ss_flags = (int)flags;
+	head.mask = blocked;
+	head.fault_address = has_fault_address(info) ? info->u.fault.addr : 0;
+	memcpy(head.regs, regs->x, sizeof(regs->x));
+	head.sp = regs->sp;
+	head.pc = regs->pc;
+	head.pstate = regs->pstate;
 	return copy_to_user(frame + offsetof(struct rt_sigframe, uc), &head, sizeof(head));
 }
 
@@ -169,10 +183,10 @@ static int read_fp(virt_addr_t at, struct fp_state *fp)
 }
 
 /* As sigaltstack(2) would set it, except that a bad one is left alone, as on Linux. */
-static void restore_signal_stack(const struct ucontext *uc)
+static void restore_signal_stack(const stack_t *stack)
 {
 	struct task *t = current();
-	uint32_t flags = (uint32_t)uc->uc_stack.ss_flags;
+	uint32_t flags = (uint32_t)stack->ss_flags;
 
 	if (on_signal_stack(t, task_user_regs(t)->sp))
 		return;
@@ -180,9 +194,9 @@ static void restore_signal_stack(const struct ucontext *uc)
 		t->sigalt_base = 0;
 		t->sigalt_size = 0;
 		t->sigalt_flags = SS_DISABLE;
-	} else if (uc->uc_stack.ss_size >= MINSIGSTKSZ) {
-		t->sigalt_base = (virt_addr_t)uc->uc_stack.ss_sp;
-		t->sigalt_size = uc->uc_stack.ss_size;
+	} else if (stack->ss_size >= MINSIGSTKSZ) {
+		t->sigalt_base = (virt_addr_t)stack->ss_sp;
+		t->sigalt_size = stack->ss_size;
 		t->sigalt_flags = flags & SS_AUTODISARM;
 	}
 }
@@ -202,22 +216,19 @@ int arch_signal_return(uint64_t *blocked)
 {
 	struct user_regs *regs = task_user_regs(current());
 	virt_addr_t frame = regs->sp;
-	struct {
-		_Alignas(struct ucontext) uint8_t bytes[UC_HEAD];
-	} head;
-	const struct ucontext *uc = (const struct ucontext *)head.bytes;
+	struct context_head head;
 
 	if (!IS_ALIGNED(frame, (virt_addr_t)16) || !user_range_ok(frame, sizeof(struct rt_sigframe)) ||
 	    copy_from_user(&head, frame + offsetof(struct rt_sigframe, uc), sizeof(head)) != 0)
 		return -EFAULT;
 	/* User mode, 64-bit, nothing masked: anything else would be a way into the kernel. */
-	if (uc->uc_mcontext.pstate & ~(uint64_t)PSTATE_NZCV & 0x3df || restore_fp(frame) != 0)
+	if ((head.pstate & (PSTATE_MODE | PSTATE_DAIF)) != 0 || restore_fp(frame) != 0)
 		return -EFAULT;
-	memcpy(blocked, &uc->uc_sigmask, sizeof(*blocked));
-	restore_signal_stack(uc);
-	memcpy(regs->x, uc->uc_mcontext.regs, sizeof(regs->x));
-	regs->sp = uc->uc_mcontext.sp;
-	regs->pc = uc->uc_mcontext.pc;
-	regs->pstate = uc->uc_mcontext.pstate & PSTATE_NZCV;
+	*blocked = head.mask;
+	restore_signal_stack(&head.stack);
+	memcpy(regs->x, head.regs, sizeof(regs->x));
+	regs->sp = head.sp;
+	regs->pc = head.pc;
+	regs->pstate = head.pstate & PSTATE_NZCV;
 	return 0;
 }
