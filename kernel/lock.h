@@ -107,6 +107,7 @@ void mutex_lock(struct mutex *m);
 /* As mutex_lock, but a fatal signal ends the wait: 0 or -EINTR (then m is not held). */
 int mutex_lock_killable(struct mutex *m) MUST_CHECK;
 bool mutex_trylock(struct mutex *m) MUST_CHECK;
+/* m must stay valid until this returns, even when another task can already take it. */
 void mutex_unlock(struct mutex *m);
 /* True when the running task holds m. */
 bool mutex_held(const struct mutex *m);

@@ -106,6 +106,9 @@ void runq_move(struct runq *from, struct runq *to, struct task *t);
 /* schedule() for a task that did not ask: it stays runnable. For kernel/preempt.c. */
 void sched_preempt(void);
 
+/* kernel/load.c: starts sampling. Once, from sched_init(). */
+void load_init(void);
+
 /* kernel/balance.c: which CPU. No lock needed: hints. */
 int balance_select(const struct task *t);
 /* A better task than prio waits on another CPU, as far as can be seen without locks. */

@@ -100,29 +100,38 @@ static void arm_turn(struct runq *rq, struct task *t, uint64_t now)
 	}
 }
 
+/* Whether t should run instead of rq's curr. */
+static bool preempts(struct runq *rq, const struct task *t)
+{
+	const struct task *curr = rq->curr;
+
+	if (t->sched.prio != curr->sched.prio)
+		return t->sched.prio > curr->sched.prio;
+	if (t->sched.prio > PRIO_FAIR)
+		return false;
+	runq_account(rq, time_now());
+	return fair_preempts(rq, t);
+}
+
 void runq_check_preempt(struct runq *rq, struct task *t)
 {
-	struct task *curr = rq->curr;
+	uint64_t idle;
 
-	if (t->sched.prio > curr->sched.prio) {
+	if (preempts(rq, t)) {
 		runq_resched(rq);
 		return;
 	}
-	if (t->sched.prio < curr->sched.prio)
-		return;
-	if (t->sched.prio == PRIO_FAIR) {
-		runq_account(rq, time_now());
-		if (fair_preempts(rq, t)) {
-			runq_resched(rq);
-			return;
-		}
+	if (!rq->slice_armed && turn_has_end(rq, rq->curr)) {
+		if (rq->cpu == (int)hw_cpu())
+			arm_turn(rq, rq->curr, time_now());
+		else
+			runq_resched(rq); /* its timer can be armed there only */
 	}
-	if (rq->slice_armed || !turn_has_end(rq, curr))
-		return;
-	if (rq->cpu == (int)hw_cpu())
-		arm_turn(rq, curr, time_now());
-	else
-		runq_resched(rq); /* its timer can be armed there only */
+	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
+	hw_mb();
+	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~cpu_bit(rq->cpu) & ~cpu_bit((int)hw_cpu());
+	if (unlikely(idle))
+		ipi_send((unsigned)__builtin_ctzll(idle), IPI_RESCHEDULE);
 }
 
 struct runq *runq_lock_task(struct task *t)

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mutexes with priority inheritance.
+ *
+ * m->owner is the owning task's address, plus bit 0 while tasks wait. Without waiters locking and unlocking are one compare-exchange each. With
+ * waiters both go through m->lock, and the owner has m on its list pi_owned, with the priority of m's first waiter in m->top_prio: an
+ * owner's effective priority is at least the highest of these.
+ *
+ * When the owner is itself waiting for a mutex, its new priority changes its place there and may raise that owner, and so on:
+ * pi_update() walks this chain with the lock of one link at a time, in at most PI_CHAIN_MAX steps. The rooms' lock orders keep chains shorter
+ * than that; a longer one is cut, so that a task at its far end waits for its turn without inheritance, but nothing hangs.
+ *
+ * Unlocking hands the mutex to the first waiter when that one is real-time: nobody of lower priority gets between. For an ordinary first
+ * waiter the mutex becomes free and the waiter is woken to compete: a running task may take the mutex meanwhile, which saves a switch per
+ * lock under contention. A waiter that lost so once is handed the mutex by the next unlock: no starvation.
+ *
+ * While a mutex is free but has waiters (owner == WAITERS) nobody owns it: whoever takes it adopts the waiters.
+ *
+ * Lock order: m->lock > task.pi_lock > run queue. pi_update() goes from a task to the mutex it waits for, against that order, by trylock.
+ * A waiter returns only after taking m->lock once more, so tasks and waiters seen under m->lock are alive. A waiter enters and leaves
+ * m->waiters, and its task's blocked_on, under both m->lock and the task's pi_lock.
+ */
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/pi.h"
+#include "kernel/sched.h"
+
+#define WAITERS ((uintptr_t)1) /* struct task is aligned to more than a byte */
+#define PI_CHAIN_MAX 16
+
+void mutex_init(struct mutex *m)
+{
+	*m = (struct mutex)MUTEX_INIT(*m);
+}
+
+struct task *mutex_owner(const struct mutex *m)
+{
+	return (struct task *)(atomic_load(&m->owner) & ~WAITERS);
+}
+
+bool mutex_held(const struct mutex *m)
+{
+	return mutex_owner(m) == current();
+}
+
+static int own_prio(struct task *t)
+{
+	struct mutex *m;
+	int prio = sched_own_prio(t);
+
+	list_for_each(m, &t->pi_owned, owner_link)
+		prio = MAX(prio, m->top_prio);
+	return prio;
+}
+
+/* Queues w by priority: ordinary waiters at the end at once, real-time ones behind their equals. m->lock held. */
+static void waiter_insert(struct mutex *m, struct mutex_waiter *w)
+{
+	struct list *pos = &m->waiters;
+	struct mutex_waiter *other;
+
+	if (w->prio > PRIO_FAIR) {
+		list_for_each(other, &m->waiters, link) {
+			if (other->prio < w->prio) {
+				pos = &other->link;
+				break;
+			}
+		}
+	}
+	list_insert_before(pos, &w->link);
+}
+
+static struct mutex_waiter *top_waiter(struct mutex *m)
+{
+	return list_empty(&m->waiters) ? NULL : list_first(&m->waiters, struct mutex_waiter, link);
+}
+
+/* Brings m's entry on its owner's list in line with m's waiters. m->lock and owner->pi_lock held. */
+static void owner_entry_update(struct mutex *m, struct task *owner)
+{
+	struct mutex_waiter *top = top_waiter(m);
+
+	list_remove(&m->owner_link);
+	m->top_prio = top ? top->prio : PRIO_FAIR;
+	if (top)
+		list_push_back(&owner->pi_owned, &m->owner_link);
+}
+
+/* Settles t's priority by what it owns. t->pi_lock held. */
+static void settle_prio(struct task *t)
+{
+	int prio = own_prio(t);
+
+	if (prio != t->sched.prio)
+		sched_set_effective(t, prio);
+}
+
+/* Puts w, whose task has changed its priority, in its new place. w's mutex and its task's pi_lock are held, the latter is dropped;
+ * returns the mutex's owner with its pi_lock held and its priority to be settled, or NULL. */
+static struct task *waiter_move(struct mutex *m, struct mutex_waiter *w)
+{
+	struct task *t = w->task, *owner = mutex_owner(m);
+
+	list_remove(&w->link);
+	w->prio = t->sched.prio;
+	waiter_insert(m, w);
+	spin_unlock(&t->pi_lock);
+	if (!owner) {
+		sched_wake(top_waiter(m)->task); /* free: who is first now may have it */
+		return NULL;
+	}
+	spin_lock(&owner->pi_lock);
+	owner_entry_update(m, owner);
+	return owner;
+}
+
+/*
+ * Settles t's priority and those along the chain of owners it waits for. t->pi_lock is held and will be dropped. An owner is alive
+ * while its pi_lock is held, because it needs that lock to let go of the mutex; when the lock must be dropped
+ * to let somebody else have the next mutex's, a reference keeps the task.
+ */
+static void chain_walk(struct task *t)
+{
+	struct task *pinned = NULL;
+
+	for (int depth = 0; depth < PI_CHAIN_MAX;) {
+		struct mutex_waiter *w = t->blocked_on;
+		struct task *owner;
+		struct mutex *m;
+
+		settle_prio(t);
+		/* In debug builds the chain is followed to its end, to find a circle: one that leads back to a task about to wait. */
+		if (!w || (!CONFIG_DEBUG && w->prio == t->sched.prio))
+			break;
+		m = w->mutex;
+		DEBUG_ASSERT(mutex_owner(m) != current() || !current()->blocked_on);
+		if (!spin_trylock(&m->lock)) {
+			if (!pinned)
+				pinned = task_get(t);
+			spin_unlock(&t->pi_lock);
+			hw_relax();
+			spin_lock(&t->pi_lock);
+			continue;
+		}
+		owner = waiter_move(m, w);
+		spin_unlock(&m->lock);
+		if (pinned)
+			task_put(pinned);
+		pinned = NULL;
+		if (!owner)
+			return;
+		t = owner;
+		depth++;
+	}
+	spin_unlock(&t->pi_lock);
+	if (pinned)
+		task_put(pinned);
+}
+
+void pi_update(struct task *t)
+{
+	spin_lock(&t->pi_lock);
+	chain_walk(t);
+}
+
+/* Whether t may take the free mutex m before those who wait. m->lock held. */
+static bool may_take(struct mutex *m, const struct task *t)
+{
+	const struct mutex_waiter *top = top_waiter(m);
+
+	return !top || top->task == t || t->sched.prio > top->prio ||
+	       (t->sched.prio == PRIO_FAIR && top->prio == PRIO_FAIR);
+}
+
+/* Takes m when it is free for t, else sees to it that its unlocking comes through m->lock, which is held. */
+static bool take_or_mark(struct mutex *m, struct task *t)
+{
+	uintptr_t old = atomic_load(&m->owner), next;
+
+	do {
+		if ((old & ~WAITERS) == 0 && may_take(m, t))
+			next = (uintptr_t)t | (old & WAITERS);
+		else
+			next = old | WAITERS;
+	} while (!atomic_compare_exchange(&m->owner, &old, next));
+	return (next & ~WAITERS) == (uintptr_t)t;
+}
+
+/* t has become m's owner: those who wait count for it from now on. m->lock held. */
+static void adopt_waiters(struct mutex *m, struct task *t)
+{
+	spin_lock(&t->pi_lock);
+	owner_entry_update(m, t);
+	settle_prio(t);
+	spin_unlock(&t->pi_lock);
+	atomic_store(&m->owner, (uintptr_t)t | (list_empty(&m->waiters) ? 0 : WAITERS));
+}
+
+/* Takes w off m's waiters; its task waits no more. m->lock held. */
+static void waiter_remove(struct mutex_waiter *w)
+{
+	spin_lock(&w->task->pi_lock);
+	list_remove(&w->link);
+	w->task->blocked_on = NULL;
+	spin_unlock(&w->task->pi_lock);
+}
+
+/* After the waiters of m changed: brings its owner in line, and unlocks m->lock. */
+static void waiters_changed_unlock(struct mutex *m)
+{
+	struct task *owner = mutex_owner(m);
+
+	if (owner) {
+		spin_lock(&owner->pi_lock);
+		owner_entry_update(m, owner);
+	}
+	spin_unlock(&m->lock);
+	if (owner)
+		chain_walk(owner);
+}
+
+/* Queues w for current(), which is to sleep in `state`. m->lock is held and dropped. */
+static void wait_begin(struct mutex *m, struct mutex_waiter *w, enum task_state state)
+{
+	struct task *me = current();
+
+	*w = (struct mutex_waiter){ .mutex = m, .task = me };
+	spin_lock(&me->pi_lock);
+	w->prio = me->sched.prio;
+	me->blocked_on = w;
+	spin_unlock(&me->pi_lock);
+	waiter_insert(m, w);
+	sched_set_state(state);
+	waiters_changed_unlock(m);
+}
+
+/* A fatal signal ended the wait. m->lock is held and dropped. */
+static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
+{
+	waiter_remove(w);
+	if (list_empty(&m->waiters))
+		atomic_fetch_and(&m->owner, ~WAITERS);
+	else if (!mutex_owner(m))
+		sched_wake(top_waiter(m)->task); /* the wake-up for the free mutex may have been ours */
+	waiters_changed_unlock(m);
+}
+
+static __attribute__((noinline)) int lock_slow(struct mutex *m, enum task_state state)
+{
+	struct task *me = current();
+	struct mutex_waiter w;
+	int err = 0;
+
+	ASSERT(mutex_owner(m) != me);
+	DEBUG_ASSERT(preemptible());
+	spin_lock(&m->lock);
+	if (take_or_mark(m, me)) {
+		adopt_waiters(m, me);
+		spin_unlock(&m->lock);
+		return 0;
+	}
+	wait_begin(m, &w, state);
+	for (;;) {
+		bool killed = state == TASK_SLEEPING_KILLABLE && task_killed(me);
+
+		if (!killed)
+			schedule();
+		spin_lock(&m->lock);
+		if (w.granted)
+			break;
+		if (take_or_mark(m, me)) {
+			waiter_remove(&w);
+			adopt_waiters(m, me);
+			break;
+		}
+		if (killed) {
+			err = -EINTR;
+			break;
+		}
+		w.lost = true;
+		sched_set_state(state);
+		spin_unlock(&m->lock);
+	}
+	WRITE_ONCE(me->state, TASK_RUNNABLE);
+	if (err)
+		wait_abandon(m, &w);
+	else
+		spin_unlock(&m->lock);
+	return err;
+}
+
+static bool lock_fast(struct mutex *m)
+{
+	uintptr_t free = 0;
+
+	return likely(__atomic_compare_exchange_n(&m->owner, &free, (uintptr_t)current(), false,
+						  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+}
+
+void mutex_lock(struct mutex *m)
+{
+	if (!lock_fast(m))
+		(void)lock_slow(m, TASK_SLEEPING);
+}
+
+int mutex_lock_killable(struct mutex *m)
+{
+	return lock_fast(m) ? 0 : lock_slow(m, TASK_SLEEPING_KILLABLE);
+}
+
+bool mutex_trylock(struct mutex *m)
+{
+	bool taken;
+
+	if (lock_fast(m))
+		return true;
+	if (mutex_owner(m))
+		return false;
+	spin_lock(&m->lock);
+	taken = !mutex_owner(m) && take_or_mark(m, current());
+	if (taken)
+		adopt_waiters(m, current());
+	spin_unlock(&m->lock);
+	return taken;
+}
+
+/* Makes the first waiter, w, the owner. m->lock held. */
+static void hand_over(struct mutex *m, struct mutex_waiter *w)
+{
+	struct task *t = w->task;
+
+	waiter_remove(w);
+	w->granted = true;
+	adopt_waiters(m, t);
+	sched_wake(t);
+}
+
+static __attribute__((noinline)) void unlock_slow(struct mutex *m)
+{
+	struct task *me = current();
+	struct mutex_waiter *top;
+
+	spin_lock(&m->lock);
+	ASSERT(mutex_owner(m) == me);
+	spin_lock(&me->pi_lock);
+	list_remove(&m->owner_link);
+	settle_prio(me);
+	spin_unlock(&me->pi_lock);
+	top = top_waiter(m);
+	if (!top) {
+		atomic_store_release(&m->owner, 0);
+	} else if (top->prio > PRIO_FAIR || top->lost) {
+		hand_over(m, top);
+	} else {
+		atomic_store_release(&m->owner, WAITERS);
+		sched_wake(top->task);
+	}
+	spin_unlock(&m->lock);
+}
+
+void mutex_unlock(struct mutex *m)
+{
+	uintptr_t mine = (uintptr_t)current();
+
+	if (unlikely(!__atomic_compare_exchange_n(&m->owner, &mine, 0, false, __ATOMIC_RELEASE,
+						  __ATOMIC_RELAXED)))
+		unlock_slow(m);
+}
