@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A map from 32-bit indices to non-zero words, 64-way, growing in height with the largest index. Words are the user's (pointers, or tagged
- * values). The caller's spin lock protects it; node memory can be had beforehand (radix_reserve) so that insertion under the lock does not fail.
+ * A map from 32-bit indices to non-zero words, 64-way, with chains of single children left out. Words are the user's (pointers, or tagged
+ * values). The caller's spin lock protects it; node memory can be had beforehand (radix_prepare) so that insertion under the lock does not fail.
  */
 #ifndef KERNEL_LIB_RADIX_H
 #define KERNEL_LIB_RADIX_H
@@ -12,19 +12,22 @@ struct radix_node;
 
 struct radix {
 	struct radix_node *root;
-	unsigned height;
 };
+
+/* An insertion adds at most a leaf and the fork it hangs from. */
+#define RADIX_RESERVE_NODES 2
 
 /* Spare nodes for one insertion, on the caller's stack. */
 struct radix_reserve {
-	struct radix_node *nodes[7];
+	struct radix_node *nodes[RADIX_RESERVE_NODES];
 	unsigned count;
 };
 
 void radix_init(struct radix *r);
 uintptr_t radix_get(const struct radix *r, uint32_t index); /* 0: nothing there */
-/* Allocates what one radix_set may need (may sleep). 0 or -ENOMEM. */
+/* Fills res, whatever it held, with what one radix_set may need. May sleep. 0, or -ENOMEM (then nothing is held). */
 int radix_prepare(struct radix_reserve *res) MUST_CHECK;
+/* Frees what is left in res: after every radix_prepare that succeeded. */
 void radix_unprepare(struct radix_reserve *res);
 /* Stores a non-zero word, returns the one it replaced (0: none). Takes nodes from res; cannot fail. */
 uintptr_t radix_set(struct radix *r, uint32_t index, uintptr_t word, struct radix_reserve *res);
