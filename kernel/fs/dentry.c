@@ -3,13 +3,13 @@
  * Dentries: the tree of names. A hash table over (parent, name) answers walks; each directory also keeps its children in a tree ordered by cookie, so
  * that readdir goes on where it stopped whatever was made or removed meanwhile.
  *
- * tree_lock covers hash, children, parent, name and flags. A reference count leaves or reaches zero only under it, so that a walk that finds
+ * dentry_lock covers hash, children, parent, name and flags. A reference count leaves or reaches zero only under it, so that a walk that finds
  * a dentry in the hash can always take a reference. Chains are short (1,024 buckets); nothing else under the lock depends on the number of files but the
  * depth of the children tree.
  *
  * Invariants: (1) a hashed dentry is among its parent's children; (2) in a SUPER_TREE file system a hashed dentry holds a reference to itself; (3) a dentry holds
  * a reference to its parent, deleted or not; (4) parent and name change only with the mutexes of both directories held, so either that mutex or
- * tree_lock makes them readable.
+ * dentry_lock makes them readable.
  */
 #include "kernel/fs/internal.h"
 #include "kernel/fs/vfs.h"
@@ -17,7 +17,7 @@
 
 #define HASH_BITS 10
 
-struct spinlock tree_lock = SPINLOCK_INIT;
+struct spinlock dentry_lock = SPINLOCK_INIT;
 struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
 static struct kmem_cache *dentry_cache;
@@ -113,14 +113,14 @@ void dentry_put(struct dentry *d)
 		while (refs > 1)
 			if (atomic_compare_exchange(&d->refs, &refs, refs - 1))
 				return;
-		spin_lock(&tree_lock);
+		spin_lock(&dentry_lock);
 		if (atomic_dec(&d->refs) != 0) {
-			spin_unlock(&tree_lock);
+			spin_unlock(&dentry_lock);
 			return;
 		}
 		unlink_locked(d);
 		parent = d->parent == d ? NULL : d->parent;
-		spin_unlock(&tree_lock);
+		spin_unlock(&dentry_lock);
 		dentry_destroy(d);
 		d = parent;
 	}
@@ -135,7 +135,7 @@ struct dentry *dentry_find(struct dentry *parent, const struct name *name)
 {
 	struct dentry *d, *stale = NULL;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	for (d = *bucket_of(parent, name->hash); d; d = d->hash_next)
 		if (d->parent == parent && name_is(d, name))
 			break;
@@ -149,7 +149,7 @@ struct dentry *dentry_find(struct dentry *parent, const struct name *name)
 			d = NULL;
 		}
 	}
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	if (stale)
 		dentry_put(stale);
 	return d;
@@ -212,21 +212,21 @@ void dentry_free_unused(struct dentry *d)
 void dentry_attach(struct dentry *d, struct inode *inode)
 {
 	d->inode = inode;
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	d->refs = in_tree(d) ? 2 : 1;
 	hash_insert(d);
 	children_insert(d->parent, d);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 }
 
-struct dentry *dentry_create_root(struct inode *inode)
+struct dentry *dentry_create_alone(struct inode *inode, const char *text)
 {
-	static const struct name root_name = { "/", 1, 0 };
+	struct name name = { text, (uint32_t)strlen(text), 0 };
 	struct dentry *d;
 
 	if (!inode)
 		return NULL;
-	d = dentry_alloc(NULL, &root_name);
+	d = dentry_alloc(NULL, &name);
 	if (!d) {
 		inode_put(inode);
 		return NULL;
@@ -240,10 +240,10 @@ void dentry_detach(struct dentry *d)
 {
 	bool was;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	was = d->flags & DENTRY_HASHED;
 	unlink_locked(d);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	if (was && in_tree(d))
 		dentry_put(d);
 }
@@ -273,13 +273,13 @@ void dentry_move(struct dentry *d, struct dentry *new_parent, const struct name 
 	char *old_name;
 
 	dentry_get(new_parent);
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	unlink_locked(d);
 	old_name = rename_locked(d, name, &room);
 	d->parent = new_parent;
 	hash_insert(d);
 	children_insert(new_parent, d);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	kfree(room);
 	kfree(old_name);
 	dentry_put(old_parent);
@@ -306,7 +306,7 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 {
 	struct dentry *parent;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	unlink_locked(a);
 	unlink_locked(b);
 	swap_names(a, b);
@@ -317,7 +317,7 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 	children_insert(a->parent, a);
 	hash_insert(b);
 	children_insert(b->parent, b);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 }
 
 bool dentry_has_children(struct dentry *d)
@@ -330,7 +330,7 @@ struct dentry *dentry_next_child(struct dentry *d, uint64_t cookie)
 	struct rb_node *n;
 	struct dentry *found = NULL;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	for (n = d->children.node; n;) {
 		struct dentry *c = rb_entry(n, struct dentry, sibling);
 
@@ -343,7 +343,7 @@ struct dentry *dentry_next_child(struct dentry *d, uint64_t cookie)
 	}
 	if (found)
 		atomic_inc(&found->refs);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	return found;
 }
 
@@ -352,10 +352,10 @@ bool dentry_is_below(struct dentry *d, struct dentry *ancestor)
 	bool below = false;
 
 	/* Depth is bounded by PATH_MAX / 2 steps for anything a walk can reach. */
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	for (; !below && d != d->parent; d = d->parent)
 		below = d == ancestor;
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	return below || d == ancestor;
 }
 
@@ -393,9 +393,9 @@ bool dir_emit_dots(struct file *f, struct dir_sink *sink)
 		f->pos = 1;
 	}
 	if (f->pos == 1) {
-		spin_lock(&tree_lock);
+		spin_lock(&dentry_lock);
 		up = d->parent->inode->ino;
-		spin_unlock(&tree_lock);
+		spin_unlock(&dentry_lock);
 		if (!sink->emit(sink, "..", 2, up, S_IFDIR, 2))
 			return false;
 		f->pos = 2;

@@ -30,7 +30,16 @@ struct file *files_lookup(struct files *fs, unsigned fd);
 /* The first used descriptor >= fd, or -1. */
 int files_next(struct files *fs, unsigned fd);
 bool files_get_cloexec(struct files *fs, unsigned fd);
+int files_set_cloexec(struct files *fs, unsigned fd, bool on);
 unsigned files_table_size(struct files *fs);
+/* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or -EBADF, -ENOMEM. */
+int file_install_at(struct file *f, unsigned fd, bool cloexec);
+int file_close_fd(unsigned fd);
+/* Nobody may write the inode while f lives. 0 or -ETXTBSY. */
+int file_deny_write(struct file *f) MUST_CHECK;
+/* Operations of a device node, or NULL (cdev.c). */
+const struct file_ops *device_ops(uint32_t mode, devno_t rdev);
+struct fs_context *fs_context_create(void);
 
 /* The running task's root and working directory, with references. */
 struct path fs_root(void);

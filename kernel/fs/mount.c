@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mounts and file system instances. The table of mounts is one short list under tree_lock: a walk consults it only at a dentry
+ * Mounts and file system instances. The table of mounts is one short list under dentry_lock: a walk consults it only at a dentry
  * that is flagged DENTRY_MOUNTED. mount_mutex orders mounting and unmounting.
  *
  * References to a mount: one by the table while attached, one by each mount inside it, one by each struct path. So an attached mount that nobody uses has exactly
- * one, and umount decides under tree_lock, where new ones come from.
+ * one, and umount decides under dentry_lock, where new ones come from.
  */
 #include <linux/mount.h>
 
@@ -77,9 +77,9 @@ static void super_put(struct super *s)
 {
 	uint32_t refs;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	refs = --s->refs;
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	if (refs)
 		return;
 	dentry_drop_tree(s->root);
@@ -137,14 +137,14 @@ void mount_cross(struct path *p)
 		struct mount *m;
 		struct path old = *p;
 
-		spin_lock(&tree_lock);
+		spin_lock(&dentry_lock);
 		m = mount_find_locked(p->mount, p->dentry);
 		if (m) {
 			*p = (struct path){ m, m->root };
 			mount_get(m);
 			dentry_get(m->root);
 		}
-		spin_unlock(&tree_lock);
+		spin_unlock(&dentry_lock);
 		if (!m)
 			return;
 		path_put(old);
@@ -156,11 +156,11 @@ bool mount_climb(struct path *p)
 	struct path old = *p;
 	bool up;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	up = p->mount->parent != NULL;
 	if (up)
 		*p = path_get((struct path){ p->mount->parent, p->mount->point });
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	if (up)
 		path_put(old);
 	return up;
@@ -170,14 +170,14 @@ struct mount *mount_at(unsigned i)
 {
 	struct mount *m;
 
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	list_for_each(m, &mounts, link)
 		if (i-- == 0) {
 			mount_get(m);
-			spin_unlock(&tree_lock);
+			spin_unlock(&dentry_lock);
 			return m;
 		}
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	return NULL;
 }
 
@@ -217,7 +217,7 @@ int mount_add(struct super *s, const struct path *at, unsigned flags, const char
 		return -ENOMEM;
 	}
 	mutex_lock(&mount_mutex);
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	s->refs++;
 	if (!at) {
 		root_mount = m;
@@ -231,7 +231,7 @@ int mount_add(struct super *s, const struct path *at, unsigned flags, const char
 	}
 	if (!err)
 		list_push_back(&mounts, &m->link);
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	mutex_unlock(&mount_mutex);
 	if (err)
 		mount_put(m);
@@ -276,11 +276,11 @@ static void detach_all(struct mount *m)
 	struct path point;
 
 	do {
-		spin_lock(&tree_lock);
+		spin_lock(&dentry_lock);
 		for (victim = m; (child = child_of_locked(victim)) != NULL;)
 			victim = child;
 		detach_locked(victim, &point);
-		spin_unlock(&tree_lock);
+		spin_unlock(&dentry_lock);
 		path_put(point);
 		mount_put(victim); /* the table's reference; the caller's path keeps m itself */
 	} while (victim != m);
@@ -296,12 +296,12 @@ int mount_remove(const struct path *at, unsigned flags)
 	if (at->dentry != m->root)
 		return -EINVAL;
 	mutex_lock(&mount_mutex);
-	spin_lock(&tree_lock);
+	spin_lock(&dentry_lock);
 	if (list_empty(&m->link) || m == root_mount)
 		err = m == root_mount ? -EBUSY : -EINVAL;
 	else if (!(flags & MNT_DETACH) && atomic_load(&m->refs) > 2)
 		err = -EBUSY; /* the table's reference and the caller's path */
-	spin_unlock(&tree_lock);
+	spin_unlock(&dentry_lock);
 	if (!err) {
 		if (m->super->ops->sync)
 			err = m->super->ops->sync(m->super);

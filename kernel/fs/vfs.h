@@ -10,7 +10,7 @@
  * and a name that is not in the cache is not there. For others a dentry lives while someone uses it, and a miss asks ops->lookup.
  *
  * Lock order: file->pos_mutex -> rename_mutex -> directory's inode->mutex (parent before child, else by address) -> other inode->mutex ->
- * [mm: aspace -> object]. tree_lock, files->lock, context->lock, inode->lock are spin locks, innermost, never nested in each other.
+ * [mm: aspace -> object]. dentry_lock, files->lock, context->lock, inode->lock are spin locks, innermost, never nested in each other.
  */
 #ifndef KERNEL_FS_VFS_H
 #define KERNEL_FS_VFS_H
@@ -52,7 +52,7 @@ struct inode {
 	int64_t atime, mtime, ctime;	/* ns since 1970; single words, written by whoever comes last */
 	struct mutex mutex;	/* directory contents; attributes; order of writes to a file */
 	struct spinlock lock;	/* locks, pipe */
-	uint32_t writers;	/* open for writing; atomic */
+	int32_t writers;	/* times open for writing, or minus times being executed; atomic */
 	struct file_locks *locks; /* POSIX and flock locks, NULL until the first (locks.c); lock */
 	struct pipe *pipe;	/* FIFOs that are open (pipe.c); lock */
 	void *data;		/* the file system's own */
@@ -66,9 +66,9 @@ enum dentry_flag {
 };
 
 struct dentry {
-	uint32_t refs;		/* atomic; from 0 only under tree_lock */
-	uint32_t flags;		/* tree_lock */
-	/* Under tree_lock; also constant while the parent's inode->mutex is held. */
+	uint32_t refs;		/* atomic; from 0 only under dentry_lock */
+	uint32_t flags;		/* dentry_lock */
+	/* Under dentry_lock; also constant while the parent's inode->mutex is held. */
 	uint32_t hash;
 	uint32_t name_len;
 	struct dentry *parent;	/* a reference; itself at the root of a super */
@@ -154,7 +154,7 @@ struct super_ops {
 };
 
 struct super {
-	uint32_t refs;		/* mounts; tree_lock */
+	uint32_t refs;		/* mounts; dentry_lock */
 	unsigned flags;
 	devno_t dev;
 	uint32_t magic;
@@ -177,14 +177,14 @@ struct super_type {
 enum mount_flag { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 1024, MOUNT_RELATIME = 1 << 21 };
 
 struct mount {
-	uint32_t refs;		/* tree_lock to leave 1 while attached; else atomic */
+	uint32_t refs;		/* dentry_lock to leave 1 while attached; else atomic */
 	unsigned flags;		/* Linux's MS_ bits */
 	struct super *super;
 	struct dentry *root;	/* of what is mounted */
 	struct mount *parent;	/* a reference; NULL: the root, or detached */
 	struct dentry *point;	/* in parent; a reference */
 	char *source;		/* first column of /proc/mounts */
-	struct list link;	/* on the list of mounts in order; tree_lock */
+	struct list link;	/* on the list of mounts in order; dentry_lock */
 };
 
 /* One transfer between a file and memory. */
@@ -196,11 +196,18 @@ struct io {
 	bool nonblock;		/* O_NONBLOCK, or something has been transferred already */
 };
 
-enum file_mode { FILE_READ = 1, FILE_WRITE = 2, FILE_SEEK = 4, FILE_PATH = 8, FILE_WRITER = 16 };
+enum file_mode {
+	FILE_READ = 1,
+	FILE_WRITE = 2,
+	FILE_SEEK = 4,	/* has a position */
+	FILE_PATH = 8,	/* O_PATH: a place only */
+	FILE_WRITER = 16, /* counted in inode->writers */
+	FILE_EXEC = 32,	/* being executed: counted there negatively */
+};
 
 /* All may sleep. read and write return bytes, or negative errno when nothing was transferred. NULL ops: -EINVAL for read, write; see each call. */
 struct file_ops {
-	const char *name;	/* for files without path: "[eventfd]" */
+	const char *name;	/* of files without path, for /proc/PID/fd: "[eventfd]" */
 	int (*open)(struct file *f);
 	void (*release)(struct file *f);	/* the last reference went; only after open succeeded */
 	int64_t (*read)(struct file *f, struct io *io);
@@ -224,12 +231,11 @@ struct file {
 	uint32_t flags;		/* O_ flags that fcntl shows; O_NONBLOCK, O_APPEND change by F_SETFL: single word */
 	const struct file_ops *ops;
 	struct inode *inode;	/* a reference */
-	struct path path;	/* references; both NULL for files without path */
+	struct path path;	/* references; pipes and their like have a dentry of their own outside any tree */
 	uint64_t pos;		/* pos_mutex */
 	struct mutex pos_mutex;
 	void *data;		/* the ops' own */
 	struct list epoll_items; /* epoll_lock in epoll.c */
-	struct list *tty_link;	/* unused by others than tty.c */
 };
 
 /* Collects directory entries. emit: false when the sink is full (the entry was not taken). */
@@ -239,7 +245,7 @@ struct dir_sink {
 
 extern struct mutex rename_mutex;	/* moves of directories between directories */
 extern struct mutex mount_mutex;	/* mounts and supers come and go */
-extern struct spinlock tree_lock;	/* dentry tree, hash, mount table */
+extern struct spinlock dentry_lock;	/* dentry tree, hash, mount table */
 
 /* inode.c */
 /* A zeroed inode with refs 1, nlink 1, times now, ids of the running task; NULL: no memory. */
@@ -277,8 +283,9 @@ void dentry_free_unused(struct dentry *d);
 void dentry_attach(struct dentry *d, struct inode *inode);
 /* Takes a removed name out of the tree; users keep it, deleted. */
 void dentry_detach(struct dentry *d);
-/* The root dentry of a super; consumes the inode reference also on failure (NULL). */
-struct dentry *dentry_create_root(struct inode *inode);
+/* A dentry outside any tree: the root of a super, or a file without a name in a directory. Consumes the inode reference also on failure (NULL: no
+ * memory). */
+struct dentry *dentry_create_alone(struct inode *inode, const char *text);
 /* Moves d under new_parent as name; exchange with target swaps both. room: spare memory for a long name, or NULL. Mutexes of both held. */
 void dentry_move(struct dentry *d, struct dentry *new_parent, const struct name *name, char *room);
 void dentry_exchange(struct dentry *a, struct dentry *b);
@@ -320,7 +327,8 @@ bool mount_is_rdonly(const struct path *p);
 struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode, unsigned flags, void *data);
 /* Opens what path says (references are consumed on success only). flags: O_. Permissions have been checked. */
 struct file *file_open_path(const struct path *path, unsigned flags);
-struct inode *anon_inode(uint32_t mode);	/* of the internal file system; NULL: no memory */
+/* An inode of the internal file system that has no directories; NULL: no memory. */
+struct inode *anon_inode(uint32_t mode);
 unsigned file_poll(struct file *f, struct poll_table *pt);
 static inline bool file_nonblock(const struct file *f)
 {

@@ -34,7 +34,7 @@ static int dirfd_path(int dirfd, struct path *out)
 	r = fd_borrow(dirfd);
 	if (!r.file)
 		return -EBADF;
-	if (!r.file->path.dentry || !S_ISDIR(r.file->inode->mode))
+	if (!S_ISDIR(r.file->inode->mode))
 		err = -ENOTDIR;
 	else
 		*out = path_get(r.file->path);
@@ -104,9 +104,9 @@ static void walk_up(struct walk *w)
 		if (w->at.dentry == w->root.dentry && w->at.mount == w->root.mount)
 			return;
 		if (w->at.dentry != w->at.mount->root) {
-			spin_lock(&tree_lock);
+			spin_lock(&dentry_lock);
 			up = dentry_get(w->at.dentry->parent);
-			spin_unlock(&tree_lock);
+			spin_unlock(&dentry_lock);
 			dentry_put(w->at.dentry);
 			w->at.dentry = up;
 			mount_cross(&w->at);
@@ -322,7 +322,7 @@ static bool path_is_empty(uint64_t path)
 	return !path || (!copy_from_user(&c, (virt_addr_t)path, 1) && c == '\0');
 }
 
-static int fd_path(int fd, struct path *out)
+int path_of_fd(int fd, struct path *out)
 {
 	struct fdref r;
 
@@ -333,10 +333,9 @@ static int fd_path(int fd, struct path *out)
 	r = fd_borrow(fd);
 	if (!r.file)
 		return -EBADF;
-	if (r.file->path.dentry)
-		*out = path_get(r.file->path);
+	*out = path_get(r.file->path);
 	fd_return(r);
-	return r.file->path.dentry ? 0 : -EBADF;
+	return 0;
 }
 
 int path_lookup_user(int dirfd, uint64_t path, unsigned flags, struct path *out)
@@ -345,7 +344,7 @@ int path_lookup_user(int dirfd, uint64_t path, unsigned flags, struct path *out)
 	int err;
 
 	if (flags & AT_EMPTY_PATH && path_is_empty(path))
-		return fd_path(dirfd, out);
+		return path_of_fd(dirfd, out);
 	err = walk_start_user(&w, dirfd, path);
 	return err ? err : walk_finish(&w, flags, out);
 }

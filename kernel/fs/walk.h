@@ -38,9 +38,11 @@ int walk_last(struct walk *w, bool follow, struct path *out) MUST_CHECK;
 /* link was found under the last name: walks on where it leads, up to the new last component. Consumes link's references. */
 int walk_follow(struct walk *w, struct path link) MUST_CHECK;
 
-/* All in one. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (an empty or null path is dirfd itself; -EBADF when it has no path). */
+/* All in one. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (an empty or null path is dirfd itself). */
 int path_lookup_user(int dirfd, uint64_t path, unsigned flags, struct path *out) MUST_CHECK;
 int path_lookup(int dirfd, const char *path, unsigned flags, struct path *out) MUST_CHECK;
+/* The place of an open file of any type, with references (AT_FDCWD: the working directory). 0 or -EBADF. */
+int path_of_fd(int fd, struct path *out) MUST_CHECK;
 /* walk_start_user and walk_parent; -errno with nothing held. */
 int walk_to_parent(struct walk *w, int dirfd, uint64_t path) MUST_CHECK;
 
