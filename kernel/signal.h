@@ -58,7 +58,8 @@ struct sighand {
 struct sigqueue {
 	struct list link;
 	struct user *user;	/* counted there; NULL: preallocated, its owner keeps it (posix timers) */
-	bool queued;		/* preallocated: on a list now */
+	bool queued;		/* preallocated: on a list now: */
+	struct task *target;	/* this thread's, or NULL: its process's */
 	struct ksiginfo info;
 };
 

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sending signals, and the queues they wait in. What a signal does to its target is decided as early as it can be: one that is ignored is
+ * dropped here, one whose default action ends the process begins the end here (every thread gets TASK_KILLED), so that killable waits end
+ * at once; the rest waits for user_work() (kernel/signal_deliver.c).
+ *
+ * Process 1 gets no signal it has no handler for, SIGKILL and SIGSTOP included, unless the kernel itself forces it.
+ *
+ * Everything runs under p->signal_lock with interrupts off. sighand->lock lies within and is held to copy one action.
+ */
+#include "kernel/signal.h"
+
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/sigset.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+
+/* ---- siginfo ---- */
+
+void siginfo_image(void *image128, const struct ksiginfo *info)
+{
+	memcpy(image128, info, sizeof(*info));
+	memset((char *)image128 + sizeof(*info), 0, 128 - sizeof(*info));
+}
+
+int siginfo_to_user(virt_addr_t dst, const struct ksiginfo *info)
+{
+	uint8_t image[128];
+
+	siginfo_image(image, info);
+	return copy_to_user(dst, image, sizeof(image));
+}
+
+/* ---- Handlers ---- */
+
+struct sighand *sighand_create(void)
+{
+	struct sighand *s = kmalloc(sizeof(*s), ALLOC_ZERO);
+
+	if (s)
+		s->refs = 1;
+	return s;
+}
+
+struct sighand *sighand_copy(struct sighand *from)
+{
+	struct sighand *s = kmalloc(sizeof(*s), 0);
+	uint64_t old;
+
+	if (!s)
+		return NULL;
+	old = spin_lock_irq(&from->lock);
+	memcpy(s->action, from->action, sizeof(s->action));
+	spin_unlock_irq(&from->lock, old);
+	spin_init(&s->lock);
+	s->refs = 1;
+	return s;
+}
+
+struct sighand *sighand_get(struct sighand *s)
+{
+	atomic_inc(&s->refs);
+	return s;
+}
+
+void sighand_put(struct sighand *s)
+{
+	if (atomic_dec(&s->refs) == 0)
+		kfree(s);
+}
+
+void sighand_reset_for_exec(struct sighand *s)
+{
+	uint64_t old = spin_lock_irq(&s->lock);
+
+	for (int i = 0; i < SIGNAL_MAX; i++) {
+		uint64_t handler = s->action[i].handler == ACTION_IGNORE ? ACTION_IGNORE : ACTION_DEFAULT;
+
+		s->action[i] = (struct ksigaction){ .handler = handler };
+	}
+	spin_unlock_irq(&s->lock, old);
+}
+
+struct ksigaction signal_action_locked(struct process *p, int signo)
+{
+	struct ksigaction a;
+
+	spin_lock_raw(&p->sighand->lock);
+	a = p->sighand->action[signo - 1];
+	spin_unlock_raw(&p->sighand->lock);
+	return a;
+}
+
+/* ---- Queues ---- */
+
+static void sigqueue_free(struct sigqueue *q)
+{
+	if (!q->user) { /* its owner's */
+		q->queued = false;
+		return;
+	}
+	atomic_dec(&q->user->signals);
+	kfree(q);
+}
+
+void sigqueue_flush(struct list *queue, uint64_t *pending)
+{
+	while (!list_empty(queue)) {
+		struct sigqueue *q = list_first(queue, struct sigqueue, link);
+
+		list_remove(&q->link);
+		sigqueue_free(q);
+	}
+	*pending = 0;
+}
+
+void sigqueue_remove_mask(struct list *queue, uint64_t *pending, uint64_t mask)
+{
+	struct sigqueue *q, *next;
+
+	if (!(*pending & mask))
+		return;
+	*pending &= ~mask;
+	list_for_each_safe(q, next, queue, link) {
+		if (mask & SIGNAL_MASK(q->info.signo)) {
+			list_remove(&q->link);
+			sigqueue_free(q);
+		}
+	}
+}
+
+int sigqueue_take(struct list *queue, uint64_t *pending, uint64_t mask, struct ksiginfo *info)
+{
+	uint64_t set = *pending & mask;
+	struct sigqueue *q, *next, *found = NULL;
+	bool more = false;
+	int signo;
+
+	if (!set)
+		return 0;
+	/* Faults first: they belong to the instruction at hand. */
+	signo = __builtin_ctzll(set & SYNCHRONOUS ? set & SYNCHRONOUS : set) + 1;
+	list_for_each_safe(q, next, queue, link) {
+		if (q->info.signo != signo)
+			continue;
+		if (found) {
+			more = true;
+			break;
+		}
+		found = q;
+	}
+	if (found) {
+		*info = found->info;
+		list_remove(&found->link);
+		sigqueue_free(found);
+	} else {
+		*info = (struct ksiginfo){ .signo = signo, .code = SI_USER };
+	}
+	if (!more)
+		*pending &= ~SIGNAL_MASK(signo);
+	return signo;
+}
+
+static struct sigqueue *sigqueue_alloc(const struct ksiginfo *info)
+{
+	struct task *t = current();
+	struct user *user;
+	struct sigqueue *q;
+
+	if (!t->cred)
+		return NULL; /* from a kernel thread or an idle CPU's interrupt: the bit alone tells */
+	user = t->cred->user;
+	if (atomic_load(&user->signals) >= process_limit(RLIMIT_SIGPENDING))
+		return NULL;
+	q = kmalloc(sizeof(*q), ALLOC_NOWAIT);
+	if (!q)
+		return NULL;
+	atomic_inc(&user->signals);
+	*q = (struct sigqueue){ .user = user, .info = *info };
+	return q;
+}
+
+/* ---- Who gets it, and what it does to them ---- */
+
+void signal_recalc_locked(void)
+{
+	struct task *t = current();
+	struct process *p = t->process;
+	uint64_t set = (t->sig_pending | p->sig_pending) & ~(t->sig_blocked & ~t->sig_waiting);
+
+	if (set || p->stop_signal || p->notify_parent)
+		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
+	else
+		atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_SIGNAL);
+}
+
+static void poke(struct task *t)
+{
+	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
+	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
+}
+
+void signal_kill_thread_locked(struct task *t)
+{
+	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL | TASK_KILLED);
+	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) | SCHED_STATE(TASK_SLEEPING_KILLABLE) |
+			     SCHED_STATE(TASK_STOPPED));
+}
+
+void signal_group_exit_locked(struct process *p, int status)
+{
+	struct task *t;
+
+	if (p->exiting)
+		return;
+	p->exiting = true;
+	p->exit_status = status;
+	p->stop_signal = 0;
+	list_for_each(t, &p->threads, process_link)
+		signal_kill_thread_locked(t);
+}
+
+bool signal_default_ignored(int signo)
+{
+	return SIGNAL_MASK(signo) & DEFAULT_IGNORE;
+}
+
+/* Nobody will ever see it. A blocked signal is kept: it may be handled by the time it is let in. */
+static bool is_dropped(struct process *p, struct task *t, int signo)
+{
+	struct ksigaction a;
+
+	if (t->sig_blocked & SIGNAL_MASK(signo))
+		return false;
+	a = signal_action_locked(p, signo);
+	if (a.handler == ACTION_IGNORE)
+		return true;
+	return a.handler == ACTION_DEFAULT && (signal_default_ignored(signo) || p->pid == 1);
+}
+
+static bool wants(const struct task *t, int signo)
+{
+	return !t->exiting && !((t->sig_blocked & ~t->sig_waiting) & SIGNAL_MASK(signo));
+}
+
+/* The thread to be told of a signal for the whole process: the leader when it can take it, else the first that can. */
+static struct task *choose_thread(struct process *p, struct task *hint, int signo)
+{
+	struct task *t;
+
+	if (hint && wants(hint, signo))
+		return hint;
+	list_for_each(t, &p->threads, process_link)
+		if (wants(t, signo))
+			return t;
+	return NULL;
+}
+
+static bool is_fatal(struct process *p, const struct task *t, int signo)
+{
+	if (signo == SIGKILL)
+		return true;
+	if ((SIGNAL_MASK(signo) & (DEFAULT_IGNORE | DEFAULT_STOP | SIGNAL_MASK(SIGCONT))) || (t->sig_blocked & SIGNAL_MASK(signo)))
+		return false;
+	return signal_action_locked(p, signo).handler == ACTION_DEFAULT;
+}
+
+/* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals cancel each other. */
+static void stop_and_continue(struct process *p, int signo)
+{
+	uint64_t cancels = signo == SIGCONT ? DEFAULT_STOP : SIGNAL_MASK(signo) & DEFAULT_STOP ? SIGNAL_MASK(SIGCONT) : 0;
+	struct task *t;
+
+	if (!cancels)
+		return;
+	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, cancels);
+	list_for_each(t, &p->threads, process_link)
+		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, cancels);
+	if (signo != SIGCONT || !p->stop_signal)
+		return;
+	if (p->stop_running == 0) {
+		p->stop_unreported = false;
+		p->continue_unreported = true;
+		p->notify_parent = CLD_CONTINUED;
+	}
+	p->stop_signal = 0;
+	list_for_each(t, &p->threads, process_link) {
+		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
+		sched_wake_if(t, SCHED_STATE(TASK_STOPPED));
+	}
+}
+
+/* Adds to the queue of t, or of the process when `whole`. q NULL: the bit alone. */
+static void enqueue(struct process *p, struct task *t, bool whole, int signo, struct sigqueue *q)
+{
+	if (q) {
+		q->queued = true;
+		q->target = whole ? NULL : t;
+		list_push_back(whole ? &p->sig_queue : &t->sig_queue, &q->link);
+	}
+	*(whole ? &p->sig_pending : &t->sig_pending) |= SIGNAL_MASK(signo);
+}
+
+/* Tells the thread that will take it. */
+static void announce(struct process *p, struct task *hint, bool whole, int signo)
+{
+	struct task *t = whole ? choose_thread(p, hint, signo) : (wants(hint, signo) ? hint : NULL);
+
+	if (!t)
+		return;
+	if (is_fatal(p, t, signo))
+		signal_group_exit_locked(p, signo);
+	else
+		poke(t);
+}
+
+static struct task *any_thread(struct process *p)
+{
+	struct task *leader = p->leader;
+
+	if (leader && !leader->exiting)
+		return leader;
+	return list_empty(&p->threads) ? NULL : list_first(&p->threads, struct task, process_link);
+}
+
+/* t NULL: to the process. The signal_lock is held. */
+static int send_locked(struct process *p, struct task *t, int signo, const struct ksiginfo *info)
+{
+	bool whole = t == NULL;
+	struct task *hint = whole ? any_thread(p) : t;
+	uint64_t pending;
+	struct sigqueue *q = NULL;
+
+	if (!hint || p->exiting || (t && t->exiting))
+		return 0; /* dead or dying: a signal changes nothing */
+	stop_and_continue(p, signo);
+	if (is_dropped(p, hint, signo))
+		return 0;
+	pending = whole ? p->sig_pending : t->sig_pending;
+	if (signo < RT_FIRST && (pending & SIGNAL_MASK(signo)))
+		return 0;
+	if (info && signo != SIGKILL) {
+		q = sigqueue_alloc(info);
+		if (!q && signo >= RT_FIRST && info->code != SI_USER)
+			return -EAGAIN;
+	}
+	enqueue(p, hint, whole, signo, q);
+	announce(p, hint, whole, signo);
+	return 0;
+}
+
+static int send_to(struct process *p, struct task *t, int signo, const struct ksiginfo *info)
+{
+	struct ksiginfo plain = { .signo = signo, .code = SI_KERNEL };
+	uint64_t old = spin_lock_irq(&p->signal_lock);
+	int err = send_locked(p, t, signo, info ? info : &plain);
+
+	spin_unlock_irq(&p->signal_lock, old);
+	if (waitq_active(&p->signal_wait))
+		waitq_wake_all(&p->signal_wait);
+	return err;
+}
+
+int signal_send(struct task *t, int signo, const struct ksiginfo *info)
+{
+	return t->process ? send_to(t->process, t, signo, info) : -ESRCH;
+}
+
+int signal_send_process(struct process *p, int signo, const struct ksiginfo *info)
+{
+	return send_to(p, NULL, signo, info);
+}
+
+struct group_send {
+	int pgid, signo;
+	const struct ksiginfo *info;
+	bool found;
+};
+
+static int send_if_member(struct process *p, void *arg)
+{
+	struct group_send *g = arg;
+
+	if (p->pgid == g->pgid) {
+		g->found = true;
+		(void)send_to(p, NULL, g->signo, g->info);
+	}
+	return 0;
+}
+
+int signal_send_group_locked(int pgid, int signo, const struct ksiginfo *info)
+{
+	struct group_send g = { pgid, signo, info, false };
+
+	process_for_each_locked(send_if_member, &g);
+	return g.found ? 0 : -ESRCH;
+}
+
+int signal_send_group(int pgid, int signo, const struct ksiginfo *info)
+{
+	int err;
+
+	process_tree_lock();
+	err = signal_send_group_locked(pgid, signo, info);
+	process_tree_unlock();
+	return err;
+}
+
+void signal_kill(struct process *p)
+{
+	uint64_t old = spin_lock_irq(&p->signal_lock);
+
+	signal_group_exit_locked(p, SIGKILL);
+	spin_unlock_irq(&p->signal_lock, old);
+}
+
+int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t)
+{
+	uint64_t old = spin_lock_irq(&p->signal_lock);
+	int signo = q->info.signo, overrun = 0;
+	struct task *hint = t ? t : any_thread(p);
+
+	if (hint && !p->exiting && !(t && t->exiting)) {
+		stop_and_continue(p, signo);
+		if (q->queued) {
+			q->info.u.timer.overrun++;
+			overrun = 1;
+		} else if (!is_dropped(p, hint, signo)) {
+			enqueue(p, hint, t == NULL, signo, q);
+			announce(p, hint, t == NULL, signo);
+		}
+	}
+	spin_unlock_irq(&p->signal_lock, old);
+	if (waitq_active(&p->signal_wait))
+		waitq_wake_all(&p->signal_wait);
+	return overrun;
+}
+
+static bool is_queued(const struct list *queue, int signo)
+{
+	struct sigqueue *q;
+
+	list_for_each(q, queue, link)
+		if (q->info.signo == signo)
+			return true;
+	return false;
+}
+
+void sigqueue_cancel(struct sigqueue *q, struct process *p)
+{
+	uint64_t old = spin_lock_irq(&p->signal_lock);
+
+	if (q->queued) {
+		struct list *queue = q->target ? &q->target->sig_queue : &p->sig_queue;
+		uint64_t *pending = q->target ? &q->target->sig_pending : &p->sig_pending;
+
+		list_remove(&q->link);
+		q->queued = false;
+		if (!is_queued(queue, q->info.signo))
+			*pending &= ~SIGNAL_MASK(q->info.signo);
+	}
+	spin_unlock_irq(&p->signal_lock, old);
+}
+
+/* A fault of the running thread: blocked or ignored does not help, process 1 is not spared. */
+void signal_force(int signo, const struct ksiginfo *info)
+{
+	struct task *t = current();
+	struct process *p = t->process;
+	uint64_t old = spin_lock_irq(&p->signal_lock), bit = SIGNAL_MASK(signo);
+	struct ksigaction a = signal_action_locked(p, signo);
+
+	if (a.handler == ACTION_IGNORE || a.handler == ACTION_DEFAULT || (t->sig_blocked & bit)) {
+		signal_group_exit_locked(p, signo);
+	} else {
+		enqueue(p, t, false, signo, sigqueue_alloc(info));
+		poke(t);
+	}
+	spin_unlock_irq(&p->signal_lock, old);
+}
+
+void signal_fault(int signo, int si_code, virt_addr_t address)
+{
+	struct ksiginfo info = { .signo = signo, .code = si_code, .u.fault.addr = address };
+
+	/* siginfo's least significant bit of the damaged range: one page (sigaction(2), BUS_MCEERR). */
+	if (signo == SIGBUS && (si_code == BUS_MCEERR_AR || si_code == BUS_MCEERR_AO))
+		info.u.fault.lsb = PAGE_SHIFT;
+	signal_force(signo, &info);
+}
