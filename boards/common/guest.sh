@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# One run of a guest, whatever the board: its files, its console, its end. Sourced after lib.sh.
+#
+# Interactive: the console is the terminal, the kernel's log included. With a command (--exec), the serial line
+# carries nothing but the command's terminal, and the kernel logs through semihosting into a file. The guest ends
+# QEMU through semihosting too, so QEMU's exit status is the command's.
+#
+# Statuses of our own: 2 bad request, 124 time is up, 125 the kernel panicked or QEMU could not run, 130 interrupted.
+
+WORK= # temporary directory of this run
+GUEST= # process that is waited for
+HELPERS=() # processes that end with it
+
+guest_cleanup()
+{
+	local pid
+	for pid in $GUEST "${HELPERS[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	[[ -z $GUEST ]] || wait "$GUEST" 2>/dev/null
+	[[ -z ${TERMINAL-} ]] || stty "$TERMINAL" <&0 2>/dev/null
+	[[ -z $WORK ]] || rm -rf "$WORK"
+}
+
+guest_prepare()
+{
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule.XXXXXX") || die "no temporary directory can be made in ${TMPDIR:-/tmp}"
+	[[ ! -t 0 ]] || TERMINAL=$(stty -g)
+	trap guest_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# guest_command CMD: what /etc/granule/exec says. A file as our standard input goes along as a file, byte for byte;
+# a pipe or a terminal goes through the guest's console.
+guest_command()
+{
+	local input=/proc/self/fd/0 from=
+	if [[ ! -e $input || $(readlink -f "$input") == /dev/null ]]; then
+		from='exec </dev/null; '
+	elif [[ -f $input ]]; then
+		cat >"$WORK/stdin"
+		from='exec </etc/granule/stdin; '
+		GUEST_FILES+=(--file "etc/granule/stdin=$WORK/stdin")
+	fi
+	[[ -z $from ]] || GUEST_STDIN=none
+	printf '%s%s\n' "$from" "$1" >"$WORK/exec"
+	GUEST_FILES+=(--file "etc/granule/exec=$WORK/exec")
+}
+
+# guest_initrd BASE DIR...: sets INITRD to BASE with the DIRs and GUEST_FILES laid over it.
+guest_initrd()
+{
+	local packer=$GRANULE/boards/common/mkinitramfs dir parts=("$1")
+	shift
+	for dir; do
+		"$packer" "$WORK/over${#parts[@]}.cpio" "$dir" || exit 2
+		parts+=("$WORK/over${#parts[@]}.cpio")
+	done
+	if (( ${#GUEST_FILES[@]} )); then
+		"$packer" "${GUEST_FILES[@]}" "$WORK/files.cpio" || exit 2
+		parts+=("$WORK/files.cpio")
+	fi
+	INITRD=${parts[0]}
+	if (( ${#parts[@]} > 1 )); then
+		INITRD=$WORK/initrd
+		cat "${parts[@]}" >"$INITRD"
+	fi
+}
+
+# The console's input, kept apart from the caller's when that is a pipe: when the pipe ends the guest's terminal
+# reads an end of file (^D).
+guest_open_input()
+{
+	if [[ $GUEST_STDIN == none ]]; then
+		exec {INPUT}</dev/null
+	elif [[ -t 0 || -z $GUEST_EXEC ]]; then
+		exec {INPUT}<&0
+	else
+		mkfifo "$WORK/input"
+		{ cat && printf '\004'; } <&0 >"$WORK/input" 2>/dev/null &
+		HELPERS+=($!)
+		exec {INPUT}<"$WORK/input"
+	fi
+}
+
+# guest_run TIMEOUT COMMAND...: runs QEMU to its end and sets STATUS. 0 seconds: no limit. Should this shell be killed,
+# QEMU ends as well.
+guest_run()
+{
+	local limit=$1 started=$SECONDS
+	shift
+	guest_open_input
+	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" \
+		<&"$INPUT" 2>"$WORK/qemu-errors" &
+	GUEST=$!
+	wait "$GUEST"
+	STATUS=$?
+	GUEST=
+	TIMED_OUT=
+	if (( limit > 0 && SECONDS - started >= limit && (STATUS == 124 || STATUS == 137) )); then
+		TIMED_OUT=yes
+	fi
+}
+
+# guest_follow_log: the kernel's log on stderr while it grows.
+guest_follow_log()
+{
+	: >"$WORK/log"
+	tail -n +1 -f --pid=$$ -s 0.1 "$WORK/log" >&2 &
+	HELPERS+=($!)
+}
+
+log_tail() { tail -n "$1" "$WORK/log" 2>/dev/null | tr -d '\r' >&2; }
+
+# guest_end: says what has to be said about how it ended, and ends with the right status.
+guest_end()
+{
+	[[ -z ${GUEST_LOG-} ]] || sleep 0.3 # the log's last lines
+	if [[ -n $TIMED_OUT ]]; then
+		[[ -n ${GUEST_LOG-} ]] || log_tail 20
+		say "time is up: the guest was ended after $GUEST_TIMEOUT seconds"
+		exit 124
+	fi
+	if grep -aqs '^PANIC' "$WORK/log"; then
+		[[ -n ${GUEST_LOG-} ]] || log_tail 60
+		say "the kernel panicked"
+		exit 125
+	fi
+	if [[ -s $WORK/qemu-errors ]]; then
+		cat "$WORK/qemu-errors" >&2
+		if (( STATUS != 0 )) && [[ ! -s $WORK/log ]]; then
+			say "QEMU could not run the guest (status $STATUS): its own words are above"
+			exit 125
+		fi
+	fi
+	exit "$STATUS"
+}

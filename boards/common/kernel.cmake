@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+#
+# granule.elf and Image: every .c and .S of the four rooms that make the kernel, linked by the architecture's own
+# script, with libfdt of Debian's arm64 package after the kernel's objects. The kernel brings its own memcpy and
+# friends, so no other library is linked.
+
+file(GLOB_RECURSE KERNEL_SOURCES CONFIGURE_DEPENDS
+	mm/*.c arch/arm64/*.c arch/arm64/*.S kernel/*.c kernel/*.S drivers/*.c)
+
+set(PACKAGES ${PROJECT_SOURCE_DIR}/.build/packages/arm64/build)
+set(LIBFDT ${PACKAGES}/usr/lib/aarch64-linux-gnu/libfdt.a)
+if(NOT EXISTS ${LIBFDT})
+	execute_process(COMMAND ${PROJECT_SOURCE_DIR}/boards/common/packages build RESULT_VARIABLE STATUS)
+	if(NOT STATUS EQUAL 0 OR NOT EXISTS ${LIBFDT})
+		message(FATAL_ERROR "libfdt for arm64 is missing: boards/common/packages build did not fetch it")
+	endif()
+endif()
+
+# Only the two libfdt headers: the package's include directory holds nothing else, but a copy keeps that true.
+file(COPY ${PACKAGES}/usr/include/fdt.h ${PACKAGES}/usr/include/libfdt.h ${PACKAGES}/usr/include/libfdt_env.h
+	DESTINATION ${PROJECT_BINARY_DIR}/libfdt-include)
+
+add_executable(granule.elf ${KERNEL_SOURCES})
+target_include_directories(granule.elf PRIVATE arch/arm64/include .)
+target_include_directories(granule.elf SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/libfdt-include)
+target_compile_options(granule.elf PRIVATE
+	-O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-stack-protector -fno-omit-frame-pointer
+	-fno-strict-aliasing -fwrapv -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+	-mgeneral-regs-only -mcpu=cortex-a72 -mno-outline-atomics
+	$<$<COMPILE_LANGUAGE:C>:${GRANULE_WARNINGS}>
+	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
+set(KERNEL_LINK_SCRIPT ${PROJECT_SOURCE_DIR}/arch/arm64/granule.ld)
+target_link_options(granule.elf PRIVATE
+	-nostdlib -static -no-pie -T ${KERNEL_LINK_SCRIPT}
+	-Wl,--gc-sections,-z,max-page-size=4096,--build-id=none,--no-warn-rwx-segments,-Map,granule.map)
+set_target_properties(granule.elf PROPERTIES LINK_DEPENDS ${KERNEL_LINK_SCRIPT})
+target_link_libraries(granule.elf PRIVATE ${LIBFDT})
+
+find_program(CROSS_OBJCOPY aarch64-linux-gnu-objcopy REQUIRED)
+add_custom_command(OUTPUT Image
+	COMMAND ${PROJECT_SOURCE_DIR}/tests/check/kernel-size $<TARGET_FILE:granule.elf>
+	COMMAND ${CROSS_OBJCOPY} -O binary $<TARGET_FILE:granule.elf> Image
+	DEPENDS granule.elf ${PROJECT_SOURCE_DIR}/tests/check/kernel-size
+	VERBATIM)
+add_custom_target(image ALL DEPENDS Image)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Helpers of the system tests. A test is a bash script that sources this file first:
+#
+#   . "$(dirname "$0")/lib.sh"
+#   expect_output hello 'echo hello'            the guest's output, to the byte (a final newline is added)
+#   expect_status 3 'exit 3'                    the command's exit status
+#   expect_match 'worst [0-9]+ ns' --mem 32M 'mmbench'     an extended regular expression in the output
+#
+# The last argument is the command, those before it are flags for boards/qemu-virt/run. guest_run leaves the output in
+# $OUTPUT, the status in $STATUS and the kernel's log and run's own words in $ERRORS. Guest programs of tests/system/
+# guest and tests/bench are in /bin. The first failure ends the test and shows the log's end.
+set -uo pipefail
+
+RUN=$PWD/boards/qemu-virt/run
+TESTS_ROOT=$PWD/.build/kernel/tests-root
+GUEST_LIMIT=${GUEST_LIMIT:-60} # seconds for one guest
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/granule-test.XXXXXX")
+trap 'rm -rf "$SCRATCH"' EXIT
+trap 'exit 1' INT TERM
+
+fail()
+{
+	echo "FAIL: $*"
+	echo "--- output"
+	tail -n 40 "$SCRATCH/output" 2>/dev/null
+	echo "--- log"
+	tail -n 60 "$SCRATCH/errors" 2>/dev/null
+	exit 1
+}
+
+# guest_run [FLAGS...] COMMAND
+guest_run()
+{
+	local flags=("${@:1:$#-1}") command=${!#}
+	[[ ! -d $TESTS_ROOT ]] || flags+=(--root "$TESTS_ROOT")
+	"$RUN" --log --timeout "$GUEST_LIMIT" "${flags[@]}" --exec "$command" \
+		<"${GUEST_INPUT:-/dev/null}" >"$SCRATCH/output" 2>"$SCRATCH/errors"
+	STATUS=$?
+	OUTPUT=$(<"$SCRATCH/output")
+	ERRORS=$(<"$SCRATCH/errors")
+}
+
+# expect_output TEXT [FLAGS...] COMMAND
+expect_output()
+{
+	local text=$1
+	shift
+	guest_run "$@"
+	printf '%s\n' "$text" >"$SCRATCH/expected"
+	cmp -s "$SCRATCH/expected" "$SCRATCH/output" || fail "${!#}: the output is not '$text'"
+	(( STATUS == 0 )) || fail "${!#}: status $STATUS"
+}
+
+# expect_status N [FLAGS...] COMMAND
+expect_status()
+{
+	local wanted=$1
+	shift
+	guest_run "$@"
+	(( STATUS == wanted )) || fail "${!#}: status $STATUS, not $wanted"
+}
+
+# expect_match REGEX [FLAGS...] COMMAND: in the output, and status 0
+expect_match()
+{
+	local regex=$1
+	shift
+	guest_run "$@"
+	(( STATUS == 0 )) || fail "${!#}: status $STATUS"
+	grep -Eq -- "$regex" "$SCRATCH/output" || fail "${!#}: nothing in the output matches $regex"
+}
+
+# expect_log REGEX: in the kernel's log of the last run
+expect_log() { grep -Eq -- "$1" "$SCRATCH/errors" || fail "nothing in the kernel's log matches $1"; }
