@@ -24,6 +24,7 @@ void waitq_init(struct waitq *wq)
 {
 	spin_init(&wq->lock);
 	list_init(&wq->waiters);
+	list_init(&wq->watchers);
 }
 
 /* The state a task sleeps in. */
@@ -82,7 +83,32 @@ void waitq_finish(struct waitq *wq, struct waiter *w)
 bool waitq_active(const struct waitq *wq)
 {
 	hw_mb();
-	return READ_ONCE(wq->waiters.next) != &wq->waiters;
+	return READ_ONCE(wq->waiters.next) != &wq->waiters || READ_ONCE(wq->watchers.next) != &wq->watchers;
+}
+
+void waitq_watch(struct waitq *wq, struct watcher *w)
+{
+	uint64_t old = spin_lock_irq(&wq->lock);
+
+	list_push_back(&wq->watchers, &w->link);
+	spin_unlock_irq(&wq->lock, old);
+}
+
+void waitq_unwatch(struct waitq *wq, struct watcher *w)
+{
+	uint64_t old = spin_lock_irq(&wq->lock);
+
+	list_remove(&w->link);
+	spin_unlock_irq(&wq->lock, old);
+}
+
+/* Watchers are few: one for each poll(2) in progress and each epoll instance that watches this file. */
+static void notify_locked(struct waitq *wq)
+{
+	struct watcher *w;
+
+	list_for_each(w, &wq->watchers, link)
+		w->notify(w);
 }
 
 /* Wakes the first of a queue's waiters, on whichever list they are. Called with the queue's lock held. */
@@ -99,6 +125,7 @@ void waitq_wake_one(struct waitq *wq)
 {
 	uint64_t old = spin_lock_irq(&wq->lock);
 
+	notify_locked(wq);
 	if (!list_empty(&wq->waiters))
 		wake_first_locked(&wq->waiters);
 	spin_unlock_irq(&wq->lock, old);
@@ -109,6 +136,7 @@ void waitq_wake_all(struct waitq *wq)
 	struct list all = LIST_INIT(all); /* who waits now; still under wq->lock: a waiter may unlink itself from it */
 	uint64_t old = spin_lock_irq(&wq->lock);
 
+	notify_locked(wq);
 	list_splice_back(&all, &wq->waiters);
 	for (unsigned n = 1; !list_empty(&all); n++) {
 		wake_first_locked(&all);

@@ -11,16 +11,22 @@
 struct waitq {
 	struct spinlock lock; /* taken with interrupts off */
 	struct list waiters;
+	struct list watchers;
 };
 
 struct waiter {
 	struct list link;
 	struct task *task;
 	bool woken;
-	void (*notify)(struct waiter *w); /* waitq_add(): called instead of waking a task; waitq_prepare() sets NULL */
 };
 
-#define WAITQ_INIT(name) { SPINLOCK_INIT, LIST_INIT((name).waiters) }
+/* Told of wake-ups instead of being woken: poll and epoll watch many queues at once. */
+struct watcher {
+	struct list link;
+	void (*notify)(struct watcher *w);
+};
+
+#define WAITQ_INIT(name) { SPINLOCK_INIT, LIST_INIT((name).waiters), LIST_INIT((name).watchers) }
 #define WAIT_FOREVER UINT64_MAX
 
 enum wait_mode {
@@ -40,15 +46,15 @@ void waitq_wake_all(struct waitq *wq);
 void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode);
 int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline);
 void waitq_finish(struct waitq *wq, struct waiter *w);
-/* True when a task is queued. Without the lock: a hint, unless the caller's own lock orders it (a barrier lies between what the caller
+/* True when a task is queued or a watcher is there. Without the lock: a hint, unless the caller's own lock orders it (a barrier lies between what the caller
  * wrote and the look). */
 bool waitq_active(const struct waitq *wq);
 
-/* Queues w, whose notify is called at every wake-up of wq, by wake_one too, before tasks and without counting as the one, until
- * waitq_remove(): poll and epoll watch many queues so. notify runs with wq->lock held and interrupts off: bounded, no sleep; it may
- * wake other queues (never one that leads back here). After waitq_remove() notify neither runs nor will. Any context but notify. */
-void waitq_add(struct waitq *wq, struct waiter *w);
-void waitq_remove(struct waitq *wq, struct waiter *w);
+/* From now on until waitq_unwatch() each wake-up of wq, one or all, calls w->notify before it wakes tasks. notify runs with wq->lock held and interrupts
+ * off: bounded, no sleep; it may wake other queues (never one whose watchers lead back here). After waitq_unwatch() it neither runs nor will. Any
+ * context but notify. */
+void waitq_watch(struct waitq *wq, struct watcher *w);
+void waitq_unwatch(struct waitq *wq, struct watcher *w);
 
 /* Sleeps until cond holds. Evaluates to 0, -ETIMEDOUT or -EINTR; a true condition wins over both. Task context. */
 #define wait_event(wq, cond, mode, deadline)                                                       \
