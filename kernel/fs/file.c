@@ -178,7 +178,7 @@ struct file *file_open_path(const struct path *path, unsigned flags)
 			goto fail;
 		f->mode |= FILE_WRITER;
 	}
-	if (!(flags & O_PATH) && (S_ISREG(i->mode) || S_ISDIR(i->mode) || ops->seek))
+	if (!(flags & O_PATH) && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
 		f->mode |= FILE_SEEK;
 	err = ops->open ? ops->open(f) : 0;
 	if (err) {

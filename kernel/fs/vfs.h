@@ -199,7 +199,7 @@ struct io {
 enum file_mode {
 	FILE_READ = 1,
 	FILE_WRITE = 2,
-	FILE_SEEK = 4,	/* has a position */
+	FILE_SEEK = 4,	/* regular file or directory: has a position */
 	FILE_PATH = 8,	/* O_PATH: a place only */
 	FILE_WRITER = 16, /* counted in inode->writers */
 	FILE_EXEC = 32,	/* being executed: counted there negatively */
@@ -212,7 +212,7 @@ struct file_ops {
 	void (*release)(struct file *f);	/* the last reference went; only after open succeeded */
 	int64_t (*read)(struct file *f, struct io *io);
 	int64_t (*write)(struct file *f, struct io *io);
-	int64_t (*seek)(struct file *f, int64_t off, int whence);	/* pos_mutex held; NULL: by object size */
+	int64_t (*seek)(struct file *f, int64_t off, int whence);	/* pos_mutex held; NULL: by size with FILE_SEEK, else -ESPIPE */
 	int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
 	/* Ready events now; registers on the queues that tell of changes when pt is not NULL (kernel/fs/poll.h). NULL: always readable and writable. */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);

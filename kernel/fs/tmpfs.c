@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tmpfs: files in memory. Directories are the dentry tree itself (SUPER_TREE); a regular file is an anonymous object (mm/object.h), whose
+ * pages may go to swap like any other; the target of a symbolic link is a string.
+ *
+ * devtmpfs is the same with a node for every registered device.
+ *
+ * Space: a mount may have a limit (size=). Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
+ * fills into a hole are counted at the next of these.
+ */
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <asm/statfs.h>
+
+#include "kernel/fs/dev.h"
+#include "kernel/fs/internal.h"
+#include "kernel/fs/regular.h"
+#include "mm/buddy.h"
+#include "mm/slab.h"
+
+#define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
+
+struct tmpfs {
+	uint64_t limit;		/* pages; 0: none */
+	uint64_t used;		/* pages counted; atomic */
+	uint64_t inodes;	/* atomic */
+	uint32_t mode, uid, gid; /* of the root */
+};
+
+static struct tmpfs *tmpfs_of(const struct inode *i)
+{
+	return i->super->data;
+}
+
+/* Brings the count of i's pages up to date. Inode mutex held, or the last reference. */
+static void count_pages(struct inode *i)
+{
+	uintptr_t before = (uintptr_t)i->data, now = 0;
+
+	if (i->object)
+		now = (uintptr_t)i->object->nr_pages + i->object->nr_swapped;
+	__atomic_add_fetch(&tmpfs_of(i)->used, (uint64_t)now - before, __ATOMIC_RELAXED);
+	i->data = (void *)now;
+}
+
+static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mode)
+{
+	struct inode *i = inode_alloc(s, mode);
+
+	if (!i)
+		return NULL;
+	inode_init_owner(i, dir, mode);
+	i->ops = &tmpfs_inode_ops;
+	if (S_ISDIR(mode)) {
+		i->fops = &tmpfs_dir_ops;
+		i->nlink = 2;
+	} else if (S_ISREG(mode)) {
+		i->fops = &tmpfs_file_ops;
+		i->object = object_create_anon(0);
+		if (!i->object) {
+			inode_free(i);
+			return NULL;
+		}
+	}
+	__atomic_add_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
+	return i;
+}
+
+static int tmpfs_create(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev, struct inode **out)
+{
+	(void)name;
+	*out = tmpfs_inode(dir->super, dir, mode);
+	if (!*out)
+		return -ENOSPC;
+	(*out)->rdev = rdev;
+	return 0;
+}
+
+static int tmpfs_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
+{
+	int err = tmpfs_create(dir, NULL, mode, 0, out);
+
+	if (!err)
+		(*out)->nlink = 0;
+	return err;
+}
+
+static int tmpfs_symlink(struct inode *dir, const struct name *name, const char *target, struct inode **out)
+{
+	size_t n = strlen(target);
+	char *copy = kmalloc(n + 1, 0);
+	struct inode *i = copy ? tmpfs_inode(dir->super, dir, S_IFLNK | 0777) : NULL;
+
+	(void)name;
+	if (!i) {
+		kfree(copy);
+		return -ENOSPC;
+	}
+	memcpy(copy, target, n + 1);
+	i->data = copy;
+	i->size = n;
+	*out = i;
+	return 0;
+}
+
+static int tmpfs_readlink(struct inode *i, char *buf, size_t size)
+{
+	return i->size >= size ? -ENAMETOOLONG : (int)string_copy(buf, i->data, size);
+}
+
+static int tmpfs_link(struct inode *dir, const struct name *name, struct inode *inode)
+{
+	(void)dir, (void)name, (void)inode;
+	return 0;
+}
+
+static int tmpfs_unlink(struct inode *dir, struct dentry *victim)
+{
+	(void)dir;
+	victim->inode->nlink--;
+	inode_touch_ctime(victim->inode);
+	return 0;
+}
+
+static int tmpfs_rmdir(struct inode *dir, struct dentry *victim)
+{
+	(void)dir;
+	if (dentry_has_children(victim))
+		return -ENOTEMPTY;
+	victim->inode->nlink = 0;
+	return 0;
+}
+
+static int tmpfs_rename(struct inode *old_dir, struct dentry *from, struct inode *new_dir, const struct name *name, struct dentry *target,
+			bool exchange)
+{
+	(void)old_dir, (void)from, (void)new_dir, (void)name;
+	if (!target || exchange)
+		return 0;
+	if (S_ISDIR(target->inode->mode))
+		return tmpfs_rmdir(new_dir, target);
+	return tmpfs_unlink(new_dir, target);
+}
+
+static int tmpfs_setattr(struct inode *i, const struct attr *a)
+{
+	if (a->valid & ATTR_SIZE)
+		count_pages(i);
+	return 0;
+}
+
+const struct inode_ops tmpfs_inode_ops = {
+	.create = tmpfs_create,
+	.symlink = tmpfs_symlink,
+	.link = tmpfs_link,
+	.unlink = tmpfs_unlink,
+	.rmdir = tmpfs_rmdir,
+	.rename = tmpfs_rename,
+	.readlink = tmpfs_readlink,
+	.setattr = tmpfs_setattr,
+	.tmpfile = tmpfs_tmpfile,
+};
+
+/* Room for n more bytes at pos? Only bytes beyond the present end can need pages for sure; holes are found out when they are filled. */
+static int space_for(struct inode *i, uint64_t pos, uint64_t n)
+{
+	struct tmpfs *t = tmpfs_of(i);
+	uint64_t end = DIV_ROUND_UP(pos + n, PAGE_SIZE), have = (uintptr_t)i->data;
+
+	if (!t->limit || end <= have)
+		return 0;
+	return atomic_load(&t->used) + MIN(end - have, DIV_ROUND_UP(n, PAGE_SIZE) + 1) > t->limit + 1 ? -ENOSPC : 0;
+}
+
+static int64_t tmpfs_write(struct file *f, struct io *io)
+{
+	struct inode *i = f->inode;
+	int64_t n;
+
+	mutex_lock(&i->mutex);
+	n = regular_write_begin(f, io, FILE_SIZE_MAX);
+	if (n > 0 && space_for(i, io->pos, io->n))
+		n = -ENOSPC;
+	if (n > 0) {
+		n = object_write(i->object, io->pos, (const void *)io->buf, io->n, io->user);
+		if (n > 0)
+			regular_written(f);
+		if (tmpfs_of(i)->limit || n < 0 || n >= (int64_t)PAGE_SIZE)
+			count_pages(i);
+	}
+	mutex_unlock(&i->mutex);
+	return n;
+}
+
+static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len)
+{
+	uint64_t size = inode_size(i), end = off + len;
+	int err;
+
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return regular_punch(i, off, MIN(end, size));
+	if (space_for(i, off, len))
+		return -ENOSPC;
+	if (end > size && !(mode & FALLOC_FL_KEEP_SIZE)) {
+		err = object_truncate(i->object, end);
+		if (err)
+			return err;
+		size = end;
+	}
+	/* Memory is not set aside beyond the end; inside, holes become pages now, so that later writes cannot fail. */
+	for (uint64_t at = ALIGN_DOWN(off, PAGE_SIZE); at < MIN(end, size); at += PAGE_SIZE) {
+		struct page *p = object_get_page(i->object, (uint32_t)(at >> PAGE_SHIFT), OBJECT_WRITE, &err, &(bool){ false });
+
+		if (!p)
+			return err == -ENOMEM ? -ENOSPC : err;
+		page_put(p);
+	}
+	return 0;
+}
+
+static int tmpfs_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (off + len > FILE_SIZE_MAX)
+		return -EFBIG;
+	mutex_lock(&i->mutex);
+	err = allocate_locked(i, mode, off, len);
+	count_pages(i);
+	if (!err)
+		inode_touch(i);
+	mutex_unlock(&i->mutex);
+	return err;
+}
+
+const struct file_ops tmpfs_file_ops = {
+	.read = regular_read,
+	.write = tmpfs_write,
+	.allocate = tmpfs_allocate,
+};
+
+const struct file_ops tmpfs_dir_ops = {
+	.readdir = dentry_readdir,
+};
+
+static void tmpfs_evict(struct inode *i)
+{
+	if (S_ISLNK(i->mode)) {
+		kfree(i->data);
+	} else if (i->object) {
+		/* A mapping may keep the pages a little longer than the file; they no longer count. */
+		__atomic_sub_fetch(&tmpfs_of(i)->used, (uintptr_t)i->data, __ATOMIC_RELAXED);
+	}
+	__atomic_sub_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
+	inode_free(i);
+}
+
+static int tmpfs_statfs(struct super *s, struct statfs *st)
+{
+	struct tmpfs *t = s->data;
+	uint64_t used = atomic_load(&t->used), limit = t->limit ? t->limit : used + frames_free();
+
+	st->f_blocks = (__statfs_word)limit;
+	st->f_bfree = st->f_bavail = (__statfs_word)(limit > used ? limit - used : 0);
+	st->f_files = (__statfs_word)(atomic_load(&t->inodes) + frames_free());
+	st->f_ffree = (__statfs_word)frames_free();
+	return 0;
+}
+
+static int tmpfs_show_options(struct super *s, char *buf, size_t size)
+{
+	struct tmpfs *t = s->data;
+
+	if (!t->limit)
+		return format(buf, size, "%s", "");
+	return format(buf, size, ",size=%juk", t->limit << (PAGE_SHIFT - 10));
+}
+
+static void tmpfs_put(struct super *s)
+{
+	kfree(s->data);
+}
+
+static const struct super_ops tmpfs_super_ops = {
+	.evict = tmpfs_evict,
+	.statfs = tmpfs_statfs,
+	.put = tmpfs_put,
+	.options = tmpfs_show_options,
+};
+
+static int parse_octal(const char *s, uint32_t *value)
+{
+	uint32_t v = 0;
+
+	for (; *s >= '0' && *s <= '7'; s++)
+		v = v * 8 + (uint32_t)(*s - '0');
+	*value = v;
+	return *s && *s != ',' ? -EINVAL : 0;
+}
+
+/* One option "name=value" of n bytes. Unknown ones are refused, as Linux does. */
+static int parse_option(struct tmpfs *t, const char *s, size_t n)
+{
+	const char *end = s + n, *at;
+	uint64_t v = 0;
+	int err;
+
+	if (n > 5 && memcmp(s, "mode=", 5) == 0)
+		return parse_octal(s + 5, &t->mode);
+	if (n > 5 && memcmp(s, "size=", 5) == 0) {
+		err = parse_size(s + 5, &at, &v);
+		if (!err && at < end && *at == '%') {
+			v = v * frames_total() / 100 * PAGE_SIZE;
+			at++;
+		}
+		t->limit = DIV_ROUND_UP(v, PAGE_SIZE);
+		return err || at != end ? -EINVAL : 0;
+	}
+	if (n > 4 && (memcmp(s, "uid=", 4) == 0 || memcmp(s, "gid=", 4) == 0)) {
+		err = parse_size(s + 4, &at, &v);
+		*(s[0] == 'u' ? &t->uid : &t->gid) = (uint32_t)v;
+		return err || at != end ? -EINVAL : 0;
+	}
+	return n > 10 && memcmp(s, "nr_inodes=", 10) == 0 ? 0 : -EINVAL;
+}
+
+static int parse_options(struct tmpfs *t, const char *s)
+{
+	while (*s) {
+		const char *comma = strchr(s, ',');
+		size_t n = comma ? (size_t)(comma - s) : strlen(s);
+		int err = n ? parse_option(t, s, n) : 0;
+
+		if (err)
+			return err;
+		s += n + (comma != NULL);
+	}
+	return 0;
+}
+
+static struct super *tmpfs_make(const struct super_type *type, const char *source, const char *options)
+{
+	struct tmpfs *t = kmalloc(sizeof(*t), ALLOC_ZERO);
+	struct super *s = NULL;
+	struct inode *root = NULL;
+	int err = -ENOMEM;
+
+	(void)source;
+	if (!t)
+		return ERR_PTR(-ENOMEM);
+	t->mode = type == &tmpfs_type ? 01777 : 0755;
+	err = parse_options(t, options);
+	if (!err)
+		s = super_alloc(type, &tmpfs_super_ops, TMPFS_MAGIC, SUPER_TREE);
+	if (!s) {
+		kfree(t);
+		return ERR_PTR(err ? err : -ENOMEM);
+	}
+	s->data = t;
+	root = tmpfs_inode(s, NULL, S_IFDIR | (t->mode & 07777));
+	if (root) {
+		root->uid = t->uid;
+		root->gid = t->gid;
+	}
+	s->root = dentry_create_alone(root, "/");
+	if (!s->root) {
+		super_free(s);
+		return ERR_PTR(-ENOMEM);
+	}
+	return s;
+}
+
+static struct super *devtmpfs_make(const struct super_type *type, const char *source, const char *options)
+{
+	struct super *s = tmpfs_make(type, source, options);
+	int err;
+
+	if (IS_ERR(s))
+		return s;
+	err = device_nodes_create(s->root);
+	if (!err)
+		return s;
+	dentry_drop_tree(s->root);
+	super_free(s);
+	return ERR_PTR(err);
+}
+
+struct super_type tmpfs_type = { .name = "tmpfs", .create = tmpfs_make };
+struct super_type devtmpfs_type = { .name = "devtmpfs", .create = devtmpfs_make };
