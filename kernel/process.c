@@ -293,9 +293,8 @@ uint64_t process_limit(unsigned resource)
 	return p ? READ_ONCE(p->limits[resource].rlim_cur) : RLIM64_INFINITY;
 }
 
-void process_usage(struct process *p, struct usage *u)
+void process_usage_cpu(struct process *p, struct usage *u)
 {
-	struct aspace *as = process_aspace(p);
 	struct task *t;
 
 	spin_lock(&p->lock);
@@ -306,6 +305,13 @@ void process_usage(struct process *p, struct usage *u)
 		u->majflt += READ_ONCE(t->majflt);
 	}
 	spin_unlock(&p->lock);
+}
+
+void process_usage(struct process *p, struct usage *u)
+{
+	struct aspace *as = process_aspace(p);
+
+	process_usage_cpu(p, u);
 	if (as) {
 		u->maxrss = MAX(u->maxrss, MAX(READ_ONCE(as->peak_rss), aspace_rss(as)));
 		aspace_put(as);

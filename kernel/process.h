@@ -20,6 +20,7 @@
 #include "kernel/signal.h"
 #include "kernel/task.h"
 
+#define USER_HZ 100 /* clock ticks per second in times(2), siginfo, /proc */
 #define PID_MAX 32768 /* pids are below it, as /proc/sys/kernel/pid_max says */
 
 /* A session: shared by its processes. tty is the fs room's: its controlling terminal or NULL, under that room's lock. */
@@ -113,7 +114,8 @@ struct fs_context *process_fs(struct process *p);
 
 /* Soft limit of current()'s process (RLIM64_INFINITY: none; kernel threads have none). */
 uint64_t process_limit(unsigned resource);
-/* Sum of living and dead threads. */
+/* Sum of living and dead threads; the _cpu one leaves maxrss alone and may be called with the tree locked. */
+void process_usage_cpu(struct process *p, struct usage *u);
 void process_usage(struct process *p, struct usage *u);
 /* One letter as /proc/PID/stat has it: R S D T Z X. */
 char task_state_letter(const struct task *t);

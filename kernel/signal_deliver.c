@@ -249,9 +249,8 @@ void user_work(struct user_regs *regs)
 
 	if (pending & TASK_KILLED)
 		task_exit(killed_status(t->process));
-	if (pending & TASK_WORK) {
-		atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_WORK);
-		if (t->set_tid && user_store32(t->set_tid, (uint32_t)t->tid) < 0)
+	if (t->set_tid) { /* announced with TASK_WORK, which the caller has cleared */
+		if (user_store32(t->set_tid, (uint32_t)t->tid) < 0)
 			log_debug("tid %d: bad address for CLONE_CHILD_SETTID", t->tid); /* clone(2): the caller's loss */
 		t->set_tid = 0;
 	}
