@@ -147,6 +147,20 @@ struct runq *runq_lock_task(struct task *t)
 	}
 }
 
+/* This CPU's bit in cpus_idle, under rq->lock. A CPU stops counting as idle when it is given a task, not only when it runs it, so that of
+ * several tasks that wake at once each finds a CPU of its own. */
+static void set_idle(const struct runq *rq, bool idle)
+{
+	bool was = atomic_load(&cpus_idle) & cpu_bit(rq->cpu);
+
+	if (likely(was == idle))
+		return;
+	if (idle)
+		atomic_fetch_or(&cpus_idle, cpu_bit(rq->cpu));
+	else
+		atomic_fetch_and(&cpus_idle, ~cpu_bit(rq->cpu));
+}
+
 void runq_place(struct runq *rq, struct task *t, int cpu)
 {
 	while (cpu != rq->cpu) {
@@ -164,6 +178,7 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
 	runq_link(rq, t, false);
+	set_idle(rq, false);
 	runq_check_preempt(rq, t);
 	spin_unlock_raw(&rq->lock);
 }
@@ -280,14 +295,9 @@ static struct task *take_next(struct runq *rq)
 	return next;
 }
 
-static void set_curr(struct runq *rq, struct task *prev, struct task *next, uint64_t now)
+static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 {
-	if (unlikely((next == rq->idle) != (prev == rq->idle))) {
-		if (next == rq->idle)
-			atomic_fetch_or(&cpus_idle, cpu_bit(rq->cpu));
-		else
-			atomic_fetch_and(&cpus_idle, ~cpu_bit(rq->cpu));
-	}
+	set_idle(rq, next == rq->idle);
 	rq->curr = next;
 	WRITE_ONCE(rq->curr_prio, next->sched.prio);
 	next->sched.exec_start = now;
@@ -312,7 +322,7 @@ static void switch_task(bool preempted)
 	put_prev(rq, prev, preempted);
 	rq->yielding = false;
 	next = take_next(rq);
-	set_curr(rq, prev, next, now);
+	set_curr(rq, next, now);
 	if (next == prev) {
 		spin_unlock_raw(&rq->lock);
 		return;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A machine for the scheduler on the host: several CPUs, an interrupt controller that knows reschedule interrupts, a one-shot timer
+ * per CPU and a clock of virtual nanoseconds, all in one host thread. Tasks are host contexts (makecontext): they run the real kernel/sched*.c,
+ * kernel/mutex.c, kernel/waitq.c and kernel/time.c. Time passes only in sim_work() and while CPUs idle, and interrupts arrive only
+ * there and where they are unmasked: so a run repeats exactly, and two CPUs are never inside the kernel at once.
+ */
+#ifndef TESTS_MOCK_SCHED_SIM_H
+#define TESTS_MOCK_SCHED_SIM_H
+
+#include "kernel/sched.h"
+
+#define SIM_CPUS_MAX 4
+
+/* Starts a machine of `cpus` CPUs and runs fn(arg) as its boot task; returns when all tasks made by sim_task() have ended and fn has
+ * returned. Fails the test when nothing can run any more (a lost wake-up) or after limit ns. */
+void sim_run(unsigned cpus, uint64_t limit, void (*fn)(void *), void *arg);
+
+/* The rest is for tasks of the machine. */
+
+/* A task of the given policy, started; it lives until sim_run() ends. affinity 0: every CPU. */
+struct task *sim_task(const char *name, void (*fn)(void *), void *arg, int policy, int prio,
+		      uint64_t affinity);
+/* Computes for ns of this task's own CPU time; may be preempted. */
+void sim_work(uint64_t ns);
+/* Sleeps for ns. */
+void sim_sleep(uint64_t ns);
+/* Waits until t has ended. */
+void sim_join(struct task *t);
+/* Virtual time, ns. */
+uint64_t sim_now(void);
+/* Reschedule interrupts sent so far. */
+unsigned sim_ipis(void);
+unsigned sim_timer_interrupts(void);
+unsigned sim_cpu_of(const struct task *t);
+
+#endif

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: MIT
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
+// DEFINES: CONFIG_DEBUG=1
+/*
+ * The scheduler on a simulated machine (tests/mock/sched_sim.h): who runs, where, for how long.
+ */
+#include "tests/mock/sched_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/errno.h"
+#include "kernel/runq.h"
+
+#define MS NSEC_PER_MSEC
+#define SECOND NSEC_PER_SEC
+
+/* What tasks leave behind, in order. */
+static char trail[256];
+static size_t trail_len;
+
+static void mark(char c)
+{
+	assert_true(trail_len < sizeof(trail) - 1);
+	trail[trail_len++] = c;
+	trail[trail_len] = '\0';
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	trail_len = 0;
+	trail[0] = '\0';
+	return 0;
+}
+
+/* ---- real-time order ---- */
+
+static void leave_mark(void *arg)
+{
+	sim_work(1 * MS);
+	mark(*(const char *)arg);
+}
+
+static void rt_order(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	sim_task("c", leave_mark, "c", SCHED_FIFO, 10, 0);
+	sim_task("a", leave_mark, "a", SCHED_FIFO, 30, 0);
+	sim_task("f", leave_mark, "f", SCHED_OTHER, 0, 0);
+	sim_task("b", leave_mark, "b", SCHED_FIFO, 20, 0);
+	sim_task("d", leave_mark, "d", SCHED_FIFO, 10, 0);
+	sim_work(5 * MS);
+	mark('.');
+}
+
+static void test_fifo_by_priority_then_arrival(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, rt_order, NULL);
+	assert_string_equal(trail, ".abcdf");
+}
+
+/* ---- preemption ---- */
+
+static void late_rt(void *arg)
+{
+	uint64_t due = *(uint64_t *)arg;
+
+	assert_int_equal(time_sleep_until(due, WAIT_UNINTERRUPTIBLE), 0);
+	assert_int_equal(sim_now(), due);
+	mark('R');
+	sim_work(1 * MS);
+	mark('r');
+}
+
+static void preempted(void *arg)
+{
+	uint64_t due = sim_now() + 3 * MS + 12345;
+
+	(void)arg;
+	sim_task("rt", late_rt, &due, SCHED_FIFO, 1, 0);
+	sim_work(10 * MS);
+	mark('o');
+}
+
+static void test_rt_wakes_at_its_nanosecond_and_preempts(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, preempted, NULL);
+	assert_string_equal(trail, "Rro");
+}
+
+static void preempt_off(void *arg)
+{
+	uint64_t due = sim_now() + 3 * MS;
+
+	struct task *rt;
+
+	(void)arg;
+	rt = sim_task("rt", leave_mark, "R", SCHED_OTHER, 0, 0);
+	(void)due;
+	preempt_disable();
+	assert_int_equal(sched_set(rt, SCHED_FIFO, 5, 0), 0);
+	mark('1');
+	preempt_enable(); /* here */
+	mark('2');
+}
+
+static void test_preemption_waits_for_the_count(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, preempt_off, NULL);
+	assert_string_equal(trail, "1R2");
+}
+
+/* ---- turns ---- */
+
+static void worker(void *arg)
+{
+	sim_work(*(uint64_t *)arg);
+}
+
+struct share {
+	struct task *t;
+	uint64_t work, at;
+};
+
+static void until_done(void *arg)
+{
+	struct share *s = arg;
+
+	sim_work(s->work);
+	s->at = sim_now();
+}
+
+static void rr_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	for (int i = 0; i < 3; i++)
+		s[i].t = sim_task("rr", until_done, &s[i], SCHED_RR, 10, 0);
+}
+
+static void test_rr_takes_turns_of_100_ms(void **state)
+{
+	struct share s[3] = { { .work = 250 * MS }, { .work = 150 * MS }, { .work = 99 * MS } };
+
+	(void)state;
+	sim_run(1, SECOND, rr_main, s);
+	/* 0: 0-100, 1: 100-200, 2: 200-299, 0: 299-399, 1: 399-449, 0: 449-499 */
+	assert_int_equal(s[2].at / MS, 299);
+	assert_int_equal(s[1].at / MS, 449);
+	assert_int_equal(s[0].at / MS, 499);
+}
+
+static void fair_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		s[i].t = sim_task("fair", worker, &s[i].work, SCHED_OTHER, 0, 0);
+		if (s[i].at)
+			assert_int_equal(sched_set(s[i].t, SCHED_OTHER, 0, (int)s[i].at), 0);
+	}
+	sim_sleep(600 * MS);
+	for (int i = 0; i < 3; i++)
+		s[i].at = sched_runtime(s[i].t);
+}
+
+static void test_fair_shares_evenly(void **state)
+{
+	struct share s[3] = { { .work = 500 * MS }, { .work = 500 * MS }, { .work = 500 * MS } };
+
+	(void)state;
+	sim_run(1, 10 * SECOND, fair_main, s);
+	for (int i = 0; i < 3; i++)
+		assert_in_range(s[i].at, 195 * MS, 205 * MS);
+}
+
+static void test_fair_shares_by_nice(void **state)
+{
+	/* 5 levels are a factor of 3.05: 1 of 7.1, 3.05 of 7.1 */
+	struct share s[3] = { { .work = SECOND }, { .work = SECOND, .at = 5 }, { .work = SECOND } };
+
+	(void)state;
+	sim_run(1, 10 * SECOND, fair_main, s);
+	assert_in_range(s[0].at, 248 * MS, 268 * MS);
+	assert_in_range(s[2].at, 248 * MS, 268 * MS);
+	assert_in_range(s[1].at, 74 * MS, 94 * MS);
+}
+
+/* A task that sleeps most of the time is served soon, yet gets no more than its share. */
+static uint64_t worst_delay;
+
+static void sleeper(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 50; i++) {
+		uint64_t due = sim_now() + 10 * MS;
+
+		sim_sleep(10 * MS);
+		worst_delay = MAX(worst_delay, sim_now() - due);
+		sim_work(MS / 10);
+	}
+}
+
+static void sleeper_main(void *arg)
+{
+	static uint64_t work = 800 * MS;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	for (int i = 0; i < 3; i++)
+		sim_task("hog", worker, &work, SCHED_OTHER, 0, 0);
+	sim_task("sleeper", sleeper, NULL, SCHED_OTHER, 0, 0);
+}
+
+static void test_sleepers_are_not_starved(void **state)
+{
+	(void)state;
+	worst_delay = 0;
+	sim_run(1, 10 * SECOND, sleeper_main, NULL);
+	assert_in_range(worst_delay, 0, 13 * MS); /* three hogs' turns at the very most */
+}
+
+/* A task that slept for long may not make up for it. */
+static void comeback_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	s[0].t = sim_task("late", sleeper, NULL, SCHED_OTHER, 0, 0); /* sleeps half a second */
+	s[1].t = sim_task("hog", worker, &s[1].work, SCHED_OTHER, 0, 0);
+	sim_sleep(2 * SECOND);
+	s[2].t = sim_task("new", worker, &s[2].work, SCHED_OTHER, 0, 0);
+	sim_sleep(100 * MS);
+	s[1].at = sched_runtime(s[1].t);
+	s[2].at = sched_runtime(s[2].t);
+}
+
+static void test_the_past_gives_no_credit(void **state)
+{
+	struct share s[3] = { [1] = { .work = 3 * SECOND }, [2] = { .work = 3 * SECOND } };
+
+	(void)state;
+	sim_run(1, 10 * SECOND, comeback_main, s);
+	assert_in_range(s[2].at, 46 * MS, 54 * MS);
+}
+
+static void yielder(void *arg)
+{
+	for (int i = 0; i < 3; i++) {
+		sim_work(1000);
+		mark(*(const char *)arg);
+		sched_yield_cpu();
+	}
+}
+
+static void yield_main(void *arg)
+{
+	int policy = *(int *)arg, prio = policy == SCHED_FIFO ? 5 : 0;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	sim_task("a", yielder, "a", policy, prio, 0);
+	sim_task("b", yielder, "b", policy, prio, 0);
+	sim_task("c", yielder, "c", policy, prio, 0);
+}
+
+static void test_yield(void **state)
+{
+	int fifo = SCHED_FIFO, other = SCHED_OTHER;
+
+	sim_run(1, SECOND, yield_main, &fifo);
+	assert_string_equal(trail, "abcabcabc");
+	setup(state);
+	sim_run(1, SECOND, yield_main, &other);
+	assert_string_equal(trail, "abcabcabc");
+}
+
+/* ---- several CPUs ---- */
+
+static void spread_main(void *arg)
+{
+	struct share *s = arg;
+
+	for (int i = 0; i < 3; i++)
+		s[i].t = sim_task("w", until_done, &s[i], SCHED_OTHER, 0, 0);
+	sim_work(100 * MS);
+	s[3].at = sim_now();
+}
+
+static void test_four_tasks_use_four_cpus(void **state)
+{
+	struct share s[4] = { { .work = 100 * MS }, { .work = 100 * MS }, { .work = 100 * MS } };
+
+	(void)state;
+	sim_run(4, SECOND, spread_main, s);
+	for (int i = 0; i < 4; i++)
+		assert_in_range(s[i].at, 100 * MS, 101 * MS);
+}
+
+static void pull_main(void *arg)
+{
+	struct share *s = arg;
+
+	/* Five tasks bound to CPU 0, then set free: idle CPUs fetch them. */
+	for (int i = 0; i < 5; i++)
+		s[i].t = sim_task("w", until_done, &s[i], SCHED_OTHER, 0, 1);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(sched_set_affinity(s[i].t, 0xf), 0);
+	sim_sleep(1);
+}
+
+static void test_idle_cpus_pull(void **state)
+{
+	struct share s[5];
+	uint64_t last = 0;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		s[i] = (struct share){ .work = 40 * MS };
+	sim_run(4, SECOND, pull_main, s);
+	for (int i = 0; i < 5; i++)
+		last = MAX(last, s[i].at);
+	assert_in_range(last, 50 * MS, 90 * MS); /* 200 ms of work on four CPUs */
+}
+
+static void affinity_main(void *arg)
+{
+	struct share *s = arg;
+
+	s[0].t = sim_task("w", until_done, &s[0], SCHED_OTHER, 0, 0x4);
+	s[1].t = sim_task("w", until_done, &s[1], SCHED_OTHER, 0, 0x4);
+	sim_sleep(10 * MS);
+	assert_int_equal(sim_cpu_of(s[0].t), 2);
+	assert_int_equal(sim_cpu_of(s[1].t), 2);
+	assert_int_equal(sched_set_affinity(s[1].t, 0x8), 0);
+	sim_sleep(1 * MS);
+	assert_int_equal(sim_cpu_of(s[1].t), 3);
+	assert_int_equal(sched_set_affinity(current(), 0x2), 0);
+	assert_int_equal(hw_cpu(), 1);
+	assert_int_equal(sched_set_affinity(current(), 0x10), -EINVAL);
+}
+
+static void test_affinity(void **state)
+{
+	struct share s[2] = { { .work = 20 * MS }, { .work = 20 * MS } };
+
+	(void)state;
+	sim_run(4, SECOND, affinity_main, s);
+	assert_in_range(s[0].at, 23 * MS, 27 * MS); /* 10 ms shared, the rest alone */
+	assert_in_range(s[1].at, 23 * MS, 27 * MS);
+}
+
+/* Four CPUs, five real-time tasks: at every moment the four most urgent run. */
+static void rt_load(void *arg)
+{
+	struct share *s = arg;
+
+	sim_work(s->work);
+	s->at = sim_now();
+}
+
+static void rt_global_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	for (int i = 0; i < 8; i++)
+		s[i].t = sim_task("rt", rt_load, &s[i], SCHED_FIFO, 10 + i, 0);
+}
+
+static void test_rt_runs_the_most_urgent_everywhere(void **state)
+{
+	struct share s[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		s[i] = (struct share){ .work = 10 * MS };
+	sim_run(4, SECOND, rt_global_main, s);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(s[i].at / MS, i >= 4 ? 10 : 20);
+}
+
+/* A preempted real-time task moves to a CPU with something less urgent. */
+static void push_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	s[2].t = sim_task("fair", rt_load, &s[2], SCHED_OTHER, 0, 0x2);
+	s[0].t = sim_task("low", rt_load, &s[0], SCHED_FIFO, 10, 0x1);
+	sim_sleep(1 * MS);
+	assert_int_equal(sched_set_affinity(s[0].t, 0x3), 0);
+	s[1].t = sim_task("high", rt_load, &s[1], SCHED_FIFO, 20, 0x1);
+	sim_sleep(50 * MS);
+}
+
+static void test_preempted_rt_is_pushed(void **state)
+{
+	struct share s[3] = { { .work = 10 * MS }, { .work = 10 * MS }, { .work = 10 * MS } };
+
+	(void)state;
+	sim_run(2, SECOND, push_main, s);
+	assert_int_equal(s[0].at / MS, 10); /* as if alone */
+	assert_int_equal(s[1].at / MS, 11);
+	assert_int_equal(s[2].at / MS, 19); /* made room for 9 ms */
+}
+
+/* An ordinary task is not left behind a long real-time one while other CPUs idle. */
+static void guard_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	s[0].t = sim_task("fair", rt_load, &s[0], SCHED_OTHER, 0, 0x2);
+	sim_sleep(1 * MS);
+	assert_int_equal(sched_set_affinity(s[0].t, 0x3), 0);
+	s[1].t = sim_task("rt", rt_load, &s[1], SCHED_FIFO, 20, 0x2);
+	sim_sleep(100 * MS);
+}
+
+static void test_ordinary_tasks_leave_a_busy_rt_cpu(void **state)
+{
+	struct share s[2] = { { .work = 10 * MS }, { .work = 50 * MS } };
+
+	(void)state;
+	sim_run(2, SECOND, guard_main, s);
+	assert_int_equal(s[1].at / MS, 51);
+	assert_in_range(s[0].at, 10 * MS, 13 * MS);
+}
+
+static void test_policy_values_are_checked(void **state)
+{
+	struct task t = { .hot = { 0 } };
+
+	(void)state;
+	assert_int_equal(sched_set(&t, SCHED_FIFO, 0, 0), -EINVAL);
+	assert_int_equal(sched_set(&t, SCHED_FIFO, 100, 0), -EINVAL);
+	assert_int_equal(sched_set(&t, SCHED_RR, -1, 0), -EINVAL);
+	assert_int_equal(sched_set(&t, SCHED_OTHER, 1, 0), -EINVAL);
+	assert_int_equal(sched_set(&t, SCHED_OTHER, 0, 20), -EINVAL);
+	assert_int_equal(sched_set(&t, SCHED_OTHER, 0, -21), -EINVAL);
+	assert_int_equal(sched_set(&t, 4, 0, 0), -EINVAL);
+}
+
+/* No timer interrupts while a task is alone on its CPU. */
+static void tickless_main(void *arg)
+{
+	(void)arg;
+	sim_work(4 * SECOND);
+	assert_int_equal(sched_switches(), 0);
+	assert_int_equal(sim_timer_interrupts(), 0);
+}
+
+static void test_no_tick_for_a_single_task(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, tickless_main, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_fifo_by_priority_then_arrival, setup),
+		cmocka_unit_test_setup(test_rt_wakes_at_its_nanosecond_and_preempts, setup),
+		cmocka_unit_test_setup(test_preemption_waits_for_the_count, setup),
+		cmocka_unit_test_setup(test_rr_takes_turns_of_100_ms, setup),
+		cmocka_unit_test_setup(test_fair_shares_evenly, setup),
+		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),
+		cmocka_unit_test_setup(test_sleepers_are_not_starved, setup),
+		cmocka_unit_test_setup(test_the_past_gives_no_credit, setup),
+		cmocka_unit_test_setup(test_yield, setup),
+		cmocka_unit_test_setup(test_four_tasks_use_four_cpus, setup),
+		cmocka_unit_test_setup(test_idle_cpus_pull, setup),
+		cmocka_unit_test_setup(test_affinity, setup),
+		cmocka_unit_test_setup(test_rt_runs_the_most_urgent_everywhere, setup),
+		cmocka_unit_test_setup(test_preempted_rt_is_pushed, setup),
+		cmocka_unit_test_setup(test_ordinary_tasks_leave_a_busy_rt_cpu, setup),
+		cmocka_unit_test_setup(test_policy_values_are_checked, setup),
+		cmocka_unit_test_setup(test_no_tick_for_a_single_task, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
