@@ -9,6 +9,9 @@
  * Together they bound the height by 2 * log2(n + 1), so every walk below is bounded and may run under a spin lock.
  * Missing children are NULL and count as black. The colour lives in bit 0 of the parent word: nodes are at least
  * 2-byte aligned. Both mirror images of each case are written once, with the side as a parameter: side 0 is left.
+ *
+ * Augmented trees: linking or unlinking a node changes the summaries on its path to the root, all updated before the
+ * repair. A rotation changes no subtree but the two whose tops it exchanges, so it updates just these.
  */
 #include "kernel/lib/rbtree.h"
 
@@ -16,7 +19,7 @@ enum { RED = 0, BLACK = 1 };
 
 static inline struct rb_node *parent_of(const struct rb_node *n)
 {
-	return (struct rb_node *)(n->parent_color & ~(uintptr_t)1);
+	return rb_parent(n);
 }
 
 static inline bool is_red(const struct rb_node *n)
@@ -55,7 +58,7 @@ static void replace_child(struct rb_root *root, struct rb_node *parent, struct r
 }
 
 /* n sinks to `side`; its child on the other side rises into its place. */
-static void rotate(struct rb_root *root, struct rb_node *n, unsigned side)
+static void rotate(struct rb_root *root, struct rb_node *n, unsigned side, rb_update update)
 {
 	struct rb_node *up = *link_of(n, !side), *inner = *link_of(up, side), *parent = parent_of(n);
 
@@ -66,14 +69,26 @@ static void rotate(struct rb_root *root, struct rb_node *n, unsigned side)
 	set_parent(up, parent);
 	*link_of(up, side) = n;
 	set_parent(n, up);
+	if (update != NULL) {
+		update(n);
+		update(up);
+	}
 }
 
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-	       struct rb_node **link)
+void rb_augment(struct rb_node *node, rb_update update)
+{
+	for (; node != NULL; node = parent_of(node))
+		update(node);
+}
+
+static void insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+		   struct rb_node **link, rb_update update)
 {
 	node->parent_color = (uintptr_t)parent | RED;
 	node->left = node->right = NULL;
 	*link = node;
+	if (update != NULL)
+		rb_augment(node, update);
 
 	/* node is red; only (1) may be broken, between it and a red parent, which then is not the root. */
 	while (parent = parent_of(node), is_red(parent)) {
@@ -89,19 +104,32 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 			continue;
 		}
 		if (side_of(parent, node) != side) {
-			rotate(root, parent, side);
+			rotate(root, parent, side, update);
 			parent = node;
 		}
 		set_color(parent, BLACK);
 		set_color(grand, RED);
-		rotate(root, grand, !side);
+		rotate(root, grand, !side, update);
 		break;
 	}
 	set_color(root->node, BLACK);
 }
 
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link)
+{
+	insert(root, node, parent, link, NULL);
+}
+
+void rb_insert_augmented(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+			 struct rb_node **link, rb_update update)
+{
+	insert(root, node, parent, link, update);
+}
+
 /* The subtree at `side` of parent lacks one black node on every path: (2). Repairs it. */
-static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned side)
+static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned side,
+		       rb_update update)
 {
 	for (;;) {
 		struct rb_node *sibling = *link_of(parent, !side);
@@ -110,7 +138,7 @@ static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned si
 		if (is_red(sibling)) {
 			set_color(sibling, BLACK);
 			set_color(parent, RED);
-			rotate(root, parent, side);
+			rotate(root, parent, side, update);
 			sibling = *link_of(parent, !side);
 		}
 		near = *link_of(sibling, side);
@@ -118,7 +146,7 @@ static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned si
 		if (is_red(near) && !is_red(far)) {
 			set_color(near, BLACK);
 			set_color(sibling, RED);
-			rotate(root, sibling, !side);
+			rotate(root, sibling, !side, update);
 			sibling = near;
 			far = *link_of(sibling, !side);
 		}
@@ -126,7 +154,7 @@ static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned si
 			set_color(sibling, is_red(parent) ? RED : BLACK);
 			set_color(parent, BLACK);
 			set_color(far, BLACK);
-			rotate(root, parent, side);
+			rotate(root, parent, side, update);
 			return;
 		}
 		/* No red nephew: the sibling gives one black up, and the lack moves to the parent. */
@@ -162,7 +190,7 @@ static void swap_with_next(struct rb_root *root, struct rb_node *node)
 	set_parent(node, next_parent == node ? next : next_parent);
 }
 
-void rb_remove(struct rb_root *root, struct rb_node *node)
+static void unlink_node(struct rb_root *root, struct rb_node *node, rb_update update)
 {
 	struct rb_node *child, *parent;
 	unsigned side;
@@ -173,15 +201,27 @@ void rb_remove(struct rb_root *root, struct rb_node *node)
 	parent = parent_of(node);
 	side = parent != NULL ? side_of(parent, node) : 0;
 	replace_child(root, parent, node, child);
+	if (update != NULL)
+		rb_augment(parent, update);
 	if (child != NULL) {
 		/* An only child is red by (2): painting it makes up for a black node that went. */
 		set_parent(child, parent);
 		set_color(child, BLACK);
 	} else if (!is_red(node) && parent != NULL) {
-		fill_black(root, parent, side);
+		fill_black(root, parent, side, update);
 	}
 	node->parent_color = 0;
 	node->left = node->right = NULL;
+}
+
+void rb_remove(struct rb_root *root, struct rb_node *node)
+{
+	unlink_node(root, node, NULL);
+}
+
+void rb_remove_augmented(struct rb_root *root, struct rb_node *node, rb_update update)
+{
+	unlink_node(root, node, update);
 }
 
 static struct rb_node *outermost(struct rb_node *n, unsigned side)

@@ -25,4 +25,18 @@ struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
 
+/*
+ * Trees that keep a summary of each subtree in its top node (a maximum, a sum). update(n) computes n's summary from n and its children's, which are up to date.
+ * A tree that uses one of these uses no plain rb_insert or rb_remove.
+ */
+typedef void (*rb_update)(struct rb_node *n);
+void rb_insert_augmented(struct rb_root *root, struct rb_node *node, struct rb_node *parent, struct rb_node **link, rb_update update);
+void rb_remove_augmented(struct rb_root *root, struct rb_node *node, rb_update update);
+/* After node's own share of the summary changed: updates it and everything above. */
+void rb_augment(struct rb_node *node, rb_update update);
+static inline struct rb_node *rb_parent(const struct rb_node *n)
+{
+	return (struct rb_node *)(n->parent_color & ~(uintptr_t)1);
+}
+
 #endif
