@@ -37,9 +37,10 @@ struct area {
 	unsigned flags;
 	struct object *object;	/* NULL: private anonymous only */
 	uint64_t offset;	/* pages: index in object of `start` */
-	struct list object_link;
 	struct aspace *aspace;
-	void *file;		/* struct file for /proc/PID/maps (held by area_file_get/put hooks), or NULL */
+	void *file;		/* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */
+	virt_addr_t gap;	/* bytes that a mapping may use right below this area (mm/area.c) */
+	virt_addr_t max_gap;	/* the largest gap in the subtree of node */
 };
 
 struct aspace {
@@ -72,6 +73,8 @@ struct area_file_ops {
 };
 void aspace_set_file_ops(const struct area_file_ops *ops);
 
+/* Creates the caches of areas and address spaces. Once, at boot, after slab_init. */
+void aspace_init(void);
 /* A new, empty address space with refs = users = 1, or NULL. */
 struct aspace *aspace_create(void);
 /* A copy for fork(2): leaf tables shared, areas copied. NULL: no memory (nothing left behind). May sleep. */

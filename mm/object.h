@@ -4,8 +4,12 @@
  * and mmap(2) share it. What is not resident comes from the object's ops (a disk file), from its swap slot (tmpfs, shared
  * anonymous), or is a hole (zeroes).
  *
- * Lock order: aspace mutex -> object mutex -> table lock -> page lock. The index tree itself is under a spin lock so that the page
- * daemon can take pages out (replace by slot or nothing) without the mutex.
+ * Lock order: aspace mutex -> object mutex -> object lock -> page lock; neither object lock is held together with a table lock. The index tree
+ * is under the spin lock alone, so that the page daemon can take pages out (replace by slot or nothing) without the mutex.
+ *
+ * A page belongs to its object from object_get_page's insertion until truncation, eviction or the object's end: then u.file.object becomes NULL
+ * under the page lock. While the page lock is held and u.file.object is not NULL, the object is alive: whoever takes pages out for good
+ * needs that lock for each of them before it may free the object. object_pin() turns this into a reference.
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
@@ -25,14 +29,13 @@ struct object_ops {
 };
 
 struct object {
-	struct mutex mutex;	/* size changes, and populating an index */
-	struct spinlock lock;	/* pages; nr_pages */
+	struct mutex mutex;	/* one change of size at a time */
+	struct spinlock lock;	/* pages, nr_pages, nr_swapped; size is changed under both locks and read without */
 	struct radix pages;	/* index -> struct page *, or a tagged swap slot */
 	uint64_t size;		/* bytes; beyond it a mapping gets SIGBUS */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
 	const struct object_ops *ops;
-	struct list areas;	/* areas that map it, for truncation; object mutex */
 };
 
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
@@ -58,6 +61,19 @@ int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
 int object_truncate(struct object *o, uint64_t size) MUST_CHECK;
 /* Drops whole pages in [first, last] (hole punching). */
 void object_punch(struct object *o, uint32_t first, uint32_t last);
+
+/* Writes the dirty pages in [first, last] back and waits; nothing to do where swap is the backing. 0 or the first error. May sleep. */
+int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
+
+/* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p. ---- */
+
+/* The object of file page p with a reference (object_put it: may sleep), or NULL: p was truncated or its object is going away. */
+struct object *object_pin(struct page *p);
+/* p (o's page at index; unmapped, clean since its contents went to `slot`) leaves the cache, and the index names the slot instead (slot references + 1).
+ * False, nothing changed: somebody uses p (references other than the cache's and the caller's, mappings), or it is dirty or no longer o's. */
+bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t slot);
+/* As object_swap_out for a page whose contents can be had again (it was read by ops->read_page and is clean, or is a hole never written): the index becomes empty. */
+bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
 
 /* Copies between the cache and kernel memory (kva non-NULL) or user memory (uva). Extends size when writing. Returns bytes done or negative errno when none. May sleep. */
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user);
