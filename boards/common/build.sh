@@ -30,17 +30,19 @@ build()
 	exec {lock}>&-
 }
 
+# need_kernel_tools [TOOL...]: with others that are wanted too, so that all is installed in one go.
 need_kernel_tools()
 {
-	need_tools python3 cross-gcc cross-libc
+	need_tools python3 cross-gcc cross-libc cmake ninja "$@"
 	need_cmake
 	"$GRANULE/boards/common/packages" build || exit
 }
 
-# GRANULE_NO_BUILD=1 takes what is there: tests/run builds once for all of its tests.
+# What a run needs. GRANULE_NO_BUILD=1 takes what is there: tests/run builds once for all of its tests.
 build_kernel()
 {
 	[[ -z ${GRANULE_NO_BUILD-} ]] || return 0
-	need_kernel_tools
+	need_kernel_tools qemu
+	need_qemu
 	build kernel Image root.cpio
 }

@@ -31,7 +31,7 @@ target_compile_options(granule.elf PRIVATE
 	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
 set(KERNEL_LINK_SCRIPT ${PROJECT_SOURCE_DIR}/arch/arm64/granule.ld)
 target_link_options(granule.elf PRIVATE
-	-nostdlib -static -no-pie -T ${KERNEL_LINK_SCRIPT}
+	-nostdlib -static -T ${KERNEL_LINK_SCRIPT}
 	-Wl,--gc-sections,-z,max-page-size=4096,--build-id=none,--no-warn-rwx-segments,-Map,granule.map)
 set_target_properties(granule.elf PROPERTIES LINK_DEPENDS ${KERNEL_LINK_SCRIPT})
 target_link_libraries(granule.elf PRIVATE ${LIBFDT})
