@@ -101,6 +101,9 @@ struct task {
 		int64_t (*fn)(struct task *t);
 		uint64_t deadline;	/* time_now() */
 		virt_addr_t remainder;	/* user's struct timespec, or 0 */
+		virt_addr_t uaddr;	/* futex wait: as futex(2)'s arguments */
+		uint32_t val, bitset;
+		bool private;
 	} restart;
 	struct vfork_wait *vfork; /* child of vfork: its waiting parent; under vfork_lock (kernel/fork.c) */
 	uint64_t start_time;	/* time_now() at creation */
