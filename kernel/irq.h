@@ -10,7 +10,7 @@
 typedef void (*irq_handler)(unsigned irq, void *arg);
 
 /* Registers handler for an INTID and enables it (a PPI: on every CPU, as each comes up). The handler runs with interrupts off:
- * bounded work, no sleep. Returns 0, -EBUSY (taken) or -EINVAL. Task context. */
+ * bounded work, no sleep. Returns 0, -EBUSY (taken, or too many) or -EINVAL. Task context. */
 int irq_register(unsigned irq, bool edge, irq_handler handler, void *arg, const char *name) MUST_CHECK;
 void irq_unregister(unsigned irq);
 void irq_mask(unsigned irq);
@@ -32,9 +32,11 @@ void irq_dispatch(void);
 /* Brings up the calling (secondary) CPU's interface and its PPIs. */
 void irq_cpu_init(void);
 
-enum ipi { IPI_RESCHEDULE, IPI_CALL, IPI_STOP };
+enum ipi { IPI_RESCHEDULE, IPI_STOP, IPI_COUNT };
 void ipi_send(unsigned cpu, enum ipi ipi);
-/* Counts for /proc/interrupts: number of times irq ran on cpu, and its name (NULL: none). */
+/* A controller is there: interrupts and IPIs may be used. */
+bool irq_ready(void);
+/* Counts for /proc/interrupts: number of times irq ran on cpu, and its name (NULL: none). INTIDs below IPI_COUNT are the IPIs. */
 uint64_t irq_count(unsigned irq, unsigned cpu);
 const char *irq_name(unsigned irq);
 

@@ -241,7 +241,19 @@ mmu_on:
 	.ltorg
 
 /* Other CPUs: x0 is their struct cpu_local (its linked address). */
-	.global secondary_entry
+	.global secondary_entry, secondary_entry_spin
+secondary_entry_spin:			// from a spin table: find ourselves by affinity
+	mrs	x1, mpidr_el1
+	ldr	x2, =0xff00ffffff
+	and	x1, x1, x2
+	address_of x3, cpu_locals
+	ldr	x0, =cpu_locals
+1:	ldr	x2, [x3, #CPU_MPIDR]
+	cmp	x1, x2
+	b.eq	secondary_entry
+	add	x3, x3, #CPU_LOCAL_SIZE
+	add	x0, x0, #CPU_LOCAL_SIZE
+	b	1b
 secondary_entry:
 	msr	daifset, #0xf
 	mov	x19, x0

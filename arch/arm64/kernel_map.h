@@ -19,7 +19,7 @@
 extern char image_start[], text_end[], rodata_end[], data_end[], image_end[], tables_start[];
 extern uint64_t kernel_root[TABLE_ENTRIES];
 extern uint64_t empty_table[TABLE_ENTRIES];
-extern char boot_table_pool[];
+extern char boot_table_pool[], boot_stack[];
 extern phys_addr_t image_pa;	/* where image_start lies */
 extern uint32_t boot_el;	/* exception level of entry: 1 or 2 */
 

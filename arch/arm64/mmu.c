@@ -4,9 +4,13 @@
  * as large as the ranges allow, so that the map of a machine costs a few tables. The image's text and constants are
  * read-only there too: a frame that can be executed through one name cannot be written through any.
  */
+#include "arch/arm64/asid.h"
+#include "arch/arm64/features.h"
 #include "arch/arm64/kernel_map.h"
 #include "arch/arm64/sysreg.h"
+#include "arch/boot.h"
 #include "arch/hw.h"
+#include "kernel/task.h"
 #include "kernel/log.h"
 #include "mm/memblock.h"
 
@@ -74,4 +78,47 @@ static void check_table(const uint64_t *table, unsigned level)
 void mmu_check_wx(void)
 {
 	check_table(kernel_root, 0);
+}
+
+/* ---- arch/boot.h ---- */
+
+void *boot_map(phys_addr_t pa, size_t size, bool device)
+{
+	static virt_addr_t next = FIXED_BASE;
+	phys_addr_t start = ALIGN_DOWN(pa, (phys_addr_t)PAGE_SIZE);
+	virt_addr_t va = next;
+	size_t whole = ALIGN_UP(pa + size - start, PAGE_SIZE);
+
+	if (kernel_map_raw(va, start, whole, device ? PTE_KERNEL_DEVICE : PTE_KERNEL_RODATA, boot_table_alloc) != 0)
+		return NULL;
+	next += whole;
+	return (void *)(va + (pa - start));
+}
+
+void boot_image_range(phys_addr_t *base, uint64_t *size)
+{
+	*base = image_pa;
+	*size = image_end - image_start;
+}
+
+void boot_map_ram(void)
+{
+	mmu_map_ram();
+}
+
+void boot_release_rest(void)
+{
+	uint64_t size;
+	phys_addr_t pa = boot_table_rest(&size);
+
+	pool_used = BOOT_TABLE_POOL;
+	memblock_release(pa, size);
+}
+
+void arch_init(struct task *boot_task)
+{
+	boot_task->kstack = (virt_addr_t)boot_stack;
+	boot_task->arch.fp_cpu = FP_CPU_NONE;
+	features_init();
+	asid_init(image_to_phys(empty_table));
 }

@@ -22,6 +22,8 @@
 
 _Static_assert(offsetof(struct cpu_local, current) == CPU_CURRENT, "offsets.h");
 _Static_assert(offsetof(struct cpu_local, emergency) == CPU_EMERGENCY, "offsets.h");
+_Static_assert(offsetof(struct cpu_local, mpidr) == CPU_MPIDR, "offsets.h");
+_Static_assert(sizeof(struct cpu_local) == CPU_LOCAL_SIZE, "offsets.h");
 _Static_assert(offsetof(struct task, hot.preempt_count) == 0, "entry.S loads both words at once");
 _Static_assert(offsetof(struct task, hot.pending) == TASK_PENDING, "offsets.h");
 _Static_assert(TASK_NEED_RESCHED == 1, "entry.S tests bit 32");

@@ -40,7 +40,6 @@ struct cpu_local {
 	struct task *current;	 /* the running task, for entry from user mode, when SP_EL0 is the user's */
 	virt_addr_t emergency;	 /* top of the stack for a kernel stack overflow */
 	struct task *fp_owner;	 /* whose FP state the registers hold; NULL: nobody's */
-	struct pmap *pmap;	 /* what TTBR0 points at; NULL: the empty table. Interrupts off */
 	uint32_t index;
 	uint32_t pad;
 	uint64_t mpidr;		 /* affinity fields only */

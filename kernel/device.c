@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Devices of the device tree: finding drivers for nodes, and what drivers ask about their node. Addresses are translated bus by bus up to the root
+ * (Devicetree Specification 0.4, 2.3.8 ranges), interrupts are those of a GIC (three cells: kind, number, flags; binding arm,gic).
+ */
+#include <libfdt.h>
+
+#include "kernel/driver.h"
+#include "kernel/dt.h"
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "mm/kmap.h"
+
+extern const struct driver *const drivers_start[], *const drivers_end[];
+
+#define GIC_CELLS 3
+#define GIC_KIND_SPI 0
+#define GIC_KIND_PPI 1
+#define GIC_FIRST_PPI 16
+#define GIC_FIRST_SPI 32
+#define IRQ_FLAG_EDGE 3 /* rising or falling */
+
+static uint64_t read_cells(const fdt32_t *cells, int n)
+{
+	uint64_t v = 0;
+
+	while (n-- > 0)
+		v = v << 32 | fdt32_to_cpu(*cells++);
+	return v;
+}
+
+static int cells(int node, const char *name, int dflt)
+{
+	int len;
+	const fdt32_t *p = fdt_getprop(dt_blob(), node, name, &len);
+
+	return p && len == 4 ? (int)fdt32_to_cpu(*p) : dflt;
+}
+
+/* Through one bus: addr as the bus's children see it becomes what its parent sees. */
+static int translate_bus(int bus, int parent, uint64_t *addr)
+{
+	const void *fdt = dt_blob();
+	int len, child_ac = cells(bus, "#address-cells", 2), parent_ac = cells(parent, "#address-cells", 2);
+	int sc = cells(bus, "#size-cells", 1), entry = child_ac + parent_ac + sc;
+	const fdt32_t *r = fdt_getprop(fdt, bus, "ranges", &len);
+
+	if (!r)
+		return -ENOENT; /* its children are not memory mapped */
+	if (len == 0)
+		return 0;
+	if (child_ac < 1 || child_ac > 2 || parent_ac < 1 || parent_ac > 2 || sc < 1 || sc > 2)
+		return -EINVAL;
+	for (; len >= entry * 4; len -= entry * 4, r += entry) {
+		uint64_t from = read_cells(r, child_ac), to = read_cells(r + child_ac, parent_ac);
+		uint64_t size = read_cells(r + child_ac + parent_ac, sc);
+
+		if (*addr - from < size) {
+			*addr += to - from;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t *size)
+{
+	const void *fdt = dt_blob();
+	int bus = fdt_parent_offset(fdt, dev->node), len, ac, sc, parent;
+	const fdt32_t *reg = fdt_getprop(fdt, dev->node, "reg", &len);
+
+	if (!reg || bus < 0)
+		return -ENOENT;
+	ac = cells(bus, "#address-cells", 2);
+	sc = cells(bus, "#size-cells", 1);
+	if (ac < 1 || ac > 2 || sc < 0 || sc > 2)
+		return -EINVAL;
+	if ((int64_t)(i + 1) * (ac + sc) * 4 > len)
+		return -ENOENT;
+	*base = read_cells(reg + i * (unsigned)(ac + sc), ac);
+	*size = read_cells(reg + i * (unsigned)(ac + sc) + ac, sc);
+	for (; (parent = fdt_parent_offset(fdt, bus)) >= 0; bus = parent) {
+		int err = translate_bus(bus, parent, base);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The node that a node's plain interrupts go to: its own interrupt-parent, or the nearest one above. */
+static int interrupt_parent(int node)
+{
+	const void *fdt = dt_blob();
+
+	for (; node >= 0; node = fdt_parent_offset(fdt, node)) {
+		int phandle = cells(node, "interrupt-parent", -1);
+
+		if (phandle > 0)
+			return fdt_node_offset_by_phandle(fdt, (uint32_t)phandle);
+	}
+	return -1;
+}
+
+static int decode_gic(int controller, const fdt32_t *c, unsigned *irq, bool *edge)
+{
+	uint32_t kind = fdt32_to_cpu(c[0]), number = fdt32_to_cpu(c[1]);
+
+	if (!fdt_getprop(dt_blob(), controller, "interrupt-controller", NULL) || number > 987)
+		return -EINVAL;
+	*edge = fdt32_to_cpu(c[2]) & IRQ_FLAG_EDGE;
+	if (kind == GIC_KIND_SPI)
+		*irq = GIC_FIRST_SPI + number;
+	else if (kind == GIC_KIND_PPI && number < 16)
+		*irq = GIC_FIRST_PPI + number;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int extended_irq(const fdt32_t *p, int words, unsigned i, unsigned *irq, bool *edge)
+{
+	while (words > 0) {
+		int controller = fdt_node_offset_by_phandle(dt_blob(), fdt32_to_cpu(*p));
+		int n = controller < 0 ? -1 : cells(controller, "#interrupt-cells", -1);
+
+		if (n < 1 || n >= words)
+			return -EINVAL;
+		if (i-- == 0)
+			return n == GIC_CELLS ? decode_gic(controller, p + 1, irq, edge) : -EINVAL;
+		p += 1 + n;
+		words -= 1 + n;
+	}
+	return -ENOENT;
+}
+
+int device_irq(const struct device *dev, unsigned i, unsigned *irq, bool *edge)
+{
+	int len, controller;
+	const fdt32_t *p = fdt_getprop(dt_blob(), dev->node, "interrupts-extended", &len);
+
+	if (p)
+		return extended_irq(p, len / 4, i, irq, edge);
+	p = fdt_getprop(dt_blob(), dev->node, "interrupts", &len);
+	controller = interrupt_parent(dev->node);
+	if (!p || controller < 0)
+		return -ENOENT;
+	if (cells(controller, "#interrupt-cells", -1) != GIC_CELLS)
+		return -EINVAL;
+	if ((int)(i + 1) * GIC_CELLS * 4 > len)
+		return -ENOENT;
+	return decode_gic(controller, p + i * GIC_CELLS, irq, edge);
+}
+
+const void *device_property(const struct device *dev, const char *name, int *len)
+{
+	return fdt_getprop(dt_blob(), dev->node, name, len);
+}
+
+uint32_t device_u32(const struct device *dev, const char *name, uint32_t dflt)
+{
+	int len;
+	const fdt32_t *p = device_property(dev, name, &len);
+
+	return p && len >= 4 ? fdt32_to_cpu(*p) : dflt;
+}
+
+volatile void *mmio_map(phys_addr_t base, size_t size)
+{
+	return (volatile void *)kmap_device(base, size);
+}
+
+static bool node_enabled(int node)
+{
+	const char *status = fdt_getprop(dt_blob(), node, "status", NULL);
+
+	return !status || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+}
+
+static bool driver_matches(const struct driver *d, int node)
+{
+	for (const char *const *c = d->compatible; *c; c++)
+		if (fdt_node_check_compatible(dt_blob(), node, *c) == 0)
+			return true;
+	return false;
+}
+
+static void probe(const struct driver *d, int node)
+{
+	struct device dev = { .node = node, .name = fdt_get_name(dt_blob(), node, NULL) };
+	int err = d->probe(&dev);
+
+	if (err && err != -ENODEV)
+		log_error("%s: driver %s failed: error %d", dev.name, d->name, -err);
+}
+
+void drivers_probe(enum driver_stage stage)
+{
+	for (int node = fdt_next_node(dt_blob(), -1, NULL); node >= 0; node = fdt_next_node(dt_blob(), node, NULL)) {
+		if (!fdt_getprop(dt_blob(), node, "compatible", NULL) || !node_enabled(node))
+			continue;
+		for (const struct driver *const *d = drivers_start; d < drivers_end; d++)
+			if ((*d)->stage == stage && driver_matches(*d, node))
+				probe(*d, node);
+	}
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From the first C instruction to the first program, in the one order in which everything finds what it needs:
+ *
+ *    device tree, early console -> RAM known (memblock) -> RAM mapped -> frames, slab, mapping area -> tasks can switch -> interrupts,
+ *    timer, serial ports -> other CPUs -> devices -> file systems -> init
+ */
+#include "arch/boot.h"
+#include "arch/thread.h"
+#include "kernel/driver.h"
+#include "kernel/dt.h"
+#include "kernel/futex.h"
+#include "kernel/irq.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "kernel/random.h"
+#include "kernel/sched.h"
+#include "kernel/serial.h"
+#include "kernel/task_alloc.h"
+#include "kernel/clock_event.h"
+#include "kernel/fs/file.h"
+#include "mm/aspace.h"
+#include "mm/buddy.h"
+#include "mm/kmap.h"
+#include "mm/memblock.h"
+#include "mm/rmap.h"
+#include "mm/slab.h"
+
+/* The task that boots and becomes process 1; head.S makes it current. */
+struct task boot_task;
+
+static void seed_random(void)
+{
+	int len;
+	const void *seed = dt_chosen("rng-seed", &len);
+	uint64_t now = hw_counter();
+
+	if (seed && len > 0)
+		random_stir(seed, (size_t)len, len >= 16);
+	random_stir(&now, sizeof(now), false);
+}
+
+/* Device tree and console. Ends in a panic that says what is wrong where either is unusable. */
+static void start_console(phys_addr_t dtb)
+{
+	const char *wrong = dt_open(dtb);
+
+	time_init();
+	log_early_init();
+	if (wrong)
+		panic("%s (at %#lx)", wrong, (unsigned long)dtb);
+}
+
+static void start_memory(void)
+{
+	char debug[8];
+	const char *wrong = dt_memory();
+
+	if (wrong)
+		panic("%s", wrong);
+	boot_map_ram();
+	dt_relocate();
+	arch_init(&boot_task);
+	memblock_hand_over();
+	buddy_init();
+	boot_release_rest();
+	if (cmdline_get("slab_debug", debug, sizeof(debug)))
+		slab_set_debug(true);
+	slab_init();
+	kmap_init();
+}
+
+static void start_tasks(void)
+{
+	string_copy(boot_task.name, "boot", sizeof(boot_task.name));
+	task_init();
+	sched_init(&boot_task);
+	seed_random();
+	futex_init();
+	aspace_init();
+	rmap_init();
+}
+
+static void start_devices(void)
+{
+	arch_power_init();
+	drivers_probe(DRIVER_IRQ);
+	if (!irq_ready())
+		panic("no interrupt controller that this kernel knows");
+	hw_irq_enable();
+	drivers_probe(DRIVER_EARLY);
+	log_uart_init();
+	task_start_sweeper();
+	smp_start_all();
+	log_start();
+	drivers_probe(DRIVER_DEVICE);
+}
+
+static void start_files(void)
+{
+	phys_addr_t initrd = 0;
+	uint64_t size = 0;
+	int err;
+
+	if (!dt_initrd(&initrd, &size))
+		log_warn("no initramfs");
+	err = fs_boot(initrd, size);
+	if (err)
+		log_error("initramfs: damaged, error %d; what could be read is there", -err);
+}
+
+void kernel_main(phys_addr_t dtb)
+{
+	start_console(dtb);
+	log_info("Granule: %s", dt_cmdline());
+	start_memory();
+	start_tasks();
+	start_devices();
+	log_info("%d CPUs, %u KB of memory free", __builtin_popcountll(sched_cpus_online()),
+		 frames_free() * (unsigned)(PAGE_SIZE / 1024));
+	start_files();
+	init_start();
+}
+
+void kernel_secondary(unsigned cpu)
+{
+	(void)cpu;
+	irq_cpu_init();
+	sched_cpu_idle();
+}
