@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The buddy allocator (Knowlton 1965): free frames in blocks of 2^order frames, aligned to their size.
+ *
+ *   (1) The head of a free block has type PAGE_FREE and its order; it is on that order's list. Every other free frame
+ *       has ORDER_NONE.
+ *   (2) Two free blocks that are each other's buddy (pfn ^ size) never exist below the top order: they are merged.
+ *   (3) `free` is the sum of all blocks' frames.
+ *
+ * The buddy of a block is never the inside of a larger block without containing the block itself too, so its entry
+ * is the head of some piece, allocated or free, and (1) tells which. Blocks do not cross a group of 2^MAX_ORDER frames,
+ * for which memblock made all entries: looking at a buddy's entry is always allowed.
+ *
+ * Splitting and merging take at most MAX_ORDER steps of about fifteen instructions; batches are cut so that a lock hold
+ * stays under a thousand. Lists are last in, first out: the block freed last is the likeliest in a cache.
+ */
+#include "mm/frames.h"
+
+#include "kernel/log.h"
+
+/* Frames given back per lock hold: each may merge through every order. */
+#define GIVE_BATCH 4
+
+static struct {
+	struct spinlock lock;
+	uint32_t free;	/* frames; written under lock, read anywhere */
+	pfn_t head[MAX_ORDER + 1];
+	uint32_t blocks[MAX_ORDER + 1];
+} buddy = { .lock = SPINLOCK_INIT, .head = { [0 ... MAX_ORDER] = PFN_NONE } };
+
+static uint32_t total;	/* frames ever given; changed at boot and by memblock_release, by one task at a time */
+
+struct watermarks watermarks;
+
+static void block_link(struct page *p, unsigned order)
+{
+	pfn_t pfn = page_to_pfn(p), next = buddy.head[order];
+
+	p->order = (uint8_t)order;
+	p->next = next;
+	p->prev = PFN_NONE;
+	if (next != PFN_NONE)
+		pfn_to_page(next)->prev = pfn;
+	buddy.head[order] = pfn;
+	buddy.blocks[order]++;
+}
+
+static void block_unlink(struct page *p, unsigned order)
+{
+	if (p->prev != PFN_NONE)
+		pfn_to_page(p->prev)->next = p->next;
+	else
+		buddy.head[order] = p->next;
+	if (p->next != PFN_NONE)
+		pfn_to_page(p->next)->prev = p->prev;
+	p->order = ORDER_NONE;
+	buddy.blocks[order]--;
+}
+
+/* Merges the block at pfn upwards as far as its buddies are free. */
+static void give_locked(pfn_t pfn, unsigned order)
+{
+	buddy.free += 1u << order;
+	while (order < MAX_ORDER) {
+		struct page *other = pfn_to_page(pfn ^ (1u << order));
+
+		if (other->type != PAGE_FREE || other->order != order)
+			break;
+		block_unlink(other, order);
+		pfn &= ~(1u << order);
+		order++;
+	}
+	block_link(pfn_to_page(pfn), order);
+}
+
+/* A block of `order` from the smallest that will do; its upper halves stay free. NULL: none is large enough. */
+static struct page *take_locked(unsigned order)
+{
+	unsigned from = order;
+	struct page *p;
+
+	while (from <= MAX_ORDER && buddy.head[from] == PFN_NONE)
+		from++;
+	if (from > MAX_ORDER)
+		return NULL;
+	p = pfn_to_page(buddy.head[from]);
+	block_unlink(p, from);
+	while (from > order) {
+		from--;
+		block_link(p + (1u << from), from);
+	}
+	buddy.free -= 1u << order;
+	return p;
+}
+
+/* True when n frames may go and `floor` still remain, the pool counted. */
+static bool above_floor(uint32_t n, uint32_t floor)
+{
+	return buddy_available() >= (uint64_t)floor + n;
+}
+
+struct chain buddy_take(uint32_t n, uint32_t floor)
+{
+	struct chain c = CHAIN_EMPTY;
+
+	DEBUG_ASSERT(n <= BUDDY_BATCH);
+	spin_lock(&buddy.lock);
+	while (c.count < n && above_floor(1, floor)) {
+		struct page *p = take_locked(0);
+
+		if (p == NULL)
+			break;
+		chain_push(&c, p);
+	}
+	spin_unlock(&buddy.lock);
+	return c;
+}
+
+struct page *buddy_take_block(unsigned order, uint32_t floor)
+{
+	struct page *p = NULL;
+
+	spin_lock(&buddy.lock);
+	if (above_floor(1u << order, floor))
+		p = take_locked(order);
+	spin_unlock(&buddy.lock);
+	return p;
+}
+
+void buddy_give(struct chain *c)
+{
+	while (c->count > 0) {
+		spin_lock(&buddy.lock);
+		for (unsigned i = 0; i < GIVE_BATCH && c->count > 0; i++)
+			give_locked(page_to_pfn(chain_pop(c)), 0);
+		spin_unlock(&buddy.lock);
+	}
+}
+
+void buddy_give_block(struct page *p, unsigned order)
+{
+	spin_lock(&buddy.lock);
+	give_locked(page_to_pfn(p), order);
+	spin_unlock(&buddy.lock);
+}
+
+/* The largest order whose block fits at start: aligned, and within [start, end). */
+static unsigned order_fitting(pfn_t start, pfn_t end)
+{
+	unsigned order = 0;
+
+	while (order < MAX_ORDER && IS_ALIGNED(start, 2u << order) && end - start >= 2u << order)
+		order++;
+	return order;
+}
+
+void buddy_add_range(pfn_t start, pfn_t end)
+{
+	for (pfn_t pfn = start; pfn < end; pfn++) {
+		struct page *p = pfn_to_page(pfn);
+
+		ASSERT(p->type == PAGE_RESERVED);
+		p->type = PAGE_FREE;
+		p->order = ORDER_NONE;
+	}
+	total += end - start;
+	while (start < end) {
+		unsigned order = order_fitting(start, end);
+
+		buddy_give_block(pfn_to_page(start), order);
+		start += 1u << order;
+	}
+}
+
+/* The largest r with r * r <= n. */
+static uint32_t square_root(uint32_t n)
+{
+	uint32_t r = 0;
+
+	for (uint32_t bit = 1u << 15; bit != 0; bit >>= 1)
+		if ((uint64_t)(r | bit) * (r | bit) <= n)
+			r |= bit;
+	return r;
+}
+
+/*
+ * The reserve grows with the square root of RAM: what real-time tasks and the page daemon need at once grows with
+ * the work in flight, not with what lies still. 128 frames at 64 MB, 1024 at 4 GB. The daemon gets as much again to
+ * start in (low) and to work ahead (high); both gaps exceed what a few CPUs' lists can hold.
+ */
+static void watermarks_set(void)
+{
+	uint32_t min = MIN(MAX(square_root(total), 32u), total / 8);
+
+	watermarks = (struct watermarks){ .min = min, .low = 2 * min, .high = 3 * min };
+}
+
+void buddy_init(void)
+{
+	watermarks_set();
+	pcp_init();
+	zeropool_init();
+	page_init();
+}
+
+uint32_t buddy_available(void)
+{
+	return READ_ONCE(buddy.free) + zeropool_count();
+}
+
+uint32_t frames_total(void)
+{
+	return READ_ONCE(total);
+}
+
+uint32_t frames_free(void)
+{
+	return buddy_available() + pcp_count();
+}
+
+void buddy_count(uint32_t blocks[MAX_ORDER + 1])
+{
+	for (unsigned i = 0; i <= MAX_ORDER; i++)
+		blocks[i] = READ_ONCE(buddy.blocks[i]);
+}
+
+struct chain chain_cut(struct chain *c, uint32_t keep)
+{
+	struct chain rest = { c->head, c->count };
+	struct page *last = NULL;
+
+	if (c->count <= keep)
+		return CHAIN_EMPTY;
+	for (uint32_t i = 0; i < keep; i++) {
+		last = pfn_to_page(rest.head);
+		rest.head = last->next;
+	}
+	rest.count = c->count - keep;
+	c->count = keep;
+	if (last != NULL)
+		last->next = PFN_NONE;
+	else
+		c->head = PFN_NONE;
+	return rest;
+}
+
+static uint32_t check_order(unsigned order)
+{
+	uint32_t n = 0;
+	pfn_t prev = PFN_NONE;
+
+	for (pfn_t pfn = buddy.head[order]; pfn != PFN_NONE; pfn = pfn_to_page(pfn)->next) {
+		const struct page *p = pfn_to_page(pfn), *other = pfn_to_page(pfn ^ (1u << order));
+
+		ASSERT(p->type == PAGE_FREE && p->order == order && p->prev == prev);
+		ASSERT(IS_ALIGNED(pfn, 1u << order));
+		ASSERT(order == MAX_ORDER || other->type != PAGE_FREE || other->order != order);
+		prev = pfn;
+		n++;
+	}
+	ASSERT(n == buddy.blocks[order]);
+	return n << order;
+}
+
+void buddy_check(void)
+{
+	uint32_t sum = 0;
+
+	for (unsigned order = 0; order <= MAX_ORDER; order++)
+		sum += check_order(order);
+	ASSERT(sum == buddy.free);
+	ASSERT(frames_free() <= total);
+	ASSERT(watermarks.min <= watermarks.low && watermarks.low <= watermarks.high);
+}

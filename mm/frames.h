@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Private to the frame allocator: buddy.c (blocks), pcp.c (per-CPU lists, page_alloc and page_free), zeropool.c.
+ *
+ *      page_alloc --> this CPU's lists --refill--> zero pool, buddy
+ *      page_free  --> this CPU's dirty list --spill--> buddy
+ *      idle       --> buddy --clear--> zero pool
+ *
+ * Lock order: a CPU's list lock, the pool's lock and the buddy's lock are leaves: no two of them are held at once. Frames
+ * move between them as chains, which belong to the moving task alone. Interrupt handlers neither allocate nor free frames,
+ * so none of these locks masks interrupts.
+ */
+#ifndef MM_FRAMES_H
+#define MM_FRAMES_H
+
+#include "mm/buddy.h"
+
+/* page->order of a PAGE_FREE frame that heads no block of the buddy: inside a block, or on a list or chain. */
+#define ORDER_NONE 0xff
+
+/* A singly linked run of free frames, through page->next. */
+struct chain {
+	pfn_t head;
+	uint32_t count;
+};
+
+#define CHAIN_EMPTY ((struct chain){ PFN_NONE, 0 })
+
+static inline void chain_push(struct chain *c, struct page *p)
+{
+	p->next = c->head;
+	c->head = page_to_pfn(p);
+	c->count++;
+}
+
+/* NULL when empty. */
+static inline struct page *chain_pop(struct chain *c)
+{
+	struct page *p;
+
+	if (c->head == PFN_NONE)
+		return NULL;
+	p = pfn_to_page(c->head);
+	c->head = p->next;
+	c->count--;
+	return p;
+}
+
+/* Cuts c after its first `keep` frames (at most a CPU list's length) and returns the rest. */
+struct chain chain_cut(struct chain *c, uint32_t keep);
+
+/* Takes up to n (at most BUDDY_BATCH) single frames, leaving `floor` frames in buddy and pool together. Takes the buddy's lock. */
+#define BUDDY_BATCH 16
+struct chain buddy_take(uint32_t n, uint32_t floor);
+/* One block, or NULL, leaving `floor` frames. The head is still PAGE_FREE with ORDER_NONE. */
+struct page *buddy_take_block(unsigned order, uint32_t floor);
+/* Gives the whole chain back; empty afterwards. A lock round for every few frames. */
+void buddy_give(struct chain *c);
+void buddy_give_block(struct page *p, unsigned order);
+/* Frames in buddy and zero pool: what the watermarks are compared with. A snapshot. */
+uint32_t buddy_available(void);
+
+/* Up to n zeroed frames, leaving `floor` frames in buddy and pool together. */
+struct chain zeropool_take(uint32_t n, uint32_t floor);
+/* Everything to the buddy. */
+void zeropool_drain(void);
+uint32_t zeropool_count(void);
+void zeropool_init(void);
+
+void pcp_init(void);
+/* Every CPU's lists to the buddy. Preemptible. */
+void pcp_drain_all(void);
+uint32_t pcp_count(void);
+
+/* page.c: the zero page and the wait queues. */
+void page_init(void);
+
+/* Asserts that lists, counts and watermarks agree; the machine must be quiet. For tests. */
+void buddy_check(void);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What concerns one frame: its references, the frame of zeroes, and waiting for its contents.
+ *
+ * Waiting: few pages are being read at any time, so the waiters share a handful of queues, chosen by frame number. A
+ * wake-up for another page of the same queue costs a look at the flag.
+ */
+#include "mm/page.h"
+
+#include "kernel/log.h"
+#include "kernel/waitq.h"
+#include "mm/frames.h"
+#include "mm/lru.h"
+#include "mm/swap.h"
+
+#define QUEUES 16
+
+static struct waitq queues[QUEUES];
+
+struct page *zero_page;
+
+void page_init(void)
+{
+	for (unsigned i = 0; i < QUEUES; i++)
+		waitq_init(&queues[i]);
+	zero_page = page_alloc(ALLOC_ZERO | ALLOC_NOWAIT | ALLOC_RESERVE);
+	if (zero_page == NULL)
+		panic("memory: no frame for the zero page");
+	zero_page->type = PAGE_ANON;
+}
+
+bool page_get_live(struct page *p)
+{
+	uint32_t refs = atomic_load(&p->refs);
+
+	while (refs != 0)
+		if (atomic_compare_exchange(&p->refs, &refs, refs + 1))
+			return true;
+	return false;
+}
+
+/* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live reference first. */
+static void page_release(struct page *p)
+{
+	ASSERT(p != zero_page);
+	if (page_flag(p, PAGE_LRU))
+		lru_remove(p);
+	ASSERT(p->rmap == 0 || p->type == PAGE_KERNEL);
+	page_free(p, 0);
+}
+
+void page_put(struct page *p)
+{
+	uint32_t refs = atomic_dec(&p->refs);
+
+	ASSERT(refs != UINT32_MAX);
+	if (refs == 0)
+		page_release(p);
+	else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
+		swap_cache_trim(p); /* p may be gone by now: trim looks again, under the slot's lock */
+}
+
+static struct waitq *queue_of(const struct page *p)
+{
+	return &queues[page_to_pfn(p) % QUEUES];
+}
+
+int page_wait_reading(struct page *p)
+{
+	int err = wait_event(queue_of(p), !page_flag(p, PAGE_READING), WAIT_KILLABLE, WAIT_FOREVER);
+
+	hw_rmb(); /* the contents after the flag; pairs with the release in page_end_reading */
+	return err;
+}
+
+void page_end_reading(struct page *p, bool failed)
+{
+	ASSERT(page_flag(p, PAGE_READING));
+	if (failed)
+		page_set_flag(p, PAGE_ERROR);
+	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_READING);
+	waitq_wake_all(queue_of(p));
+}
