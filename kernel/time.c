@@ -43,6 +43,8 @@ void time_init(void)
 {
 	uint64_t hz = hw_counter_hz();
 
+	if (hz == 0) /* firmware never said; the timer driver complains. Anything but a division by zero */
+		hz = NSEC_PER_SEC;
 	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
 	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
 }
