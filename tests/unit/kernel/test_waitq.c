@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
+// DEFINES: CONFIG_DEBUG=1
+/*
+ * Wait queues on the simulated machine: order, one and all, deadlines, signals.
+ */
+#include "tests/mock/sched_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/errno.h"
+
+#define MS NSEC_PER_MSEC
+#define SECOND NSEC_PER_SEC
+
+static char trail[256];
+static size_t trail_len;
+static struct waitq wq = WAITQ_INIT(wq);
+static int tokens;
+
+static void mark(char c)
+{
+	assert_true(trail_len < sizeof(trail) - 1);
+	trail[trail_len++] = c;
+	trail[trail_len] = '\0';
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	trail_len = 0;
+	trail[0] = '\0';
+	tokens = 0;
+	waitq_init(&wq);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_true(list_empty(&wq.waiters));
+	return 0;
+}
+
+struct sleeper {
+	char mark;
+	enum wait_mode mode;
+	uint64_t deadline, woke_at;
+	struct task *t;
+	int result;
+};
+
+static void take_token(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->result = wait_event(&wq, tokens > 0, s->mode, s->deadline);
+	s->woke_at = sim_now();
+	if (s->result == 0) {
+		tokens--;
+		mark(s->mark);
+	}
+	assert_int_equal(current()->state, TASK_RUNNABLE);
+}
+
+static void start(struct sleeper *s, char c, int prio)
+{
+	*s = (struct sleeper){ .mark = c, .mode = WAIT_UNINTERRUPTIBLE, .deadline = WAIT_FOREVER, .result = 1 };
+	s->t = sim_task("s", take_token, s, prio ? SCHED_FIFO : SCHED_OTHER, prio, 0);
+	sim_sleep(MS);
+}
+
+/* ---- order ---- */
+
+static void one_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	start(&s[0], 'a', 0);
+	start(&s[1], 'b', 10);
+	start(&s[2], 'c', 20);
+	start(&s[3], 'd', 0);
+	start(&s[4], 'e', 10);
+	for (int i = 0; i < 5; i++) {
+		tokens++;
+		waitq_wake_one(&wq);
+		sim_sleep(MS);
+		assert_int_equal(trail_len, i + 1);
+	}
+}
+
+static void test_wake_one_by_priority_then_arrival(void **state)
+{
+	struct sleeper s[5];
+
+	(void)state;
+	sim_run(1, SECOND, one_main, s);
+	assert_string_equal(trail, "cbead");
+}
+
+static void all_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	for (int i = 0; i < 20; i++)
+		start(&s[i], (char)('a' + i), 0);
+	tokens = 12;
+	waitq_wake_all(&wq); /* all look, eight find nothing and sleep again */
+	sim_sleep(10 * MS);
+	assert_int_equal(trail_len, 12);
+	tokens = 8;
+	waitq_wake_all(&wq);
+}
+
+static void test_wake_all(void **state)
+{
+	struct sleeper s[20];
+
+	(void)state;
+	sim_run(1, SECOND, all_main, s);
+	assert_int_equal(trail_len, 20);
+	setup(state);
+	sim_run(4, SECOND, all_main, s);
+	assert_int_equal(trail_len, 20);
+}
+
+/* ---- deadlines ---- */
+
+static void deadline_main(void *arg)
+{
+	struct sleeper *s = arg;
+	uint64_t due = sim_now() + 5 * MS + 1;
+
+	assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, due), -ETIMEDOUT);
+	assert_int_equal(sim_now(), due);
+	/* One in the past does not sleep, and a true condition wins. */
+	assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, due - 1), -ETIMEDOUT);
+	assert_int_equal(sim_now(), due);
+	tokens = 1;
+	assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, due - 1), 0);
+	tokens = 0;
+	start(s, 'a', 0);
+	s->deadline = 0;
+	tokens = 1;
+	waitq_wake_one(&wq);
+}
+
+static void test_deadlines(void **state)
+{
+	struct sleeper s;
+
+	(void)state;
+	sim_run(1, SECOND, deadline_main, &s);
+	assert_string_equal(trail, "a");
+}
+
+/* ---- signals ---- */
+
+static void signal_task(struct task *t, uint32_t bits)
+{
+	atomic_fetch_or(&t->hot.pending, bits);
+	sched_wake(t); /* harsher than needed: a wait that does not let the signal in must go on sleeping */
+}
+
+static void signal_main(void *arg)
+{
+	struct sleeper *s = arg;
+	static const enum wait_mode modes[] = { WAIT_UNINTERRUPTIBLE, WAIT_KILLABLE, WAIT_INTERRUPTIBLE };
+
+	for (int i = 0; i < 3; i++) {
+		s[i] = (struct sleeper){ .mark = (char)('a' + i), .mode = modes[i], .deadline = WAIT_FOREVER, .result = 1 };
+		s[i].t = sim_task("s", take_token, &s[i], SCHED_FIFO, 10, 0);
+	}
+	for (int i = 0; i < 3; i++)
+		signal_task(s[i].t, TASK_SIGNAL);
+	sim_sleep(MS);
+	assert_int_equal(s[0].result, 1);
+	assert_int_equal(s[1].result, 1);
+	assert_int_equal(s[2].result, -EINTR);
+	for (int i = 0; i < 2; i++)
+		signal_task(s[i].t, TASK_SIGNAL | TASK_KILLED);
+	sim_sleep(MS);
+	assert_int_equal(s[0].result, 1);
+	assert_int_equal(s[1].result, -EINTR);
+	tokens = 1;
+	waitq_wake_one(&wq);
+	sim_sleep(MS);
+	assert_int_equal(s[0].result, 0);
+}
+
+static void test_signals(void **state)
+{
+	struct sleeper s[3];
+
+	(void)state;
+	sim_run(1, SECOND, signal_main, s);
+	setup(state);
+	sim_run(2, SECOND, signal_main, s);
+}
+
+/* Killed and woken at once: the wake-up counts, or it would be lost for the others. */
+static void both_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	start(&s[0], 'a', 10);
+	s[0].mode = WAIT_KILLABLE;
+	preempt_disable();
+	tokens = 1;
+	waitq_wake_one(&wq);
+	signal_task(s[0].t, TASK_KILLED);
+	preempt_enable();
+	sim_sleep(MS);
+	assert_int_equal(s[0].result, 0);
+}
+
+static void test_wake_up_wins_over_signal(void **state)
+{
+	struct sleeper s[1];
+
+	(void)state;
+	sim_run(1, SECOND, both_main, s);
+}
+
+/* ---- the window between test and sleep ---- */
+
+static void preempted_before_sleep(void *arg)
+{
+	struct waiter w;
+
+	(void)arg;
+	waitq_prepare(&wq, &w, WAIT_UNINTERRUPTIBLE);
+	assert_int_equal(tokens, 0);
+	sim_work(10 * MS); /* loses the CPU here, with the state saying that it sleeps */
+	assert_int_equal(waitq_sleep(&w, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER), 0);
+	waitq_finish(&wq, &w);
+	mark('w');
+}
+
+static void window_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	sim_task("w", preempted_before_sleep, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(5 * MS);
+	tokens = 1;
+	waitq_wake_one(&wq); /* while it is preempted in the window */
+	mark('1');
+	sim_sleep(20 * MS);
+}
+
+static void test_no_lost_wake_up_when_preempted_in_the_window(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, window_main, NULL);
+	assert_string_equal(trail, "1w");
+}
+
+/* ---- many ---- */
+
+static int produced, consumed;
+
+static void producer(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		sim_work((uint64_t)(i * 37 % 11 + 1) * 1000);
+		tokens++;
+		produced++;
+		waitq_wake_one(&wq);
+	}
+}
+
+static void consumer(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER), 0);
+		tokens--;
+		consumed++;
+		sim_work((uint64_t)(i * 53 % 17 + 1) * 1000);
+	}
+}
+
+static void many_main(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		sim_task("p", producer, NULL, i ? SCHED_FIFO : SCHED_OTHER, i, 0);
+	for (int i = 0; i < 6; i++)
+		sim_task("c", consumer, NULL, i % 2 ? SCHED_RR : SCHED_OTHER, i % 2 ? i : 0, 0);
+}
+
+static void test_producers_and_consumers(void **state)
+{
+	for (unsigned cpus = 1; cpus <= 4; cpus++) {
+		setup(state);
+		produced = consumed = 0;
+		sim_run(cpus, 10 * SECOND, many_main, NULL);
+		assert_int_equal(produced, 600);
+		assert_int_equal(consumed, 600);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_wake_one_by_priority_then_arrival, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wake_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wake_up_wins_over_signal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_lost_wake_up_when_preempted_in_the_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_producers_and_consumers, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
