@@ -374,18 +374,33 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 
 /* ---- for tasks ---- */
 
-struct task *sim_task(const char *name, void (*fn)(void *), void *arg, int policy, int prio,
-		      uint64_t affinity)
+static struct task *task_make(const char *name, void (*fn)(void *), void *arg, int policy, int prio)
 {
 	struct task *t = task_alloc();
 
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	arch_task_init_kernel(t, fn, arg);
 	assert_int_equal(sched_set(t, policy, prio, 0), 0);
+	return t;
+}
+
+struct task *sim_task(const char *name, void (*fn)(void *), void *arg, int policy, int prio,
+		      uint64_t affinity)
+{
+	struct task *t = task_make(name, fn, arg, policy, prio);
+
 	if (affinity)
 		assert_int_equal(sched_set_affinity(t, affinity), 0);
 	fiber_of(t)->counted = true;
 	live++;
+	sched_start(t);
+	return t;
+}
+
+struct task *sim_daemon(const char *name, void (*fn)(void *), void *arg, int policy, int prio)
+{
+	struct task *t = task_make(name, fn, arg, policy, prio);
+
 	sched_start(t);
 	return t;
 }

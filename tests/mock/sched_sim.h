@@ -21,6 +21,8 @@ void sim_run(unsigned cpus, uint64_t limit, void (*fn)(void *), void *arg);
 /* A task of the given policy, started; it lives until sim_run() ends. affinity 0: every CPU. */
 struct task *sim_task(const char *name, void (*fn)(void *), void *arg, int policy, int prio,
 		      uint64_t affinity);
+/* As sim_task, but sim_run() does not wait for its end. */
+struct task *sim_daemon(const char *name, void (*fn)(void *), void *arg, int policy, int prio);
 /* Computes for ns of this task's own CPU time; may be preempted. */
 void sim_work(uint64_t ns);
 /* Sleeps for ns. */
