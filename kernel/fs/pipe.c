@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Pipes and FIFOs: a ring of bytes over up to `capacity / PAGE_SIZE` pages, which are allocated as the head reaches them and freed as
+ * the tail leaves them. An emptied ring keeps its last page for the next message, so a small one costs no allocation.
+ *
+ * pipe->mutex covers everything; user memory is copied under it (a fault there may sleep, which makes others wait for this pipe
+ * only). Sleepers test head, tail and the counts without it: each is one word.
+ *
+ * Wake-ups go to one sleeper; whoever has transferred something passes the wake-up on when there is more for another. Writes of up to PIPE_BUF
+ * bytes wait until they fit as a whole.
+ */
+#include "kernel/fs/pipe.h"
+
+#include <asm/ioctls.h>
+#include <linux/limits.h>
+
+#include "kernel/cred.h"
+#include "kernel/fs/internal.h"
+#include "kernel/fs/poll.h"
+#include "kernel/signal.h"
+#include "kernel/syscall.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+
+#define PAGES_DEFAULT 16
+#define SIZE_MAX_USER ((uint64_t)1 << 20) /* what an ordinary user may ask for */
+
+struct pipe {
+	struct mutex mutex;
+	uint64_t head, tail;	/* bytes ever written and read */
+	uint32_t npages;	/* a power of two */
+	uint32_t readers, writers;	/* open ends */
+	uint32_t reader_opens, writer_opens;	/* ever: what open(2) of a FIFO waits for */
+	void **page;		/* npages entries; NULL: not there now */
+	struct waitq readable, writable;
+	void *first_pages[PAGES_DEFAULT];
+};
+
+static struct kmem_cache *pipe_cache;
+
+int pipe_init(void)
+{
+	pipe_cache = kmem_cache_create("pipe", sizeof(struct pipe), 0);
+	return pipe_cache ? 0 : -ENOMEM;
+}
+
+static struct pipe *pipe_create(void)
+{
+	struct pipe *p = kmem_cache_alloc(pipe_cache, ALLOC_ZERO);
+
+	if (!p)
+		return NULL;
+	mutex_init(&p->mutex);
+	waitq_init(&p->readable);
+	waitq_init(&p->writable);
+	p->npages = PAGES_DEFAULT;
+	p->page = p->first_pages;
+	return p;
+}
+
+static void page_drop(struct pipe *p, unsigned i)
+{
+	if (p->page[i])
+		page_free(virt_to_page(p->page[i]), 0);
+	p->page[i] = NULL;
+}
+
+static void pipe_destroy(struct pipe *p)
+{
+	for (unsigned i = 0; i < p->npages; i++)
+		page_drop(p, i);
+	if (p->page != p->first_pages)
+		kfree(p->page);
+	kmem_cache_free(pipe_cache, p);
+}
+
+static size_t filled(const struct pipe *p)
+{
+	/* Tail first: without the mutex the result may then be too large, but never negative. */
+	uint64_t tail = atomic_load_acquire(&p->tail);
+
+	return (size_t)(READ_ONCE(p->head) - tail);
+}
+
+static size_t capacity(const struct pipe *p)
+{
+	return (size_t)READ_ONCE(p->npages) << PAGE_SHIFT;
+}
+
+static unsigned page_index(const struct pipe *p, uint64_t at)
+{
+	return (unsigned)(at >> PAGE_SHIFT) & (p->npages - 1);
+}
+
+/* The tail has left page i: it goes, unless the head is in it already, or the ring is empty and it can be the next one. */
+static void page_left(struct pipe *p, unsigned i)
+{
+	unsigned next = page_index(p, p->tail);
+
+	if (p->head - p->tail > capacity(p) - PAGE_SIZE)
+		return;
+	if (p->head == p->tail && !p->page[next]) {
+		p->page[next] = p->page[i];
+		p->page[i] = NULL;
+	} else if (p->head != p->tail || next != i) {
+		page_drop(p, i);
+	}
+}
+
+/* Takes what is there, up to io->n. Bytes, or -EFAULT when none. */
+static int64_t take(struct pipe *p, struct io *io)
+{
+	int64_t done = 0;
+
+	while (io->n && p->head != p->tail) {
+		unsigned i = page_index(p, p->tail);
+		size_t off = p->tail % PAGE_SIZE;
+		size_t n = MIN(MIN(io->n, p->head - p->tail), PAGE_SIZE - off);
+
+		if (io_put(io, (char *)p->page[i] + off, n))
+			return done ? done : -EFAULT;
+		done += (int64_t)n;
+		WRITE_ONCE(p->tail, p->tail + n);
+		if (p->tail % PAGE_SIZE == 0)
+			page_left(p, i);
+	}
+	return done;
+}
+
+/* Puts up to `room` bytes of io. Bytes, or -EFAULT, -ENOMEM when none. */
+static int64_t put(struct pipe *p, struct io *io, size_t room)
+{
+	int64_t done = 0;
+
+	while (io->n && room) {
+		unsigned i = page_index(p, p->head);
+		size_t off = p->head % PAGE_SIZE;
+		size_t n = MIN(MIN(io->n, room), PAGE_SIZE - off);
+
+		if (!p->page[i]) {
+			struct page *pg = page_alloc(ALLOC_USER);
+
+			if (!pg)
+				return done ? done : -ENOMEM;
+			p->page[i] = page_to_virt(pg);
+		}
+		if (io_get(io, (char *)p->page[i] + off, n))
+			return done ? done : -EFAULT;
+		done += (int64_t)n;
+		room -= n;
+		WRITE_ONCE(p->head, p->head + n);
+	}
+	return done;
+}
+
+static void wake(struct waitq *wq)
+{
+	if (waitq_active(wq))
+		waitq_wake_one(wq);
+}
+
+static int64_t pipe_read(struct file *f, struct io *io)
+{
+	struct pipe *p = f->inode->pipe;
+	int64_t done;
+	bool more;
+
+	if (io->n == 0)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->mutex);
+		if (p->head != p->tail)
+			break;
+		done = p->writers ? -EAGAIN : 0;
+		mutex_unlock(&p->mutex);
+		if (done == 0 || io->nonblock)
+			return done;
+		if (wait_event(&p->readable, filled(p) || !READ_ONCE(p->writers), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+			return -ERESTART;
+	}
+	done = take(p, io);
+	more = p->head != p->tail;
+	mutex_unlock(&p->mutex);
+	wake(&p->writable);
+	if (more)
+		wake(&p->readable);
+	return done;
+}
+
+/* Room that a write of n bytes waits for. */
+static size_t room_needed(size_t n)
+{
+	return n <= PIPE_BUF ? n : 1;
+}
+
+/* Writes as much as fits now. Bytes, 0 (no room yet) or negative errno; the mutex is taken and released. */
+static int64_t write_some(struct pipe *p, struct io *io, size_t need)
+{
+	int64_t n = 0;
+	size_t room;
+
+	mutex_lock(&p->mutex);
+	room = capacity(p) - filled(p);
+	if (!p->readers)
+		n = -EPIPE;
+	else if (room >= need)
+		n = put(p, io, room);
+	mutex_unlock(&p->mutex);
+	if (n > 0)
+		wake(&p->readable);
+	return n;
+}
+
+static int64_t pipe_write(struct file *f, struct io *io)
+{
+	struct pipe *p = f->inode->pipe;
+	size_t need = room_needed(io->n), total = io->n;
+	int64_t n = 0;
+
+	if (total == 0)
+		return 0;
+	for (;;) {
+		n = write_some(p, io, need);
+		if (n < 0 || io->n == 0)
+			break;
+		if (n > 0)
+			need = 1;
+		if (io->nonblock) {
+			n = -EAGAIN;
+			break;
+		}
+		n = wait_event(&p->writable, filled(p) + need <= capacity(p) || !READ_ONCE(p->readers), WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+		if (n) {
+			n = -ERESTART;
+			break;
+		}
+	}
+	/* Another writer may find room too. */
+	if (filled(p) < capacity(p))
+		wake(&p->writable);
+	if (n == -EPIPE)
+		signal_send(current(), SIGPIPE, NULL);
+	return io->n < total ? (int64_t)(total - io->n) : n;
+}
+
+static unsigned pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->inode->pipe;
+	unsigned ready = 0;
+
+	if (f->mode & FILE_READ) {
+		poll_watch(pt, &p->readable);
+		if (filled(p))
+			ready |= POLL_READABLE;
+		/* A FIFO's reader that never saw a writer has nothing to be hung up from. */
+		if (!READ_ONCE(p->writers) && (uint32_t)(uintptr_t)f->data != READ_ONCE(p->writer_opens))
+			ready |= POLLHUP;
+	}
+	if (f->mode & FILE_WRITE) {
+		poll_watch(pt, &p->writable);
+		if (filled(p) < capacity(p))
+			ready |= POLL_WRITABLE;
+		if (!READ_ONCE(p->readers))
+			ready |= POLLERR;
+	}
+	return ready;
+}
+
+static int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return user_store32((virt_addr_t)arg, (uint32_t)filled(f->inode->pipe));
+}
+
+static void wake_both(struct pipe *p)
+{
+	waitq_wake_all(&p->readable);
+	waitq_wake_all(&p->writable);
+}
+
+/* Counts an end in. Inode mutex held. */
+static void end_open(struct pipe *p, unsigned mode)
+{
+	mutex_lock(&p->mutex);
+	if (mode & FILE_READ) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (mode & FILE_WRITE) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	mutex_unlock(&p->mutex);
+	wake_both(p);
+}
+
+static void end_close(struct inode *i, unsigned mode)
+{
+	struct pipe *p = i->pipe;
+	bool last;
+
+	mutex_lock(&i->mutex);
+	mutex_lock(&p->mutex);
+	p->readers -= (mode & FILE_READ) != 0;
+	p->writers -= (mode & FILE_WRITE) != 0;
+	last = !p->readers && !p->writers;
+	mutex_unlock(&p->mutex);
+	if (last)
+		i->pipe = NULL;
+	mutex_unlock(&i->mutex);
+	if (last)
+		pipe_destroy(p);
+	else
+		wake_both(p);
+}
+
+/* Waits for the other side of a FIFO. The counts of opens tell even when the other end came and went. */
+static int wait_for_other(struct file *f, struct pipe *p)
+{
+	uint32_t readers = p->reader_opens, writers = p->writer_opens;
+
+	if ((f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
+		return 0;
+	if (f->mode & FILE_READ) {
+		if (p->writers || file_nonblock(f))
+			return 0;
+		return wait_event(&p->readable, READ_ONCE(p->writer_opens) != writers, WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+	}
+	if (p->readers)
+		return 0;
+	if (file_nonblock(f))
+		return -ENXIO;
+	return wait_event(&p->writable, READ_ONCE(p->reader_opens) != readers, WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+}
+
+static int fifo_open(struct file *f)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	mutex_lock(&i->mutex);
+	if (!i->pipe)
+		i->pipe = pipe_create();
+	if (!i->pipe) {
+		mutex_unlock(&i->mutex);
+		return -ENOMEM;
+	}
+	/* What poll compares with: hang-up needs a writer that was there in this reader's time. */
+	f->data = (void *)(uintptr_t)(i->pipe->writers ? i->pipe->writer_opens - 1 : i->pipe->writer_opens);
+	end_open(i->pipe, f->mode);
+	mutex_unlock(&i->mutex);
+	err = wait_for_other(f, i->pipe);
+	if (err)
+		end_close(i, f->mode);
+	return err == -EINTR ? -ERESTART : err;
+}
+
+static void fifo_release(struct file *f)
+{
+	end_close(f->inode, f->mode);
+}
+
+const struct file_ops fifo_ops = {
+	.name = "pipe",
+	.open = fifo_open,
+	.release = fifo_release,
+	.read = pipe_read,
+	.write = pipe_write,
+	.ioctl = pipe_ioctl,
+	.poll = pipe_poll,
+};
+
+/* Moves what is in the ring to one of another size. Mutex held. */
+static int resize(struct pipe *p, uint32_t npages)
+{
+	uint64_t first = p->tail >> PAGE_SHIFT, pages = p->head == p->tail ? 0 : ((p->head - 1) >> PAGE_SHIFT) - first + 1;
+	void **page;
+
+	/* More pages than entries: head and tail share one. */
+	if (pages > npages || pages > p->npages)
+		return -EBUSY;
+	page = kmalloc(npages * sizeof(*page), ALLOC_ZERO);
+	if (!page)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < pages; i++) {
+		page[i] = p->page[page_index(p, (first + i) << PAGE_SHIFT)];
+		p->page[page_index(p, (first + i) << PAGE_SHIFT)] = NULL;
+	}
+	for (unsigned i = 0; i < p->npages; i++)
+		page_drop(p, i);
+	if (p->page != p->first_pages)
+		kfree(p->page);
+	p->page = page;
+	WRITE_ONCE(p->npages, npages);
+	WRITE_ONCE(p->head, p->head - (first << PAGE_SHIFT));
+	WRITE_ONCE(p->tail, p->tail - (first << PAGE_SHIFT));
+	return 0;
+}
+
+int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	struct pipe *p = f->inode->pipe;
+	uint64_t size = PAGE_SIZE;
+	int err;
+
+	if (f->ops != &fifo_ops)
+		return -EBADF;
+	if (cmd == F_GETPIPE_SZ)
+		return (int64_t)capacity(p);
+	if (arg > (uint64_t)1 << 31)
+		return -EINVAL;
+	while (size < arg)
+		size *= 2;
+	if (size > SIZE_MAX_USER && !current_privileged())
+		return -EPERM;
+	mutex_lock(&p->mutex);
+	err = resize(p, (uint32_t)(size >> PAGE_SHIFT));
+	mutex_unlock(&p->mutex);
+	wake(&p->writable);
+	return err ? err : (int64_t)size;
+}
+
+/* Both ends of a new pipe. */
+static int pipe_files(unsigned flags, struct file *end[2])
+{
+	struct inode *i = anon_inode(S_IFIFO | 0600);
+
+	if (!i)
+		return -ENOMEM;
+	i->pipe = pipe_create();
+	if (!i->pipe) {
+		inode_put(i);
+		return -ENOMEM;
+	}
+	end[0] = file_create_anon(&fifo_ops, inode_get(i), FILE_READ, (flags & ~(unsigned)O_ACCMODE) | O_RDONLY, NULL);
+	if (IS_ERR(end[0])) {
+		pipe_destroy(i->pipe);
+		inode_put(i);
+		return PTR_ERR(end[0]);
+	}
+	i->pipe->readers = 1;
+	i->pipe->writer_opens = 1;
+	end[1] = file_create_anon(&fifo_ops, i, FILE_WRITE, (flags & ~(unsigned)O_ACCMODE) | O_WRONLY, NULL);
+	if (IS_ERR(end[1])) {
+		file_put(end[0]);
+		return PTR_ERR(end[1]);
+	}
+	i->pipe->writers = 1;
+	return 0;
+}
+
+SYSCALL(pipe2)
+{
+	unsigned flags = (unsigned)args[1];
+	struct file *end[2] = { NULL, NULL };
+	int32_t fd[2];
+	int err;
+
+	if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+		return -EINVAL;
+	if (flags & O_DIRECT)
+		return -EINVAL; /* packet mode is not there */
+	err = pipe_files(flags, end);
+	if (err)
+		return err;
+	fd[0] = file_install(end[0], 0, flags & O_CLOEXEC);
+	if (fd[0] < 0) {
+		file_put(end[0]);
+		file_put(end[1]);
+		return fd[0];
+	}
+	fd[1] = file_install(end[1], 0, flags & O_CLOEXEC);
+	if (fd[1] < 0) {
+		file_put(end[1]);
+		(void)file_close_fd((unsigned)fd[0]);
+		return fd[1];
+	}
+	if (copy_to_user((virt_addr_t)args[0], fd, sizeof(fd))) {
+		(void)file_close_fd((unsigned)fd[0]);
+		(void)file_close_fd((unsigned)fd[1]);
+		return -EFAULT;
+	}
+	return 0;
+}
