@@ -49,7 +49,8 @@ static void start_console(phys_addr_t dtb)
 	time_init();
 	log_early_init();
 	if (wrong)
-		panic("%s (at %#lx)", wrong, (unsigned long)dtb);
+		panic("%s (address %#lx)", wrong, (unsigned long)dtb);
+	arch_power_init();
 }
 
 static void start_memory(void)
@@ -84,7 +85,6 @@ static void start_tasks(void)
 
 static void start_devices(void)
 {
-	arch_power_init();
 	drivers_probe(DRIVER_IRQ);
 	if (!irq_ready())
 		panic("no interrupt controller that this kernel knows");

@@ -246,7 +246,7 @@ to_emergency:				// TPIDRRO_EL0 and PAR_EL1 are free: there is no way back from 
 	.global kernel_thread_start
 kernel_thread_start:
 	bl	sched_finish_switch
-	msr	daifclr, #2
+	msr	daifclr, #6
 	mov	x0, x20
 	blr	x19
 	bl	sched_exit

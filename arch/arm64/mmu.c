@@ -11,6 +11,7 @@
 #include "arch/boot.h"
 #include "arch/hw.h"
 #include "kernel/task.h"
+#include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "mm/memblock.h"
 
@@ -18,9 +19,13 @@ static unsigned pool_used;
 
 phys_addr_t boot_table_alloc(void)
 {
+	char *table = boot_table_pool + pool_used * PAGE_SIZE;
+
 	if (pool_used == BOOT_TABLE_POOL)
 		return 0;
-	return image_to_phys(boot_table_pool + pool_used++ * PAGE_SIZE);
+	pool_used++;
+	memset(table, 0, PAGE_SIZE);
+	return image_to_phys(table);
 }
 
 phys_addr_t boot_table_rest(uint64_t *size)
@@ -121,4 +126,5 @@ void arch_init(struct task *boot_task)
 	boot_task->arch.fp_cpu = FP_CPU_NONE;
 	features_init();
 	asid_init(image_to_phys(empty_table));
+	__asm__ volatile("msr daifclr, #4" : : : "memory"); /* system errors are reported from here on */
 }

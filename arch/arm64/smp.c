@@ -30,6 +30,7 @@ NORETURN void secondary_start(struct cpu_local *cpu);
 
 void secondary_start(struct cpu_local *cpu)
 {
+	__asm__ volatile("msr daifclr, #4" : : : "memory"); /* system errors */
 	kernel_secondary(cpu->index);
 }
 

@@ -25,12 +25,6 @@ static inline void pte_store(struct pte *e, uint64_t raw)
 	WRITE_ONCE(e->raw, raw);
 }
 
-/* A store to a table that no walker can reach yet. */
-static inline void pte_store_private(struct pte *e, uint64_t raw)
-{
-	e->raw = raw;
-}
-
 static inline void dsb_ishst(void)
 {
 	__asm__ volatile("dsb ishst" : : : "memory");
