@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plain frame allocator with the interface of mm/buddy.h and mm/page.h, for tests of what lies above or beside the buddy. All functions
+ * are weak: name mm/buddy.c and mm/page.c in SOURCES and they take over. Freed frames are filled with a pattern and
+ * reported to the TLB model; they come back in the order they were freed, so that a use after free shows early.
+ */
+#include <string.h>
+
+#include "mm/buddy.h"
+#include "tests/mock/private.h"
+
+#define WEAK __attribute__((weak))
+#define FREED 0xa5
+
+static struct {
+	pfn_t next, end;	/* never used yet */
+	pfn_t head, tail;	/* freed, through page->next */
+	uint32_t free;
+	const char *ram;	/* of which machine */
+} f;
+
+WEAK struct page *zero_page;
+WEAK struct watermarks watermarks;
+
+/* Starts over when the machine did. */
+static void frames_attach(void)
+{
+	if (f.ram == mock_ram && f.end == mock_end_pfn() && pfn_to_page(mock_first_pfn())->order)
+		return;
+	f.ram = mock_ram;
+	f.next = mock_first_pfn() + 1;
+	f.end = mock_end_pfn();
+	f.head = f.tail = PFN_NONE;
+	f.free = f.end - f.next;
+	pfn_to_page(mock_first_pfn())->order = 1; /* marks this machine as ours: frame 0 is not handed out */
+}
+
+static pfn_t frame_take(void)
+{
+	pfn_t pfn = f.next;
+
+	if (pfn < f.end) {
+		f.next++;
+		return pfn;
+	}
+	pfn = f.head;
+	if (pfn == PFN_NONE)
+		return PFN_NONE;
+	f.head = pfn_to_page(pfn)->next;
+	if (f.head == PFN_NONE)
+		f.tail = PFN_NONE;
+	return pfn;
+}
+
+WEAK struct page *page_alloc(unsigned flags)
+{
+	struct page *p;
+	pfn_t pfn;
+
+	if (!(flags & ALLOC_NOWAIT) && !preemptible())
+		mock_violation(MOCK_RULE_CONTEXT, "page_alloc that may sleep, with preemption off");
+	frames_attach();
+	if (mock_alloc_should_fail())
+		return NULL;
+	pfn = frame_take();
+	if (pfn == PFN_NONE)
+		return NULL;
+	f.free--;
+	p = pfn_to_page(pfn);
+	memset(p, 0, sizeof(*p));
+	p->type = PAGE_KERNEL;
+	p->refs = 1;
+	p->next = p->prev = PFN_NONE;
+	if (flags & ALLOC_ZERO)
+		hw_clear_page(page_to_virt(p));
+	else
+		mock_frame_reused(page_to_phys(p));
+	return p;
+}
+
+WEAK void page_free(struct page *p, unsigned order)
+{
+	assert_int_equal(order, 0);
+	if (p->type == PAGE_FREE || p->type == PAGE_RESERVED)
+		fail_msg("frame %#x is freed but not allocated", page_to_pfn(p));
+	mock_frame_freed(page_to_pfn(p));
+	memset(page_to_virt(p), FREED, PAGE_SIZE);
+	p->type = PAGE_FREE;
+	p->refs = 0;
+	p->next = PFN_NONE;
+	if (f.tail == PFN_NONE)
+		f.head = page_to_pfn(p);
+	else
+		pfn_to_page(f.tail)->next = page_to_pfn(p);
+	f.tail = page_to_pfn(p);
+	f.free++;
+}
+
+WEAK bool page_get_live(struct page *p)
+{
+	if (p->refs == 0)
+		return false;
+	p->refs++;
+	return true;
+}
+
+WEAK void page_put(struct page *p)
+{
+	assert_true(p->refs > 0);
+	if (atomic_dec(&p->refs) == 0)
+		page_free(p, 0);
+}
+
+WEAK uint32_t frames_free(void)
+{
+	frames_attach();
+	return f.free;
+}
+
+WEAK uint32_t frames_total(void)
+{
+	frames_attach();
+	return f.end - mock_first_pfn() - 1;
+}
