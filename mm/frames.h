@@ -15,6 +15,20 @@
 
 #include "mm/buddy.h"
 
+/* Host tests hook in here (-D FRAME_HOOKS=<header>): to make the n-th allocation fail, and to look for a freed frame in TLBs. */
+#ifdef FRAME_HOOKS
+#include FRAME_HOOKS
+#else
+static inline bool frame_alloc_fails(void)
+{
+	return false;
+}
+static inline void frame_freed(pfn_t pfn)
+{
+	(void)pfn;
+}
+#endif
+
 /* page->order of a PAGE_FREE frame that heads no block of the buddy: inside a block, or on a list or chain. */
 #define ORDER_NONE 0xff
 

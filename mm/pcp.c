@@ -22,11 +22,6 @@
 #define ZERO_REFILL 8
 #define ORDER_TRIES 4	/* rounds of reclaim that a block larger than a frame is worth */
 
-/* Host tests make allocations fail one by one: tests/mock/include/hw_impl.h defines this. */
-#ifndef alloc_should_fail
-#define alloc_should_fail() false
-#endif
-
 struct pcp {
 	struct spinlock lock;
 	struct chain dirty, zeroed;	/* lock */
@@ -187,7 +182,7 @@ struct page *page_alloc(unsigned flags)
 	struct pcp *l;
 	struct page *p = NULL;
 
-	if (alloc_should_fail())
+	if (frame_alloc_fails())
 		return NULL;
 	l = pcp_lock();
 	if (flags & ALLOC_ZERO)
@@ -214,7 +209,7 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 
 	if (order == 0)
 		return page_alloc(flags);
-	if (order > MAX_ORDER || alloc_should_fail())
+	if (order > MAX_ORDER || frame_alloc_fails())
 		return NULL;
 	p = take_block(order, flags);
 	if (p == NULL)
@@ -240,6 +235,7 @@ static inline void page_mark_free(struct page *p)
 	p->order = ORDER_NONE;
 	p->flags = 0;
 	atomic_store(&p->refs, 0);
+	frame_freed(page_to_pfn(p));
 }
 
 /* The daemon's waiters look at the buddy, so while memory is short frames skip the lists. */
