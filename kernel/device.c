@@ -14,9 +14,9 @@
 
 extern const struct driver *const drivers_start[], *const drivers_end[];
 
-#define GIC_CELLS 3
-#define GIC_KIND_SPI 0
-#define GIC_KIND_PPI 1
+#define GIC_CELLS     3
+#define GIC_KIND_SPI  0
+#define GIC_KIND_PPI  1
 #define GIC_FIRST_PPI 16
 #define GIC_FIRST_SPI 32
 #define IRQ_FLAG_EDGE 3 /* rising or falling */
@@ -42,7 +42,8 @@ static int cells(int node, const char *name, int dflt)
 static int translate_bus(int bus, int parent, uint64_t *addr)
 {
 	const void *fdt = dt_blob();
-	int len, child_ac = cells(bus, "#address-cells", 2), parent_ac = cells(parent, "#address-cells", 2);
+	int len, child_ac = cells(bus, "#address-cells", 2),
+		 parent_ac = cells(parent, "#address-cells", 2);
 	int sc = cells(bus, "#size-cells", 1), entry = child_ac + parent_ac + sc;
 	const fdt32_t *r = fdt_getprop(fdt, bus, "ranges", &len);
 
@@ -197,7 +198,8 @@ static void probe(const struct driver *d, int node)
 
 void drivers_probe(enum driver_stage stage)
 {
-	for (int node = fdt_next_node(dt_blob(), -1, NULL); node >= 0; node = fdt_next_node(dt_blob(), node, NULL)) {
+	for (int node = fdt_next_node(dt_blob(), -1, NULL); node >= 0;
+	     node = fdt_next_node(dt_blob(), node, NULL)) {
 		if (!fdt_getprop(dt_blob(), node, "compatible", NULL) || !node_enabled(node))
 			continue;
 		for (const struct driver *const *d = drivers_start; d < drivers_end; d++)

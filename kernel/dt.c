@@ -16,7 +16,7 @@
 #include "mm/memblock.h"
 
 #define DT_MAX_SIZE (2u << 20) /* boot protocol */
-#define HOLES_MAX 16
+#define HOLES_MAX   16
 
 static const void *blob;
 static char cmdline[2048];
@@ -145,13 +145,16 @@ static const char *scan_reserved_nodes(void)
 
 	if (parent < 0)
 		return NULL;
-	fdt_for_each_subnode(node, blob, parent) {
+	fdt_for_each_subnode(node, blob, parent)
+	{
 		bool no_map = fdt_getprop(blob, node, "no-map", NULL);
 
 		for (unsigned i = 0; reg_pair(node, parent, i, &base, &size); i++) {
 			if (no_map && hole_count < HOLES_MAX)
-				holes[hole_count++] = (struct memblock_range){ base & PAGE_MASK,
-									       ALIGN_UP(base + size, PAGE_SIZE) - (base & PAGE_MASK) };
+				holes[hole_count++] =
+					(struct memblock_range){ base & PAGE_MASK,
+								 ALIGN_UP(base + size, PAGE_SIZE) -
+									 (base & PAGE_MASK) };
 			else if (no_map || memblock_reserve(base, size) != 0)
 				return "too many memory reservations in the device tree";
 		}
@@ -164,7 +167,8 @@ static const char *scan_reserve_map(void)
 	uint64_t base, size;
 
 	for (int i = 0; i < fdt_num_mem_rsv(blob); i++)
-		if (fdt_get_mem_rsv(blob, i, &base, &size) == 0 && size && memblock_reserve(base, size) != 0)
+		if (fdt_get_mem_rsv(blob, i, &base, &size) == 0 && size &&
+		    memblock_reserve(base, size) != 0)
 			return "a bad memory reservation in the device tree";
 	return NULL;
 }
@@ -174,7 +178,8 @@ static const char *scan_ram(void)
 	int node;
 	uint64_t base, size;
 
-	fdt_for_each_subnode(node, blob, 0) {
+	fdt_for_each_subnode(node, blob, 0)
+	{
 		const char *type = fdt_getprop(blob, node, "device_type", NULL);
 
 		if (!type || strcmp(type, "memory") != 0)
@@ -219,7 +224,8 @@ bool dt_initrd(phys_addr_t *base, uint64_t *size)
 {
 	uint64_t start, end;
 
-	if (!chosen_address("linux,initrd-start", &start) || !chosen_address("linux,initrd-end", &end) || end <= start)
+	if (!chosen_address("linux,initrd-start", &start) ||
+	    !chosen_address("linux,initrd-end", &end) || end <= start)
 		return false;
 	*base = start;
 	*size = end - start;
@@ -263,7 +269,8 @@ bool dt_cpu(unsigned i, struct dt_cpu *cpu)
 
 	if (cpus < 0)
 		return false;
-	fdt_for_each_subnode(node, blob, cpus) {
+	fdt_for_each_subnode(node, blob, cpus)
+	{
 		const fdt32_t *p;
 		const char *method;
 
@@ -274,8 +281,10 @@ bool dt_cpu(unsigned i, struct dt_cpu *cpu)
 		method = fdt_getprop(blob, node, "enable-method", NULL);
 		cpu->psci = method && strcmp(method, "psci") == 0;
 		p = fdt_getprop(blob, node, "cpu-release-addr", &len);
-		cpu->release_addr = method && strcmp(method, "spin-table") == 0 && p && (len == 4 || len == 8) ?
-					    read_cells(p, len / 4) : 0;
+		cpu->release_addr =
+			method && strcmp(method, "spin-table") == 0 && p && (len == 4 || len == 8)
+				? read_cells(p, len / 4)
+				: 0;
 		return true;
 	}
 	return false;

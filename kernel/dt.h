@@ -27,8 +27,9 @@ const void *dt_chosen(const char *name, int *len);
 int dt_stdout(void);
 
 struct dt_cpu {
-	uint64_t mpidr;		/* affinity fields */
-	uint64_t release_addr;	/* spin table: where to write the entry address; 0: not that method */
+	uint64_t mpidr; /* affinity fields */
+	uint64_t
+		release_addr; /* spin table: where to write the entry address; 0: not that method */
 	bool psci;
 };
 /* The i-th usable CPU node; false past the last. */

@@ -15,9 +15,10 @@
 #include "kernel/sched.h"
 
 #define ACTIONS_MAX 64
-#define FIRST_PPI 16
-#define FIRST_SPI 32
-#define DISPATCH_MAX 8 /* interrupts handled per exception, so that a storm is interrupted by its own return path */
+#define FIRST_PPI   16
+#define FIRST_SPI   32
+#define DISPATCH_MAX                                                                               \
+	8 /* interrupts handled per exception, so that a storm is interrupted by its own return path */
 
 struct action {
 	irq_handler handler; /* NULL: free */
@@ -25,11 +26,12 @@ struct action {
 	const char *name;
 	uint16_t irq;
 	bool edge;
-	uint32_t running;		/* CPUs inside the handler; atomic */
-	uint64_t count[NR_CPUS_MAX];	/* each by its own CPU */
+	uint32_t running;            /* CPUs inside the handler; atomic */
+	uint64_t count[NR_CPUS_MAX]; /* each by its own CPU */
 };
 
-static struct spinlock irq_lock = SPINLOCK_INIT; /* actions, irq_action, enabling and disabling; interrupts off */
+static struct spinlock irq_lock =
+	SPINLOCK_INIT; /* actions, irq_action, enabling and disabling; interrupts off */
 static struct action actions[ACTIONS_MAX];
 static uint8_t irq_action[IRQ_MAX]; /* index + 1; 0: no handler */
 

@@ -17,7 +17,7 @@
 #include "mm/buddy.h"
 
 #define PANIC_STATUS 255
-#define AREAS_MAX 48
+#define AREAS_MAX    48
 
 static uint32_t panic_cpu; /* index + 1 of the CPU that speaks; 0: none */
 static bool panic_again;
@@ -41,9 +41,10 @@ static void show_areas(struct aspace *as)
 
 	log_error("Areas:");
 	for (unsigned n = 0; a && n < AREAS_MAX; n++, a = area_next(a))
-		log_error("  %012lx-%012lx %c%c%c%c flags %x", (unsigned long)a->start, (unsigned long)a->end,
-			  a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
-			  a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p', a->flags);
+		log_error("  %012lx-%012lx %c%c%c%c flags %x", (unsigned long)a->start,
+			  (unsigned long)a->end, a->flags & AREA_READ ? 'r' : '-',
+			  a->flags & AREA_WRITE ? 'w' : '-', a->flags & AREA_EXEC ? 'x' : '-',
+			  a->flags & AREA_SHARED ? 's' : 'p', a->flags);
 }
 
 static void show_task(void)
@@ -52,8 +53,8 @@ static void show_task(void)
 
 	if (!t)
 		return;
-	log_error("CPU %u, task %d (%.*s), preemption count %u", hw_cpu(), t->tid, TASK_NAME_LEN, t->name,
-		  t->hot.preempt_count);
+	log_error("CPU %u, task %d (%.*s), preemption count %u", hw_cpu(), t->tid, TASK_NAME_LEN,
+		  t->name, t->hot.preempt_count);
 	log_error("Memory: %u of %u frames free", frames_free(), frames_total());
 	arch_panic_dump();
 	if (t->aspace)

@@ -31,10 +31,11 @@ struct uart_client {
 enum uart_flag { UART_BREAK = 1, UART_OVERRUN = 2, UART_FRAMING = 4, UART_PARITY = 8 };
 
 struct uart {
-	const char *name;	/* device name: "ttyAMA0" */
+	const char *name; /* device name: "ttyAMA0" */
 	const struct uart_ops *ops;
-	void *driver;		/* the driver's own */
-	const struct uart_client *client; /* set once by uart_attach; read with acquire by interrupts */
+	void *driver; /* the driver's own */
+	const struct uart_client
+		*client; /* set once by uart_attach; read with acquire by interrupts */
 	void *client_data;
 };
 

@@ -9,11 +9,11 @@
 
 /* CTR_EL0 fields */
 #define CTR_IMINLINE_SHIFT 0
-#define CTR_L1IP_SHIFT 14
-#define CTR_L1IP_PIPT 3
+#define CTR_L1IP_SHIFT     14
+#define CTR_L1IP_PIPT      3
 #define CTR_DMINLINE_SHIFT 16
-#define CTR_IDC (1u << 28) /* no clean to the point of unification needed */
-#define CTR_DIC (1u << 29) /* no instruction cache invalidation needed */
+#define CTR_IDC            (1u << 28) /* no clean to the point of unification needed */
+#define CTR_DIC            (1u << 29) /* no instruction cache invalidation needed */
 
 static size_t line_size(uint64_t ctr, unsigned shift)
 {
@@ -71,7 +71,8 @@ static uint32_t crc32c_software(uint32_t crc, const uint8_t *p, size_t n)
 {
 	static uint32_t table[16];
 
-	if (table[1] == 0) /* any CPU computes the same; the last entry is written first, so table[1] says all are there */
+	if (table[1] ==
+	    0) /* any CPU computes the same; the last entry is written first, so table[1] says all are there */
 		for (int i = 15; i >= 0; i--) {
 			uint32_t c = (uint32_t)i;
 
@@ -95,8 +96,7 @@ static uint64_t load64(const uint8_t *p)
 	return v;
 }
 
-#define CRC_WORD(crc, v)                                                                           \
-	__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %1" : "+r"(crc) : "r"(v))
+#define CRC_WORD(crc, v) __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %1" : "+r"(crc) : "r"(v))
 
 uint32_t hw_crc32c(uint32_t crc, const void *data, size_t n)
 {
@@ -113,6 +113,8 @@ uint32_t hw_crc32c(uint32_t crc, const void *data, size_t n)
 	for (; n >= 8; n -= 8, p += 8)
 		CRC_WORD(crc, load64(p));
 	for (; n; n--, p++)
-		__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)*p));
+		__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1"
+			: "+r"(crc)
+			: "r"((uint32_t)*p));
 	return crc;
 }

@@ -20,6 +20,7 @@ void features_init(void);
 		__asm__ volatile("mrs %0, " #name : "=r"(value_));                                 \
 		value_;                                                                            \
 	})
-#define write_sysreg(name, value) __asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(value)) : "memory")
+#define write_sysreg(name, value)                                                                  \
+	__asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(value)) : "memory")
 
 #endif

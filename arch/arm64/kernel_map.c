@@ -115,12 +115,14 @@ static int map_chunk_locked(virt_addr_t va, phys_addr_t pa, size_t size, uint64_
 	size_t step = LEVEL_SIZE(level);
 
 	*done = 0;
-	for (unsigned n = 0; n < MAP_CHUNK && index < TABLE_ENTRIES && *done + step <= size; n++, index++) {
+	for (unsigned n = 0; n < MAP_CHUNK && index < TABLE_ENTRIES && *done + step <= size;
+	     n++, index++) {
 		if (level < 3 && level_for(va + *done, pa + *done, size - *done) != level)
 			break;
 		if (*e != 0)
 			return -EEXIST;
-		WRITE_ONCE(*e++, (pa + *done) | (attributes & ~(uint64_t)PTE_TYPE_MASK) | type);
+		WRITE_ONCE(*e, (pa + *done) | (attributes & ~(uint64_t)PTE_TYPE_MASK) | type);
+		e++;
 		*done += step;
 	}
 	return 0;
@@ -139,7 +141,8 @@ int kernel_map_raw(virt_addr_t va, phys_addr_t pa, size_t size, uint64_t attribu
 		spin_lock(&map_lock);
 		err = table_need_locked(va + mapped, level, table_alloc);
 		if (err == 0) {
-			err = map_chunk_locked(va + mapped, pa + mapped, size - mapped, attributes, &done);
+			err = map_chunk_locked(va + mapped, pa + mapped, size - mapped, attributes,
+					       &done);
 			mapped += done;
 		}
 		spin_unlock(&map_lock);
@@ -174,7 +177,10 @@ static size_t unmap_entry_locked(virt_addr_t va, size_t size)
 	ASSERT(IS_ALIGNED(va, span) && size >= span); /* blocks go whole */
 	WRITE_ONCE(*e, 0);
 	/* The store before the TLBI; all ASIDs, as the entries are global (D8.14.5). */
-	__asm__ volatile("dsb ishst\n\ttlbi vaae1is, %0" : : "r"((va >> 12) & 0xfffffffffff) : "memory");
+	__asm__ volatile("dsb ishst\n\ttlbi vaae1is, %0"
+			 :
+			 : "r"((va >> 12) & 0xfffffffffff)
+			 : "memory");
 	return span;
 }
 

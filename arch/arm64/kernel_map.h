@@ -8,9 +8,9 @@
 /* Whole leaf entries but for the address. Global; never executable at EL0; writable means not executable. */
 #define PTE_KERNEL_COMMON (PTE_TYPE_PAGE | PTE_AF | PTE_UXN)
 #define PTE_KERNEL_NORMAL (PTE_KERNEL_COMMON | PTE_SH_INNER | PTE_ATTR(ATTR_NORMAL))
-#define PTE_KERNEL_TEXT (PTE_KERNEL_NORMAL | PTE_AP_READONLY)
+#define PTE_KERNEL_TEXT   (PTE_KERNEL_NORMAL | PTE_AP_READONLY)
 #define PTE_KERNEL_RODATA (PTE_KERNEL_NORMAL | PTE_AP_READONLY | PTE_PXN)
-#define PTE_KERNEL_DATA (PTE_KERNEL_NORMAL | PTE_PXN)
+#define PTE_KERNEL_DATA   (PTE_KERNEL_NORMAL | PTE_PXN)
 #define PTE_KERNEL_DEVICE (PTE_KERNEL_COMMON | PTE_ATTR(ATTR_DEVICE) | PTE_PXN)
 
 #ifndef __ASSEMBLER__
@@ -20,8 +20,8 @@ extern char image_start[], text_end[], rodata_end[], data_end[], image_end[], ta
 extern uint64_t kernel_root[TABLE_ENTRIES];
 extern uint64_t empty_table[TABLE_ENTRIES];
 extern char boot_table_pool[], boot_stack[];
-extern phys_addr_t image_pa;	/* where image_start lies */
-extern uint32_t boot_el;	/* exception level of entry: 1 or 2 */
+extern phys_addr_t image_pa; /* where image_start lies */
+extern uint32_t boot_el;     /* exception level of entry: 1 or 2 */
 
 static inline phys_addr_t image_to_phys(const void *p)
 {

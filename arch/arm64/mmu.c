@@ -94,7 +94,8 @@ void *boot_map(phys_addr_t pa, size_t size, bool device)
 	virt_addr_t va = next;
 	size_t whole = ALIGN_UP(pa + size - start, PAGE_SIZE);
 
-	if (kernel_map_raw(va, start, whole, device ? PTE_KERNEL_DEVICE : PTE_KERNEL_RODATA, boot_table_alloc) != 0)
+	if (kernel_map_raw(va, start, whole, device ? PTE_KERNEL_DEVICE : PTE_KERNEL_RODATA,
+			   boot_table_alloc) != 0)
 		return NULL;
 	next += whole;
 	return (void *)(va + (pa - start));
@@ -126,5 +127,8 @@ void arch_init(struct task *boot_task)
 	boot_task->arch.fp_cpu = FP_CPU_NONE;
 	features_init();
 	asid_init(image_to_phys(empty_table));
-	__asm__ volatile("msr daifclr, #4" : : : "memory"); /* system errors are reported from here on */
+	__asm__ volatile("msr daifclr, #4"
+			 :
+			 :
+			 : "memory"); /* system errors are reported from here on */
 }

@@ -3,9 +3,9 @@
 #ifndef ARCH_ARM64_OFFSETS_H
 #define ARCH_ARM64_OFFSETS_H
 
-#define CPU_CURRENT 0
-#define CPU_EMERGENCY 8
-#define CPU_MPIDR 32
+#define CPU_CURRENT    0
+#define CPU_EMERGENCY  8
+#define CPU_MPIDR      32
 #define CPU_LOCAL_SIZE 40
 
 #define TASK_PENDING 4
@@ -13,11 +13,11 @@
 
 /* struct user_regs: also the frame of an exception taken from the kernel, whose last two words are then a frame
  * record (frame pointer, return address), so that a back trace passes through it. */
-#define REGS_X(n) (8 * (n))
-#define REGS_X30_SP 240
-#define REGS_PC_PSTATE 256
+#define REGS_X(n)       (8 * (n))
+#define REGS_X30_SP     240
+#define REGS_PC_PSTATE  256
 #define REGS_SYSCALL_X0 272
-#define REGS_SIZE 288
+#define REGS_SIZE       288
 
 /* What cpu_switch pushes: x19..x30. */
 #define SWITCH_SIZE 96

@@ -30,11 +30,13 @@ void panic_registers(const struct user_regs *regs, uint64_t esr, virt_addr_t far
 static void show_registers(const struct user_regs *r)
 {
 	log_error("pc %016lx  sp %016lx  pstate %08lx  esr %08lx  far %016lx", (unsigned long)r->pc,
-		  (unsigned long)r->sp, (unsigned long)r->pstate, (unsigned long)trap.esr, (unsigned long)trap.far);
+		  (unsigned long)r->sp, (unsigned long)r->pstate, (unsigned long)trap.esr,
+		  (unsigned long)trap.far);
 	for (unsigned i = 0; i < 31; i += 4) {
 		if (i + 3 < 31)
 			log_error("x%-2u %016lx %016lx %016lx %016lx", i, (unsigned long)r->x[i],
-				  (unsigned long)r->x[i + 1], (unsigned long)r->x[i + 2], (unsigned long)r->x[i + 3]);
+				  (unsigned long)r->x[i + 1], (unsigned long)r->x[i + 2],
+				  (unsigned long)r->x[i + 3]);
 		else
 			log_error("x%-2u %016lx %016lx %016lx", i, (unsigned long)r->x[i],
 				  (unsigned long)r->x[i + 1], (unsigned long)r->x[i + 2]);
@@ -45,7 +47,8 @@ static bool readable(virt_addr_t va)
 {
 	phys_addr_t pa;
 
-	return IS_ALIGNED(va, (virt_addr_t)8) && pmap_kernel_lookup(va, &pa) && pmap_kernel_lookup(va + 8, &pa);
+	return va >= LINEAR_BASE && IS_ALIGNED(va, (virt_addr_t)8) && pmap_kernel_lookup(va, &pa) &&
+	       pmap_kernel_lookup(va + 8, &pa);
 }
 
 static void show_trace(virt_addr_t pc, virt_addr_t fp)

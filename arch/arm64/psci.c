@@ -12,12 +12,12 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 
-#define PSCI_CPU_ON_64 0xc4000003u
-#define PSCI_SYSTEM_OFF 0x84000008u
+#define PSCI_CPU_ON_64    0xc4000003u
+#define PSCI_SYSTEM_OFF   0x84000008u
 #define PSCI_SYSTEM_RESET 0x84000009u
 
 #define PSCI_INVALID_PARAMETERS (-2)
-#define PSCI_ALREADY_ON (-4)
+#define PSCI_ALREADY_ON         (-4)
 
 static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 static uint32_t fn_cpu_on, fn_off, fn_reset; /* 0: not there */
@@ -31,13 +31,17 @@ static int64_t psci_call(uint32_t fn, uint64_t a1, uint64_t a2, uint64_t a3)
 
 	/* SMC Calling Convention (DEN 0028): x4..x17 may change as well. */
 	if (conduit == CONDUIT_HVC)
-		__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : :
-				 "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
-				 "x15", "x16", "x17", "memory");
+		__asm__ volatile("hvc #0"
+				 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+				 :
+				 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
+				   "x14", "x15", "x16", "x17", "memory");
 	else
-		__asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : :
-				 "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
-				 "x15", "x16", "x17", "memory");
+		__asm__ volatile("smc #0"
+				 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+				 :
+				 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
+				   "x14", "x15", "x16", "x17", "memory");
 	return (int64_t)(int32_t)x0;
 }
 
@@ -82,14 +86,10 @@ int psci_cpu_on(uint64_t mpidr, phys_addr_t entry, uint64_t context)
 	if (conduit == CONDUIT_NONE || !fn_cpu_on)
 		return -ENODEV;
 	switch (psci_call(fn_cpu_on, mpidr, entry, context)) {
-	case 0:
-		return 0;
-	case PSCI_ALREADY_ON:
-		return -EEXIST;
-	case PSCI_INVALID_PARAMETERS:
-		return -EINVAL;
-	default:
-		return -EIO;
+	case 0: return 0;
+	case PSCI_ALREADY_ON: return -EEXIST;
+	case PSCI_INVALID_PARAMETERS: return -EINVAL;
+	default: return -EIO;
 	}
 }
 

@@ -12,9 +12,9 @@
 
 enum semihosting_op { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED = 0x20 };
 
-#define OPEN_WRITE 4		/* mode "w": of ":tt", the console output */
+#define OPEN_WRITE       4 /* mode "w": of ":tt", the console output */
 #define APPLICATION_EXIT 0x20026
-#define CALL_FAILED (-1)
+#define CALL_FAILED      (-1)
 
 /* 0: not asked yet, 1: there, 2: not there. Any CPU finds the same. */
 static uint32_t presence;

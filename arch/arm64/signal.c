@@ -44,15 +44,17 @@ struct context_head {
 };
 
 #define RESERVED_OFFSET offsetof(struct rt_sigframe, uc.uc_mcontext.__reserved)
-#define RESERVED_SIZE sizeof(((struct sigcontext *)0)->__reserved)
+#define RESERVED_SIZE   sizeof(((struct sigcontext *)0)->__reserved)
 #define HEAD_MATCHES(field, theirs)                                                                \
-	_Static_assert(offsetof(struct context_head, field) == offsetof(struct ucontext, theirs), #field)
+	_Static_assert(offsetof(struct context_head, field) == offsetof(struct ucontext, theirs),  \
+		       #field)
 
 HEAD_MATCHES(stack, uc_stack);
 HEAD_MATCHES(mask, uc_sigmask);
 HEAD_MATCHES(fault_address, uc_mcontext.fault_address);
 HEAD_MATCHES(pstate, uc_mcontext.pstate);
-_Static_assert(sizeof(struct context_head) == offsetof(struct ucontext, uc_mcontext.__reserved), "head");
+_Static_assert(sizeof(struct context_head) == offsetof(struct ucontext, uc_mcontext.__reserved),
+	       "head");
 _Static_assert(sizeof(struct fpsimd_context) == 528, "the layout of Linux");
 
 static bool on_signal_stack(const struct task *t, virt_addr_t sp)
@@ -78,12 +80,13 @@ static virt_addr_t frame_place(const struct task *t, const struct user_regs *reg
 
 static bool has_fault_address(const struct ksiginfo *info)
 {
-	return info->code > 0 && (info->signo == SIGSEGV || info->signo == SIGBUS || info->signo == SIGILL ||
-				  info->signo == SIGFPE || info->signo == SIGTRAP);
+	return info->code > 0 &&
+	       (info->signo == SIGSEGV || info->signo == SIGBUS || info->signo == SIGILL ||
+		info->signo == SIGFPE || info->signo == SIGTRAP);
 }
 
-static int write_context(virt_addr_t frame, const struct user_regs *regs, const struct ksiginfo *info,
-			 uint64_t blocked)
+static int write_context(virt_addr_t frame, const struct user_regs *regs,
+			 const struct ksiginfo *info, uint64_t blocked)
 {
 	const struct task *t = current();
 	struct context_head head;
@@ -118,7 +121,8 @@ static int write_fp(virt_addr_t reserved)
 	return err ? err : user_store64(reserved + sizeof(struct fpsimd_context), 0);
 }
 
-int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act, uint64_t blocked)
+int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act,
+			uint64_t blocked)
 {
 	struct task *t = current();
 	struct user_regs *regs = task_user_regs(t);
@@ -127,7 +131,8 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 	virt_addr_t record_at = frame + sizeof(struct rt_sigframe);
 
 	if (frame == 0 || copy_to_user(record_at, &record, sizeof(record)) != 0 ||
-	    write_context(frame, regs, info, blocked) != 0 || write_fp(frame + RESERVED_OFFSET) != 0)
+	    write_context(frame, regs, info, blocked) != 0 ||
+	    write_fp(frame + RESERVED_OFFSET) != 0)
 		return -EFAULT;
 	if (siginfo_to_user(frame, info) != 0)
 		return -EFAULT;
@@ -218,7 +223,8 @@ int arch_signal_return(uint64_t *blocked)
 	virt_addr_t frame = regs->sp;
 	struct context_head head;
 
-	if (!IS_ALIGNED(frame, (virt_addr_t)16) || !user_range_ok(frame, sizeof(struct rt_sigframe)) ||
+	if (!IS_ALIGNED(frame, (virt_addr_t)16) ||
+	    !user_range_ok(frame, sizeof(struct rt_sigframe)) ||
 	    copy_from_user(&head, frame + offsetof(struct rt_sigframe, uc), sizeof(head)) != 0)
 		return -EFAULT;
 	/* User mode, 64-bit, nothing masked: anything else would be a way into the kernel. */

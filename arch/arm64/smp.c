@@ -21,7 +21,7 @@
 #include "mm/kmap.h"
 
 #define MPIDR_AFFINITY 0xff00ffffffull /* Aff3, Aff2, Aff1, Aff0 */
-#define START_TIMEOUT (100 * NSEC_PER_MSEC)
+#define START_TIMEOUT  (100 * NSEC_PER_MSEC)
 
 extern char secondary_entry[], secondary_entry_spin[];
 NORETURN void secondary_start(struct cpu_local *cpu);
@@ -127,12 +127,14 @@ void smp_start_all(void)
 				release_cpu(&cpu_locals[index]);
 		}
 		if (err) {
-			log_error("smp: CPU %#lx did not start: error %d", (unsigned long)dt.mpidr, -err);
+			log_error("smp: CPU %#lx did not start: error %d", (unsigned long)dt.mpidr,
+				  -err);
 			continue;
 		}
 		/* Late ones may still come: their place stays theirs. */
 		if (!wait_online(index))
-			log_error("smp: CPU %u (%#lx) was started but is not heard of", index, (unsigned long)dt.mpidr);
+			log_error("smp: CPU %u (%#lx) was started but is not heard of", index,
+				  (unsigned long)dt.mpidr);
 		index++;
 	}
 }

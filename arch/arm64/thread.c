@@ -105,7 +105,8 @@ void arch_task_init_kernel(struct task *t, void (*fn)(void *), void *arg)
 	t->arch.user = false;
 }
 
-void arch_task_init_fork(struct task *child, struct task *parent, virt_addr_t sp, bool set_tls, virt_addr_t tls)
+void arch_task_init_fork(struct task *child, struct task *parent, virt_addr_t sp, bool set_tls,
+			 virt_addr_t tls)
 {
 	struct user_regs *regs = task_user_regs(child);
 

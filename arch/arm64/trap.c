@@ -64,16 +64,11 @@ static virt_addr_t untag(virt_addr_t va)
 static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 {
 	switch (outcome) {
-	case FAULT_RESOLVED:
-		return;
-	case FAULT_NOT_MAPPED:
-		return signal_fault(SIGSEGV, SEGV_MAPERR, va);
-	case FAULT_PROTECTION:
-		return signal_fault(SIGSEGV, SEGV_ACCERR, va);
-	case FAULT_BEYOND_FILE:
-		return signal_fault(SIGBUS, BUS_ADRERR, va);
-	case FAULT_IO_ERROR:
-		return signal_fault(SIGBUS, BUS_MCEERR_AR, va);
+	case FAULT_RESOLVED: return;
+	case FAULT_NOT_MAPPED: return signal_fault(SIGSEGV, SEGV_MAPERR, va);
+	case FAULT_PROTECTION: return signal_fault(SIGSEGV, SEGV_ACCERR, va);
+	case FAULT_BEYOND_FILE: return signal_fault(SIGBUS, BUS_ADRERR, va);
+	case FAULT_IO_ERROR: return signal_fault(SIGBUS, BUS_MCEERR_AR, va);
 	case FAULT_NO_MEMORY:
 		if (!task_killed(current()))
 			signal_fault(SIGBUS, BUS_ADRERR, va);
@@ -95,8 +90,8 @@ static void user_abort(uint64_t esr, virt_addr_t far)
 	} else if ((esr & ISS_FSC) < FSC_TRANSLATION) {
 		signal_fault(SIGSEGV, SEGV_MAPERR, va); /* address size: no such physical address */
 	} else {
-		log_error("%s[%d]: external abort at %#lx, syndrome %#lx", current()->name, current()->tid,
-			  (unsigned long)va, (unsigned long)esr);
+		log_error("%s[%d]: external abort at %#lx, syndrome %#lx", current()->name,
+			  current()->tid, (unsigned long)va, (unsigned long)esr);
 		signal_fault(SIGBUS, BUS_OBJERR, (esr & ISS_FNV) ? 0 : va);
 	}
 }
@@ -107,7 +102,11 @@ static int fp_code(uint64_t esr)
 	static const struct {
 		uint8_t bit;
 		int code;
-	} codes[] = { { 0, FPE_FLTINV }, { 1, FPE_FLTDIV }, { 2, FPE_FLTOVF }, { 3, FPE_FLTUND }, { 4, FPE_FLTRES } };
+	} codes[] = { { 0, FPE_FLTINV },
+		      { 1, FPE_FLTDIV },
+		      { 2, FPE_FLTOVF },
+		      { 3, FPE_FLTUND },
+		      { 4, FPE_FLTRES } };
 
 	for (unsigned i = 0; (esr & BIT(23)) && i < ARRAY_SIZE(codes); i++)
 		if (esr & BIT(codes[i].bit))
@@ -119,21 +118,14 @@ void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 {
 	switch (exception_class(esr)) {
 	case EC_IABT_LOWER:
-	case EC_DABT_LOWER:
-		return user_abort(esr, far);
-	case EC_PC_ALIGN:
-		return signal_fault(SIGBUS, BUS_ADRALN, far);
-	case EC_SP_ALIGN:
-		return signal_fault(SIGBUS, BUS_ADRALN, regs->sp);
-	case EC_FP_EXCEPTION:
-		return signal_fault(SIGFPE, fp_code(esr), regs->pc);
-	case EC_BRK:
-		return signal_fault(SIGTRAP, TRAP_BRKPT, regs->pc);
+	case EC_DABT_LOWER: return user_abort(esr, far);
+	case EC_PC_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, far);
+	case EC_SP_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, regs->sp);
+	case EC_FP_EXCEPTION: return signal_fault(SIGFPE, fp_code(esr), regs->pc);
+	case EC_BRK: return signal_fault(SIGTRAP, TRAP_BRKPT, regs->pc);
 	case EC_BREAKPOINT_LOWER:
-	case EC_WATCHPOINT_LOWER:
-		return signal_fault(SIGTRAP, TRAP_HWBKPT, regs->pc);
-	case EC_STEP_LOWER:
-		return signal_fault(SIGTRAP, TRAP_TRACE, regs->pc);
+	case EC_WATCHPOINT_LOWER: return signal_fault(SIGTRAP, TRAP_HWBKPT, regs->pc);
+	case EC_STEP_LOWER: return signal_fault(SIGTRAP, TRAP_TRACE, regs->pc);
 	default: /* undefined, privileged or not offered here */
 		return signal_fault(SIGILL, ILL_ILLOPC, regs->pc);
 	}
@@ -161,7 +153,8 @@ void user_pending(struct user_regs *regs)
 void user_serror(struct user_regs *regs, uint64_t esr)
 {
 	/* Asynchronous: it cannot be said which access it was, only that this task is not to be trusted with what it got. */
-	log_error("%s[%d]: system error, syndrome %#lx", current()->name, current()->tid, (unsigned long)esr);
+	log_error("%s[%d]: system error, syndrome %#lx", current()->name, current()->tid,
+		  (unsigned long)esr);
 	signal_fault(SIGBUS, BUS_OBJERR, regs->pc);
 }
 
@@ -202,8 +195,11 @@ void kernel_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 	if (class == EC_DABT_SAME && is_stack_guard(far))
 		panic("kernel stack overflow at %#lx", (unsigned long)far);
 	if (class == EC_DABT_SAME || class == EC_IABT_SAME)
-		panic("kernel %s at %#lx", is_instruction_abort(esr) ? "jumped to a bad address" :
-		      (esr & ISS_WNR) ? "wrote to a bad address" : "read from a bad address", (unsigned long)far);
+		panic("kernel %s at %#lx",
+		      is_instruction_abort(esr) ? "jumped to a bad address"
+		      : (esr & ISS_WNR)         ? "wrote to a bad address"
+						: "read from a bad address",
+		      (unsigned long)far);
 	panic("kernel exception, syndrome %#lx", (unsigned long)esr);
 }
 

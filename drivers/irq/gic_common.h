@@ -7,20 +7,20 @@
 
 enum gicd_register {
 	GICD_CTLR = 0x000,
-	GICD_TYPER = 0x004,	  /* 4:0: (interrupts / 32) - 1 */
-	GICD_IGROUPR = 0x080,	  /* bit per interrupt */
+	GICD_TYPER = 0x004,   /* 4:0: (interrupts / 32) - 1 */
+	GICD_IGROUPR = 0x080, /* bit per interrupt */
 	GICD_ISENABLER = 0x100,
 	GICD_ICENABLER = 0x180,
 	GICD_ICPENDR = 0x280,
 	GICD_ICACTIVER = 0x380,
-	GICD_IPRIORITYR = 0x400,  /* byte per interrupt */
-	GICD_ITARGETSR = 0x800,	  /* byte per interrupt: CPU interfaces (GICv2) */
-	GICD_ICFGR = 0xc00,	  /* two bits per interrupt: bit 1 is edge */
-	GICD_SGIR = 0xf00,	  /* GICv2 */
+	GICD_IPRIORITYR = 0x400, /* byte per interrupt */
+	GICD_ITARGETSR = 0x800,  /* byte per interrupt: CPU interfaces (GICv2) */
+	GICD_ICFGR = 0xc00,      /* two bits per interrupt: bit 1 is edge */
+	GICD_SGIR = 0xf00,       /* GICv2 */
 };
 
 #define GIC_PRIORITY_ALL 0xa0a0a0a0u /* every interrupt alike: the kernel does not nest them */
-#define GIC_FIRST_SPI 32
+#define GIC_FIRST_SPI    32
 
 static inline unsigned gic_lines(volatile void *gicd)
 {

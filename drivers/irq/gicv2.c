@@ -17,17 +17,17 @@ enum gicc_register {
 	GICC_CTLR = 0x00,
 	GICC_PMR = 0x04,
 	GICC_BPR = 0x08,
-	GICC_IAR = 0x0c,  /* 9:0 INTID, 12:10 sender of an SGI */
+	GICC_IAR = 0x0c, /* 9:0 INTID, 12:10 sender of an SGI */
 	GICC_EOIR = 0x10,
 };
 
-#define INTID_MASK 0x3ff
+#define INTID_MASK      0x3ff
 #define TARGET_CPUS_MAX 8
 
 static volatile void *gicd, *gicc;
 static unsigned lines;
 static uint32_t acknowledged[NR_CPUS_MAX]; /* each by its own CPU */
-static uint8_t interface_of[NR_CPUS_MAX];  /* bit of the CPU's interface; by that CPU at its start */
+static uint8_t interface_of[NR_CPUS_MAX]; /* bit of the CPU's interface; by that CPU at its start */
 
 static void gicv2_cpu_init(void)
 {
@@ -36,7 +36,8 @@ static void gicv2_cpu_init(void)
 
 	WRITE_ONCE(interface_of[hw_cpu()], (uint8_t)(targets ? targets : 1));
 	gic_reset(gicd, 0, GIC_FIRST_SPI);
-	mmio_write32(gicd, GICD_ISENABLER, 0xffff); /* SGIs; where they are always on this is ignored */
+	mmio_write32(gicd, GICD_ISENABLER,
+		     0xffff); /* SGIs; where they are always on this is ignored */
 	mmio_write32(gicc, GICC_PMR, 0xff);
 	mmio_write32(gicc, GICC_BPR, 0);
 	mmio_write32(gicc, GICC_CTLR, 1);
@@ -47,7 +48,8 @@ static void gicv2_enable(unsigned irq, bool edge)
 	if (irq >= lines)
 		return;
 	if (irq >= GIC_FIRST_SPI) {
-		uint32_t shift = irq % 4 * 8, targets = mmio_read32(gicd, GICD_ITARGETSR + (irq & ~3u));
+		uint32_t shift = irq % 4 * 8,
+			 targets = mmio_read32(gicd, GICD_ITARGETSR + (irq & ~3u));
 
 		targets = (targets & ~(0xffu << shift)) | (uint32_t)interface_of[0] << shift;
 		mmio_write32(gicd, GICD_ITARGETSR + (irq & ~3u), targets);
@@ -118,7 +120,8 @@ static int gicv2_probe(struct device *dev)
 	return 0;
 }
 
-static const char *const gicv2_compatible[] = { "arm,cortex-a15-gic", "arm,gic-400", "arm,cortex-a9-gic", NULL };
+static const char *const gicv2_compatible[] = { "arm,cortex-a15-gic", "arm,gic-400",
+						"arm,cortex-a9-gic", NULL };
 
 DRIVER(gicv2) = {
 	.name = "gicv2",

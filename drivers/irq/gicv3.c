@@ -10,23 +10,24 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 
-#define GICD_CTLR_GROUP1 (1u << 1)   /* EnableGrp1A (non-secure view: EnableGrp1A, one security state: EnableGrp1) */
-#define GICD_CTLR_ARE (1u << 4)	     /* affinity routing */
-#define GICD_CTLR_RWP (1u << 31)     /* a write is still on its way */
-#define GICD_IROUTER 0x6000	     /* 64 bits per interrupt */
-#define IGROUPR_ALL ~0u
+#define GICD_CTLR_GROUP1                                                                           \
+	(1u << 1) /* EnableGrp1A (non-secure view: EnableGrp1A, one security state: EnableGrp1) */
+#define GICD_CTLR_ARE (1u << 4)  /* affinity routing */
+#define GICD_CTLR_RWP (1u << 31) /* a write is still on its way */
+#define GICD_IROUTER  0x6000     /* 64 bits per interrupt */
+#define IGROUPR_ALL   ~0u
 
 /* Redistributor: two 64 KB frames, four with virtual LPIs (9.1, 12.10). */
-#define GICR_CTLR 0x0000
-#define GICR_CTLR_RWP (1u << 3)
-#define GICR_TYPER 0x0008
-#define GICR_TYPER_VLPIS (1u << 1)
-#define GICR_TYPER_LAST (1u << 4)
-#define GICR_WAKER 0x0014
-#define GICR_WAKER_SLEEP (1u << 1)
+#define GICR_CTLR         0x0000
+#define GICR_CTLR_RWP     (1u << 3)
+#define GICR_TYPER        0x0008
+#define GICR_TYPER_VLPIS  (1u << 1)
+#define GICR_TYPER_LAST   (1u << 4)
+#define GICR_WAKER        0x0014
+#define GICR_WAKER_SLEEP  (1u << 1)
 #define GICR_WAKER_ASLEEP (1u << 2)
-#define GICR_FRAME 0x10000
-#define GICR_SGI_FRAME 0x10000	/* same layout as the distributor's first words */
+#define GICR_FRAME        0x10000
+#define GICR_SGI_FRAME    0x10000 /* same layout as the distributor's first words */
 
 #define POLL_MAX 1000000
 

@@ -17,37 +17,37 @@
 #include "mm/slab.h"
 
 enum pl011_register {
-	UARTDR = 0x00,	  /* data; reading, bits 8..11 are errors */
-	UARTFR = 0x18,	  /* flags */
+	UARTDR = 0x00,    /* data; reading, bits 8..11 are errors */
+	UARTFR = 0x18,    /* flags */
 	UARTLCR_H = 0x2c, /* line control */
-	UARTCR = 0x30,	  /* control */
+	UARTCR = 0x30,    /* control */
 	UARTIFLS = 0x34,  /* FIFO levels for interrupts */
 	UARTIMSC = 0x38,  /* interrupt mask: 1 lets through */
-	UARTMIS = 0x40,	  /* masked interrupt status */
-	UARTICR = 0x44,	  /* interrupt clear */
+	UARTMIS = 0x40,   /* masked interrupt status */
+	UARTICR = 0x44,   /* interrupt clear */
 };
 
-#define FR_BUSY (1u << 3)
-#define FR_RXFE (1u << 4)
-#define FR_TXFF (1u << 5)
-#define FR_TXFE (1u << 7)
-#define LCR_FEN (1u << 4)
-#define LCR_8BIT (3u << 5)
-#define CR_UARTEN (1u << 0)
-#define CR_TXE (1u << 8)
-#define CR_RXE (1u << 9)
-#define IFLS_HALF ((2u << 0) | (2u << 3))
-#define INT_RX (1u << 4)
-#define INT_TX (1u << 5)
-#define INT_RT (1u << 6) /* receive time-out */
-#define INT_ALL 0x7ffu
+#define FR_BUSY    (1u << 3)
+#define FR_RXFE    (1u << 4)
+#define FR_TXFF    (1u << 5)
+#define FR_TXFE    (1u << 7)
+#define LCR_FEN    (1u << 4)
+#define LCR_8BIT   (3u << 5)
+#define CR_UARTEN  (1u << 0)
+#define CR_TXE     (1u << 8)
+#define CR_RXE     (1u << 9)
+#define IFLS_HALF  ((2u << 0) | (2u << 3))
+#define INT_RX     (1u << 4)
+#define INT_TX     (1u << 5)
+#define INT_RT     (1u << 6) /* receive time-out */
+#define INT_ALL    0x7ffu
 #define DR_FRAMING (1u << 8)
-#define DR_PARITY (1u << 9)
-#define DR_BREAK (1u << 10)
+#define DR_PARITY  (1u << 9)
+#define DR_BREAK   (1u << 10)
 #define DR_OVERRUN (1u << 11)
-#define DR_ERRORS (DR_FRAMING | DR_PARITY | DR_BREAK | DR_OVERRUN)
+#define DR_ERRORS  (DR_FRAMING | DR_PARITY | DR_BREAK | DR_OVERRUN)
 
-#define FIFO_BURST 16 /* bytes per lock hold */
+#define FIFO_BURST  16      /* bytes per lock hold */
 #define PANIC_SPINS 1000000 /* tries for the lock before a panic writes without it */
 
 struct pl011 {
@@ -55,7 +55,7 @@ struct pl011 {
 	char name[16];
 	volatile void *base;
 	struct spinlock lock; /* all registers; interrupts off */
-	uint32_t mask;	      /* UARTIMSC as written; lock */
+	uint32_t mask;        /* UARTIMSC as written; lock */
 };
 
 /* Puts up to n bytes into the FIFO. */
@@ -177,7 +177,8 @@ static void pl011_interrupt(unsigned irq, void *arg)
 	(void)irq;
 	spin_lock(&p->lock);
 	status = mmio_read32(p->base, UARTMIS);
-	mmio_write32(p->base, UARTICR, status & ~(INT_RX | INT_RT)); /* those fall when the FIFO is read */
+	mmio_write32(p->base, UARTICR,
+		     status & ~(INT_RX | INT_RT)); /* those fall when the FIFO is read */
 	n = status & (INT_RX | INT_RT) ? fifo_drain(p, buf, sizeof(buf), &flags) : 0;
 	if (n == 0)
 		mmio_write32(p->base, UARTICR, status & INT_RT);

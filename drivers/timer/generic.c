@@ -11,7 +11,8 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 
-#define VIRTUAL_TIMER 2 /* order in the binding arm,armv8-timer: secure, physical, virtual, hypervisor */
+#define VIRTUAL_TIMER                                                                              \
+	2 /* order in the binding arm,armv8-timer: secure, physical, virtual, hypervisor */
 
 static void timer_interrupt(unsigned irq, void *arg)
 {

@@ -13,15 +13,15 @@
 #define FP_CPU_NONE UINT32_MAX
 
 struct fp_state {
-	uint64_t v[64];		/* V0..V31, low half first */
+	uint64_t v[64]; /* V0..V31, low half first */
 	uint32_t fpsr, fpcr;
 };
 
 struct arch_task {
-	uint64_t sp;		/* kernel stack pointer while switched out */
-	uint64_t tpidr;		/* TPIDR_EL0: the user's thread pointer */
-	uint32_t fp_cpu;	/* CPU whose registers last held fp; FP_CPU_NONE: none do */
-	bool user;		/* has user registers: FP and TPIDR_EL0 are switched */
+	uint64_t sp;     /* kernel stack pointer while switched out */
+	uint64_t tpidr;  /* TPIDR_EL0: the user's thread pointer */
+	uint32_t fp_cpu; /* CPU whose registers last held fp; FP_CPU_NONE: none do */
+	bool user;       /* has user registers: FP and TPIDR_EL0 are switched */
 	struct fp_state fp;
 };
 

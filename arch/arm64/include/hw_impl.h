@@ -20,15 +20,15 @@
 
 #define NR_CPUS_MAX 16
 
-#define USER_MIN ((virt_addr_t)0x10000)
-#define USER_TOP ((virt_addr_t)0x0000ffffffff0000)
-#define LINEAR_BASE ((virt_addr_t)0xffff000000000000)
-#define LINEAR_END ((virt_addr_t)0xffffc00000000000)
-#define FRAME_ARRAY ((struct page *)0xffffc00000000000)
+#define USER_MIN        ((virt_addr_t)0x10000)
+#define USER_TOP        ((virt_addr_t)0x0000ffffffff0000)
+#define LINEAR_BASE     ((virt_addr_t)0xffff000000000000)
+#define LINEAR_END      ((virt_addr_t)0xffffc00000000000)
+#define FRAME_ARRAY     ((struct page *)0xffffc00000000000)
 #define KERNEL_MAP_BASE ((virt_addr_t)0xffffd00000000000)
 #define KERNEL_MAP_SIZE ((size_t)1 << 38)
-#define IMAGE_BASE ((virt_addr_t)0xffffffff80000000)
-#define FIXED_BASE ((virt_addr_t)0xffffffffc0000000)
+#define IMAGE_BASE      ((virt_addr_t)0xffffffff80000000)
+#define FIXED_BASE      ((virt_addr_t)0xffffffffc0000000)
 
 #define DAIF_I (1u << 7)
 
@@ -37,12 +37,13 @@ struct task;
 
 /* What a CPU knows of itself. Offsets are used by the assembly: see arch/arm64/offsets.h. */
 struct cpu_local {
-	struct task *current;	 /* the running task, for entry from user mode, when SP_EL0 is the user's */
-	virt_addr_t emergency;	 /* top of the stack for a kernel stack overflow */
-	struct task *fp_owner;	 /* whose FP state the registers hold; NULL: nobody's */
+	struct task *
+		current; /* the running task, for entry from user mode, when SP_EL0 is the user's */
+	virt_addr_t emergency; /* top of the stack for a kernel stack overflow */
+	struct task *fp_owner; /* whose FP state the registers hold; NULL: nobody's */
 	uint32_t index;
 	uint32_t pad;
-	uint64_t mpidr;		 /* affinity fields only */
+	uint64_t mpidr; /* affinity fields only */
 };
 
 extern struct cpu_local cpu_locals[NR_CPUS_MAX];
