@@ -25,6 +25,8 @@ static char cmdline[2048];
 static struct memblock_range holes[HOLES_MAX];
 static unsigned hole_count;
 
+static bool initrd_bad;
+
 const void *dt_blob(void)
 {
 	return blob;
@@ -191,21 +193,53 @@ static const char *scan_ram(void)
 	return memblock_ram_total() ? NULL : "the device tree names no memory";
 }
 
-const char *dt_memory(void)
+static bool inside_ram(phys_addr_t base, uint64_t size)
 {
-	const char *wrong = scan_reserved_nodes();
+	struct memblock_range r;
+
+	for (unsigned i = 0; memblock_ram(i, &r); i++)
+		if (base >= r.base && base - r.base < r.size && size <= r.size - (base - r.base))
+			return true;
+	return false;
+}
+
+/* An initramfs outside of RAM is not read: a wrong address must not take the machine down. */
+static const char *scan_initrd(void)
+{
 	phys_addr_t base;
 	uint64_t size;
 
-	if (!wrong)
-		wrong = scan_ram();
-	if (!wrong)
-		wrong = scan_reserve_map();
-	if (!wrong && dt_initrd(&base, &size) && memblock_reserve(base, size) != 0)
-		wrong = "the initramfs lies where it cannot";
+	if (!dt_initrd(&base, &size))
+		return NULL;
+	if (!inside_ram(base, size)) {
+		log_error("initramfs: %#lx, %lu bytes, is not in RAM: ignored", (unsigned long)base,
+			  (unsigned long)size);
+		initrd_bad = true;
+		return NULL;
+	}
+	return memblock_reserve(base, size) != 0 ? "no room to reserve the initramfs" : NULL;
+}
+
+static const char *scan_image(void)
+{
+	phys_addr_t base;
+	uint64_t size;
+
 	boot_image_range(&base, &size);
-	if (!wrong && memblock_reserve(base, size) != 0)
-		wrong = "no room to reserve the kernel's own memory";
+	if (!inside_ram(base, size))
+		return "the kernel is not in the memory that the device tree names";
+	return memblock_reserve(base, size) != 0 ? "no room to reserve the kernel's own memory"
+						 : NULL;
+}
+
+const char *dt_memory(void)
+{
+	static const char *(*const steps[])(void) = { scan_reserved_nodes, scan_ram,
+						      scan_reserve_map, scan_initrd, scan_image };
+	const char *wrong = NULL;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(steps) && !wrong; i++)
+		wrong = steps[i]();
 	return wrong;
 }
 
@@ -224,7 +258,7 @@ bool dt_initrd(phys_addr_t *base, uint64_t *size)
 {
 	uint64_t start, end;
 
-	if (!chosen_address("linux,initrd-start", &start) ||
+	if (initrd_bad || !chosen_address("linux,initrd-start", &start) ||
 	    !chosen_address("linux,initrd-end", &end) || end <= start)
 		return false;
 	*base = start;

@@ -148,7 +148,7 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 	regs->x[30] = (act->flags & SA_RESTORER) ? act->restorer : t->aspace->vdso + VDSO_SIGRETURN;
 	regs->sp = frame;
 	regs->pc = act->handler;
-	regs->pstate &= PSTATE_NZCV;
+	regs->pstate &= PSTATE_USER;
 	return 0;
 }
 
@@ -235,6 +235,6 @@ int arch_signal_return(uint64_t *blocked)
 	memcpy(regs->x, head.regs, sizeof(regs->x));
 	regs->sp = head.sp;
 	regs->pc = head.pc;
-	regs->pstate = head.pstate & PSTATE_NZCV;
+	regs->pstate = head.pstate & PSTATE_USER;
 	return 0;
 }

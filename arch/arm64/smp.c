@@ -9,6 +9,7 @@
 #include "arch/arm64/semihosting.h"
 #include "arch/boot.h"
 #include "arch/thread.h"
+#include "arch/timer.h"
 #include "kernel/dt.h"
 #include "kernel/errno.h"
 #include "kernel/lib/atomic.h"
@@ -150,6 +151,7 @@ void arch_power_init(void)
 void arch_cpu_stop(void)
 {
 	__asm__ volatile("msr daifset, #0xf" : : : "memory");
+	arch_timer_off(); /* an interrupt that stays pending would end every WFI at once */
 	for (;;)
 		hw_wait_interrupt();
 }

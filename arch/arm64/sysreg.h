@@ -68,7 +68,8 @@
 #define PSTATE_DAIF 0x3c0
 #define PSTATE_I    0x80
 #define PSTATE_MODE 0x1f
-#define PSTATE_NZCV 0xf0000000
+/* What programs may change of PSTATE: flags, DIT and SSBS (reserved, and ignored, where the CPU has them not). */
+#define PSTATE_USER  0xf1001000
 
 /* Exception classes, ESR_ELx.EC (D17.2.37) */
 #define EC_SHIFT            26
