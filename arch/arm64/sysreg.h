@@ -69,7 +69,7 @@
 #define PSTATE_I    0x80
 #define PSTATE_MODE 0x1f
 /* What programs may change of PSTATE: flags, DIT and SSBS (reserved, and ignored, where the CPU has them not). */
-#define PSTATE_USER  0xf1001000
+#define PSTATE_USER 0xf1001000
 
 /* Exception classes, ESR_ELx.EC (D17.2.37) */
 #define EC_SHIFT            26
