@@ -23,6 +23,7 @@
 
 #define TEXT_MAX 240
 #define PANIC_SPINS 1000000u
+#define FLUSH_LIMIT (100 * NSEC_PER_MSEC) /* a line takes less at 38400 baud */
 
 struct record {
 	uint64_t time;	 /* ns since boot */
@@ -242,11 +243,17 @@ void log_set_synchronous(void)
 
 void log_flush(void)
 {
-	/* The thread's own line first, as long as it can run: a tenth of a second is a line at 19200 baud. */
-	uint64_t end = time_now() + 100 * NSEC_PER_MSEC;
+	uint64_t end = time_now() + FLUSH_LIMIT;
+	uint64_t seen = 0;
 
-	while (preemptible() && atomic_load(&writing) && time_now() < end)
+	/* The thread's lines stay whole when it writes them all itself: only when it gets nowhere are they written here. */
+	while (preemptible() && atomic_load(&log_thread) && time_now() < end &&
+	       (atomic_load(&writing) || atomic_load(&console_pos) < log_end())) {
+		if (atomic_load(&console_pos) != seen)
+			end = time_now() + FLUSH_LIMIT;
+		seen = atomic_load(&console_pos);
 		(void)time_sleep_until(time_now() + NSEC_PER_MSEC, WAIT_UNINTERRUPTIBLE);
+	}
 	console_drain();
 }
 
