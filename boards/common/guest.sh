@@ -90,11 +90,12 @@ guest_open_input()
 # QEMU ends as well.
 guest_run()
 {
-	local limit=$1 started=$SECONDS
+	local limit=$1 started=$SECONDS errors=2
 	shift
 	guest_open_input
+	[[ -z $GUEST_EXEC ]] || exec {errors}>"$WORK/qemu-errors"
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" \
-		<&"$INPUT" 2>"$WORK/qemu-errors" &
+		<&"$INPUT" 2>&"$errors" &
 	GUEST=$!
 	wait "$GUEST"
 	STATUS=$?
