@@ -15,7 +15,8 @@
 #include "kernel/log.h"
 #include "mm/memblock.h"
 
-#define DT_MAX_SIZE (2u << 20) /* boot protocol */
+/* The boot protocol says 2 MB, but emulators pad what they are given. */
+#define DT_MAX_SIZE (16u << 20)
 #define HOLES_MAX   16
 
 static const void *blob;
@@ -58,7 +59,7 @@ const char *dt_open(phys_addr_t pa)
 		return "no device tree where the boot loader says";
 	size = fdt_totalsize(window + offset);
 	if (size > DT_MAX_SIZE)
-		return "the device tree is larger than 2 MB";
+		return "the device tree is larger than 16 MB";
 	window = boot_map(pa - offset, ALIGN_UP(offset + size, PAGE_SIZE), false);
 	if (!window)
 		return "no room to map the device tree";
@@ -147,8 +148,7 @@ static const char *scan_reserved_nodes(void)
 
 	if (parent < 0)
 		return NULL;
-	fdt_for_each_subnode(node, blob, parent)
-	{
+	fdt_for_each_subnode (node, blob, parent) {
 		bool no_map = fdt_getprop(blob, node, "no-map", NULL);
 
 		for (unsigned i = 0; reg_pair(node, parent, i, &base, &size); i++) {
@@ -180,8 +180,7 @@ static const char *scan_ram(void)
 	int node;
 	uint64_t base, size;
 
-	fdt_for_each_subnode(node, blob, 0)
-	{
+	fdt_for_each_subnode (node, blob, 0) {
 		const char *type = fdt_getprop(blob, node, "device_type", NULL);
 
 		if (!type || strcmp(type, "memory") != 0)
@@ -303,8 +302,7 @@ bool dt_cpu(unsigned i, struct dt_cpu *cpu)
 
 	if (cpus < 0)
 		return false;
-	fdt_for_each_subnode(node, blob, cpus)
-	{
+	fdt_for_each_subnode (node, blob, cpus) {
 		const fdt32_t *p;
 		const char *method;
 

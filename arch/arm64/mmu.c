@@ -87,17 +87,18 @@ void mmu_check_wx(void)
 
 /* ---- arch/boot.h ---- */
 
+/* Virtual and physical address agree within 2 MB, so that large windows are blocks. */
 void *boot_map(phys_addr_t pa, size_t size, bool device)
 {
 	static virt_addr_t next = FIXED_BASE;
 	phys_addr_t start = ALIGN_DOWN(pa, (phys_addr_t)PAGE_SIZE);
-	virt_addr_t va = next;
+	virt_addr_t va = ALIGN_UP(next, LEAF_SPAN) + (start & (LEAF_SPAN - 1));
 	size_t whole = ALIGN_UP(pa + size - start, PAGE_SIZE);
 
 	if (kernel_map_raw(va, start, whole, device ? PTE_KERNEL_DEVICE : PTE_KERNEL_RODATA,
 			   boot_table_alloc) != 0)
 		return NULL;
-	next += whole;
+	next = va + whole;
 	return (void *)(va + (pa - start));
 }
 

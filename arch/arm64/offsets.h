@@ -6,7 +6,7 @@
 #define CPU_CURRENT    0
 #define CPU_EMERGENCY  8
 #define CPU_MPIDR      32
-#define CPU_LOCAL_SIZE 40
+#define CPU_LOCAL_SIZE 48
 
 #define TASK_PENDING 4
 #define TASK_ARCH_SP 8

@@ -33,6 +33,7 @@
 #define DAIF_I (1u << 7)
 
 struct page;
+struct pmap;
 struct task;
 
 /* What a CPU knows of itself. Offsets are used by the assembly: see arch/arm64/offsets.h. */
@@ -43,7 +44,8 @@ struct cpu_local {
 	struct task *fp_owner; /* whose FP state the registers hold; NULL: nobody's */
 	uint32_t index;
 	uint32_t pad;
-	uint64_t mpidr; /* affinity fields only */
+	uint64_t mpidr;    /* affinity fields only */
+	struct pmap *pmap; /* what TTBR0 points at; NULL: the empty table. Interrupts off */
 };
 
 extern struct cpu_local cpu_locals[NR_CPUS_MAX];
