@@ -114,6 +114,14 @@ static struct task *waiter_move(struct mutex *m, struct mutex_waiter *w)
 	return owner;
 }
 
+/* Whether a chain that began at the owner of what current() is about to wait for ends at current() again: a deadlock. */
+static bool closes_circle(const struct mutex *m, const struct task *start)
+{
+	const struct mutex_waiter *mine = current()->blocked_on;
+
+	return mutex_owner(m) == current() && mine && mutex_owner(mine->mutex) == start;
+}
+
 /*
  * Settles t's priority and those along the chain of owners it waits for. t->pi_lock is held and will be dropped. An owner is alive
  * while its pi_lock is held, because it needs that lock to let go of the mutex; when the lock must be dropped
@@ -121,6 +129,7 @@ static struct task *waiter_move(struct mutex *m, struct mutex_waiter *w)
  */
 static void chain_walk(struct task *t)
 {
+	const struct task *start = t;
 	struct task *pinned = NULL;
 
 	for (int depth = 0; depth < PI_CHAIN_MAX;) {
@@ -133,7 +142,7 @@ static void chain_walk(struct task *t)
 		if (!w || (!CONFIG_DEBUG && w->prio == t->sched.prio))
 			break;
 		m = w->mutex;
-		DEBUG_ASSERT(mutex_owner(m) != current() || !current()->blocked_on);
+		DEBUG_ASSERT(!closes_circle(m, start));
 		if (!spin_trylock(&m->lock)) {
 			if (!pinned)
 				pinned = task_get(t);
