@@ -308,6 +308,8 @@ static void leave_family(struct task *t, struct process *p)
 	if (last)
 		become_zombie_locked(p);
 	process_tree_unlock();
+	if (last)
+		timers_process_exit(p);
 	if (s) {
 		if (session_leader_exit_hook)
 			session_leader_exit_hook(s);
@@ -326,7 +328,6 @@ void task_exit(int status)
 	clear_child_tid(t);
 	leave_memory(t, p);
 	leave_files(t, p);
-	timers_task_exit(t);
 	atomic_dec(&t->cred->user->tasks);
 	leave_family(t, p);
 	sched_exit();

@@ -69,8 +69,10 @@ static int account_task(struct cred *c)
 	return 0;
 }
 
-static int share_files(struct task *child, const struct task *t, uint64_t flags)
+static int share_files(struct task *child, struct task *t, uint64_t flags)
 {
+	if (flags & CLONE_FILES)
+		child->shares_files = t->shares_files = true;
 	child->files = (flags & CLONE_FILES) ? files_get(t->files) : files_copy(t->files);
 	if (!child->files)
 		return -ENOMEM;

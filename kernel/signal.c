@@ -320,11 +320,9 @@ static void announce(struct process *p, struct task *hint, bool whole, int signo
 
 static struct task *any_thread(struct process *p)
 {
-	struct task *leader = p->leader;
-
-	if (leader && !leader->exiting)
-		return leader;
-	return list_empty(&p->threads) ? NULL : list_first(&p->threads, struct task, process_link);
+	if (list_empty(&p->threads))
+		return NULL; /* and then the leader may be gone, too */
+	return p->leader->exiting ? list_first(&p->threads, struct task, process_link) : p->leader;
 }
 
 /* t NULL: to the process. The signal_lock is held. */

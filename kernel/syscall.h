@@ -20,7 +20,9 @@
 #define ERESTART_NOHAND 514 /* restart only when no handler runs */
 #define ERESTART_BLOCK 516 /* continue by restart_syscall(2) with current()->restart; -EINTR when a handler runs */
 
-/* Number of calls of syscall nr that were answered -ENOSYS. */
+#define SYSCALL_COUNT 512 /* numbers below it have a place in the table */
+
+/* Number of calls of syscall nr that were answered -ENOSYS; nr >= SYSCALL_COUNT: of all numbers beyond together. */
 uint64_t syscall_unimplemented(unsigned nr);
 
 #endif

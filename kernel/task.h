@@ -95,6 +95,7 @@ struct task {
 	int restart_code;	/* the system call just made gave -ERESTART...: which, or 0 */
 	bool sig_restore;	/* sig_saved becomes the mask again on the way to user mode */
 	bool exiting;		/* in task_exit: gets no more signals */
+	bool shares_files;	/* files is shared with another process or thread (CLONE_FILES) */
 	int death_signal;	/* prctl(PR_SET_PDEATHSIG) */
 	virt_addr_t set_tid;	/* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */
 	struct task_restart {	/* what restart_syscall(2) goes on with */

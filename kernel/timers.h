@@ -4,10 +4,9 @@
 #define KERNEL_TIMERS_H
 
 struct process;
-struct task;
 
-/* A thread ends: with the last one of a process (its nr_threads still counts it) all timers go. Task context, no locks. */
-void timers_task_exit(struct task *t);
+/* The last thread of p is off its list: all timers go. Task context, no locks. */
+void timers_process_exit(struct process *p);
 /* execve(2): POSIX timers go, interval timers stay. */
 void timers_exec(struct process *p);
 

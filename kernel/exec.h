@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What the files of exec share: kernel/exec.c (the steps), exec_load.c (the program in memory), exec_args.c (argument strings), elf.c (checks).
+#ifndef KERNEL_EXEC_H
+#define KERNEL_EXEC_H
+
+#include "kernel/elf.h"
+#include "kernel/exec_args.h"
+
+struct aspace;
+struct file;
+
+#define EXEC_LEVELS 5 /* a script whose interpreter is a script whose ... */
+#define EXEC_HEAD 256 /* bytes of a file that tell what it is; the first line of a script */
+
+struct exec {
+	const char *path;	/* as given: AT_EXECFN, and a script's own name */
+	struct file *file, *interp_file; /* references, or NULL */
+	struct elf_image image, interp;
+	struct exec_args *args;
+	char head[EXEC_HEAD + 1];
+	char lines[EXEC_LEVELS][EXEC_HEAD + 1]; /* first lines of scripts, cut into words */
+	const char *prefix[2 * EXEC_LEVELS + 1]; /* what comes before argv[1] for scripts */
+	unsigned nprefix, nlines;
+	/* Filled by exec_load(). */
+	virt_addr_t bias, interp_base, entry, sp;
+};
+
+/* Checks that x->file (whose head is in x->head) and its interpreter can be run. 0 or negative errno; nothing is changed. */
+int exec_check_image(struct exec *x) MUST_CHECK;
+/* Maps program, interpreter, vDSO, heap and stack into current()'s address space, which is fresh. 0 or negative errno. May sleep. */
+int exec_load(struct exec *x) MUST_CHECK;
+
+#endif
