@@ -41,6 +41,7 @@ enum page_flag {
 	PAGE_ERROR = 1 << 9,	/* reading failed: SIGBUS for its users */
 	PAGE_ZEROED = 1 << 10,	/* free and known to be all zero */
 	PAGE_WORKINGSET = 1 << 11,	/* came back by a refault */
+	PAGE_FETCHABLE = 1 << 12,	/* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
 };
 
 #define PFN_NONE UINT32_MAX
@@ -128,6 +129,14 @@ static inline void page_unlock(struct page *p)
 {
 	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_RMAP_LOCK);
 	preempt_enable();
+}
+
+/* The kernel wrote to a frame that may be or have been mapped executable (a cached file page): after the last byte, without the page lock. */
+static inline void page_changed(struct page *p)
+{
+	page_lock(p);
+	page_clear_flag(p, PAGE_FETCHABLE);
+	page_unlock(p);
 }
 
 static inline void page_get(struct page *p)

@@ -42,8 +42,8 @@ enum pte_state { PTE_NONE, PTE_PRESENT, PTE_SWAPPED };
 
 enum pte_prot {
 	PTE_READ = 1 << 0,
-	PTE_WRITE = 1 << 1,	/* hardware lets stores through: private, dirty, not copy-on-write */
-	PTE_EXEC = 1 << 2,	/* pte_enter does the instruction-cache maintenance when the frame was not executable here before */
+	PTE_WRITE = 1 << 1,	/* hardware lets stores through: private, dirty, not copy-on-write. Implies PTE_READ */
+	PTE_EXEC = 1 << 2,	/* instruction-cache maintenance is done here, once per contents (PAGE_FETCHABLE) */
 	PTE_LOCKED = 1 << 3,	/* mlocked: the page daemon leaves it alone */
 	PTE_SPECIAL = 1 << 4,	/* not counted in rmap or refs: the zero page */
 };
@@ -57,6 +57,7 @@ struct pte_view {
 };
 
 #define TLB_BATCH_PAGES 64
+#define TLB_BATCH_ADDRESSES 16 /* scattered addresses that are flushed one by one */
 
 /* What is still in TLBs and what to free once it is not. On the stack of one caller; not shared. */
 struct tlb_batch {
@@ -64,6 +65,8 @@ struct tlb_batch {
 	virt_addr_t start, end;	/* range to flush; start >= end: nothing */
 	bool tables;		/* upper tables were unlinked: flush walk caches too */
 	bool all;		/* flush pmap's whole ASID */
+	unsigned naddresses;	/* times tlb_batch_add was called; the first TLB_BATCH_ADDRESSES are kept */
+	virt_addr_t addresses[TLB_BATCH_ADDRESSES];
 	unsigned npages;
 	struct page *pages[TLB_BATCH_PAGES]; /* references to drop after the flush */
 };
@@ -74,7 +77,7 @@ static inline void tlb_batch_init(struct tlb_batch *b, struct pmap *pmap)
 	b->start = UINTPTR_MAX;
 	b->end = 0;
 	b->tables = b->all = false;
-	b->npages = 0;
+	b->naddresses = b->npages = 0;
 }
 /* Notes that va's translation was taken away. */
 void tlb_batch_add(struct tlb_batch *b, virt_addr_t va);
@@ -100,7 +103,8 @@ void pmap_init(struct pmap *pm, struct page *root);
 /* Loads pm (NULL: no user mappings, for kernel threads that must not borrow) on this CPU. Interrupts off. Called by arch_switch and exec. */
 void pmap_activate(struct pmap *pm);
 /* Unlinks and returns one empty-or-shared-no-more table after the other until NULL, root last. All areas must be gone (every entry none, or the leaf table
- * shared: then only this link goes). The caller frees what it gets. Not active on any CPU, or flushed by the caller via all. */
+ * shared: then only this link goes). The caller frees what it gets at once: the first step flushes. Not active on any other CPU (asserted); on this
+ * one it is deactivated. */
 struct page *pmap_destroy_step(struct pmap *pm);
 
 /* Links one missing table on the way to va (upper or leaf); consumes a zeroed frame. For use when pmap_entry_lock returned NULL: repeat until it does not. */
@@ -116,8 +120,9 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end);
 struct page *pte_table(const struct pte *pte);
 virt_addr_t pte_address(const struct pte *pte);
 struct page *pmap_leaf(struct pmap *pm, virt_addr_t va); /* NULL: none. Aspace mutex. */
-/* Unlinks the leaf table of va when its 512 entries are none, or when it is shared (sharers falls by one). Returns the table to be freed after the flush
- * (put it on the batch), or NULL when nothing was unlinked or other sharers remain. Aspace mutex; no table lock held. */
+/* Unlinks the leaf table of va when its 512 entries are none, or when it is shared (sharers falls by one; pm's translations there are flushed before it
+ * does). Returns the table to be freed after the flush (put it on the batch), or NULL when nothing was unlinked (pmap_leaf still finds it: the last other
+ * sharer went meanwhile, and its entries are ours alone) or other sharers remain. Aspace mutex; no table lock held. */
 struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b);
 
 /* Sums over pm's leaf tables (shared ones count whole). Aspace mutex, or a racy read for statistics while pm is kept alive. */
