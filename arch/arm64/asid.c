@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Address space identifiers. TLB entries of user pages carry the ASID under which they were walked, so a switch needs no flush. ASIDs are fewer than
+ * address spaces can be, so they are lent for a generation:
+ *
+ *    pmap->context:   | generation (63..bits) | ASID (bits-1..0) |        0: never had one
+ *
+ * A context is good while its generation is the current one. When the ASIDs of a generation are used up, roll-over begins the next: all ASIDs are
+ * free again but those that some CPU is running right now, and every CPU must flush its own TLB before it loads its next
+ * address space. ASID 0 is the empty table's. An ASID is not given back when its address space ends; it waits for the roll-over.
+ *
+ * Invariants
+ *   (1) Two address spaces with contexts of one generation have different ASIDs.
+ *   (2) active[cpu] is the context in TTBR0 of cpu (or was the last one before the empty table), or 0 from a roll-over until
+ *       the next switch there; then reserved[cpu] is that context. Its ASID is in the bitmap, so nobody else gets it.
+ *   (3) A CPU whose bit is in flush_pending loads no new context before it has flushed.
+ *
+ * A switch between address spaces of the current generation takes no lock: it swaps active[cpu] by compare-exchange, which fails against a roll-over
+ * that has put 0 there. Roll-over sets the generation before it collects the active contexts, so either the switch sees the new generation or
+ * roll-over sees the switched context.
+ *
+ * Flushing an address space while its context changes: tlb.c writes tables, DSB, then reads the context. If it sees the old one, the CPU that
+ * sets the new one does a DSB between that store and its first walk, so its walks see the tables as written; entries under the old ASID
+ * are covered by the TLBI, or belong to an ASID that runs nowhere and goes with (3).
+ */
+#include "arch/arm64/asid.h"
+
+#include <arch_mmu.h>
+
+#include "kernel/log.h"
+
+#define ASID_BITS_MAX 16
+#define ASID_SHIFT 48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1) */
+#define WORD_BITS 64
+
+static struct spinlock asid_lock = SPINLOCK_INIT;
+/* Written under asid_lock; read without it where said above. */
+static uint64_t generation;
+static unsigned asid_bits;
+static uint64_t empty_root;
+/* Under asid_lock. */
+static uint64_t flush_pending;
+static uint64_t used[(1 << ASID_BITS_MAX) / WORD_BITS];
+static unsigned next_asid; /* all below are used */
+
+/* A cache line per CPU: it is written at every switch. */
+static struct asid_cpu {
+	uint64_t active;   /* by its own CPU; roll-over takes it away */
+	uint64_t reserved; /* asid_lock */
+} __attribute__((aligned(64))) asid_cpus[NR_CPUS_MAX];
+
+void asid_init(phys_addr_t empty_table)
+{
+	asid_bits = tcr_read() & TCR_AS ? 16 : 8;
+	generation = (uint64_t)1 << asid_bits;
+	empty_root = empty_table;
+	next_asid = 1;
+	flush_pending = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(used); i++)
+		used[i] = 0;
+	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
+		asid_cpus[i] = (struct asid_cpu){ 0, 0 };
+}
+
+static uint64_t context_asid(uint64_t context)
+{
+	return context & (((uint64_t)1 << asid_bits) - 1);
+}
+
+uint64_t asid_of(const struct pmap *pm)
+{
+	return context_asid(atomic_load(&pm->context));
+}
+
+static bool asid_take_locked(unsigned asid)
+{
+	uint64_t bit = (uint64_t)1 << asid % WORD_BITS;
+
+	if (used[asid / WORD_BITS] & bit)
+		return false;
+	used[asid / WORD_BITS] |= bit;
+	return true;
+}
+
+/* Begins the next generation. Clearing the bitmap is the longest step: 8 KB once in 65,535 address spaces. */
+static void roll_over_locked(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(used); i++)
+		used[i] = 0;
+	next_asid = 1;
+	atomic_store(&generation, generation + ((uint64_t)1 << asid_bits));
+	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
+		uint64_t context = atomic_exchange(&asid_cpus[cpu].active, 0);
+
+		if (context == 0) /* not switched since the last roll-over */
+			context = asid_cpus[cpu].reserved;
+		asid_cpus[cpu].reserved = context;
+		if (context)
+			(void)asid_take_locked((unsigned)context_asid(context)); /* several CPUs may share it */
+	}
+	flush_pending = ~(uint64_t)0;
+}
+
+/* An address space that ran through the roll-over keeps its ASID: moves its reservation to the new generation. */
+static bool reserved_renew_locked(uint64_t old, uint64_t renewed)
+{
+	bool found = false;
+
+	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++)
+		if (asid_cpus[cpu].reserved == old) {
+			asid_cpus[cpu].reserved = renewed;
+			found = true;
+		}
+	return found;
+}
+
+static bool asid_find_locked(unsigned *asid)
+{
+	for (; next_asid < 1u << asid_bits; next_asid++)
+		if (asid_take_locked(next_asid)) {
+			*asid = next_asid++;
+			return true;
+		}
+	return false;
+}
+
+static uint64_t context_new_locked(uint64_t old)
+{
+	uint64_t renewed = generation | context_asid(old);
+	unsigned asid;
+
+	if (old && (reserved_renew_locked(old, renewed) || asid_take_locked((unsigned)context_asid(old))))
+		return renewed;
+	if (!asid_find_locked(&asid)) {
+		roll_over_locked();
+		ASSERT(asid_find_locked(&asid)); /* more ASIDs than CPUs */
+	}
+	return generation | asid;
+}
+
+static bool context_current(uint64_t context)
+{
+	return ((context ^ atomic_load(&generation)) >> asid_bits) == 0;
+}
+
+static uint64_t context_get_slow(struct pmap *pm, unsigned cpu)
+{
+	uint64_t context;
+
+	spin_lock_raw(&asid_lock); /* interrupts are off */
+	context = pm->context;
+	if (!context_current(context)) {
+		context = context_new_locked(context);
+		atomic_store(&pm->context, context);
+	}
+	if (flush_pending & (uint64_t)1 << cpu) {
+		flush_pending &= ~((uint64_t)1 << cpu);
+		tlbi_vmalle1(); /* this CPU's entries of the last generation (DDI 0487, D8.14.5) */
+		dsb_nsh();
+	}
+	atomic_store(&asid_cpus[cpu].active, context);
+	spin_unlock_raw(&asid_lock);
+	dsb_ish(); /* the context is visible before the first walk under it: see above */
+	return context;
+}
+
+static uint64_t context_get(struct pmap *pm, unsigned cpu)
+{
+	uint64_t context = atomic_load(&pm->context);
+	uint64_t old = atomic_load(&asid_cpus[cpu].active);
+
+	if (likely(old && context_current(context) &&
+		   atomic_compare_exchange(&asid_cpus[cpu].active, &old, context)))
+		return context;
+	return context_get_slow(pm, cpu);
+}
+
+void pmap_activate(struct pmap *pm)
+{
+	struct cpu_local *cpu = cpu_local();
+	struct pmap *old = cpu->pmap;
+	uint64_t bit = (uint64_t)1 << cpu->index;
+	uint64_t ttbr = empty_root;
+
+	ASSERT(hw_irqs_off() && empty_root);
+	if (pm == old)
+		return;
+	if (pm) {
+		atomic_fetch_or(&pm->active_cpus, bit);
+		ttbr = page_to_phys(pm->root) | context_asid(context_get(pm, cpu->index)) << ASID_SHIFT;
+	}
+	cpu->pmap = pm;
+	/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). */
+	ttbr0_write(ttbr);
+	isb();
+	/* Walks through the old root may still be under way: pmap_destroy_step()'s TLBI and DSB wait for them. */
+	if (old)
+		atomic_fetch_and_release(&old->active_cpus, ~bit);
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The pmap: translation tables of one address space and how they are linked, shared and taken apart (mm/pmap.h is the contract).
+ * The entries of leaf tables are pte.c's, invalidation tlb.c's, ASIDs and TTBR0 asid.c's.
+ *
+ *    level 0           level 1          level 2             level 3: leaf tables, 2 MB each
+ *   root of A ------> table ---------> table --[link]-----> T (sharers 1)
+ *                                        \----[link, RO]--> S (sharers 2)
+ *   root of B ------> table ---------> table --[link, RO]---/
+ *
+ * A link is the level-2 descriptor that points at a leaf table. A fork makes two links to one table and sets APTable[1] in both (DDI 0487, D8.4.2
+ * "Hierarchical control of data access permissions"): whatever the entries say, nobody can store, so one write protects 512 pages. A store faults; mm/
+ * then claims the table (last sharer: the bit is cleared again) or replaces the link by a link to a copy.
+ *
+ * Locks. Links and the tables above them: the address space's mutex; each address space has its own upper tables. Leaf entries, counts and
+ * sharers: the leaf table's spin lock (u.table.lock). A leaf table stays linked while the mutex of one of its address spaces
+ * is held or its lock is held by somebody who found an entry in the reverse map.
+ *
+ * Invariants
+ *   (1) u.table.sharers of a leaf table is the number of links to it; with more than one, every link has APTable[1].
+ *   (2) u.table.present and swapped count its entries in these states.
+ *   (3) An upper table that is linked has at least been given its contents and a DSB before (D8.2.6): a walk never sees its past.
+ *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read through that link. So whoever remains alone
+ *       may invalidate by its own ASID.
+ *   (5) A table leaves its address space only after, or on a batch that is freed only after, its walk-cache entries were invalidated.
+ *
+ * Sharing is in pmap_share.c.
+ */
+#include <arch_mmu.h>
+
+#include "arch/arm64/asid.h"
+#include "arch/arm64/pmap_internal.h"
+#include "arch/arm64/tlb.h"
+#include "kernel/log.h"
+#include "mm/pmap.h"
+
+struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level)
+{
+	struct pte *table = table_entries(pm->root);
+
+	for (unsigned l = 0; l < level; l++) {
+		uint64_t raw = pte_load(&table[table_index(va, l)]);
+
+		if (!(raw & PTE_VALID))
+			return NULL;
+		table = phys_to_virt(pte_pa(raw));
+	}
+	return &table[table_index(va, level)];
+}
+
+/* ---- Building ---- */
+
+static void table_init(struct page *table)
+{
+	table->type = PAGE_TABLE;
+	table->u.table.base = 0;
+	table->u.table.present = table->u.table.swapped = 0;
+	table->u.table.sharers = 1;
+	spin_init(&table->u.table.lock);
+}
+
+void pmap_init(struct pmap *pm, struct page *root)
+{
+	table_init(root);
+	pm->root = root;
+	pm->context = 0;
+	pm->active_cpus = 0;
+	dsb_ishst(); /* its zeroes, before TTBR0 can point at it */
+}
+
+void pmap_table_prepare(struct page *table, virt_addr_t va)
+{
+	table_init(table);
+	table->u.table.base = (uint32_t)(va >> LEAF_SHIFT);
+}
+
+void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table)
+{
+	struct pte *e = NULL;
+	unsigned level;
+
+	ASSERT(va < USER_TOP);
+	for (level = 0; level <= LINK_LEVEL; level++) {
+		e = pmap_entry_at(pm, va, level);
+		if (!(pte_load(e) & PTE_VALID))
+			break;
+	}
+	ASSERT(level <= LINK_LEVEL);
+	if (level == LINK_LEVEL)
+		pmap_table_prepare(table, va);
+	else
+		table_init(table);
+	dsb_ishst(); /* contents before the link: invariant (3) */
+	upper_store(e, page_to_phys(table) | PTE_TYPE_TABLE);
+}
+
+/* ---- Finding ---- */
+
+struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va)
+{
+	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
+	uint64_t raw = link ? pte_load(link) : 0;
+
+	DEBUG_ASSERT(va < USER_TOP && IS_ALIGNED(va, PAGE_SIZE));
+	if (!(raw & PTE_VALID))
+		return NULL;
+	pmap_table_lock(entry_target(raw));
+	return (struct pte *)phys_to_virt(pte_pa(raw)) + table_index(va, 3);
+}
+
+void pmap_entry_unlock(struct pte *pte)
+{
+	pmap_table_unlock(pte_table(pte));
+}
+
+void pmap_table_lock(struct page *table)
+{
+	spin_lock(&table->u.table.lock);
+}
+
+bool pmap_table_trylock(struct page *table)
+{
+	return spin_trylock(&table->u.table.lock);
+}
+
+void pmap_table_unlock(struct page *table)
+{
+	dsb_ishst(); /* what was entered is there for every walker (D8.2.6) before the faulting instruction runs again */
+	spin_unlock(&table->u.table.lock);
+}
+
+struct pte *pmap_table_entry(struct page *table, unsigned i)
+{
+	DEBUG_ASSERT(i < TABLE_ENTRIES);
+	return table_entries(table) + i;
+}
+
+struct page *pmap_leaf(struct pmap *pm, virt_addr_t va)
+{
+	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
+
+	return link && (pte_load(link) & PTE_VALID) ? leaf_of(link) : NULL;
+}
+
+bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
+{
+	return pmap_entry_at(pm, va, LINK_LEVEL) != NULL;
+}
+
+/* The first valid entry of a table from index i on; TABLE_ENTRIES: none. */
+static unsigned table_next(const struct pte *table, unsigned i)
+{
+	while (i < TABLE_ENTRIES && !(pte_load(&table[i]) & PTE_VALID))
+		i++;
+	return i;
+}
+
+virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
+{
+	unsigned level = 0;
+	struct pte *table = table_entries(pm->root);
+
+	while (va < end) {
+		unsigned first = table_index(va, level), i = table_next(table, first);
+
+		if (i > first) /* skip the hole; from the start of what follows */
+			va = ALIGN_DOWN(va, LEVEL_SIZE(level)) + (i - first) * LEVEL_SIZE(level);
+		if (i == TABLE_ENTRIES) {
+			if (level == 0)
+				break;
+			level = 0;
+			table = table_entries(pm->root);
+		} else if (level == LINK_LEVEL) {
+			return MIN(va, end);
+		} else {
+			table = phys_to_virt(pte_pa(pte_load(&table[i])));
+			level++;
+		}
+	}
+	return end;
+}
+
+void pmap_usage(struct pmap *pm, struct pmap_usage *u)
+{
+	*u = (struct pmap_usage){ 0, 0, 0 };
+	for (virt_addr_t va = pmap_next_leaf(pm, 0, USER_TOP); va < USER_TOP;
+	     va = pmap_next_leaf(pm, ALIGN_DOWN(va, LEAF_SPAN) + LEAF_SPAN, USER_TOP)) {
+		struct page *leaf = pmap_leaf(pm, va);
+
+		if (!leaf) /* a racy reader met its removal */
+			continue;
+		u->present += READ_ONCE(leaf->u.table.present);
+		u->swapped += READ_ONCE(leaf->u.table.swapped);
+		u->tables++;
+	}
+}
+
+/* ---- Taking apart ---- */
+
+static bool leaf_is_empty(const struct page *leaf)
+{
+	return leaf->u.table.present == 0 && leaf->u.table.swapped == 0;
+}
+
+struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b)
+{
+	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
+	uint64_t raw = link ? pte_load(link) : 0;
+	struct page *leaf = entry_target(raw);
+
+	if (!(raw & PTE_VALID))
+		return NULL;
+	if (READ_ONCE(leaf->u.table.sharers) > 1) {
+		pte_store(link, 0);
+		tlb_flush_pmap(pm); /* invariant (4) */
+		if (leaf_unshare(leaf))
+			return NULL;
+		upper_store(link, raw); /* the others left meanwhile: the entries are ours to empty */
+		return NULL;
+	}
+	/* Alone, and the mutex keeps others from sharing: the counts can only fall. */
+	if (!leaf_is_empty(leaf))
+		return NULL;
+	pte_store(link, 0);
+	tlb_batch_add(b, ALIGN_DOWN(va, LEAF_SPAN));
+	b->tables = true;
+	return leaf;
+}
+
+/* Makes sure that no CPU walks pm: from then on nothing of it can be cached any more. */
+static void pmap_quiesce(struct pmap *pm)
+{
+	uint64_t irqs = hw_irq_save();
+
+	if (cpu_local()->pmap == pm)
+		pmap_activate(NULL);
+	hw_irq_restore(irqs);
+	ASSERT(atomic_load_acquire(&pm->active_cpus) == 0);
+	if (pm->context) {
+		tlb_flush_pmap(pm);
+		atomic_store(&pm->context, 0); /* its ASID waits for the roll-over */
+	}
+}
+
+/* Takes a leaf table's link away from a quiet pm: the table when it is to be freed, NULL when others have it. */
+static struct page *leaf_drop(struct pte *link)
+{
+	struct page *leaf = leaf_of(link);
+
+	if (READ_ONCE(leaf->u.table.sharers) > 1 && leaf_unshare(leaf)) {
+		upper_store(link, 0); /* nobody but us reads this link any more, so it may lag behind */
+		return NULL;
+	}
+	ASSERT(leaf_is_empty(leaf));
+	upper_store(link, 0);
+	return leaf;
+}
+
+struct page *pmap_destroy_step(struct pmap *pm)
+{
+	struct pte *table, *path[LINK_LEVEL + 1];
+	struct page *page = pm->root;
+	unsigned level = 0, i;
+
+	if (!page)
+		return NULL;
+	pmap_quiesce(pm);
+	table = table_entries(page);
+	while ((i = table_next(table, 0)) < TABLE_ENTRIES) {
+		path[level] = &table[i];
+		if (level < LINK_LEVEL) {
+			table = table_entries(entry_target(pte_load(&table[i])));
+			level++;
+			continue;
+		}
+		page = leaf_drop(path[level]);
+		if (page)
+			return page;
+	}
+	page = virt_to_page(table);
+	if (level == 0)
+		pm->root = NULL;
+	else
+		upper_store(path[level - 1], 0);
+	return page;
+}

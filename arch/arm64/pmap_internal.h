@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What pmap.c and pmap_share.c have in common.
+#ifndef ARCH_ARM64_PMAP_INTERNAL_H
+#define ARCH_ARM64_PMAP_INTERNAL_H
+
+#include <arch_mmu.h>
+
+#include "mm/pmap.h"
+
+#define LINK_LEVEL 2 /* its entries, the links, point at leaf tables */
+
+static inline struct pte *table_entries(const struct page *table)
+{
+	return page_to_virt(table);
+}
+
+static inline struct page *entry_target(uint64_t raw)
+{
+	return phys_to_page(pte_pa(raw));
+}
+
+static inline struct page *leaf_of(const struct pte *link)
+{
+	return entry_target(pte_load(link));
+}
+
+/* A store to an upper table that walkers must see from here on (D8.2.6). */
+static inline void upper_store(struct pte *e, uint64_t raw)
+{
+	pte_store(e, raw);
+	dsb_ishst();
+}
+
+/* The entry of va in its table of `level`; NULL when a table above is missing. */
+struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level);
+/* One sharer less, whose link is gone and flushed, or is nobody's to read. False, and nothing done, when it was the only one. */
+bool leaf_unshare(struct page *leaf) MUST_CHECK;
+
+#endif

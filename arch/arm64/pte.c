@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Leaf entries: their states and rights (mm/pmap.h). Descriptor bits are made from enum pte_prot by leaf_make() and read back by pte_view(), nowhere
+ * else.
+ *
+ *   rights        AP[2] AP[1] UXN          note
+ *   none            1     0    1           present, but user mode may not touch it (PROT_NONE)
+ *   read            1     1    1
+ *   read, write     0     1    1
+ *   read, exec      1     1    0
+ *   exec            1     0    0           user mode may fetch but not read
+ *
+ * User pages are always PXN: the kernel never executes them. A page both writable and executable is made only when both are asked for.
+ *
+ * PTE_WRITE is the software's dirty state: a clean page is entered read-only, so the first store faults and mm/ learns of it. FEAT_HAFDBS may
+ * set the access flag behind our back (TCR_EL1.HA); DBM stays 0, so it never grants a store. Its update is an atomic read-modify-write of a valid
+ * descriptor (DDI 0487, D8.4.6), so it cannot bring back an entry that was cleared; what can be lost is one setting of the flag
+ * between our load and our store, and with it one use of a page: harmless.
+ *
+ * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation table entries"):
+ *   invalid -> valid              a DSB before somebody relies on it; pmap_entry_unlock does one for all changes made under the lock
+ *   rights, access flag           no break; a TLBI when rights were taken away
+ *   another frame                 break, TLBI, DSB, make: pte_replace
+ * No caller may re-enter a cleared entry with another frame before its batch was flushed.
+ *
+ * A shared leaf table (sharers > 1) translates for several ASIDs, so flushes noted for its entries turn the batch into one
+ * for every address space.
+ */
+#include "arch/arm64/pte.h"
+
+#include <arch_mmu.h>
+
+#include "arch/arm64/tlb.h"
+#include "kernel/log.h"
+#include "mm/pmap.h"
+
+#define RIGHTS (PTE_READ | PTE_WRITE | PTE_EXEC)
+
+struct page *pte_table(const struct pte *pte)
+{
+	return virt_to_page(pte);
+}
+
+static unsigned pte_index(const struct pte *pte)
+{
+	return ((uintptr_t)pte & (PAGE_SIZE - 1)) / sizeof(*pte);
+}
+
+virt_addr_t pte_address(const struct pte *pte)
+{
+	return (virt_addr_t)pte_table(pte)->u.table.base << LEAF_SHIFT | (virt_addr_t)pte_index(pte) << PAGE_SHIFT;
+}
+
+struct pte *pte_next(struct pte *pte, int delta)
+{
+	ASSERT((unsigned)((int)pte_index(pte) + delta) < TABLE_ENTRIES);
+	return pte + delta;
+}
+
+static uint64_t leaf_make(const struct page *page, unsigned prot)
+{
+	uint64_t raw = page_to_phys(page) | PTE_TYPE_PAGE | PTE_ATTR(ATTR_NORMAL) | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN;
+
+	if (prot & (PTE_READ | PTE_WRITE))
+		raw |= PTE_AP_USER;
+	if (!(prot & PTE_WRITE))
+		raw |= PTE_AP_READONLY;
+	if (!(prot & PTE_EXEC))
+		raw |= PTE_UXN;
+	if (prot & PTE_LOCKED)
+		raw |= PTE_SW_LOCKED;
+	if (prot & PTE_SPECIAL)
+		raw |= PTE_SW_SPECIAL;
+	return raw;
+}
+
+static unsigned leaf_prot(uint64_t raw)
+{
+	unsigned prot = 0;
+
+	if (raw & PTE_AP_USER)
+		prot |= PTE_READ;
+	if ((raw & PTE_AP_USER) && !(raw & PTE_AP_READONLY))
+		prot |= PTE_WRITE;
+	if (!(raw & PTE_UXN))
+		prot |= PTE_EXEC;
+	if (raw & PTE_SW_LOCKED)
+		prot |= PTE_LOCKED;
+	if (raw & PTE_SW_SPECIAL)
+		prot |= PTE_SPECIAL;
+	return prot;
+}
+
+void pte_view(const struct pte *pte, struct pte_view *v)
+{
+	uint64_t raw = pte_load(pte);
+
+	*v = (struct pte_view){ .state = PTE_NONE };
+	if (raw & PTE_VALID) {
+		v->state = PTE_PRESENT;
+		v->prot = leaf_prot(raw);
+		v->young = raw & PTE_AF;
+		v->page = phys_to_page(pte_pa(raw));
+	} else if (raw) {
+		v->state = PTE_SWAPPED;
+		v->slot = (uint32_t)(raw >> PTE_SLOT_SHIFT);
+	}
+}
+
+/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be what the instruction side fetches (DDI 0487, B2.4.4
+ * "Cache maintenance for instruction accesses"), and a page that user mode may write stops being known for that. About 270 instructions with the
+ * page lock held, the first time a page of code is entered anywhere. */
+static void contents_prepare(struct page *page, unsigned prot)
+{
+	if ((prot & PTE_EXEC) && !page_flag(page, PAGE_FETCHABLE)) {
+		page_lock(page);
+		hw_icache_sync(page_to_virt(page), PAGE_SIZE);
+		page_set_flag(page, PAGE_FETCHABLE);
+		page_unlock(page);
+	}
+	if ((prot & PTE_WRITE) && page_flag(page, PAGE_FETCHABLE))
+		page_changed(page);
+}
+
+void pte_enter(struct pte *pte, struct page *page, unsigned prot)
+{
+	struct page *table = pte_table(pte);
+	uint64_t old = pte_load(pte);
+
+	ASSERT(!(old & PTE_VALID));
+	if (old)
+		table->u.table.swapped--;
+	table->u.table.present++;
+	if (unlikely((prot & PTE_EXEC) || page_flag(page, PAGE_FETCHABLE)))
+		contents_prepare(page, prot);
+	pte_store(pte, leaf_make(page, prot));
+}
+
+static uint64_t slot_make(uint32_t slot)
+{
+	ASSERT(slot != 0);
+	return (uint64_t)slot << PTE_SLOT_SHIFT;
+}
+
+void pte_enter_slot(struct pte *pte, uint32_t slot)
+{
+	ASSERT(pte_load(pte) == 0);
+	pte_table(pte)->u.table.swapped++;
+	pte_store(pte, slot_make(slot));
+}
+
+static void flush_note(const struct pte *pte, struct tlb_batch *b)
+{
+	if (pte_table(pte)->u.table.sharers > 1)
+		b->pmap = NULL;
+	tlb_batch_add(b, pte_address(pte));
+}
+
+void pte_clear(struct pte *pte, struct tlb_batch *b)
+{
+	struct page *table = pte_table(pte);
+	uint64_t old = pte_load(pte);
+
+	ASSERT(old != 0);
+	pte_store(pte, 0);
+	if (old & PTE_VALID) {
+		table->u.table.present--;
+		flush_note(pte, b);
+	} else {
+		table->u.table.swapped--;
+	}
+}
+
+void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b)
+{
+	struct page *table = pte_table(pte);
+
+	ASSERT(pte_load(pte) & PTE_VALID);
+	pte_store(pte, slot_make(slot));
+	table->u.table.present--;
+	table->u.table.swapped++;
+	flush_note(pte, b);
+}
+
+void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
+{
+	uint64_t old = pte_load(pte), raw;
+	struct page *page = phys_to_page(pte_pa(old));
+	unsigned lost = leaf_prot(old) & RIGHTS & ~prot;
+
+	ASSERT(old & PTE_VALID);
+	raw = (leaf_make(page, prot) & ~PTE_AF) | (old & PTE_AF);
+	if (raw == old)
+		return;
+	contents_prepare(page, prot);
+	pte_store(pte, raw);
+	if (lost)
+		flush_note(pte, b);
+}
+
+void pte_replace(struct pte *pte, struct page *page, unsigned prot)
+{
+	ASSERT(pte_load(pte) & PTE_VALID);
+	contents_prepare(page, prot);
+	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the address space's mutex. */
+	pte_store(pte, 0);
+	tlb_flush_page_all(pte_address(pte));
+	pte_store(pte, leaf_make(page, prot));
+}
+
+bool pte_test_clear_young(struct pte *pte)
+{
+	uint64_t raw = pte_load(pte);
+
+	if (!(raw & PTE_VALID) || !(raw & PTE_AF))
+		return false;
+	pte_store(pte, raw & ~PTE_AF);
+	return true;
+}
+
+void pte_set_young(struct pte *pte)
+{
+	uint64_t raw = pte_load(pte);
+
+	ASSERT(raw & PTE_VALID);
+	if (!(raw & PTE_AF))
+		pte_store(pte, raw | PTE_AF);
+}
