@@ -161,7 +161,8 @@ static int64_t set_uids(uint32_t r, uint32_t e, uint32_t s)
 	const struct cred *old = current()->cred;
 	struct cred *c;
 
-	if (!cred_privileged(old) && !(is_one_of(r, old->uid, old->euid, old->suid) && is_one_of(e, old->uid, old->euid, old->suid) &&
+	if (!cred_privileged(old) && !(is_one_of(r, old->uid, old->euid, old->suid) &&
+				       is_one_of(e, old->uid, old->euid, old->suid) &&
 				       is_one_of(s, old->uid, old->euid, old->suid)))
 		return -EPERM;
 	c = cred_prepare();
@@ -178,7 +179,8 @@ static int64_t set_gids(uint32_t r, uint32_t e, uint32_t s)
 	const struct cred *old = current()->cred;
 	struct cred *c;
 
-	if (!cred_privileged(old) && !(is_one_of(r, old->gid, old->egid, old->sgid) && is_one_of(e, old->gid, old->egid, old->sgid) &&
+	if (!cred_privileged(old) && !(is_one_of(r, old->gid, old->egid, old->sgid) &&
+				       is_one_of(e, old->gid, old->egid, old->sgid) &&
 				       is_one_of(s, old->gid, old->egid, old->sgid)))
 		return -EPERM;
 	c = cred_prepare();
@@ -249,7 +251,8 @@ SYSCALL(setfsuid)
 	const struct cred *now = current()->cred;
 	struct cred *c;
 
-	if (id == UNCHANGED || (!current_privileged() && id != old && !is_one_of(id, now->uid, now->euid, now->suid)))
+	if (id == UNCHANGED ||
+	    (!current_privileged() && id != old && !is_one_of(id, now->uid, now->euid, now->suid)))
 		return old;
 	c = cred_prepare();
 	if (c) {
@@ -266,7 +269,8 @@ SYSCALL(setfsgid)
 	const struct cred *now = current()->cred;
 	struct cred *c;
 
-	if (id == UNCHANGED || (!current_privileged() && id != old && !is_one_of(id, now->gid, now->egid, now->sgid)))
+	if (id == UNCHANGED ||
+	    (!current_privileged() && id != old && !is_one_of(id, now->gid, now->egid, now->sgid)))
 		return old;
 	c = cred_prepare();
 	if (c) {
@@ -303,7 +307,8 @@ SYSCALL(getegid)
 
 static int64_t store_three(const uint64_t *args, uint32_t a, uint32_t b, uint32_t c)
 {
-	if (user_store32(args[0], a) < 0 || user_store32(args[1], b) < 0 || user_store32(args[2], c) < 0)
+	if (user_store32(args[0], a) < 0 || user_store32(args[1], b) < 0 ||
+	    user_store32(args[2], c) < 0)
 		return -EFAULT;
 	return 0;
 }
@@ -362,11 +367,9 @@ static int cap_version(virt_addr_t header, struct __user_cap_header_struct *h)
 	if (copy_from_user(h, header, sizeof(*h)) < 0)
 		return -EFAULT;
 	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		return 1;
+	case _LINUX_CAPABILITY_VERSION_1: return 1;
 	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		return 2;
+	case _LINUX_CAPABILITY_VERSION_3: return 2;
 	default:
 		if (user_store32(header, _LINUX_CAPABILITY_VERSION_3) < 0)
 			return -EFAULT;

@@ -15,17 +15,17 @@ struct task;
 
 /* One per user id in use: what is counted per user. Counters are atomic. */
 struct user {
-	struct user *next;	/* on the list of users; its lock */
+	struct user *next; /* on the list of users; its lock */
 	uint32_t uid, refs;
-	uint32_t tasks;		/* against RLIMIT_NPROC */
-	uint32_t signals;	/* queued, against RLIMIT_SIGPENDING */
+	uint32_t tasks;   /* against RLIMIT_NPROC */
+	uint32_t signals; /* queued, against RLIMIT_SIGPENDING */
 };
 
 struct cred {
 	uint32_t refs;
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
-	struct user *user;	/* of uid; a reference */
+	struct user *user; /* of uid; a reference */
 	uint32_t ngroups;
 	uint32_t groups[CRED_GROUPS_MAX];
 };

@@ -180,7 +180,7 @@ static int end_other_threads(void)
 	else
 		p->exec_task = me;
 	if (err == 0) {
-		list_for_each(t, &p->threads, process_link)
+		list_for_each (t, &p->threads, process_link)
 			if (t != me)
 				signal_kill_thread_locked(t);
 	}
@@ -335,7 +335,8 @@ static int exec_run(struct exec *x)
 		goto not_begun;
 	err = take_over(x, as, fresh);
 	if (err < 0) {
-		log_warn("%s[%d]: cannot run %s (error %d), killed", current()->name, current()->tid, x->path, -err);
+		log_warn("%s[%d]: cannot run %s (error %d), killed", current()->name,
+			 current()->tid, x->path, -err);
 		signal_kill(p);
 	}
 	return err;
@@ -349,7 +350,8 @@ no_sighand:
 }
 
 /* Runs f (consumed) as path. */
-static int exec_file(struct file *f, const char *path, struct arg_vector argv, struct arg_vector envp)
+static int exec_file(struct file *f, const char *path, struct arg_vector argv,
+		     struct arg_vector envp)
 {
 	struct exec *x = kmalloc(sizeof(*x), ALLOC_ZERO);
 	int err = -ENOMEM;
@@ -390,7 +392,8 @@ static void name_of_descriptor(char *path, int dirfd)
 	memcpy(path, prefix, n);
 }
 
-static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, virt_addr_t envp, int flags)
+static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, virt_addr_t envp,
+			 int flags)
 {
 	char *path;
 	struct file *f;
@@ -408,7 +411,8 @@ static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, vir
 	}
 	if (err == 0) {
 		name_of_descriptor(path, dirfd);
-		err = exec_file(f, path, (struct arg_vector){ .user = argv }, (struct arg_vector){ .user = envp });
+		err = exec_file(f, path, (struct arg_vector){ .user = argv },
+				(struct arg_vector){ .user = envp });
 	}
 	kfree(path);
 	return err;
@@ -429,14 +433,16 @@ SYSCALL(execveat)
 static int run_init(const char *path)
 {
 	const char *const argv[] = { path, NULL };
-	static const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	static const char *const envp[] = { "HOME=/", "TERM=linux",
+					    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	struct file *f = file_open_exec(AT_FDCWD, path, 0);
 	int err;
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	log_info("init: %s", path);
-	err = exec_file(f, path, (struct arg_vector){ .kernel = argv }, (struct arg_vector){ .kernel = envp });
+	err = exec_file(f, path, (struct arg_vector){ .kernel = argv },
+			(struct arg_vector){ .kernel = envp });
 	if (err < 0)
 		log_error("init: %s cannot be run (error %d)", path, -err);
 	return err;
@@ -458,6 +464,8 @@ static void make_process_one(struct task *t)
 	p->exit_status = 0;
 	t->cred = cred;
 	t->process = p;
+	list_init(&t->process_link);
+	list_init(&t->sig_queue);
 	t->sigalt_flags = SS_DISABLE;
 	atomic_inc(&cred->user->tasks);
 	process_tree_lock();
@@ -474,8 +482,6 @@ void init_start(void)
 	static const char *const usual[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 	char path[256];
 
-	futex_init();
-	task_start_sweeper();
 	make_process_one(current());
 	if (cmdline_get("init", path, sizeof(path)) && run_init(path) == 0)
 		arch_return_to_user();

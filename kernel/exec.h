@@ -9,16 +9,16 @@
 struct aspace;
 struct file;
 
-#define EXEC_LEVELS 5 /* a script whose interpreter is a script whose ... */
-#define EXEC_HEAD 256 /* bytes of a file that tell what it is; the first line of a script */
+#define EXEC_LEVELS 5   /* a script whose interpreter is a script whose ... */
+#define EXEC_HEAD   256 /* bytes of a file that tell what it is; the first line of a script */
 
 struct exec {
-	const char *path;	/* as given: AT_EXECFN, and a script's own name */
+	const char *path;                /* as given: AT_EXECFN, and a script's own name */
 	struct file *file, *interp_file; /* references, or NULL */
 	struct elf_image image, interp;
 	struct exec_args *args;
 	char head[EXEC_HEAD + 1];
-	char lines[EXEC_LEVELS][EXEC_HEAD + 1]; /* first lines of scripts, cut into words */
+	char lines[EXEC_LEVELS][EXEC_HEAD + 1];  /* first lines of scripts, cut into words */
 	const char *prefix[2 * EXEC_LEVELS + 1]; /* what comes before argv[1] for scripts */
 	unsigned nprefix, nlines;
 	/* Filled by exec_load(). */

@@ -18,7 +18,8 @@ struct exec_args *args_create(void)
 	uint64_t stack = process_limit(RLIMIT_STACK);
 
 	if (a)
-		a->limit = MIN(MAX(stack / 4, (uint64_t)ARG_BYTES_MIN), (uint64_t)ARG_PAGES_MAX * PAGE_SIZE);
+		a->limit = MIN(MAX(stack / 4, (uint64_t)ARG_BYTES_MIN),
+			       (uint64_t)ARG_PAGES_MAX * PAGE_SIZE);
 	return a;
 }
 
@@ -145,7 +146,8 @@ int args_copy_out(const struct exec_args *a, virt_addr_t dst)
 static size_t next_string(const struct exec_args *a, size_t at)
 {
 	for (;;) {
-		const char *p = (const char *)page_to_virt(a->pages[at / PAGE_SIZE]) + at % PAGE_SIZE;
+		const char *p =
+			(const char *)page_to_virt(a->pages[at / PAGE_SIZE]) + at % PAGE_SIZE;
 		size_t n = MIN(PAGE_SIZE - at % PAGE_SIZE, a->used - at);
 		const char *end = memchr(p, 0, n);
 
@@ -156,7 +158,8 @@ static size_t next_string(const struct exec_args *a, size_t at)
 }
 
 /* n pointers to consecutive strings from offset *at on, and a NULL. */
-static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t strings, unsigned n, size_t *at)
+static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t strings, unsigned n,
+			size_t *at)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (user_store64(*sp, strings + *at) < 0)
@@ -170,7 +173,8 @@ static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t 
 	return 0;
 }
 
-int args_write_pointers(const struct exec_args *a, virt_addr_t sp, virt_addr_t dst, virt_addr_t *end, virt_addr_t *env)
+int args_write_pointers(const struct exec_args *a, virt_addr_t sp, virt_addr_t dst,
+			virt_addr_t *end, virt_addr_t *env)
 {
 	size_t at = 0;
 

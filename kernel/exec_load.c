@@ -26,12 +26,12 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-#define RANDOM_PAGES 65536u	/* 256 MB */
-#define RANDOM_HEAP_PAGES 8192u /* 32 MB */
-#define PIE_BASE ALIGN_DOWN(USER_TOP / 3 * 2, (virt_addr_t)1 << 30)
-#define STACK_INITIAL (128 * 1024)
-#define STACK_GAP_MIN (128ull << 20)
-#define AUXV_MAX 24 /* pairs */
+#define RANDOM_PAGES      65536u /* 256 MB */
+#define RANDOM_HEAP_PAGES 8192u  /* 32 MB */
+#define PIE_BASE          ALIGN_DOWN(USER_TOP / 3 * 2, (virt_addr_t)1 << 30)
+#define STACK_INITIAL     (128 * 1024)
+#define STACK_GAP_MIN     (128ull << 20)
+#define AUXV_MAX          24 /* pairs */
 
 /* ---- Checks before the point of no return ---- */
 
@@ -123,18 +123,22 @@ int exec_check_image(struct exec *x)
 
 static unsigned segment_flags(const struct elf_segment *s)
 {
-	return (s->flags & PF_R ? AREA_READ : 0) | (s->flags & PF_W ? AREA_WRITE : 0) | (s->flags & PF_X ? AREA_EXEC : 0) | AREA_MAY_WRITE;
+	return (s->flags & PF_R ? AREA_READ : 0) | (s->flags & PF_W ? AREA_WRITE : 0) |
+	       (s->flags & PF_X ? AREA_EXEC : 0) | AREA_MAY_WRITE;
 }
 
 static int map_anonymous(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
-	struct map_request r = { .addr = start, .length = end - start, .flags = flags, .fixed = true };
+	struct map_request r = {
+		.addr = start, .length = end - start, .flags = flags, .fixed = true
+	};
 	int64_t at = start < end ? aspace_map(as, &r) : 0;
 
 	return at < 0 ? (int)at : 0;
 }
 
-static int map_file_part(struct aspace *as, struct file *f, const struct elf_segment *s, virt_addr_t bias)
+static int map_file_part(struct aspace *as, struct file *f, const struct elf_segment *s,
+			 virt_addr_t bias)
 {
 	virt_addr_t start = ALIGN_DOWN(s->vaddr + bias, PAGE_SIZE);
 	struct map_request r = {
@@ -156,10 +160,12 @@ static int map_file_part(struct aspace *as, struct file *f, const struct elf_seg
 	return at < 0 ? (int)at : 0;
 }
 
-static int map_segment(struct aspace *as, struct file *f, const struct elf_segment *s, virt_addr_t bias)
+static int map_segment(struct aspace *as, struct file *f, const struct elf_segment *s,
+		       virt_addr_t bias)
 {
 	virt_addr_t file_end = s->vaddr + bias + s->filesz, end = s->vaddr + bias + s->memsz;
-	virt_addr_t page_end = s->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : ALIGN_DOWN(file_end, PAGE_SIZE);
+	virt_addr_t page_end =
+		s->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : ALIGN_DOWN(file_end, PAGE_SIZE);
 	int err = s->filesz ? map_file_part(as, f, s, bias) : 0;
 
 	if (err < 0 || s->memsz == s->filesz)
@@ -167,7 +173,8 @@ static int map_segment(struct aspace *as, struct file *f, const struct elf_segme
 	/* The last page of the file's part goes on with what lies behind it in the file: bss begins there and must be zero. */
 	if (page_end > file_end)
 		err = clear_user(file_end, MIN(page_end, end) - file_end);
-	return err < 0 ? err : map_anonymous(as, page_end, ALIGN_UP(end, PAGE_SIZE), segment_flags(s));
+	return err < 0 ? err
+		       : map_anonymous(as, page_end, ALIGN_UP(end, PAGE_SIZE), segment_flags(s));
 }
 
 static int map_image(struct aspace *as, struct file *f, const struct elf_image *e, virt_addr_t bias)
@@ -213,7 +220,9 @@ static int load_images(struct exec *x, struct aspace *as)
 	int64_t at;
 	int err;
 
-	x->bias = e->dynamic ? ALIGN_DOWN(PIE_BASE + random_pages(RANDOM_PAGES), e->align) - ALIGN_DOWN(e->low, e->align) : 0;
+	x->bias = e->dynamic ? ALIGN_DOWN(PIE_BASE + random_pages(RANDOM_PAGES), e->align) -
+				       ALIGN_DOWN(e->low, e->align)
+			     : 0;
 	if (e->dynamic && x->bias + e->high > as->mmap_base)
 		return -ENOMEM;
 	err = map_image(as, x->file, e, x->bias);
@@ -248,8 +257,8 @@ static void aux(struct auxv *v, uint64_t type, uint64_t value)
 	v->words[v->n++] = value;
 }
 
-static void fill_auxv(struct auxv *v, const struct exec *x, const struct aspace *as, virt_addr_t random, virt_addr_t platform,
-		      virt_addr_t name)
+static void fill_auxv(struct auxv *v, const struct exec *x, const struct aspace *as,
+		      virt_addr_t random, virt_addr_t platform, virt_addr_t name)
 {
 	const struct cred *c = current()->cred;
 
@@ -282,7 +291,8 @@ static int map_stack(const struct exec *x, struct aspace *as, size_t need)
 	uint64_t size = ALIGN_UP(need, PAGE_SIZE) + STACK_INITIAL;
 
 	return map_anonymous(as, as->stack_top - size, as->stack_top,
-			     AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_GROWSDOWN | AREA_STACK | (x->image.exec_stack ? AREA_EXEC : 0));
+			     AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_GROWSDOWN | AREA_STACK |
+				     (x->image.exec_stack ? AREA_EXEC : 0));
 }
 
 /*
@@ -292,18 +302,22 @@ static int fill_stack(struct exec *x, struct aspace *as)
 {
 	static const char platform_name[] = "aarch64";
 	struct exec_args *a = x->args;
-	size_t name_size = strlen(x->path) + 1, vectors = (1 + a->argc + 1 + a->envc + 1) * sizeof(uint64_t);
+	size_t name_size = strlen(x->path) + 1,
+	       vectors = (1 + a->argc + 1 + a->envc + 1) * sizeof(uint64_t);
 	virt_addr_t name = as->stack_top - 8 - name_size, strings = name - a->used;
-	virt_addr_t platform = ALIGN_DOWN(strings - sizeof(platform_name), 8), random = ALIGN_DOWN(platform - 16, 16), end;
+	virt_addr_t platform = ALIGN_DOWN(strings - sizeof(platform_name), 8),
+		    random = ALIGN_DOWN(platform - 16, 16), end;
 	struct auxv v;
 	uint8_t seed[16];
 
 	fill_auxv(&v, x, as, random, platform, name);
-	x->sp = ALIGN_DOWN(random - (vectors + v.n * sizeof(uint64_t)), 16); /* AAPCS64: sp is 16-byte aligned */
+	x->sp = ALIGN_DOWN(random - (vectors + v.n * sizeof(uint64_t)),
+			   16); /* AAPCS64: sp is 16-byte aligned */
 	random_bytes(seed, sizeof(seed));
 	if (copy_to_user(name, x->path, name_size) < 0 || args_copy_out(a, strings) < 0)
 		return -EFAULT;
-	if (copy_to_user(platform, platform_name, sizeof(platform_name)) < 0 || copy_to_user(random, seed, sizeof(seed)) < 0)
+	if (copy_to_user(platform, platform_name, sizeof(platform_name)) < 0 ||
+	    copy_to_user(random, seed, sizeof(seed)) < 0)
 		return -EFAULT;
 	if (args_write_pointers(a, x->sp, strings, &end, &as->env_start) < 0)
 		return -EFAULT;

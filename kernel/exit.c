@@ -87,7 +87,8 @@ static bool notify_exit_locked(struct process *p)
 	if (p->exit_signal == SIGCHLD)
 		reap = parent_ignores_children(parent, &silent);
 	if (p->exit_signal && !silent) {
-		child_info(&info, p, p->exit_signal, status ? CLD_KILLED : CLD_EXITED, status ? status : p->exit_status >> 8);
+		child_info(&info, p, p->exit_signal, status ? CLD_KILLED : CLD_EXITED,
+			   status ? status : p->exit_status >> 8);
 		(void)signal_send_process(parent, p->exit_signal, &info);
 	}
 	wake_parent(parent);
@@ -112,7 +113,7 @@ static void send_death_signals(struct process *child)
 	struct task *t;
 
 	spin_lock(&child->lock);
-	list_for_each(t, &child->threads, process_link)
+	list_for_each (t, &child->threads, process_link)
 		if (t->death_signal)
 			(void)signal_send(t, t->death_signal, NULL);
 	spin_unlock(&child->lock);
@@ -142,7 +143,7 @@ static void reparent_children_locked(struct process *p)
 {
 	struct process *reaper = find_reaper(p), *child, *next;
 
-	list_for_each_safe(child, next, &p->children, sibling) {
+	list_for_each_safe (child, next, &p->children, sibling) {
 		bool other_group = child->pgid != p->pgid && child->session == p->session;
 
 		list_remove(&child->sibling);
@@ -186,7 +187,7 @@ static void leave_signals(struct task *t, struct process *p)
 	last_to_stop = counted_here && signal_stop_counted_locked(p);
 	stop = p->stop_signal;
 	sigqueue_flush(&t->sig_queue, &t->sig_pending);
-	list_for_each(other, &p->threads, process_link) {
+	list_for_each (other, &p->threads, process_link) {
 		if (!other->exiting && (p->sig_pending & ~other->sig_blocked)) {
 			atomic_fetch_or(&other->hot.pending, TASK_SIGNAL);
 			sched_wake_if(other, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));

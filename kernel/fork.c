@@ -31,11 +31,13 @@ struct vfork_wait {
 static struct spinlock vfork_lock; /* task->vfork of every child */
 
 #define CLONE_KNOWN                                                                                \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD |               \
-	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |                  \
-	 CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_PTRACE | CLONE_CLEAR_SIGHAND)
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |          \
+	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                       \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |  \
+	 CLONE_PTRACE | CLONE_CLEAR_SIGHAND)
 #define CLONE_NAMESPACES                                                                           \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 /* clone(2), ERRORS. */
 static int check_flags(const struct clone_request *r)
@@ -101,7 +103,8 @@ static int share_process(struct task *child, struct process *p, uint64_t flags)
 	if (flags & CLONE_SIGHAND)
 		new->sighand = sighand_get(p->sighand);
 	else
-		new->sighand = (flags & CLONE_CLEAR_SIGHAND) ? sighand_create() : sighand_copy(p->sighand);
+		new->sighand =
+			(flags & CLONE_CLEAR_SIGHAND) ? sighand_create() : sighand_copy(p->sighand);
 	return new->sighand ? 0 : -ENOMEM;
 }
 
@@ -319,7 +322,8 @@ SYSCALL(clone3)
 		if (word)
 			return -E2BIG;
 	}
-	if (a.set_tid || a.set_tid_size || (a.flags & (CSIGNAL | CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP)))
+	if (a.set_tid || a.set_tid_size ||
+	    (a.flags & (CSIGNAL | CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP)))
 		return -EINVAL;
 	if (a.exit_signal > SIGNAL_MAX || !a.stack != !a.stack_size)
 		return -EINVAL;

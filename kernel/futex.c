@@ -28,7 +28,7 @@
 #include "mm/aspace.h"
 #include "mm/usercopy.h"
 
-#define BUCKETS 128
+#define BUCKETS    128
 #define WAKE_BATCH 8
 
 struct bucket {
@@ -37,9 +37,9 @@ struct bucket {
 };
 
 struct futex_waiter {
-	struct list link;	/* empty: woken, or never queued; bucket lock */
+	struct list link; /* empty: woken, or never queued; bucket lock */
 	struct futex_key key;
-	struct bucket *bucket;	/* changes by requeue, under both buckets' locks */
+	struct bucket *bucket; /* changes by requeue, under both buckets' locks */
 	struct task *task;
 	uint32_t bitset;
 };
@@ -106,12 +106,13 @@ static bool waiter_wants(const struct futex_waiter *w, const struct futex_key *k
 }
 
 /* Wakes at most max, holding the lock; true when it may have left some. */
-static bool wake_some(struct bucket *b, const struct futex_key *key, uint32_t bitset, int max, int *woken)
+static bool wake_some(struct bucket *b, const struct futex_key *key, uint32_t bitset, int max,
+		      int *woken)
 {
 	struct futex_waiter *w, *next;
 	int done = 0;
 
-	list_for_each_safe(w, next, &b->waiters, link) {
+	list_for_each_safe (w, next, &b->waiters, link) {
 		if (!waiter_wants(w, key, bitset))
 			continue;
 		if (done == max)
@@ -248,7 +249,8 @@ static int wait_queued(struct futex_waiter *w, virt_addr_t uaddr, uint32_t val, 
 	return signal_pending() ? -EINTR : -ETIMEDOUT;
 }
 
-static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t deadline, uint32_t bitset)
+static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t deadline,
+		      uint32_t bitset)
 {
 	struct futex_waiter w = { .bitset = bitset };
 	struct futex_key key;
@@ -290,7 +292,8 @@ static void unlock_both(struct bucket *a, struct bucket *b)
 }
 
 /* Moves at most `max` waiters from one key to the other; true when it may have left some. */
-static bool requeue_some(const struct futex_key *from, const struct futex_key *to, int max, int *moved)
+static bool requeue_some(const struct futex_key *from, const struct futex_key *to, int max,
+			 int *moved)
 {
 	struct bucket *a = bucket_of(from), *b = bucket_of(to);
 	struct futex_waiter *w, *next;
@@ -298,7 +301,7 @@ static bool requeue_some(const struct futex_key *from, const struct futex_key *t
 	bool more = false;
 
 	lock_both(a, b);
-	list_for_each_safe(w, next, &a->waiters, link) {
+	list_for_each_safe (w, next, &a->waiters, link) {
 		if (!key_equal(&w->key, from))
 			continue;
 		if (done == max) {
@@ -309,7 +312,8 @@ static bool requeue_some(const struct futex_key *from, const struct futex_key *t
 		w->link.prev->next = w->link.next;
 		w->link.next->prev = w->link.prev;
 		list_push_back(&b->waiters, &w->link);
-		w->key.base = to->base; /* the waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to` that one */
+		w->key.base =
+			to->base; /* the waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to` that one */
 		w->key.offset = to->offset;
 		WRITE_ONCE(w->bucket, b);
 		done++;
@@ -321,7 +325,8 @@ static bool requeue_some(const struct futex_key *from, const struct futex_key *t
 
 /* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` of the rest. Woken (and, compared, moved) waiters, or negative errno. The comparison
  * comes before the buckets are locked; a word that changes right after it is as good as one that changes right after the call. */
-static int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wake, int move, const uint32_t *expected)
+static int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wake, int move,
+			 const uint32_t *expected)
 {
 	struct futex_key a, b;
 	uint32_t now;
@@ -364,43 +369,25 @@ static int32_t sign_extend12(uint32_t v)
 static int wake_op_new(int op, uint32_t old, uint32_t arg, uint32_t *new)
 {
 	switch (op) {
-	case FUTEX_OP_SET:
-		*new = arg;
-		return 0;
-	case FUTEX_OP_ADD:
-		*new = old + arg;
-		return 0;
-	case FUTEX_OP_OR:
-		*new = old | arg;
-		return 0;
-	case FUTEX_OP_ANDN:
-		*new = old & ~arg;
-		return 0;
-	case FUTEX_OP_XOR:
-		*new = old ^ arg;
-		return 0;
-	default:
-		return -ENOSYS;
+	case FUTEX_OP_SET: *new = arg; return 0;
+	case FUTEX_OP_ADD: *new = old + arg; return 0;
+	case FUTEX_OP_OR: *new = old | arg; return 0;
+	case FUTEX_OP_ANDN: *new = old & ~arg; return 0;
+	case FUTEX_OP_XOR: *new = old ^ arg; return 0;
+	default: return -ENOSYS;
 	}
 }
 
 static int wake_op_compare(int cmp, int32_t old, int32_t arg)
 {
 	switch (cmp) {
-	case FUTEX_OP_CMP_EQ:
-		return old == arg;
-	case FUTEX_OP_CMP_NE:
-		return old != arg;
-	case FUTEX_OP_CMP_LT:
-		return old < arg;
-	case FUTEX_OP_CMP_GE:
-		return old >= arg;
-	case FUTEX_OP_CMP_LE:
-		return old <= arg;
-	case FUTEX_OP_CMP_GT:
-		return old > arg;
-	default:
-		return -ENOSYS;
+	case FUTEX_OP_CMP_EQ: return old == arg;
+	case FUTEX_OP_CMP_NE: return old != arg;
+	case FUTEX_OP_CMP_LT: return old < arg;
+	case FUTEX_OP_CMP_GE: return old >= arg;
+	case FUTEX_OP_CMP_LE: return old <= arg;
+	case FUTEX_OP_CMP_GT: return old > arg;
+	default: return -ENOSYS;
 	}
 }
 
@@ -426,7 +413,8 @@ static int wake_op(virt_addr_t uaddr, uint32_t encoded)
 	return err;
 }
 
-static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wake1, int wake2, uint32_t encoded)
+static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wake1, int wake2,
+			 uint32_t encoded)
 {
 	struct futex_key a, b;
 	int err = futex_key_get(one, private, &a), woken;
@@ -473,12 +461,14 @@ static int wait_deadline(virt_addr_t timeout, int op, bool realtime, uint64_t *d
 /* A relative wait that a signal broke off goes on with the rest of its time; an absolute one is just made again. */
 static int64_t restart_wait(struct task *t)
 {
-	int err = futex_wait(t->restart.uaddr, t->restart.private, t->restart.val, t->restart.deadline, t->restart.bitset);
+	int err = futex_wait(t->restart.uaddr, t->restart.private, t->restart.val,
+			     t->restart.deadline, t->restart.bitset);
 
 	return err == -EINTR ? -ERESTART_BLOCK : err;
 }
 
-static int64_t sys_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t deadline, bool relative, uint32_t bitset)
+static int64_t sys_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t deadline,
+			bool relative, uint32_t bitset)
 {
 	struct task_restart *r = &current()->restart;
 	int err = futex_wait(uaddr, private, val, deadline, bitset);
@@ -487,7 +477,12 @@ static int64_t sys_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t 
 		return err;
 	if (!relative || deadline == WAIT_FOREVER)
 		return -ERESTART;
-	*r = (struct task_restart){ .fn = restart_wait, .deadline = deadline, .uaddr = uaddr, .val = val, .bitset = bitset, .private = private };
+	*r = (struct task_restart){ .fn = restart_wait,
+				    .deadline = deadline,
+				    .uaddr = uaddr,
+				    .val = val,
+				    .bitset = bitset,
+				    .private = private };
 	return -ERESTART_BLOCK;
 }
 
@@ -508,18 +503,20 @@ SYSCALL(futex)
 		err = wait_deadline(args[3], op, realtime, &deadline);
 		if (err < 0)
 			return err;
-		return sys_wait(uaddr, private, val, deadline, op == FUTEX_WAIT, op == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3);
+		return sys_wait(uaddr, private, val, deadline, op == FUTEX_WAIT,
+				op == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3);
 	case FUTEX_WAKE:
-		return futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val, FUTEX_BITSET_MATCH_ANY);
+		return futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val,
+					 FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE_BITSET:
-		return val3 ? futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val, val3) : -EINVAL;
+		return val3 ? futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val, val3)
+			    : -EINVAL;
 	case FUTEX_REQUEUE:
 		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)args[3], NULL);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)args[3], &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(uaddr, uaddr2, private, (int)val, (int)args[3], val3);
-	default:
-		return -ENOSYS;
+	default: return -ENOSYS;
 	}
 }

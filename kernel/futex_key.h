@@ -8,9 +8,9 @@
 struct object;
 
 struct futex_key {
-	const void *base;	/* the object, or the address space for private memory */
-	uint64_t offset;	/* bytes */
-	struct object *object;	/* a reference, or NULL */
+	const void *base;      /* the object, or the address space for private memory */
+	uint64_t offset;       /* bytes */
+	struct object *object; /* a reference, or NULL */
 };
 
 /* The futex at uaddr of the running task. -EINVAL (alignment), -EFAULT (nothing is mapped there; with `private` that is not looked at). May

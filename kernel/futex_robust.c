@@ -51,7 +51,8 @@ void futex_exit_robust(void)
 		if (user_load64(&word, entry & ~1ul) < 0)
 			return;
 		next = word;
-		if ((entry & ~1ul) != pending && mark_dead((entry & ~1ul) + (virt_addr_t)head.futex_offset, false) < 0)
+		if ((entry & ~1ul) != pending &&
+		    mark_dead((entry & ~1ul) + (virt_addr_t)head.futex_offset, false) < 0)
 			return;
 		entry = next;
 	}
@@ -81,7 +82,8 @@ SYSCALL(get_robust_list)
 		return -EPERM;
 	}
 	task_put(t);
-	if (user_store64(args[1], list) < 0 || user_store64(args[2], sizeof(struct robust_list_head)) < 0)
+	if (user_store64(args[1], list) < 0 ||
+	    user_store64(args[2], sizeof(struct robust_list_head)) < 0)
 		return -EFAULT;
 	return 0;
 }

@@ -164,7 +164,7 @@ int process_for_each_locked(int (*fn)(struct process *p, void *arg), void *arg)
 	struct process *p, *next;
 
 	DEBUG_ASSERT(process_tree_locked());
-	list_for_each_safe(p, next, &all_processes, all_link) {
+	list_for_each_safe (p, next, &all_processes, all_link) {
 		int result = fn(p, arg);
 
 		if (result)
@@ -215,7 +215,7 @@ struct task *process_next_thread(struct process *p, int tid)
 	struct task *t, *best = NULL;
 
 	spin_lock(&p->lock);
-	list_for_each(t, &p->threads, process_link)
+	list_for_each (t, &p->threads, process_link)
 		if (t->tid >= tid && (!best || t->tid < best->tid))
 			best = t;
 	if (!best && p->leader && p->pid >= tid && p->nr_threads == 0)
@@ -244,7 +244,7 @@ struct aspace *process_aspace(struct process *p)
 	struct task *t;
 
 	spin_lock(&p->lock);
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		if (t->aspace) {
 			as = aspace_get(t->aspace);
 			break;
@@ -260,7 +260,7 @@ struct files *process_files(struct process *p)
 	struct task *t;
 
 	spin_lock(&p->lock);
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		if (t->files) {
 			files = files_get(t->files);
 			break;
@@ -276,7 +276,7 @@ struct fs_context *process_fs(struct process *p)
 	struct task *t;
 
 	spin_lock(&p->lock);
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		if (t->fs) {
 			fs = fs_context_get(t->fs);
 			break;
@@ -299,7 +299,7 @@ void process_usage_cpu(struct process *p, struct usage *u)
 
 	spin_lock(&p->lock);
 	*u = p->used;
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		u->runtime += sched_runtime(t);
 		u->minflt += READ_ONCE(t->minflt);
 		u->majflt += READ_ONCE(t->majflt);
@@ -324,14 +324,10 @@ char task_state_letter(const struct task *t)
 	case TASK_RUNNABLE:
 		return t->exiting && t->process && READ_ONCE(t->process->zombie) ? 'Z' : 'R';
 	case TASK_SLEEPING:
-	case TASK_SLEEPING_KILLABLE:
-		return 'D';
-	case TASK_SLEEPING_INTERRUPTIBLE:
-		return 'S';
-	case TASK_STOPPED:
-		return 'T';
-	default:
-		return 'Z';
+	case TASK_SLEEPING_KILLABLE: return 'D';
+	case TASK_SLEEPING_INTERRUPTIBLE: return 'S';
+	case TASK_STOPPED: return 'T';
+	default: return 'Z';
 	}
 }
 
@@ -362,8 +358,8 @@ static int has_job_control(struct process *p, void *arg)
 	struct group_query *q = arg;
 	struct process *parent = p->parent;
 
-	return p->pgid == q->pgid && !p->zombie && parent && parent->pid != 1 && parent->pgid != q->pgid &&
-	       parent->session == p->session;
+	return p->pgid == q->pgid && !p->zombie && parent && parent->pid != 1 &&
+	       parent->pgid != q->pgid && parent->session == p->session;
 }
 
 bool group_is_orphaned_locked(int pgid)

@@ -20,7 +20,7 @@
 #include "kernel/signal.h"
 #include "kernel/task.h"
 
-#define USER_HZ 100 /* clock ticks per second in times(2), siginfo, /proc */
+#define USER_HZ 100   /* clock ticks per second in times(2), siginfo, /proc */
 #define PID_MAX 32768 /* pids are below it, as /proc/sys/kernel/pid_max says */
 
 /* A session: shared by its processes. tty is the fs room's: its controlling terminal or NULL, under that room's lock. */
@@ -32,41 +32,43 @@ struct session {
 
 /* What a process and its dead, waited-for children have used; for getrusage(2) and wait4(2). */
 struct usage {
-	uint64_t runtime;	/* ns of CPU */
+	uint64_t runtime; /* ns of CPU */
 	uint64_t minflt, majflt;
-	uint64_t maxrss;	/* pages */
+	uint64_t maxrss; /* pages */
 };
 
 struct process {
-	uint32_t refs;		/* one per thread, one while in the tree, transient ones */
+	uint32_t refs; /* one per thread, one while in the tree, transient ones */
 	int pid;
-	int ppid;		/* parent's pid, for getppid(2) without a lock; changed under the tree lock */
+	int ppid; /* parent's pid, for getppid(2) without a lock; changed under the tree lock */
 
 	/* Under the tree lock. */
-	struct process *parent;	/* NULL: process 1 */
+	struct process *parent; /* NULL: process 1 */
 	struct list children, sibling;
-	struct list all_link;	/* on the list of all processes */
+	struct list all_link; /* on the list of all processes */
 	int pgid;
 	struct session *session;
-	bool zombie;		/* no thread left: waits to be reaped */
-	bool did_exec;		/* setpgid(2) by the parent is over */
+	bool zombie;   /* no thread left: waits to be reaped */
+	bool did_exec; /* setpgid(2) by the parent is over */
 	bool subreaper;
-	int exit_signal;	/* what the parent gets: SIGCHLD, or clone's choice, or 0 */
+	int exit_signal;         /* what the parent gets: SIGCHLD, or clone's choice, or 0 */
 	struct waitq child_wait; /* wait4 sleeps here until child_events changes */
-	uint32_t child_events;	/* counts news of children */
+	uint32_t child_events;   /* counts news of children */
 	struct usage used_children;
 
 	/* Under lock. */
 	struct spinlock lock;
-	struct task *leader;	/* tid == pid */
-	struct list threads;	/* task->process_link; changed under lock and signal_lock, read under either; dead ones leave, */
-	uint32_t nr_threads;	/* but the leader's task struct lives on */
+	struct task *leader; /* tid == pid */
+	/* Threads by task->process_link; changed under lock and signal_lock, read under either. Dead ones leave, but the
+	 * leader's struct task lives on until the process is reaped. */
+	struct list threads;
+	uint32_t nr_threads;
 	struct waitq thread_wait; /* exec waits for the others to go */
 	struct rlimit64 limits[RLIM_NLIMITS];
-	struct usage used;	/* by threads that are gone */
+	struct usage used; /* by threads that are gone */
 	uint32_t personality;
-	int oom_score_adj;	/* -1000..1000 */
-	uint64_t start_time;	/* time_now() at creation */
+	int oom_score_adj;   /* -1000..1000 */
+	uint64_t start_time; /* time_now() at creation */
 
 	/* Under signal_lock. */
 	struct spinlock signal_lock;
@@ -74,17 +76,17 @@ struct process {
 	uint64_t sig_pending;
 	struct list sig_queue;
 	struct waitq signal_wait;
-	bool exiting;		/* all threads are to die: */
-	int exit_status;	/* with this, as wait4(2) reports it */
-	struct task *exec_task;	/* in exec: all threads but this one are to die */
-	int stop_signal;	/* group stop: threads are to stop, or have; 0: none */
-	uint32_t stop_running;	/* threads that have not stopped yet */
+	bool exiting;             /* all threads are to die: */
+	int exit_status;          /* with this, as wait4(2) reports it */
+	struct task *exec_task;   /* in exec: all threads but this one are to die */
+	int stop_signal;          /* group stop: threads are to stop, or have; 0: none */
+	uint32_t stop_running;    /* threads that have not stopped yet */
 	uint32_t stop_generation; /* counts group stops */
-	bool stop_unreported;	/* all stopped, wait(WUNTRACED) has not seen it */
+	bool stop_unreported;     /* all stopped, wait(WUNTRACED) has not seen it */
 	bool continue_unreported; /* continued, wait(WCONTINUED) has not seen it */
-	int notify_parent;	/* CLD_STOPPED or CLD_CONTINUED that a thread has yet to send; 0: none */
+	int notify_parent; /* CLD_STOPPED or CLD_CONTINUED that a thread has yet to send; 0: none */
 
-	struct process_timers *timers; /* itimers and posix timers (kernel/sys_timer.c), NULL until the first */
+	struct process_timers *timers; /* kernel/sys_timer.c, NULL until the first */
 };
 
 /* The tree of processes. */
@@ -129,23 +131,24 @@ extern void (*session_leader_exit_hook)(struct session *s);
 
 /* Creation of processes and of process 1; ends of tasks. */
 struct clone_request {
-	uint64_t flags;		/* CLONE_ without the signal byte */
+	uint64_t flags; /* CLONE_ without the signal byte */
 	int exit_signal;
-	virt_addr_t stack;	/* initial sp, 0: the parent's */
+	virt_addr_t stack; /* initial sp, 0: the parent's */
 	virt_addr_t tls;
 	virt_addr_t parent_tid, child_tid;
 };
 int64_t task_clone(const struct clone_request *r);
-NORETURN void task_exit(int status);	     /* this thread; status as wait4(2) has it */
-NORETURN void process_exit(int status);    /* all threads of current()'s process */
+NORETURN void task_exit(int status);    /* this thread; status as wait4(2) has it */
+NORETURN void process_exit(int status); /* all threads of current()'s process */
 /* Called by exec and exit: the parent of a vfork may go on. */
 void vfork_done(struct task *t);
 NORETURN void init_start(void); /* the boot thread becomes process 1 */
 
 /* Tables of tids, kernel/task.c; tree lock held. */
-int tid_alloc_locked(struct task *t); /* gives t a tid and enters it (takes a reference): tid or -EAGAIN */
+int tid_alloc_locked(
+	struct task *t); /* gives t a tid and enters it (takes a reference): tid or -EAGAIN */
 void tid_remove_locked(struct task *t);
-struct task *task_find_locked(int tid); /* no reference added */
+struct task *task_find_locked(int tid);      /* no reference added */
 struct task *task_find_next_locked(int tid); /* the smallest tid >= tid, or NULL */
 /* Makes `t` the holder of old leader's tid, and the other way round: exec by a thread that is not the leader. */
 void tid_swap_locked(struct task *a, struct task *b);
@@ -154,13 +157,14 @@ uint32_t task_limit(void); /* and how many there may be, from the size of RAM */
 
 /* kernel/exit.c and kernel/fork.c between themselves. */
 struct process *process_create(struct process *parent);
-void process_link_locked(struct process *p);	/* onto the list of all, with a reference; off it */
+void process_link_locked(struct process *p); /* onto the list of all, with a reference; off it */
 void process_unlink_locked(struct process *p);
 struct session *session_create(int sid);
 struct session *session_get(struct session *s);
 void session_put(struct session *s);
 void task_start_sweeper(void); /* kernel/task.c: threads may be created by now */
-void process_release_locked(struct process *p); /* zombie leaves tree and table; the caller's reference stays valid */
+void process_release_locked(
+	struct process *p); /* zombie leaves tree and table; the caller's reference stays valid */
 void process_notify_parent_locked(struct process *p, int code, int status);
 
 #endif

@@ -9,7 +9,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/lock.h"
 
-#define BLOCK 64
+#define BLOCK     64
 #define KEY_WORDS 8
 
 static struct spinlock random_lock; /* interrupts off */
@@ -34,10 +34,12 @@ static void quarter_round(uint32_t *s, int a, int b, int c, int d)
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3], uint32_t out[16])
+void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3],
+		    uint32_t out[16])
 {
-	uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, k[0], k[1], k[2], k[3],
-			    k[4], k[5], k[6], k[7], counter, nonce[0], nonce[1], nonce[2] };
+	uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, k[0], k[1],
+			    k[2],       k[3],       k[4],       k[5],       k[6], k[7],
+			    counter,    nonce[0],   nonce[1],   nonce[2] };
 
 	memcpy(out, in, sizeof(in));
 	for (int i = 0; i < 10; i++) {

@@ -78,7 +78,8 @@ void sighand_reset_for_exec(struct sighand *s)
 	uint64_t old = spin_lock_irq(&s->lock);
 
 	for (int i = 0; i < SIGNAL_MAX; i++) {
-		uint64_t handler = s->action[i].handler == ACTION_IGNORE ? ACTION_IGNORE : ACTION_DEFAULT;
+		uint64_t handler =
+			s->action[i].handler == ACTION_IGNORE ? ACTION_IGNORE : ACTION_DEFAULT;
 
 		s->action[i] = (struct ksigaction){ .handler = handler };
 	}
@@ -125,7 +126,7 @@ void sigqueue_remove_mask(struct list *queue, uint64_t *pending, uint64_t mask)
 	if (!(*pending & mask))
 		return;
 	*pending &= ~mask;
-	list_for_each_safe(q, next, queue, link) {
+	list_for_each_safe (q, next, queue, link) {
 		if (mask & SIGNAL_MASK(q->info.signo)) {
 			list_remove(&q->link);
 			sigqueue_free(q);
@@ -144,7 +145,7 @@ int sigqueue_take(struct list *queue, uint64_t *pending, uint64_t mask, struct k
 		return 0;
 	/* Faults first: they belong to the instruction at hand. */
 	signo = __builtin_ctzll(set & SYNCHRONOUS ? set & SYNCHRONOUS : set) + 1;
-	list_for_each_safe(q, next, queue, link) {
+	list_for_each_safe (q, next, queue, link) {
 		if (q->info.signo != signo)
 			continue;
 		if (found) {
@@ -207,8 +208,8 @@ static void poke(struct task *t)
 void signal_kill_thread_locked(struct task *t)
 {
 	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL | TASK_KILLED);
-	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) | SCHED_STATE(TASK_SLEEPING_KILLABLE) |
-			     SCHED_STATE(TASK_STOPPED));
+	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) |
+				 SCHED_STATE(TASK_SLEEPING_KILLABLE) | SCHED_STATE(TASK_STOPPED));
 }
 
 void signal_group_exit_locked(struct process *p, int status)
@@ -220,7 +221,7 @@ void signal_group_exit_locked(struct process *p, int status)
 	p->exiting = true;
 	p->exit_status = status;
 	p->stop_signal = 0;
-	list_for_each(t, &p->threads, process_link)
+	list_for_each (t, &p->threads, process_link)
 		signal_kill_thread_locked(t);
 }
 
@@ -254,7 +255,7 @@ static struct task *choose_thread(struct process *p, struct task *hint, int sign
 
 	if (hint && wants(hint, signo))
 		return hint;
-	list_for_each(t, &p->threads, process_link)
+	list_for_each (t, &p->threads, process_link)
 		if (wants(t, signo))
 			return t;
 	return NULL;
@@ -264,7 +265,8 @@ static bool is_fatal(struct process *p, const struct task *t, int signo)
 {
 	if (signo == SIGKILL)
 		return true;
-	if ((SIGNAL_MASK(signo) & (DEFAULT_IGNORE | DEFAULT_STOP | SIGNAL_MASK(SIGCONT))) || (t->sig_blocked & SIGNAL_MASK(signo)))
+	if ((SIGNAL_MASK(signo) & (DEFAULT_IGNORE | DEFAULT_STOP | SIGNAL_MASK(SIGCONT))) ||
+	    (t->sig_blocked & SIGNAL_MASK(signo)))
 		return false;
 	return signal_action_locked(p, signo).handler == ACTION_DEFAULT;
 }
@@ -272,13 +274,15 @@ static bool is_fatal(struct process *p, const struct task *t, int signo)
 /* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals cancel each other. */
 static void stop_and_continue(struct process *p, int signo)
 {
-	uint64_t cancels = signo == SIGCONT ? DEFAULT_STOP : SIGNAL_MASK(signo) & DEFAULT_STOP ? SIGNAL_MASK(SIGCONT) : 0;
+	uint64_t cancels = signo == SIGCONT                    ? DEFAULT_STOP
+			   : SIGNAL_MASK(signo) & DEFAULT_STOP ? SIGNAL_MASK(SIGCONT)
+							       : 0;
 	struct task *t;
 
 	if (!cancels)
 		return;
 	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, cancels);
-	list_for_each(t, &p->threads, process_link)
+	list_for_each (t, &p->threads, process_link)
 		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, cancels);
 	if (signo != SIGCONT || !p->stop_signal)
 		return;
@@ -288,7 +292,7 @@ static void stop_and_continue(struct process *p, int signo)
 		p->notify_parent = CLD_CONTINUED;
 	}
 	p->stop_signal = 0;
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
 		sched_wake_if(t, SCHED_STATE(TASK_STOPPED));
 	}
@@ -442,7 +446,7 @@ static bool is_queued(const struct list *queue, int signo)
 {
 	struct sigqueue *q;
 
-	list_for_each(q, queue, link)
+	list_for_each (q, queue, link)
 		if (q->info.signo == signo)
 			return true;
 	return false;

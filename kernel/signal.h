@@ -22,19 +22,37 @@ struct task;
 struct timer;
 struct user;
 
-#define SIGNAL_MAX 64
-#define SIGNAL_MASK(signo) (1ull << ((signo) - 1))
+#define SIGNAL_MAX         64
+#define SIGNAL_MASK(signo) (1ull << ((signo)-1))
 #define SIGNAL_UNBLOCKABLE (SIGNAL_MASK(SIGKILL) | SIGNAL_MASK(SIGSTOP))
 
 /* A siginfo as the kernel keeps it: the part of the user's 128 bytes that can be other than zero, in the same layout. */
 struct ksiginfo {
 	int32_t signo, error, code, pad;
 	union {
-		struct { int32_t pid; uint32_t uid; uint64_t value; } rt;	 /* kill, sigqueue */
-		struct { int32_t id, overrun; uint64_t value; } timer;
-		struct { int32_t pid; uint32_t uid; int32_t status, pad; int64_t utime, stime; } child;
-		struct { uint64_t addr; int16_t lsb; } fault;
-		struct { int64_t band; int32_t fd; } poll;
+		struct {
+			int32_t pid;
+			uint32_t uid;
+			uint64_t value;
+		} rt; /* kill, sigqueue */
+		struct {
+			int32_t id, overrun;
+			uint64_t value;
+		} timer;
+		struct {
+			int32_t pid;
+			uint32_t uid;
+			int32_t status, pad;
+			int64_t utime, stime;
+		} child;
+		struct {
+			uint64_t addr;
+			int16_t lsb;
+		} fault;
+		struct {
+			int64_t band;
+			int32_t fd;
+		} poll;
 		uint64_t words[4];
 	} u;
 };
@@ -49,7 +67,7 @@ struct ksigaction {
 };
 
 struct sighand {
-	struct spinlock lock;	/* within signal_lock, interrupts off */
+	struct spinlock lock; /* within signal_lock, interrupts off */
 	uint32_t refs;
 	struct ksigaction action[SIGNAL_MAX]; /* [signo - 1] */
 };
@@ -57,9 +75,10 @@ struct sighand {
 /* One queued signal. */
 struct sigqueue {
 	struct list link;
-	struct user *user;	/* counted there; NULL: preallocated, its owner keeps it (posix timers) */
-	bool queued;		/* preallocated: on a list now: */
-	struct task *target;	/* this thread's, or NULL: its process's */
+	struct user
+		*user; /* counted there; NULL: preallocated, its owner keeps it (posix timers) */
+	bool queued;   /* preallocated: on a list now: */
+	struct task *target; /* this thread's, or NULL: its process's */
 	struct ksiginfo info;
 };
 
@@ -71,8 +90,9 @@ int siginfo_to_user(virt_addr_t dst, const struct ksiginfo *info) MUST_CHECK;
  * Sending. Any context (interrupts too), no locks of this room held. info NULL: from the kernel (SI_KERNEL). 0, or -EAGAIN when a real-time
  * signal could not be queued. Permission is the caller's business. A kernel thread cannot be signalled: -ESRCH.
  */
-int signal_send(struct task *t, int signo, const struct ksiginfo *info);	    /* to this thread */
-int signal_send_process(struct process *p, int signo, const struct ksiginfo *info); /* to any of its threads */
+int signal_send(struct task *t, int signo, const struct ksiginfo *info); /* to this thread */
+int signal_send_process(struct process *p, int signo,
+			const struct ksiginfo *info); /* to any of its threads */
 /* To every process of the group: 0, or -ESRCH when it has none. Task context (the tree of processes is locked). The tty's ^C. */
 int signal_send_group(int pgid, int signo, const struct ksiginfo *info);
 /* SIGKILL that nothing resists, process 1 included: the OOM policy. */
@@ -89,8 +109,8 @@ void signal_mask_set(uint64_t mask);
 /* ppoll, pselect6, epoll_pwait, rt_sigsuspend: install mask for the length of the call; the old one comes back when the call has returned, after a
  * handler ran under the temporary mask. Call signal_mask_keep(), or, when the wait ended without signal, signal_mask_restore(). */
 void signal_mask_temporary(uint64_t mask);
-void signal_mask_restore(void);	/* at once */
-void signal_mask_keep(void);	/* on the way to user mode: the call returns -EINTR or restarts */
+void signal_mask_restore(void); /* at once */
+void signal_mask_keep(void);    /* on the way to user mode: the call returns -EINTR or restarts */
 
 /* For signalfd: what is pending for current() in `mask` (thread's or process's); takes one, lowest first: its number, or 0 when there is none. */
 uint64_t signal_pending_set(void);

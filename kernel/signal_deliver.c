@@ -47,7 +47,7 @@ static void stop_begin(struct process *p, int signo)
 	p->stop_generation++;
 	p->stop_running = 0;
 	p->continue_unreported = false;
-	list_for_each(t, &p->threads, process_link) {
+	list_for_each (t, &p->threads, process_link) {
 		if (t->exiting)
 			continue;
 		p->stop_running++;
@@ -137,7 +137,9 @@ static int next_handled(struct ksiginfo *info, struct ksigaction *act, uint64_t 
 		if (!signo)
 			return 0;
 		*act = signal_action_locked(p, signo);
-		if (act->handler == ACTION_IGNORE || (act->handler == ACTION_DEFAULT && (signal_default_ignored(signo) || p->pid == 1)))
+		if (act->handler == ACTION_IGNORE ||
+		    (act->handler == ACTION_DEFAULT &&
+		     (signal_default_ignored(signo) || p->pid == 1)))
 			continue;
 		if (act->handler != ACTION_DEFAULT)
 			return signo;
@@ -165,17 +167,10 @@ static void restart_or_fail(struct user_regs *regs, const struct ksigaction *act
 
 	current()->restart_code = 0;
 	switch (code) {
-	case 0:
-		return;
-	case ERESTART_ALWAYS:
-		again = true;
-		break;
-	case ERESTART:
-		again = !act || (act->flags & SA_RESTART);
-		break;
-	default: /* ERESTART_NOHAND, ERESTART_BLOCK */
-		again = !act;
-		break;
+	case 0: return;
+	case ERESTART_ALWAYS: again = true; break;
+	case ERESTART: again = !act || (act->flags & SA_RESTART); break;
+	default: /* ERESTART_NOHAND, ERESTART_BLOCK */ again = !act; break;
 	}
 	if (!again) {
 		regs->x[0] = (uint64_t)-EINTR;
@@ -189,7 +184,8 @@ static void restart_or_fail(struct user_regs *regs, const struct ksigaction *act
 
 /* ---- On the way to user mode ---- */
 
-static void call_handler(struct user_regs *regs, int signo, const struct ksiginfo *info, const struct ksigaction *act, uint64_t old_mask)
+static void call_handler(struct user_regs *regs, int signo, const struct ksiginfo *info,
+			 const struct ksigaction *act, uint64_t old_mask)
 {
 	struct task *t = current();
 
@@ -251,7 +247,8 @@ void user_work(struct user_regs *regs)
 		task_exit(killed_status(t->process));
 	if (t->set_tid) { /* announced with TASK_WORK, which the caller has cleared */
 		if (user_store32(t->set_tid, (uint32_t)t->tid) < 0)
-			log_debug("tid %d: bad address for CLONE_CHILD_SETTID", t->tid); /* clone(2): the caller's loss */
+			log_debug("tid %d: bad address for CLONE_CHILD_SETTID",
+				  t->tid); /* clone(2): the caller's loss */
 		t->set_tid = 0;
 	}
 	if (pending & TASK_SIGNAL)
@@ -304,13 +301,15 @@ void signal_mask_restore(void)
 void signal_mask_keep(void)
 {
 	current()->sig_restore = true;
-	atomic_fetch_or(&current()->hot.pending, TASK_SIGNAL); /* so that user_work() comes by even if the signal is gone */
+	atomic_fetch_or(&current()->hot.pending,
+			TASK_SIGNAL); /* so that user_work() comes by even if the signal is gone */
 }
 
 uint64_t signal_pending_set(void)
 {
 	struct task *t = current();
-	uint64_t irqs = spin_lock_irq(&t->process->signal_lock), set = t->sig_pending | t->process->sig_pending;
+	uint64_t irqs = spin_lock_irq(&t->process->signal_lock),
+		 set = t->sig_pending | t->process->sig_pending;
 
 	spin_unlock_irq(&t->process->signal_lock, irqs);
 	return set;

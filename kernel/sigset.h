@@ -5,17 +5,19 @@
 
 #include "kernel/signal.h"
 
-#define RT_FIRST 32
+#define RT_FIRST       32
 #define ACTION_DEFAULT 0ull /* SIG_DFL and SIG_IGN as numbers */
-#define ACTION_IGNORE 1ull
+#define ACTION_IGNORE  1ull
 
 /* signal(7): every other default action ends the process. */
-#define DEFAULT_IGNORE (SIGNAL_MASK(SIGCHLD) | SIGNAL_MASK(SIGCONT) | SIGNAL_MASK(SIGWINCH) | SIGNAL_MASK(SIGURG))
-#define DEFAULT_STOP (SIGNAL_MASK(SIGSTOP) | SIGNAL_MASK(SIGTSTP) | SIGNAL_MASK(SIGTTIN) | SIGNAL_MASK(SIGTTOU))
+#define DEFAULT_IGNORE                                                                             \
+	(SIGNAL_MASK(SIGCHLD) | SIGNAL_MASK(SIGCONT) | SIGNAL_MASK(SIGWINCH) | SIGNAL_MASK(SIGURG))
+#define DEFAULT_STOP                                                                               \
+	(SIGNAL_MASK(SIGSTOP) | SIGNAL_MASK(SIGTSTP) | SIGNAL_MASK(SIGTTIN) | SIGNAL_MASK(SIGTTOU))
 /* Raised by an instruction. */
 #define SYNCHRONOUS                                                                                \
-	(SIGNAL_MASK(SIGSEGV) | SIGNAL_MASK(SIGBUS) | SIGNAL_MASK(SIGILL) | SIGNAL_MASK(SIGTRAP) | SIGNAL_MASK(SIGFPE) | \
-	 SIGNAL_MASK(SIGSYS))
+	(SIGNAL_MASK(SIGSEGV) | SIGNAL_MASK(SIGBUS) | SIGNAL_MASK(SIGILL) | SIGNAL_MASK(SIGTRAP) | \
+	 SIGNAL_MASK(SIGFPE) | SIGNAL_MASK(SIGSYS))
 
 bool signal_default_ignored(int signo);
 /* Takes the most urgent signal of mask off a queue: its number, or 0. signal_lock held. */
@@ -24,7 +26,8 @@ void sigqueue_remove_mask(struct list *queue, uint64_t *pending, uint64_t mask);
 struct ksigaction signal_action_locked(struct process *p, int signo);
 bool signal_stop_counted_locked(struct process *p);
 void signal_kill_thread_locked(struct task *t);
-int signal_send_group_locked(int pgid, int signo, const struct ksiginfo *info); /* process tree locked */
+int signal_send_group_locked(int pgid, int signo,
+			     const struct ksiginfo *info); /* process tree locked */
 /* A signal current() cannot resist: handler or death. */
 void signal_force(int signo, const struct ksiginfo *info);
 

@@ -14,31 +14,23 @@ static void copy_to_aspace(struct process *p, unsigned resource)
 	if (!as)
 		return;
 	switch (resource) { /* single words, read by the owner at its next call */
-	case RLIMIT_AS:
-		WRITE_ONCE(as->limit.as, value);
-		break;
-	case RLIMIT_DATA:
-		WRITE_ONCE(as->limit.data, value);
-		break;
-	case RLIMIT_STACK:
-		WRITE_ONCE(as->limit.stack, value);
-		break;
-	case RLIMIT_MEMLOCK:
-		WRITE_ONCE(as->limit.memlock, value);
-		break;
-	default:
-		break;
+	case RLIMIT_AS: WRITE_ONCE(as->limit.as, value); break;
+	case RLIMIT_DATA: WRITE_ONCE(as->limit.data, value); break;
+	case RLIMIT_STACK: WRITE_ONCE(as->limit.stack, value); break;
+	case RLIMIT_MEMLOCK: WRITE_ONCE(as->limit.memlock, value); break;
+	default: break;
 	}
 	aspace_put(as);
 }
 
-static int change_limit(struct process *p, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old)
+static int change_limit(struct process *p, unsigned resource, const struct rlimit64 *new,
+			struct rlimit64 *old)
 {
 	int err = 0;
 
-	if (new && new->rlim_cur > new->rlim_max)
+	if (new &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new && resource == RLIMIT_NOFILE && new->rlim_max > 1 << 20)
+	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > 1 << 20)
 		return -EPERM; /* as with fs.nr_open */
 	spin_lock(&p->lock);
 	*old = p->limits[resource];
@@ -49,7 +41,7 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 			p->limits[resource] = *new;
 	}
 	spin_unlock(&p->lock);
-	if (new && err == 0)
+	if (new &&err == 0)
 		copy_to_aspace(p, resource);
 	return err;
 }
@@ -68,8 +60,8 @@ static bool may_change(struct process *p)
 	if (!leader)
 		return false;
 	c = cred_of_task(leader);
-	ok = mine->uid == c->uid && mine->uid == c->euid && mine->uid == c->suid && mine->gid == c->gid && mine->gid == c->egid &&
-	     mine->gid == c->sgid;
+	ok = mine->uid == c->uid && mine->uid == c->euid && mine->uid == c->suid &&
+	     mine->gid == c->gid && mine->gid == c->egid && mine->gid == c->sgid;
 	cred_put(c);
 	task_put(leader);
 	return ok;

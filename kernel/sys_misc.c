@@ -132,12 +132,21 @@ SYSCALL(getrandom)
 /* ---- syslog(2): the kernel's log ---- */
 
 enum {
-	SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF,
-	SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD, SYSLOG_SIZE_BUFFER
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ,
+	SYSLOG_READ_ALL,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_SIZE_UNREAD,
+	SYSLOG_SIZE_BUFFER
 };
 
-static uint64_t read_seq;	/* where SYSLOG_READ goes on; one reader's business (klogd) */
-static uint64_t clear_seq;	/* READ_ALL begins behind what was cleared */
+static uint64_t read_seq;  /* where SYSLOG_READ goes on; one reader's business (klogd) */
+static uint64_t clear_seq; /* READ_ALL begins behind what was cleared */
 
 /* Whole lines from *seq on into the user's buffer, as many as fit. Bytes, or negative errno. */
 static int64_t copy_lines(uint64_t *seq, virt_addr_t dst, uint64_t size)
@@ -199,25 +208,18 @@ SYSCALL(syslog)
 		return -EINVAL;
 	switch (what) {
 	case SYSLOG_CLOSE:
-	case SYSLOG_OPEN:
-		return 0;
-	case SYSLOG_READ:
-		return read_new(args[1], (uint64_t)size);
+	case SYSLOG_OPEN: return 0;
+	case SYSLOG_READ: return read_new(args[1], (uint64_t)size);
 	case SYSLOG_READ_ALL:
-	case SYSLOG_READ_CLEAR:
-		return read_all(args[1], (uint64_t)size, what == SYSLOG_READ_CLEAR);
-	case SYSLOG_CLEAR:
-		clear_seq = log_end();
-		return 0;
+	case SYSLOG_READ_CLEAR: return read_all(args[1], (uint64_t)size, what == SYSLOG_READ_CLEAR);
+	case SYSLOG_CLEAR: clear_seq = log_end(); return 0;
 	case SYSLOG_CONSOLE_LEVEL:
 		if (size < 1 || size > 8)
 			return -EINVAL;
 		log_set_level((unsigned)size);
 		return 0;
-	case SYSLOG_SIZE_BUFFER:
-		return LOG_RING_SIZE;
-	default:
-		return -EINVAL;
+	case SYSLOG_SIZE_BUFFER: return LOG_RING_SIZE;
+	default: return -EINVAL;
 	}
 }
 
@@ -229,8 +231,9 @@ SYSCALL(reboot)
 
 	if (!current_privileged())
 		return -EPERM;
-	if ((uint32_t)args[0] != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
-							   magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
+	if ((uint32_t)args[0] != LINUX_REBOOT_MAGIC1 ||
+	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
+	     magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
 		return -EINVAL;
 	switch ((uint32_t)args[2]) {
 	case LINUX_REBOOT_CMD_RESTART:
@@ -246,9 +249,7 @@ SYSCALL(reboot)
 		log_flush();
 		machine_off(0);
 	case LINUX_REBOOT_CMD_CAD_ON: /* no key combination reaches the kernel: on or off, nothing happens */
-	case LINUX_REBOOT_CMD_CAD_OFF:
-		return 0;
-	default:
-		return -EINVAL;
+	case LINUX_REBOOT_CMD_CAD_OFF: return 0;
+	default: return -EINVAL;
 	}
 }

@@ -14,17 +14,20 @@
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 /* Flags that MAP_SHARED_VALIDATE accepts; the others are ignored by MAP_SHARED and MAP_PRIVATE, as they always were. */
 #define MAP_KNOWN                                                                                  \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |           \
-	 MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE | 0x0800 | 0x1000) /* MAP_DENYWRITE, MAP_EXECUTABLE: ignored */
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED |       \
+	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE | 0x0800 |  \
+	 0x1000) /* MAP_DENYWRITE, MAP_EXECUTABLE: ignored */
 
 static unsigned area_prot(uint64_t prot)
 {
-	return (prot & PROT_READ ? AREA_READ : 0) | (prot & PROT_WRITE ? AREA_WRITE : 0) | (prot & PROT_EXEC ? AREA_EXEC : 0);
+	return (prot & PROT_READ ? AREA_READ : 0) | (prot & PROT_WRITE ? AREA_WRITE : 0) |
+	       (prot & PROT_EXEC ? AREA_EXEC : 0);
 }
 
 static unsigned area_flags_of(uint64_t prot, uint64_t flags)
 {
-	return area_prot(prot) | (flags & MAP_GROWSDOWN ? AREA_GROWSDOWN | AREA_STACK : 0) | (flags & MAP_LOCKED ? AREA_LOCKED : 0) |
+	return area_prot(prot) | (flags & MAP_GROWSDOWN ? AREA_GROWSDOWN | AREA_STACK : 0) |
+	       (flags & MAP_LOCKED ? AREA_LOCKED : 0) |
 	       (flags & MAP_NORESERVE ? AREA_NORESERVE : 0);
 }
 
@@ -143,7 +146,8 @@ SYSCALL(mprotect)
 		return err;
 	if (prot & ~(uint64_t)PROT_KNOWN) /* PROT_GROWSDOWN and PROT_GROWSUP are not offered */
 		return -EINVAL;
-	return length == 0 ? 0 : aspace_protect(current()->aspace, args[0], length, area_prot(prot));
+	return length == 0 ? 0
+			   : aspace_protect(current()->aspace, args[0], length, area_prot(prot));
 }
 
 SYSCALL(mremap)
@@ -201,7 +205,8 @@ SYSCALL(mlock2)
 {
 	if (args[2] & ~(uint64_t)MLOCK_ONFAULT)
 		return -EINVAL;
-	return lock_range(args[0], args[1], AREA_LOCKED | (args[2] & MLOCK_ONFAULT ? AREA_LOCK_ON_FAULT : 0));
+	return lock_range(args[0], args[1],
+			  AREA_LOCKED | (args[2] & MLOCK_ONFAULT ? AREA_LOCK_ON_FAULT : 0));
 }
 
 SYSCALL(munlock)
@@ -214,9 +219,11 @@ SYSCALL(mlockall)
 	uint64_t flags = args[0];
 	unsigned lock = AREA_LOCKED | (flags & MCL_ONFAULT ? AREA_LOCK_ON_FAULT : 0);
 
-	if (!(flags & (MCL_CURRENT | MCL_FUTURE)) || (flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
+	if (!(flags & (MCL_CURRENT | MCL_FUTURE)) ||
+	    (flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
 		return -EINVAL;
-	return aspace_lock_all(current()->aspace, flags & MCL_CURRENT ? lock : 0, flags & MCL_FUTURE ? lock : 0);
+	return aspace_lock_all(current()->aspace, flags & MCL_CURRENT ? lock : 0,
+			       flags & MCL_FUTURE ? lock : 0);
 }
 
 SYSCALL(munlockall)
@@ -230,7 +237,9 @@ SYSCALL(mincore)
 	uint64_t length = args[1];
 	int err = check_range(args[0], &length, -ENOMEM);
 
-	return err < 0 ? err : length == 0 ? 0 : aspace_incore(current()->aspace, args[0], length, args[2]);
+	return err < 0       ? err
+	       : length == 0 ? 0
+			     : aspace_incore(current()->aspace, args[0], length, args[2]);
 }
 
 SYSCALL(msync)
@@ -240,7 +249,8 @@ SYSCALL(msync)
 
 	if (err < 0)
 		return err;
-	if ((flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+	if ((flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
 	return length == 0 ? 0 : aspace_sync(current()->aspace, args[0], length, (int)flags);
 }

@@ -75,7 +75,10 @@ static int may_schedule(struct task *t, int policy, int priority, int nice)
 	}
 	if (nice < t->sched.nice && nice < nice_floor(t))
 		return -EPERM;
-	return t->sched.policy == SCHED_IDLE && policy != SCHED_IDLE && t->sched.nice < nice_floor(t) ? -EPERM : 0;
+	return t->sched.policy == SCHED_IDLE && policy != SCHED_IDLE &&
+			       t->sched.nice < nice_floor(t)
+		       ? -EPERM
+		       : 0;
 }
 
 static int64_t set_scheduler(int tid, int policy, int priority)
@@ -184,7 +187,8 @@ SYSCALL(sched_getattr)
 	struct sched_attr a = { .size = SCHED_ATTR_SIZE_VER0 };
 	struct task *t;
 
-	if ((int)args[0] < 0 || !args[1] || (uint32_t)args[2] < SCHED_ATTR_SIZE_VER0 || args[3] != 0)
+	if ((int)args[0] < 0 || !args[1] || (uint32_t)args[2] < SCHED_ATTR_SIZE_VER0 ||
+	    args[3] != 0)
 		return -EINVAL;
 	t = task_named((int)args[0]);
 	if (!t)
@@ -257,7 +261,9 @@ SYSCALL(sched_rr_get_interval)
 		return (int)args[0] < 0 ? -EINVAL : -ESRCH;
 	policy = READ_ONCE(t->sched.policy);
 	task_put(t);
-	return timespec_to_user(args[1], policy == SCHED_RR ? RR_INTERVAL : policy == SCHED_FIFO ? 0 : 4 * NSEC_PER_MSEC);
+	return timespec_to_user(args[1], policy == SCHED_RR     ? RR_INTERVAL
+					 : policy == SCHED_FIFO ? 0
+								: 4 * NSEC_PER_MSEC);
 }
 
 SYSCALL(getcpu)
@@ -274,7 +280,7 @@ SYSCALL(getcpu)
 struct nice_query {
 	int which, who;
 	bool set;
-	int nice;	/* to set; or the best found */
+	int nice; /* to set; or the best found */
 	int found, err;
 	struct task *batch[16]; /* to be set once the tree is unlocked, with references */
 	int nbatch, skip;
@@ -346,7 +352,8 @@ static int nice_run(struct nice_query *q)
 	if (q->which != PRIO_PGRP && q->which != PRIO_USER)
 		return -EINVAL;
 	if (q->who == 0)
-		q->who = q->which == PRIO_PGRP ? current()->process->pgid : (int)current()->cred->uid;
+		q->who = q->which == PRIO_PGRP ? current()->process->pgid
+					       : (int)current()->cred->uid;
 	return nice_many(q);
 }
 

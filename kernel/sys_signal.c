@@ -27,10 +27,11 @@ static void drop_if_ignored(struct process *p, int signo, const struct ksigactio
 	uint64_t mask = SIGNAL_MASK(signo);
 	struct task *t;
 
-	if (act->handler != ACTION_IGNORE && !(act->handler == ACTION_DEFAULT && signal_default_ignored(signo)))
+	if (act->handler != ACTION_IGNORE &&
+	    !(act->handler == ACTION_DEFAULT && signal_default_ignored(signo)))
 		return;
 	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, mask);
-	list_for_each(t, &p->threads, process_link)
+	list_for_each (t, &p->threads, process_link)
 		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, mask);
 }
 
@@ -70,17 +71,10 @@ SYSCALL(rt_sigprocmask)
 		if (user_load64(&set, args[1]) < 0)
 			return -EFAULT;
 		switch ((int)args[0]) {
-		case SIG_BLOCK:
-			signal_mask_set(old | set);
-			break;
-		case SIG_UNBLOCK:
-			signal_mask_set(old & ~set);
-			break;
-		case SIG_SETMASK:
-			signal_mask_set(set);
-			break;
-		default:
-			return -EINVAL;
+		case SIG_BLOCK: signal_mask_set(old | set); break;
+		case SIG_UNBLOCK: signal_mask_set(old & ~set); break;
+		case SIG_SETMASK: signal_mask_set(set); break;
+		default: return -EINVAL;
 		}
 	}
 	return args[2] ? user_store64(args[2], old) : 0;
@@ -140,7 +134,8 @@ SYSCALL(sigaltstack)
 
 	old.ss_sp = (void *)t->sigalt_base;
 	old.ss_size = t->sigalt_size;
-	old.ss_flags = (t->sigalt_size ? (in_use ? SS_ONSTACK : 0) : SS_DISABLE) | (int)(t->sigalt_flags & SS_AUTODISARM);
+	old.ss_flags = (t->sigalt_size ? (in_use ? SS_ONSTACK : 0) : SS_DISABLE) |
+		       (int)(t->sigalt_flags & SS_AUTODISARM);
 	if (args[0]) {
 		if (copy_from_user(&new, args[0], sizeof(new)) < 0)
 			return -EFAULT;
@@ -152,9 +147,9 @@ SYSCALL(sigaltstack)
 			return -EINVAL;
 		if (mode != SS_DISABLE && new.ss_size < MINSIGSTKSZ)
 			return -ENOMEM;
-		t->sigalt_base = mode == SS_DISABLE ? 0 : (virt_addr_t)new.ss_sp;
+		t->sigalt_base = mode == SS_DISABLE ? 0 : (virt_addr_t) new.ss_sp;
 		t->sigalt_size = mode == SS_DISABLE ? 0 : new.ss_size;
-		t->sigalt_flags = (uint32_t)new.ss_flags;
+		t->sigalt_flags = (uint32_t) new.ss_flags;
 	}
 	return args[1] ? copy_to_user(args[1], &old, sizeof(old)) : 0;
 }
@@ -221,9 +216,12 @@ static int may_signal(struct task *target, int signo)
 	if (cred_privileged(mine) || target->process == current()->process)
 		return 0;
 	c = cred_of_task(target);
-	ok = mine->euid == c->uid || mine->euid == c->suid || mine->uid == c->uid || mine->uid == c->suid;
+	ok = mine->euid == c->uid || mine->euid == c->suid || mine->uid == c->uid ||
+	     mine->uid == c->suid;
 	cred_put(c);
-	return ok || (signo == SIGCONT && target->process->session == current()->process->session) ? 0 : -EPERM;
+	return ok || (signo == SIGCONT && target->process->session == current()->process->session)
+		       ? 0
+		       : -EPERM;
 }
 
 static struct ksiginfo user_info(int signo, int code)
@@ -288,7 +286,10 @@ SYSCALL(kill)
 		p = process_find_locked(pid);
 		err = p ? kill_process_locked(p, signo, &info) : -ESRCH;
 	} else {
-		err = kill_many(pid == 0 ? current()->process->pgid : pid == -1 ? -1 : -pid, signo, &info);
+		err = kill_many(pid == 0    ? current()->process->pgid
+				: pid == -1 ? -1
+					    : -pid,
+				signo, &info);
 	}
 	process_tree_unlock();
 	return err;
@@ -374,7 +375,7 @@ SYSCALL(rt_tgsigqueueinfo)
 SYSCALL(restart_syscall)
 {
 	struct task *t = current();
-	int64_t (*fn)(struct task *t) = t->restart.fn;
+	int64_t (*fn)(struct task * t) = t->restart.fn;
 
 	(void)args;
 	return fn ? fn(t) : -EINTR;

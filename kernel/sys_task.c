@@ -174,34 +174,26 @@ SYSCALL(prctl)
 	struct task *t = current();
 
 	switch ((int)args[0]) {
-	case PR_SET_NAME:
-		return set_name(args[1]);
-	case PR_GET_NAME:
-		return get_name(args[1]);
+	case PR_SET_NAME: return set_name(args[1]);
+	case PR_GET_NAME: return get_name(args[1]);
 	case PR_SET_PDEATHSIG:
 		if (args[1] > SIGNAL_MAX)
 			return -EINVAL;
 		t->death_signal = (int)args[1];
 		return 0;
-	case PR_GET_PDEATHSIG:
-		return user_store32(args[1], (uint32_t)t->death_signal);
+	case PR_GET_PDEATHSIG: return user_store32(args[1], (uint32_t)t->death_signal);
 	case PR_SET_CHILD_SUBREAPER:
 		process_tree_lock();
 		t->process->subreaper = args[1] != 0;
 		process_tree_unlock();
 		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return user_store32(args[1], t->process->subreaper);
-	case PR_GET_DUMPABLE: /* memory is never dumped */
-		return 0;
+	case PR_GET_CHILD_SUBREAPER: return user_store32(args[1], t->process->subreaper);
+	case PR_GET_DUMPABLE: /* memory is never dumped */ return 0;
 	case PR_GET_NO_NEW_PRIVS: /* exec never gives privileges here */
 	case PR_GET_KEEPCAPS:
-	case PR_GET_SECCOMP:
-		return 0;
-	case PR_CAPBSET_READ:
-		return args[1] <= 40 ? 1 : -EINVAL;
-	default:
-		return -EINVAL;
+	case PR_GET_SECCOMP: return 0;
+	case PR_CAPBSET_READ: return args[1] <= 40 ? 1 : -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -228,22 +220,19 @@ SYSCALL(getrusage)
 	struct rusage ru;
 
 	switch ((int)args[0]) {
-	case RUSAGE_SELF:
-		process_usage(t->process, &used);
-		break;
+	case RUSAGE_SELF: process_usage(t->process, &used); break;
 	case RUSAGE_CHILDREN:
 		process_tree_lock();
 		used = t->process->used_children;
 		process_tree_unlock();
 		break;
-	case 1: /* RUSAGE_THREAD */
+	case 1:                                   /* RUSAGE_THREAD */
 		process_usage(t->process, &used); /* for maxrss, which is the process's */
 		used.runtime = sched_runtime(t);
 		used.minflt = t->minflt;
 		used.majflt = t->majflt;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	rusage_fill(&ru, &used);
 	return copy_to_user(args[1], &ru, sizeof(ru));

@@ -36,7 +36,8 @@ int timespec_from_user(virt_addr_t src, uint64_t *ns)
 
 int timespec_to_user(virt_addr_t dst, uint64_t ns)
 {
-	struct __kernel_timespec ts = { .tv_sec = (long long)(ns / NSEC_PER_SEC), .tv_nsec = (long long)(ns % NSEC_PER_SEC) };
+	struct __kernel_timespec ts = { .tv_sec = (long long)(ns / NSEC_PER_SEC),
+					.tv_nsec = (long long)(ns % NSEC_PER_SEC) };
 
 	return copy_to_user(dst, &ts, sizeof(ts));
 }
@@ -57,7 +58,8 @@ static bool is_realtime(int clock)
 
 static bool is_monotonic(int clock)
 {
-	return clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_BOOTTIME;
+	return clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW ||
+	       clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_BOOTTIME;
 }
 
 /*
@@ -148,8 +150,10 @@ SYSCALL(clock_settime)
 SYSCALL(gettimeofday)
 {
 	uint64_t ns = time_wall();
-	struct __kernel_old_timeval tv = { .tv_sec = (long)(ns / NSEC_PER_SEC), .tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
-	uint64_t zone = 0; /* struct timezone: two ints, west of and daylight saving: Universal Time */
+	struct __kernel_old_timeval tv = { .tv_sec = (long)(ns / NSEC_PER_SEC),
+					   .tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	uint64_t zone =
+		0; /* struct timezone: two ints, west of and daylight saving: Universal Time */
 
 	if (args[0] && copy_to_user(args[0], &tv, sizeof(tv)) < 0)
 		return -EFAULT;
@@ -213,7 +217,9 @@ static int64_t sleep_relative(uint64_t deadline, virt_addr_t remainder)
 		return 0;
 	if (remainder && timespec_to_user(remainder, deadline - now) < 0)
 		return -EFAULT;
-	t->restart = (struct task_restart){ .fn = restart_sleep, .deadline = deadline, .remainder = remainder };
+	t->restart = (struct task_restart){ .fn = restart_sleep,
+					    .deadline = deadline,
+					    .remainder = remainder };
 	return -ERESTART_BLOCK;
 }
 
@@ -232,8 +238,12 @@ SYSCALL(clock_nanosleep)
 	int err;
 
 	if (!is_monotonic(clock) && !is_realtime(clock))
-		return clock == CLOCK_THREAD_CPUTIME_ID || (clock != CLOCK_PROCESS_CPUTIME_ID && clock >= 0) ? -EINVAL : -EOPNOTSUPP;
-	if (clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE)
+		return clock == CLOCK_THREAD_CPUTIME_ID ||
+				       (clock != CLOCK_PROCESS_CPUTIME_ID && clock >= 0)
+			       ? -EINVAL
+			       : -EOPNOTSUPP;
+	if (clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_MONOTONIC_COARSE ||
+	    clock == CLOCK_REALTIME_COARSE)
 		return -EOPNOTSUPP;
 	if ((int)args[1] & ~TIMER_ABSTIME)
 		return -EINVAL;

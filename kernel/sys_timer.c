@@ -25,27 +25,27 @@
 #define TIMERS_MAX 64 /* per process */
 
 struct user_timer {
-	struct list link;	/* process_timers.list; mutex */
+	struct list link; /* process_timers.list; mutex */
 	struct timer timer;
 	struct process *process; /* outlives the timer */
-	struct task *thread;	/* SIGEV_THREAD_ID: a reference; else NULL */
+	struct task *thread;     /* SIGEV_THREAD_ID: a reference; else NULL */
 	int id;
-	bool wall;		/* CLOCK_REALTIME: reported so; runs on the monotonic clock */
-	bool silent;		/* SIGEV_NONE */
+	bool wall;   /* CLOCK_REALTIME: reported so; runs on the monotonic clock */
+	bool silent; /* SIGEV_NONE */
 
-	struct spinlock lock;	/* interrupts off */
+	struct spinlock lock; /* interrupts off */
 	bool armed;
-	uint64_t deadline;	/* time_now() */
-	uint64_t interval;	/* ns, 0: once */
-	uint32_t overrun;	/* expiries since the last signal was queued */
+	uint64_t deadline; /* time_now() */
+	uint64_t interval; /* ns, 0: once */
+	uint32_t overrun;  /* expiries since the last signal was queued */
 	struct sigqueue signal;
 };
 
 struct process_timers {
 	struct mutex mutex;
-	struct list list;	/* POSIX timers */
+	struct list list; /* POSIX timers */
 	int count, next_id;
-	struct user_timer real;	/* ITIMER_REAL */
+	struct user_timer real; /* ITIMER_REAL */
 };
 
 static void count_overruns(struct user_timer *u, uint64_t n)
@@ -215,7 +215,8 @@ SYSCALL(getitimer)
 {
 	struct process_timers *t;
 
-	if (args[0] != ITIMER_REAL) /* time is not split into user and system: the other two are not to be had */
+	if (args[0] !=
+	    ITIMER_REAL) /* time is not split into user and system: the other two are not to be had */
 		return -EINVAL;
 	t = timers_get();
 	return t ? store_itimer(args[1], &t->real) : -ENOMEM;
@@ -243,7 +244,8 @@ SYSCALL(setitimer)
 		return err;
 	ns = timeval_ns(&v.it_value);
 	mutex_lock(&t->mutex);
-	user_timer_set(&t->real, ns ? time_after(time_now(), ns) : 0, ns ? timeval_ns(&v.it_interval) : 0);
+	user_timer_set(&t->real, ns ? time_after(time_now(), ns) : 0,
+		       ns ? timeval_ns(&v.it_interval) : 0);
 	mutex_unlock(&t->mutex);
 	return 0;
 }
@@ -255,7 +257,7 @@ static struct user_timer *find_timer(struct process_timers *t, int id)
 {
 	struct user_timer *u;
 
-	list_for_each(u, &t->list, link)
+	list_for_each (u, &t->list, link)
 		if (u->id == id)
 			return u;
 	return NULL;
@@ -286,8 +288,11 @@ SYSCALL(timer_create)
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	struct user_timer *u;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
-		return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
+	    clock != CLOCK_TAI)
+		return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID
+			       ? -EOPNOTSUPP
+			       : -EINVAL;
 	if (args[1] && copy_from_user(&ev, args[1], sizeof(ev)) < 0)
 		return -EFAULT;
 	u = kmalloc(sizeof(*u), ALLOC_ZERO);

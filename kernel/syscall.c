@@ -24,7 +24,7 @@ static const syscall_fn table[SYSCALL_COUNT] = {
 };
 
 static uint32_t missing[SYSCALL_COUNT]; /* atomic */
-static uint32_t beyond;			/* numbers past the table */
+static uint32_t beyond;                 /* numbers past the table */
 
 uint64_t syscall_unimplemented(unsigned nr)
 {
@@ -36,7 +36,8 @@ static __attribute__((noinline)) int64_t not_there(uint64_t nr)
 	uint32_t *count = nr < SYSCALL_COUNT ? &missing[nr] : &beyond;
 
 	if (atomic_inc(count) == 1)
-		log_debug("%s[%d]: system call %lu is not implemented", current()->name, current()->tid, (unsigned long)nr);
+		log_debug("%s[%d]: system call %lu is not implemented", current()->name,
+			  current()->tid, (unsigned long)nr);
 	return -ENOSYS;
 }
 

@@ -21,11 +21,12 @@
 #include "mm/slab.h"
 
 #define DEAD_KEPT 8 /* dead tasks that may wait for the next fork without a thread being woken */
-#define TID_FIRST_AGAIN 300 /* where numbers start anew after PID_MAX: low ones stay with the first programs */
+#define TID_FIRST_AGAIN                                                                            \
+	300 /* where numbers start anew after PID_MAX: low ones stay with the first programs */
 
 static struct kmem_cache *task_cache;
 
-static struct spinlock dead_lock; /* interrupts off */
+static struct spinlock dead_lock;                      /* interrupts off */
 static struct list dead_tasks = LIST_INIT(dead_tasks); /* by process_link */
 static uint32_t dead_count;
 static struct waitq sweeper_wait = WAITQ_INIT(sweeper_wait);
@@ -85,8 +86,8 @@ static void sweep(void *arg)
 		if (t)
 			task_free(t);
 		else
-			(void)wait_event(&sweeper_wait, READ_ONCE(dead_count) > DEAD_KEPT, WAIT_UNINTERRUPTIBLE,
-					 WAIT_FOREVER);
+			(void)wait_event(&sweeper_wait, READ_ONCE(dead_count) > DEAD_KEPT,
+					 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 	}
 }
 
@@ -216,7 +217,8 @@ static void tid_insert(struct task *t)
 
 	while (*link) {
 		parent = *link;
-		link = t->tid < rb_entry(parent, struct task, tid_node)->tid ? &parent->left : &parent->right;
+		link = t->tid < rb_entry(parent, struct task, tid_node)->tid ? &parent->left
+									     : &parent->right;
 	}
 	rb_insert(&tids, &t->tid_node, parent, link);
 }
@@ -231,7 +233,8 @@ static int bears_number(struct process *p, void *arg)
 static bool tid_in_use(int tid)
 {
 	/* Until numbers come round again none can be left over as a group's or a session's. */
-	return task_find_locked(tid) || (tids_wrapped && process_for_each_locked(bears_number, &tid));
+	return task_find_locked(tid) ||
+	       (tids_wrapped && process_for_each_locked(bears_number, &tid));
 }
 
 int tid_alloc_locked(struct task *t)

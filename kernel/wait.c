@@ -16,17 +16,17 @@
 #include "mm/usercopy.h"
 
 struct wait_query {
-	int which;		/* P_ALL, P_PID, P_PGID */
+	int which; /* P_ALL, P_PID, P_PGID */
 	int id;
-	unsigned options;	/* W... and __W... */
+	unsigned options; /* W... and __W... */
 };
 
 struct wait_result {
 	int pid;
 	uint32_t uid;
-	int code;		/* CLD_... */
-	int status;		/* as wait4(2) has it */
-	struct usage used;	/* by the child and those it waited for */
+	int code;          /* CLD_... */
+	int status;        /* as wait4(2) has it */
+	struct usage used; /* by the child and those it waited for */
 };
 
 static bool matches(const struct process *child, const struct wait_query *q)
@@ -58,7 +58,8 @@ static void fill(struct wait_result *r, struct process *child, int code, int sta
 	usage_add(&r->used, &child->used_children);
 }
 
-static bool try_exited(struct process *parent, struct process *child, const struct wait_query *q, struct wait_result *r)
+static bool try_exited(struct process *parent, struct process *child, const struct wait_query *q,
+		       struct wait_result *r)
 {
 	if (!(q->options & WEXITED) || !child->zombie)
 		return false;
@@ -102,7 +103,7 @@ static int scan_children(const struct wait_query *q, struct wait_result *r, uint
 
 	process_tree_lock();
 	*events = p->child_events;
-	list_for_each_safe(child, next, &p->children, sibling) {
+	list_for_each_safe (child, next, &p->children, sibling) {
 		if (!matches(child, q))
 			continue;
 		result = 0;
@@ -126,7 +127,8 @@ static int wait_for_child(const struct wait_query *q, struct wait_result *r)
 
 		if (found != 0 || (q->options & WNOHANG))
 			return found;
-		if (wait_event(&p->child_wait, READ_ONCE(p->child_events) != events, WAIT_INTERRUPTIBLE, WAIT_FOREVER) < 0)
+		if (wait_event(&p->child_wait, READ_ONCE(p->child_events) != events,
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER) < 0)
 			return -ERESTART;
 	}
 }
@@ -184,17 +186,10 @@ static int store_waitid_info(virt_addr_t dst, const struct wait_result *r)
 		info.u.child.pid = r->pid;
 		info.u.child.uid = r->uid;
 		switch (r->code) {
-		case CLD_EXITED:
-			info.u.child.status = r->status >> 8;
-			break;
-		case CLD_STOPPED:
-			info.u.child.status = r->status >> 8 & 0xff;
-			break;
-		case CLD_CONTINUED:
-			info.u.child.status = SIGCONT;
-			break;
-		default:
-			info.u.child.status = r->status & 0x7f;
+		case CLD_EXITED: info.u.child.status = r->status >> 8; break;
+		case CLD_STOPPED: info.u.child.status = r->status >> 8 & 0xff; break;
+		case CLD_CONTINUED: info.u.child.status = SIGCONT; break;
+		default: info.u.child.status = r->status & 0x7f;
 		}
 	}
 	/* Linux leaves what lies behind the fields of SIGCHLD as it is; so do we: 32 bytes. */
@@ -207,7 +202,8 @@ SYSCALL(waitid)
 	struct wait_result r;
 	int found;
 
-	if (q.options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WCLONE | __WALL))
+	if (q.options &
+	    ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WCLONE | __WALL))
 		return -EINVAL;
 	if (!(q.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
