@@ -110,6 +110,15 @@ static void start_files(void)
 		log_error("initramfs: damaged, error %d; what could be read is there", -err);
 }
 
+static unsigned cpus_running(void)
+{
+	unsigned n = 0;
+
+	for (uint64_t set = sched_cpus_online(); set; set &= set - 1)
+		n++;
+	return n;
+}
+
 void kernel_main(phys_addr_t dtb)
 {
 	start_console(dtb);
@@ -117,7 +126,7 @@ void kernel_main(phys_addr_t dtb)
 	start_memory();
 	start_tasks();
 	start_devices();
-	log_info("%d CPUs, %u KB of memory free", __builtin_popcountll(sched_cpus_online()),
+	log_info("%u CPUs, %u KB of memory free", cpus_running(),
 		 frames_free() * (unsigned)(PAGE_SIZE / 1024));
 	start_files();
 	init_start();
