@@ -69,6 +69,7 @@ static int caches_init(void)
 static int root_mount(void)
 {
 	struct super *s;
+	int err;
 
 	super_type_register(&tmpfs_type);
 	super_type_register(&devtmpfs_type);
@@ -76,7 +77,8 @@ static int root_mount(void)
 	s = tmpfs_type.create(&tmpfs_type, "rootfs", "mode=0755");
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	return mount_add(s, NULL, MOUNT_RELATIME, "rootfs");
+	err = mount_add(s, NULL, MOUNT_RELATIME, "rootfs");
+	return err ? err : memfd_init();
 }
 
 static int populate_dev(void)

@@ -302,10 +302,11 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size)
 	unsigned long long ino = f->inode->ino;
 	int n;
 
-	if (f->path.mount != &anon_mount)
-		return path_text(&f->path, root, buf, size);
-	if (f->path.dentry->name_len)
+	/* A dentry that is its own parent without being a root never had a directory: memfd, O_TMPFILE. */
+	if (f->path.dentry->name_len && f->path.dentry->parent == f->path.dentry && f->path.dentry != f->path.mount->root)
 		n = format(buf, size, "%s (deleted)", f->path.dentry->name);
+	else if (f->path.mount != &anon_mount)
+		return path_text(&f->path, root, buf, size);
 	else if (S_ISFIFO(f->inode->mode))
 		n = format(buf, size, "pipe:[%llu]", ino);
 	else

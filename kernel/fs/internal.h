@@ -13,9 +13,15 @@ int inode_init(void);
 int dentry_init(void);
 int file_init(void);
 int pipe_init(void);
+int memfd_init(void); /* after tmpfs can be made */
 
 /* Records an access for atime; m may be NULL. */
 void inode_accessed(struct inode *i, const struct mount *m);
+
+/* A new file with ops and data, and a descriptor for it. -EMFILE: data was released through ops->release; -ENOMEM: data is still the caller's. */
+int64_t anon_fd(const struct file_ops *ops, unsigned mode, unsigned flags, void *data);
+/* Gives f (consumed; may be ERR_PTR) a descriptor. flags: O_CLOEXEC. */
+int64_t fd_for(struct file *f, unsigned flags);
 
 /* locks.c. release: a process closes a descriptor of f; free: the inode goes. */
 void file_locks_free(struct inode *i);
@@ -60,7 +66,6 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 extern struct super_type tmpfs_type, devtmpfs_type, proc_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
 extern const struct inode_ops tmpfs_inode_ops;
-struct file *memfd_create_file(const char *name, unsigned flags);
 
 /* Opens a FIFO node or makes both ends of a pipe. */
 extern const struct file_ops fifo_ops;

@@ -176,7 +176,7 @@ static struct file *open_tmpfile(const struct path *dir, unsigned flags, uint32_
 		err = d->ops->tmpfile(d, S_IFREG | mode_masked(mode), &i);
 	if (err)
 		return ERR_PTR(err);
-	p.dentry = dentry_create_alone(i, "#tmpfile");
+	p.dentry = dentry_create_alone(i, "/#tmpfile");
 	if (!p.dentry)
 		return ERR_PTR(-ENOMEM);
 	mount_get(p.mount);

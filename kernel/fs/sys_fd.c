@@ -12,7 +12,6 @@
 #include "kernel/syscall.h"
 #include "mm/usercopy.h"
 
-/* Gives f a descriptor, or drops it. */
 int64_t fd_for(struct file *f, unsigned flags)
 {
 	int fd;
@@ -23,6 +22,17 @@ int64_t fd_for(struct file *f, unsigned flags)
 	if (fd < 0)
 		file_put(f);
 	return fd;
+}
+
+int64_t anon_fd(const struct file_ops *ops, unsigned mode, unsigned flags, void *data)
+{
+	struct inode *i = anon_inode(0600);
+	struct file *f;
+
+	if (!i)
+		return -ENOMEM;
+	f = file_create_anon(ops, i, mode, flags, data);
+	return fd_for(f, flags);
 }
 
 SYSCALL(openat)

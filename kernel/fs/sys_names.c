@@ -107,7 +107,7 @@ SYSCALL(linkat)
 		return err;
 	err = walk_to_parent(&w, (int)args[2], args[3]);
 	if (!err) {
-		err = name_link(&w, &from, !(from.dentry->flags & DENTRY_HASHED) && strcmp(from.dentry->name, "#tmpfile") == 0);
+		err = name_link(&w, &from, !(from.dentry->flags & DENTRY_HASHED) && strcmp(from.dentry->name, "/#tmpfile") == 0);
 		walk_end(&w);
 	}
 	path_put(from);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// memfd_create(2): a tmpfs file without a name in any directory, on an instance of tmpfs that is mounted nowhere.
+#include <linux/memfd.h>
+
+#include "kernel/fs/internal.h"
+#include "kernel/syscall.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+
+#define NAME_SIZE 250 /* with the terminator, as memfd_create(2) limits it */
+
+static struct mount memfd_mount = { .refs = 1, .flags = MOUNT_NODEV };
+
+int memfd_init(void)
+{
+	struct super *s = tmpfs_type.create(&tmpfs_type, "memfd", "");
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	s->refs = 1;
+	memfd_mount.super = s;
+	memfd_mount.root = s->root;
+	return 0;
+}
+
+static struct file *memfd_file(const char *name)
+{
+	struct inode *dir = memfd_mount.root->inode, *i;
+	struct path p = { &memfd_mount, NULL };
+	struct file *f;
+	int err = dir->ops->tmpfile(dir, S_IFREG | 0777, &i);
+
+	if (err)
+		return ERR_PTR(-ENOMEM);
+	p.dentry = dentry_create_alone(i, name);
+	if (!p.dentry)
+		return ERR_PTR(-ENOMEM);
+	mount_get(p.mount);
+	f = file_open_path(&p, O_RDWR);
+	if (IS_ERR(f))
+		path_put(p);
+	return f;
+}
+
+SYSCALL(memfd_create)
+{
+	static const char prefix[] = "/memfd:";
+	unsigned flags = (unsigned)args[1];
+	char *name;
+	int64_t n;
+
+	if (flags & ~(unsigned)MFD_CLOEXEC)
+		return -EINVAL; /* seals and huge pages are not there */
+	name = kmalloc(sizeof(prefix) + NAME_SIZE, 0);
+	if (!name)
+		return -ENOMEM;
+	memcpy(name, prefix, sizeof(prefix));
+	n = copy_string_from_user(name + sizeof(prefix) - 1, (virt_addr_t)args[0], NAME_SIZE);
+	if (n == -ENAMETOOLONG)
+		n = -EINVAL;
+	if (n >= 0)
+		n = fd_for(memfd_file(name), flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
+	kfree(name);
+	return n;
+}
