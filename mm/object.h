@@ -55,6 +55,8 @@ enum object_want {
 struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major);
 /* Only what is resident and not being read, with a reference, or NULL. Never sleeps. */
 struct page *object_lookup(struct object *o, uint32_t index);
+/* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at most 16. Never sleeps. */
+void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST, -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
 /* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed; the tail of the last page is zeroed. May sleep. */

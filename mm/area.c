@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Areas: a red-black tree by address. Beside the areas the tree knows the free space between them: an area's `gap` is what
+ * a new mapping may use right below it,
+ *
+ *       prev->end            a->start - guard      a->start
+ *   ------+ ................... +  (growing stack:  +------
+ *   prev  |         gap         |   its guard)      |  a
+ *
+ * and max_gap the largest gap in the subtree below and including it. Placement asks for the highest gap that is large
+ * enough: one walk up and down the tree, however many areas there are. All under the aspace mutex.
+ */
+#include "mm/aspace_internal.h"
+
+#include "kernel/lib/string.h"
+
+static struct kmem_cache *area_cache;
+const struct area_file_ops *area_file_ops;
+
+void aspace_set_file_ops(const struct area_file_ops *ops)
+{
+	area_file_ops = ops;
+}
+
+void area_init(void)
+{
+	area_cache = kmem_cache_create("area", sizeof(struct area), 0);
+	if (area_cache == NULL)
+		panic("no memory for the cache of areas");
+}
+
+static inline struct area *area_of(struct rb_node *n)
+{
+	return n != NULL ? rb_entry(n, struct area, node) : NULL;
+}
+
+struct area *area_first(struct aspace *as)
+{
+	return area_of(rb_first(&as->areas));
+}
+
+struct area *area_next(struct area *a)
+{
+	return area_of(rb_next(&a->node));
+}
+
+struct area *area_prev(struct area *a)
+{
+	return area_of(rb_prev(&a->node));
+}
+
+struct area *area_find(struct aspace *as, virt_addr_t va)
+{
+	struct area *hit = as->last_hit, *found = NULL;
+	struct rb_node *n = as->areas.node;
+
+	if (hit != NULL && va >= hit->start && va < hit->end)
+		return hit;
+	while (n != NULL) {
+		struct area *a = rb_entry(n, struct area, node);
+
+		if (va < a->end) {
+			found = a;
+			if (va >= a->start)
+				break;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	if (found != NULL && va >= found->start)
+		as->last_hit = found;
+	return found;
+}
+
+struct area *area_covering(struct aspace *as, virt_addr_t va)
+{
+	struct area *a = area_find(as, va);
+
+	return a != NULL && a->start <= va ? a : NULL;
+}
+
+struct area *area_first_in(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a = area_find(as, start);
+
+	return a != NULL && a->start < end ? a : NULL;
+}
+
+/* ---- Gaps ---- */
+
+static void area_update(struct rb_node *n)
+{
+	struct area *a = area_of(n), *left = area_of(n->left), *right = area_of(n->right);
+
+	a->max_gap = a->gap;
+	if (left != NULL)
+		a->max_gap = MAX(a->max_gap, left->max_gap);
+	if (right != NULL)
+		a->max_gap = MAX(a->max_gap, right->max_gap);
+}
+
+/* Where a mapping below a must end. */
+static inline virt_addr_t gap_end(const struct area *a)
+{
+	virt_addr_t guard = a->flags & AREA_GROWSDOWN ? STACK_GUARD : 0;
+
+	return a->start > guard ? a->start - guard : 0;
+}
+
+static virt_addr_t gap_below(const struct area *a, const struct area *prev)
+{
+	virt_addr_t from = prev != NULL ? prev->end : USER_MIN;
+
+	return gap_end(a) > from ? gap_end(a) - from : 0;
+}
+
+static void gap_refresh(struct area *a)
+{
+	if (a == NULL)
+		return;
+	a->gap = gap_below(a, area_prev(a));
+	rb_augment(&a->node, area_update);
+}
+
+/* The highest area in the subtree n with a gap of at least `length`; there is one. */
+static struct area *highest_gap(struct rb_node *n, uint64_t length)
+{
+	for (;;) {
+		struct area *right = area_of(n->right);
+
+		if (right != NULL && right->max_gap >= length)
+			n = n->right;
+		else if (area_of(n)->gap >= length)
+			return area_of(n);
+		else
+			n = n->left;
+	}
+}
+
+/* The highest area below a (NULL: of all) with a gap of at least `length`, or NULL. */
+static struct area *gap_before(struct aspace *as, struct area *a, uint64_t length)
+{
+	struct rb_node *n = a != NULL ? &a->node : NULL, *below = a != NULL ? a->node.left : as->areas.node;
+
+	for (;;) {
+		if (below != NULL && area_of(below)->max_gap >= length)
+			return highest_gap(below, length);
+		/* Up to the next node that lies to the left. */
+		while (n != NULL && rb_parent(n) != NULL && rb_parent(n)->left == n)
+			n = rb_parent(n);
+		if (n == NULL || rb_parent(n) == NULL)
+			return NULL;
+		n = rb_parent(n);
+		if (area_of(n)->gap >= length)
+			return area_of(n);
+		below = n->left;
+	}
+}
+
+virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, uint64_t length)
+{
+	/* The area whose gap `high` may cut, and the one below it. */
+	struct area *above = high > 0 ? area_find(as, high - 1) : NULL;
+	struct area *prev = above != NULL ? area_prev(above) : area_of(rb_last(&as->areas));
+	virt_addr_t top = above != NULL ? MIN(high, gap_end(above)) : high;
+	virt_addr_t from = MAX(low, prev != NULL ? prev->end : USER_MIN);
+	struct area *a;
+
+	if (top > from && top - from >= length)
+		return top - length;
+	a = gap_before(as, above, length);
+	if (a == NULL || gap_end(a) < length || gap_end(a) - length < low)
+		return 0;
+	return gap_end(a) - length;
+}
+
+/* ---- Accounts ---- */
+
+/* Adds (or with sign -1 takes away) `pages` with these flags. RLIMIT_DATA counts private writable memory but stacks. */
+static void account(struct aspace *as, unsigned flags, uint64_t pages, int sign)
+{
+	uint64_t delta = sign > 0 ? pages : -pages;
+
+	as->total_pages += delta;
+	if (flags & AREA_LOCKED)
+		as->locked_pages += delta;
+	if (flags & (AREA_STACK | AREA_GROWSDOWN))
+		as->stack_pages += delta;
+	else if ((flags & (AREA_WRITE | AREA_SHARED)) == AREA_WRITE)
+		as->data_pages += delta;
+}
+
+/* ---- Changes of the tree ---- */
+
+struct area *area_clone(const struct area *from)
+{
+	struct area *a = kmem_cache_alloc(area_cache, ALLOC_USER);
+
+	if (a == NULL)
+		return NULL;
+	*a = *from;
+	if (a->object != NULL)
+		object_get(a->object);
+	if (a->file != NULL && area_file_ops != NULL)
+		area_file_ops->get(a->file);
+	return a;
+}
+
+void area_free(struct area *a)
+{
+	if (a->object != NULL)
+		object_put(a->object);
+	if (a->file != NULL && area_file_ops != NULL)
+		area_file_ops->put(a->file);
+	kmem_cache_free(area_cache, a);
+}
+
+void area_insert(struct aspace *as, struct area *a)
+{
+	struct rb_node **link = &as->areas.node, *parent = NULL;
+	struct area *next = area_find(as, a->start), *prev;
+
+	ASSERT(a->start < a->end && (next == NULL || next->start >= a->end));
+	while (*link != NULL) {
+		parent = *link;
+		link = a->start < area_of(parent)->start ? &parent->left : &parent->right;
+	}
+	prev = next != NULL ? area_prev(next) : area_of(rb_last(&as->areas));
+	a->aspace = as;
+	a->gap = gap_below(a, prev);
+	rb_insert_augmented(&as->areas, &a->node, parent, link, area_update);
+	gap_refresh(next);
+	as->area_count++;
+	account(as, a->flags, area_pages(a), 1);
+}
+
+void area_remove(struct aspace *as, struct area *a)
+{
+	struct area *next = area_next(a);
+
+	account(as, a->flags, area_pages(a), -1);
+	as->area_count--;
+	if (as->last_hit == a)
+		as->last_hit = NULL;
+	rb_remove_augmented(&as->areas, &a->node, area_update);
+	gap_refresh(next);
+}
+
+void area_resize(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
+{
+	virt_addr_t old_end = a->end;
+
+	account(as, a->flags, area_pages(a), -1);
+	a->offset += bytes_to_pages(start) - bytes_to_pages(a->start);
+	if (a->start != start) {
+		a->start = start;
+		gap_refresh(a);
+	}
+	a->end = end;
+	account(as, a->flags, area_pages(a), 1);
+	if (old_end != end)
+		gap_refresh(area_next(a));
+}
+
+void area_set_flags(struct aspace *as, struct area *a, unsigned flags)
+{
+	account(as, a->flags, area_pages(a), -1);
+	a->flags = flags;
+	account(as, a->flags, area_pages(a), 1);
+}
+
+/* ---- Split and merge ---- */
+
+/* Cuts a at `at`, inside of it: a keeps the lower part. */
+static int area_split(struct aspace *as, struct area *a, virt_addr_t at)
+{
+	struct area *upper;
+	virt_addr_t end = a->end;
+
+	if (as->area_count >= AREA_LIMIT)
+		return -ENOMEM;
+	upper = area_clone(a);
+	if (upper == NULL)
+		return -ENOMEM;
+	area_resize(as, a, a->start, at);
+	upper->offset += bytes_to_pages(at - a->start);
+	upper->start = at;
+	upper->end = end;
+	area_insert(as, upper);
+	return 0;
+}
+
+int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *first = area_covering(as, start), *last;
+	bool cut = false;
+	int err;
+
+	if (first != NULL && first->start < start) {
+		err = area_split(as, first, start);
+		if (err)
+			return err;
+		cut = true;
+	}
+	last = area_covering(as, end);
+	if (last != NULL && last->start < end) {
+		err = area_split(as, last, end);
+		if (err) {
+			if (cut)
+				area_merge(as, first);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* True when b continues a: together they could have been one mapping. */
+static bool area_continues(const struct area *a, const struct area *b)
+{
+	return a->end == b->start && a->flags == b->flags && a->object == b->object && a->file == b->file &&
+	       (a->object == NULL || a->offset + area_pages(a) == b->offset);
+}
+
+struct area *area_merge(struct aspace *as, struct area *a)
+{
+	struct area *prev = area_prev(a), *next = area_next(a);
+	virt_addr_t end;
+
+	if (next != NULL && area_continues(a, next)) {
+		end = next->end;
+		area_remove(as, next);
+		area_resize(as, a, a->start, end);
+		area_free(next);
+	}
+	if (prev != NULL && area_continues(prev, a)) {
+		end = a->end;
+		area_remove(as, a);
+		area_resize(as, prev, prev->start, end);
+		area_free(a);
+		return prev;
+	}
+	return a;
+}
+
+void area_merge_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a = area_find(as, start);
+
+	while (a != NULL) {
+		a = area_merge(as, a);
+		if (a->start >= end)
+			break;
+		a = area_next(a);
+		if (a != NULL && a->start > end)
+			break;
+	}
+}
+
+struct area *area_add(struct aspace *as, const struct area *like, struct area *spare)
+{
+	struct area *next = area_find(as, like->start);
+	struct area *prev = next != NULL ? area_prev(next) : area_of(rb_last(&as->areas)), *a;
+
+	if (prev != NULL && area_continues(prev, like)) {
+		area_resize(as, prev, prev->start, like->end);
+		a = area_merge(as, prev);
+	} else if (next != NULL && area_continues(like, next)) {
+		area_resize(as, next, like->start, next->end);
+		a = next;
+	} else {
+		a = spare != NULL ? spare : area_clone(like);
+		if (a == NULL)
+			return NULL;
+		spare = NULL;
+		area_insert(as, a);
+	}
+	if (spare != NULL)
+		area_free(spare);
+	return a;
+}
+
+int area_name(const struct area *a, char *buf, size_t size)
+{
+	const char *name = "";
+
+	if (a->file != NULL && area_file_ops != NULL)
+		return area_file_ops->path(a->file, buf, size);
+	if (a->flags & AREA_HEAP)
+		name = "[heap]";
+	else if (a->flags & AREA_STACK)
+		name = "[stack]";
+	else if (a->flags & AREA_VDSO)
+		name = "[vdso]";
+	else if (a->flags & AREA_SHARED)
+		name = "/dev/zero (deleted)";
+	return (int)string_copy(buf, name, size);
+}

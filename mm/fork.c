@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fork(2): the child gets copies of the areas and links to the parent's leaf tables. Per 2 MB that is one link and one
+ * read-only bit on either side, however many pages there are; see share.c for what follows.
+ *
+ * Tables are copied at once, entry by entry, where the two address spaces must differ: a 2 MB range with areas that the
+ * child does not get (MADV_DONTFORK), gets empty (MADV_WIPEONFORK), or whose pages are locked in the parent (locks are
+ * not inherited, and the parent's entries stay writable: a real-time task may fork and still never fault).
+ */
+#include "mm/aspace_internal.h"
+
+#include "kernel/lib/string.h"
+
+#define COPY_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED)
+
+static int fork_areas(struct aspace *parent, struct aspace *child)
+{
+	struct area *a, *copy;
+
+	for (a = area_first(parent); a != NULL; a = area_next(a)) {
+		if (a->flags & AREA_DONTFORK)
+			continue;
+		copy = area_clone(a);
+		if (copy == NULL)
+			return -ENOMEM;
+		copy->flags &= ~(unsigned)AREA_LOCK_BITS;
+		area_insert(child, copy);
+	}
+	return 0;
+}
+
+/* Links missing tables of the child on the way to va, the leaf table too when asked. */
+static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
+{
+	while (!pmap_uppers_present(&child->pmap, va) || (leaf && pmap_leaf(&child->pmap, va) == NULL)) {
+		struct page *table = page_alloc(ALLOC_USER | ALLOC_ZERO);
+
+		if (table == NULL)
+			return -ENOMEM;
+		pmap_table_add(&child->pmap, va, table);
+	}
+	return 0;
+}
+
+static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base, struct tlb_batch *b)
+{
+	virt_addr_t top = base + LEAF_SPAN_BYTES;
+	struct area *a = area_first_in(parent, base, top);
+	int err = child_tables(child, base, true);
+
+	for (; err == 0 && a != NULL && a->start < top; a = area_next(a))
+		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)))
+			err = copy_entries(pmap_leaf(&parent->pmap, base), pmap_leaf(&child->pmap, base),
+					   MAX(a->start, base), MIN(a->end, top), a->flags, b);
+	return err;
+}
+
+static int fork_table(struct aspace *parent, struct aspace *child, virt_addr_t base, struct tlb_batch *b)
+{
+	virt_addr_t top = base + LEAF_SPAN_BYTES;
+	struct area *a = area_first_in(parent, base, top);
+	unsigned flags = 0;
+	int err;
+
+	if (a == NULL)
+		return 0;
+	for (; a != NULL && a->start < top; a = area_next(a))
+		flags |= a->flags;
+	if (flags & COPY_FLAGS)
+		return copy_table(parent, child, base, b);
+	err = child_tables(child, base, false);
+	if (err == 0)
+		pmap_share_leaf(&parent->pmap, &child->pmap, base, b);
+	return err;
+}
+
+static int fork_tables(struct aspace *parent, struct aspace *child)
+{
+	struct tlb_batch b;
+	virt_addr_t va;
+	int err = 0;
+
+	tlb_batch_init(&b, &parent->pmap);
+	for (va = pmap_next_leaf(&parent->pmap, USER_MIN, USER_TOP); va < USER_TOP && err == 0;
+	     va = pmap_next_leaf(&parent->pmap, leaf_end(va, USER_TOP), USER_TOP))
+		err = fork_table(parent, child, leaf_base(va), &b);
+	/* Also on failure: entries and links have lost rights. */
+	tlb_flush(&b);
+	return err;
+}
+
+static void fork_settings(struct aspace *parent, struct aspace *child)
+{
+	child->mmap_base = parent->mmap_base;
+	child->brk_start = parent->brk_start;
+	child->brk = parent->brk;
+	child->stack_top = parent->stack_top;
+	child->vdso = parent->vdso;
+	child->arg_start = parent->arg_start;
+	child->arg_end = parent->arg_end;
+	child->env_start = parent->env_start;
+	child->env_end = parent->env_end;
+	child->code_start = parent->code_start;
+	child->code_end = parent->code_end;
+	child->data_start = parent->data_start;
+	child->data_end = parent->data_end;
+	child->limit = parent->limit;
+	child->cap_ipc_lock = parent->cap_ipc_lock;
+	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
+	child->auxv_len = parent->auxv_len;
+	child->exe_file = parent->exe_file;
+	if (child->exe_file != NULL && area_file_ops != NULL)
+		area_file_ops->get(child->exe_file);
+}
+
+struct aspace *aspace_fork(struct aspace *parent)
+{
+	struct aspace *child = aspace_create();
+	int err;
+
+	if (child == NULL)
+		return NULL;
+	mutex_lock(&parent->mutex);
+	mutex_lock(&child->mutex);
+	fork_settings(parent, child);
+	err = fork_areas(parent, child);
+	if (err == 0)
+		err = fork_tables(parent, child);
+	mutex_unlock(&child->mutex);
+	mutex_unlock(&parent->mutex);
+	if (err) {
+		aspace_unuse(child);
+		return NULL;
+	}
+	return child;
+}

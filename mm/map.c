@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mmap, munmap, brk: areas come and go. Every call first checks and reserves what can fail (limits, the area's memory,
+ * tables that must be parted), then changes the tree, then the entries, which cannot fail.
+ *
+ * New areas may come to lie under a leaf table that another address space shares. It has no area there, so its copy
+ * of the layout would no longer be ours: such tables are unshared before (invariant 6).
+ */
+#include "mm/aspace_internal.h"
+
+int limits_check(struct aspace *as, uint64_t pages, unsigned flags)
+{
+	if (as->total_pages + pages > bytes_to_pages(as->limit.as))
+		return -ENOMEM;
+	if ((flags & (AREA_WRITE | AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) == AREA_WRITE &&
+	    as->data_pages + pages > bytes_to_pages(as->limit.data))
+		return -ENOMEM;
+	if ((flags & AREA_LOCKED) && !as->cap_ipc_lock &&
+	    as->locked_pages + pages > bytes_to_pages(as->limit.memlock))
+		return -EAGAIN;
+	return 0;
+}
+
+/* Pages of [start, end) that areas hold. */
+static uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a = area_first_in(as, start, end);
+	uint64_t pages = 0;
+
+	for (; a != NULL && a->start < end; a = area_next(a))
+		pages += bytes_to_pages(MIN(a->end, end) - MAX(a->start, start));
+	return pages;
+}
+
+int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a, *next;
+	int err;
+
+	if (area_first_in(as, start, end) == NULL)
+		return 0;
+	if (end - start >= LEAF_SPAN_BYTES)
+		as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
+	err = unshare_edges(as, start, end);
+	if (err == 0)
+		err = area_isolate(as, start, end);
+	if (err)
+		return err;
+	for (a = area_first_in(as, start, end); a != NULL && a->start < end; a = next) {
+		next = area_next(a);
+		area_remove(as, a);
+		area_free(a);
+	}
+	zap_range(as, start, end);
+	return 0;
+}
+
+int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length)
+{
+	int err;
+
+	length = ALIGN_UP(length, PAGE_SIZE);
+	if (!user_pages_ok(addr, length))
+		return -EINVAL;
+	mutex_lock(&as->mutex);
+	err = unmap_locked(as, addr, addr + length);
+	mutex_unlock(&as->mutex);
+	return err;
+}
+
+/* ---- mmap ---- */
+
+static bool range_free(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a = area_find(as, start);
+
+	return a == NULL || a->start >= end + (a->flags & AREA_GROWSDOWN ? STACK_GUARD : 0);
+}
+
+/* Where the mapping goes when no address is demanded: at the hint, else as high as possible below mmap_base, else above it. */
+static virt_addr_t place(struct aspace *as, virt_addr_t hint, uint64_t length)
+{
+	virt_addr_t at = ALIGN_DOWN(hint, PAGE_SIZE);
+
+	if (at != 0 && user_pages_ok(at, length) && range_free(as, at, at + length))
+		return at;
+	at = area_find_gap(as, USER_MIN, as->mmap_base, length);
+	return at != 0 ? at : area_find_gap(as, as->mmap_base, USER_TOP, length);
+}
+
+/* Checks a fixed request's range. */
+static int64_t place_fixed(struct aspace *as, const struct map_request *r, uint64_t length)
+{
+	if (!IS_ALIGNED(r->addr, PAGE_SIZE))
+		return -EINVAL;
+	if (!user_pages_ok(r->addr, length))
+		return r->addr < USER_MIN ? -EPERM : -ENOMEM;
+	if (r->noreplace && area_first_in(as, r->addr, r->addr + length) != NULL)
+		return -EEXIST;
+	return (int64_t)r->addr;
+}
+
+/* What must hold, and be there, before the tree changes. */
+static int map_prepare(struct aspace *as, const struct area *like, bool replace, struct area **spare)
+{
+	uint64_t gone = replace ? pages_mapped(as, like->start, like->end) : 0;
+	int err = limits_check(as, area_pages(like) - gone, like->flags);
+
+	if (err)
+		return err;
+	if (as->area_count >= AREA_LIMIT)
+		return -ENOMEM;
+	*spare = area_clone(like);
+	if (*spare == NULL)
+		return -ENOMEM;
+	err = replace ? unmap_locked(as, like->start, like->end) : 0;
+	if (err == 0)
+		err = unshare_edges(as, like->start, like->end);
+	if (err)
+		area_free(*spare);
+	return err;
+}
+
+/* The mutex held. *area: what was made or extended. */
+static int64_t map_locked(struct aspace *as, const struct map_request *r, struct object *object)
+{
+	struct area like = { .flags = r->flags, .object = object, .file = r->file,
+			     .offset = bytes_to_pages(r->offset) }, *spare;
+	uint64_t length = ALIGN_UP(r->length, PAGE_SIZE);
+	int64_t at = r->fixed ? place_fixed(as, r, length) : (int64_t)place(as, r->addr, length);
+	int err;
+
+	if (at < 0)
+		return at;
+	if (at == 0)
+		return -ENOMEM;
+	like.start = (virt_addr_t)at;
+	like.end = like.start + length;
+	if (like.flags & AREA_RIGHTS)
+		like.flags |= as->mlock_future;
+	err = map_prepare(as, &like, r->fixed, &spare);
+	if (err)
+		return err;
+	(void)area_add(as, &like, spare);
+	return at;
+}
+
+static bool request_ok(const struct map_request *r)
+{
+	uint64_t pages = bytes_to_pages(r->length) + 1;
+
+	return IS_ALIGNED(r->offset, PAGE_SIZE) &&
+	       (r->object == NULL || bytes_to_pages(r->offset) + pages <= UINT32_MAX);
+}
+
+/* Populating is best effort for MAP_POPULATE and for mlock'ed future mappings, as in mmap(2). */
+static void map_populate(struct aspace *as, virt_addr_t at, uint64_t length, unsigned flags)
+{
+	unsigned access = flags & AREA_WRITE && !(flags & AREA_SHARED) ? FAULT_WRITE : FAULT_READ;
+
+	if (flags & AREA_RIGHTS)
+		(void)populate_range(as, at, at + ALIGN_UP(length, PAGE_SIZE), access);
+}
+
+int64_t aspace_map(struct aspace *as, const struct map_request *r)
+{
+	struct object *own = NULL;
+	int64_t at;
+	bool populate;
+
+	if (r->length == 0)
+		return -EINVAL;
+	if (r->length > USER_TOP - USER_MIN)
+		return -ENOMEM;
+	if (!request_ok(r))
+		return IS_ALIGNED(r->offset, PAGE_SIZE) ? -EOVERFLOW : -EINVAL;
+	if (r->object == NULL && (r->flags & AREA_SHARED)) {
+		own = object_create_anon(ALIGN_UP(r->length, PAGE_SIZE));
+		if (own == NULL)
+			return -ENOMEM;
+	}
+	mutex_lock(&as->mutex);
+	at = map_locked(as, r, own != NULL ? own : r->object);
+	populate = r->populate || (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED ||
+		   (r->flags & AREA_LOCK_BITS) == AREA_LOCKED;
+	mutex_unlock(&as->mutex);
+	if (own != NULL)
+		object_put(own);
+	if (at > 0 && populate)
+		map_populate(as, (virt_addr_t)at, r->length, r->flags);
+	return at;
+}
+
+/* ---- brk ---- */
+
+static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)
+{
+	struct area like = { .start = from, .end = to,
+			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HEAP };
+	uint64_t data = to - as->brk_start + (as->data_end - as->data_start);
+	struct area *spare;
+	int err;
+
+	like.flags |= as->mlock_future;
+	if (data > as->limit.data || !range_free(as, from, to))
+		return -ENOMEM;
+	err = map_prepare(as, &like, false, &spare);
+	if (err == 0)
+		(void)area_add(as, &like, spare);
+	return err;
+}
+
+virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)
+{
+	virt_addr_t from, to;
+	bool grown = false;
+	int err = 0;
+
+	mutex_lock(&as->mutex);
+	from = ALIGN_UP(as->brk, PAGE_SIZE);
+	to = ALIGN_UP(brk, PAGE_SIZE);
+	if (brk < as->brk_start || brk >= USER_TOP) {
+		err = -ENOMEM;
+	} else if (to < from) {
+		err = unmap_locked(as, to, from);
+	} else if (to > from) {
+		err = brk_grow(as, from, to);
+		grown = err == 0 && (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED;
+	}
+	if (err == 0)
+		as->brk = brk;
+	brk = as->brk;
+	mutex_unlock(&as->mutex);
+	if (grown)
+		map_populate(as, from, to - from, AREA_WRITE);
+	return brk;
+}

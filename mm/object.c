@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects: the page cache. An index holds one of
+ *
+ *    0                     a hole: zeroes, or what ops->read_page supplies
+ *    struct page *         resident, or being read (PAGE_READING); the cache owns one reference
+ *    slot << 1 | 1         swapped out (objects whose backing is swap)
+ *
+ * Whoever fills an index inserts the page first, with PAGE_READING, and reads then; others find it and wait, so every page is
+ * read once. Contents and index agree only while the object lock is held: after sleeping, look again.
+ *
+ * Truncation sets the size under the object lock, and insertions check it there, so no page appears beyond the end
+ * afterwards. Then page by page: out of the index, u.file.object = NULL under the page lock (from here on no new mapping: rmap_add_file),
+ * out of every map. The frame lives on while somebody holds a reference.
+ */
+#include "mm/object.h"
+
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/task.h"
+#include "mm/buddy.h"
+#include "mm/lru.h"
+#include "mm/object_internal.h"
+#include "mm/rmap.h"
+#include "mm/slab.h"
+#include "mm/swap.h"
+
+void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
+{
+	mutex_init(&o->mutex);
+	spin_init(&o->lock);
+	radix_init(&o->pages);
+	o->size = size;
+	o->nr_pages = o->nr_swapped = 0;
+	o->refs = 1;
+	o->ops = ops;
+}
+
+static void anon_release(struct object *o)
+{
+	kfree(o);
+}
+
+static const struct object_ops anon_ops = { .release = anon_release };
+
+struct object *object_create_anon(uint64_t size)
+{
+	struct object *o = kmalloc(sizeof(*o), ALLOC_USER);
+
+	if (o != NULL)
+		object_init(o, &anon_ops, size);
+	return o;
+}
+
+struct object *object_get(struct object *o)
+{
+	atomic_inc(&o->refs);
+	return o;
+}
+
+void object_put(struct object *o)
+{
+	if (atomic_dec(&o->refs) > 0)
+		return;
+	object_remove_pages(o, 0, UINT32_MAX);
+	ASSERT(o->nr_pages == 0 && o->nr_swapped == 0);
+	if (o->ops->release != NULL)
+		o->ops->release(o);
+}
+
+/* ---- Finding ---- */
+
+struct page *object_lookup(struct object *o, uint32_t index)
+{
+	struct page *p;
+
+	object_lookup_run(o, index, 1, &p);
+	return p;
+}
+
+void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages)
+{
+	spin_lock(&o->lock);
+	for (unsigned i = 0; i < count; i++) {
+		uintptr_t word = radix_get(&o->pages, first + i);
+		struct page *p = word_page(word);
+
+		pages[i] = NULL;
+		if (p == NULL || page_flag(p, PAGE_READING | PAGE_ERROR))
+			continue;
+		page_get(p);
+		pages[i] = p;
+	}
+	spin_unlock(&o->lock);
+	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
+}
+
+/* ---- Filling ---- */
+
+/* A frame for index, to be inserted: FILE, refs 2 (the cache's and the caller's). */
+static struct page *page_create(struct object *o, uint32_t index, unsigned flags)
+{
+	struct page *p = page_alloc(ALLOC_USER | flags);
+
+	if (p == NULL)
+		return NULL;
+	p->type = PAGE_FILE;
+	p->u.file.object = o;
+	p->u.file.index = index;
+	page_get(p);
+	return p;
+}
+
+/* Never seen by anybody else. */
+static void page_discard(struct page *p)
+{
+	p->u.file.object = NULL;
+	page_put(p);
+	page_put(p);
+}
+
+/* Puts p at index if that still holds `expected` and lies within the object. */
+static bool page_insert(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
+{
+	uint32_t index = p->u.file.index;
+	bool fits;
+
+	spin_lock(&o->lock);
+	fits = radix_get(&o->pages, index) == expected && (uint64_t)index << PAGE_SHIFT < o->size;
+	if (fits) {
+		if (expected == 0)
+			radix_set(&o->pages, index, (uintptr_t)p, nodes);
+		else
+			radix_replace(&o->pages, index, (uintptr_t)p);
+		o->nr_pages++;
+		o->nr_swapped -= expected != 0;
+	}
+	spin_unlock(&o->lock);
+	return fits;
+}
+
+/* Takes a page that could not be read out again. */
+static void page_failed(struct object *o, struct page *p)
+{
+	page_end_reading(p, true);
+	object_remove_pages(o, p->u.file.index, p->u.file.index);
+}
+
+/* Fills a hole. The page, or NULL: *err, or 0 when somebody else was faster. */
+static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *major)
+{
+	bool read = o->ops->read_page != NULL;
+	struct radix_reserve nodes;
+	struct page *p = page_create(o, index, read ? 0 : ALLOC_ZERO);
+
+	*err = p != NULL ? radix_prepare(&nodes) : -ENOMEM;
+	if (*err) {
+		if (p != NULL)
+			page_discard(p);
+		return NULL;
+	}
+	if (read)
+		page_set_flag(p, PAGE_READING);
+	if (!page_insert(o, p, 0, &nodes)) {
+		radix_unprepare(&nodes);
+		page_discard(p);
+		return NULL;
+	}
+	radix_unprepare(&nodes);
+	lru_add(p);
+	if (!read)
+		return p;
+	*major = true;
+	*err = o->ops->read_page(o, p);
+	if (*err) {
+		page_failed(o, p);
+		page_put(p);
+		return NULL;
+	}
+	page_end_reading(p, false);
+	return p;
+}
+
+/* Brings a page back from swap: its contents are copied, so that the swap cache's frame can serve others. Returns as fill_hole; the slot has been pinned. */
+static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot, int *err, bool *major)
+{
+	struct page *from = swap_in(slot, err, major), *p = NULL;
+
+	if (from != NULL) {
+		p = page_create(o, index, 0);
+		*err = p != NULL ? 0 : -ENOMEM;
+	}
+	if (p != NULL) {
+		hw_copy_page(page_to_virt(p), page_to_virt(from));
+		page_set_flag(p, PAGE_DIRTY);
+		if (page_insert(o, p, slot_word(slot), NULL)) {
+			slot_put(slot); /* the index's */
+			lru_add(p);
+		} else {
+			page_discard(p);
+			p = NULL;
+		}
+	}
+	slot_put(slot); /* before the page: the last reference to that looks whether the slot is still named */
+	if (from != NULL)
+		page_put(from);
+	return p;
+}
+
+/* Waits until p, found at its index, can be used. 0; -EAGAIN: look again. */
+static int page_settle(struct object *o, struct page *p, bool *major)
+{
+	int err;
+
+	if (page_flag(p, PAGE_READING)) {
+		*major = true;
+		err = page_wait_reading(p);
+		if (err)
+			return err;
+		if (page_flag(p, PAGE_ERROR))
+			return -EIO;
+		if (READ_ONCE(p->u.file.object) != o)
+			return -EAGAIN;
+	}
+	return page_flag(p, PAGE_ERROR) ? -EIO : 0;
+}
+
+/* One look at the index. The page, or NULL: *err 0 (again), a hole's verdict, or an error. */
+static struct page *page_once(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+{
+	uintptr_t word;
+	struct page *p;
+
+	spin_lock(&o->lock);
+	word = radix_get(&o->pages, index);
+	p = word_page(word);
+	if (p != NULL)
+		page_get(p);
+	else if (word != 0)
+		slot_get(word_slot(word));
+	spin_unlock(&o->lock);
+	if (p != NULL) {
+		*err = page_settle(o, p, major);
+		if (*err == 0)
+			return p;
+		page_put(p);
+		return NULL;
+	}
+	if (word != 0)
+		return fill_swapped(o, index, word_slot(word), err, major);
+	if (want == OBJECT_READ && o->ops->read_page == NULL) {
+		*err = -ENOENT;
+		return NULL;
+	}
+	return fill_hole(o, index, err, major);
+}
+
+struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+{
+	struct page *p = NULL;
+
+	*major = false;
+	*err = 0;
+	while (p == NULL) {
+		if ((uint64_t)index << PAGE_SHIFT >= READ_ONCE(o->size)) {
+			*err = -ENXIO;
+			return NULL;
+		}
+		p = page_once(o, index, want, err, major);
+		if (*err == -EAGAIN)
+			*err = 0;
+		if (*err)
+			break;
+	}
+	if (*err == -ENOENT)
+		*err = 0;
+	if (p != NULL && want == OBJECT_WRITE)
+		page_set_flag(p, PAGE_DIRTY);
+	return p;
+}
+
+int object_adopt(struct object *o, uint32_t index, struct page *p)
+{
+	struct radix_reserve nodes;
+	bool fits;
+	int err = radix_prepare(&nodes);
+
+	if (err)
+		return err;
+	p->type = PAGE_FILE;
+	p->u.file.object = o;
+	p->u.file.index = index;
+	page_set_flag(p, PAGE_DIRTY);
+	spin_lock(&o->lock);
+	fits = radix_get(&o->pages, index) == 0;
+	if (fits) {
+		radix_set(&o->pages, index, (uintptr_t)p, &nodes);
+		o->nr_pages++;
+		o->size = MAX(o->size, ((uint64_t)index + 1) << PAGE_SHIFT);
+	}
+	spin_unlock(&o->lock);
+	radix_unprepare(&nodes);
+	if (!fits) {
+		p->type = PAGE_KERNEL;
+		p->u.file.object = NULL;
+		return -EEXIST;
+	}
+	lru_add(p);
+	return 0;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How pages leave an object: truncation and hole punching take them away for good, the page daemon replaces them by a
+ * swap slot or by nothing, write-back makes them clean. See object.c for the index and its rules.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "mm/lru.h"
+#include "mm/object_internal.h"
+#include "mm/rmap.h"
+#include "mm/swap.h"
+
+/* ---- Removal ---- */
+
+/* p has left the index. From here on nobody maps it; then those who do lose it. */
+static void page_orphan(struct page *p)
+{
+	bool dirty;
+
+	page_lock(p);
+	p->u.file.object = NULL;
+	page_unlock(p);
+	ASSERT(rmap_unmap_file(p, &dirty, true) == 0);
+	page_put(p);
+}
+
+/* Takes the first word in [*index, last] out of the index. 0: there is none. */
+static uintptr_t word_take(struct object *o, uint32_t *index, uint32_t last)
+{
+	uintptr_t word;
+
+	spin_lock(&o->lock);
+	if (!radix_next(&o->pages, index, &word) || *index > last) {
+		word = 0;
+	} else {
+		radix_remove(&o->pages, *index);
+		if (word_page(word) != NULL)
+			o->nr_pages--;
+		else
+			o->nr_swapped--;
+	}
+	spin_unlock(&o->lock);
+	return word;
+}
+
+void object_remove_pages(struct object *o, uint32_t first, uint32_t last)
+{
+	uint32_t index = first;
+	uintptr_t word;
+
+	while ((word = word_take(o, &index, last)) != 0) {
+		if (word_page(word) != NULL)
+			page_orphan(word_page(word));
+		else
+			slot_put(word_slot(word));
+		if (index++ == last)
+			break;
+	}
+}
+
+void object_punch(struct object *o, uint32_t first, uint32_t last)
+{
+	if (first <= last)
+		object_remove_pages(o, first, last);
+}
+
+static void size_set(struct object *o, uint64_t size)
+{
+	spin_lock(&o->lock);
+	o->size = size;
+	spin_unlock(&o->lock);
+}
+
+/* Zeroes [size, end of its page), so that growing again shows zeroes. */
+static int tail_clear(struct object *o, uint64_t size)
+{
+	size_t used = size & (PAGE_SIZE - 1);
+	struct page *p;
+	bool major;
+	int err;
+
+	if (used == 0)
+		return 0;
+	p = object_get_page(o, (uint32_t)(size >> PAGE_SHIFT), OBJECT_READ, &err, &major);
+	if (p == NULL)
+		return err;
+	memset((uint8_t *)page_to_virt(p) + used, 0, PAGE_SIZE - used);
+	page_set_flag(p, PAGE_DIRTY);
+	page_put(p);
+	return 0;
+}
+
+int object_truncate(struct object *o, uint64_t size)
+{
+	int err = 0;
+
+	if (size >> PAGE_SHIFT >= UINT32_MAX)
+		return -EFBIG;
+	mutex_lock(&o->mutex);
+	if (size < o->size)
+		err = tail_clear(o, size);
+	if (err == 0) {
+		bool shrinks = size < o->size;
+
+		size_set(o, size);
+		if (shrinks)
+			object_remove_pages(o, (uint32_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT), UINT32_MAX);
+	}
+	mutex_unlock(&o->mutex);
+	return err;
+}
+
+/* ---- The page daemon ---- */
+
+struct object *object_pin(struct page *p)
+{
+	struct object *o;
+
+	page_lock(p);
+	o = p->u.file.object;
+	if (o != NULL) {
+		uint32_t refs = atomic_load(&o->refs);
+
+		/* refs 0: on its way out, but not freed before it had this page's lock. */
+		while (refs != 0 && !atomic_compare_exchange(&o->refs, &refs, refs + 1))
+			;
+		if (refs == 0)
+			o = NULL;
+	}
+	page_unlock(p);
+	return o;
+}
+
+/* Puts `word` (0: nothing) where p is, if only cache and caller hold p. */
+static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr_t word)
+{
+	bool ok;
+
+	spin_lock(&o->lock);
+	/* References come from the index, under o->lock, and from mappings: neither can be added now. */
+	ok = radix_get(&o->pages, index) == (uintptr_t)p && atomic_load(&p->refs) == 2 && p->rmap == 0 &&
+	     !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_UNEVICTABLE);
+	if (ok) {
+		if (word != 0)
+			radix_replace(&o->pages, index, word);
+		else
+			radix_remove(&o->pages, index);
+		o->nr_pages--;
+		o->nr_swapped += word != 0;
+		page_lock(p);
+		p->u.file.object = NULL;
+		page_unlock(p);
+	}
+	spin_unlock(&o->lock);
+	if (ok)
+		page_put(p);
+	return ok;
+}
+
+bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t slot)
+{
+	slot_get(slot);
+	if (page_evict(o, index, p, slot_word(slot)))
+		return true;
+	slot_put(slot);
+	return false;
+}
+
+bool object_drop_clean(struct object *o, uint32_t index, struct page *p)
+{
+	return page_evict(o, index, p, 0);
+}
+
+/* ---- Write-back ---- */
+
+/* Writes one page back; it stays dirty when that fails. */
+static int page_write_back(struct object *o, struct page *p)
+{
+	int err;
+
+	/* Cleared first: what is written to the page from now on makes it dirty again. */
+	page_clear_flag(p, PAGE_DIRTY);
+	err = o->ops->write_page(o, p);
+	if (err)
+		page_set_flag(p, PAGE_DIRTY);
+	return err;
+}
+
+/* The first resident page in [*index, last], with a reference, or NULL. */
+static struct page *resident_next(struct object *o, uint32_t *index, uint32_t last)
+{
+	struct page *p = NULL;
+	uintptr_t word;
+
+	spin_lock(&o->lock);
+	while (p == NULL && radix_next(&o->pages, index, &word) && *index <= last) {
+		p = word_page(word);
+		if (p != NULL)
+			page_get(p);
+		else if ((*index)++ == last)
+			break;
+	}
+	spin_unlock(&o->lock);
+	return p;
+}
+
+int object_sync(struct object *o, uint32_t first, uint32_t last)
+{
+	uint32_t index = first;
+	struct page *p;
+	int err = 0, first_err = 0;
+
+	if (o->ops->write_page == NULL)
+		return 0;
+	while ((p = resident_next(o, &index, last)) != NULL) {
+		if (page_flag(p, PAGE_DIRTY))
+			err = page_write_back(o, p);
+		page_put(p);
+		if (first_err == 0)
+			first_err = err;
+		if (index++ == last)
+			break;
+	}
+	return first_err;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * read(2) and write(2) on an object. User memory may itself be a mapping of the same object, so nothing is locked while
+ * it is copied: a reference pins the page, the page is marked dirty after the copy, and a page that was truncated or
+ * evicted meanwhile is noticed by the next look at the index.
+ *
+ * A page is not evicted while it is referenced (page_evict), so what write(2) stored cannot be lost to the page daemon.
+ * Truncation may win against a write in progress: the same outcome as the other order.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "mm/lru.h"
+#include "mm/object_internal.h"
+#include "mm/usercopy.h"
+
+/* Copy n bytes; return those NOT copied. */
+static size_t copy_out(void *to, const void *from, size_t n, bool user)
+{
+	if (user)
+		return copy_to_user_some((virt_addr_t)to, from, n);
+	memcpy(to, from, n);
+	return 0;
+}
+
+static size_t copy_in(void *to, const void *from, size_t n, bool user)
+{
+	if (user)
+		return copy_from_user_some(to, (virt_addr_t)from, n);
+	memcpy(to, from, n);
+	return 0;
+}
+
+/* The resident page without the long way, or that. NULL: hole (*err 0) or error. */
+static struct page *page_for_io(struct object *o, uint32_t index, enum object_want want, int *err)
+{
+	struct page *p = object_lookup(o, index);
+	bool major;
+
+	*err = 0;
+	return p != NULL ? p : object_get_page(o, index, want, err, &major);
+}
+
+/* Up to the end of one page. Bytes done; fewer than asked: the user's memory ended, *err. */
+static size_t read_part(struct object *o, uint64_t pos, uint8_t *to, size_t n, bool user, int *err)
+{
+	struct page *p = page_for_io(o, (uint32_t)(pos >> PAGE_SHIFT), OBJECT_READ, err);
+	size_t offset = pos & (PAGE_SIZE - 1), left;
+
+	if (p == NULL && *err)
+		return 0;
+	if (p == NULL)
+		p = zero_page;
+	left = copy_out(to, (uint8_t *)page_to_virt(p) + offset, n, user);
+	if (p != zero_page) {
+		lru_mark_accessed(p);
+		page_put(p);
+	}
+	if (left > 0)
+		*err = -EFAULT;
+	return n - left;
+}
+
+int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user)
+{
+	uint64_t size = READ_ONCE(o->size);
+	size_t done = 0;
+	int err = 0;
+
+	if (pos >= size)
+		return 0;
+	n = (size_t)MIN((uint64_t)n, size - pos);
+	while (done < n && err == 0) {
+		size_t part = MIN(n - done, PAGE_SIZE - (size_t)((pos + done) & (PAGE_SIZE - 1)));
+
+		done += read_part(o, pos + done, (uint8_t *)user_or_kernel + done, part, user, &err);
+	}
+	/* Truncated meanwhile (-ENXIO): the end of the file. */
+	return done > 0 || err == -ENXIO ? (int64_t)done : err;
+}
+
+static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, size_t n, bool user, int *err)
+{
+	struct page *p = page_for_io(o, (uint32_t)(pos >> PAGE_SHIFT), OBJECT_WRITE, err);
+	size_t offset = pos & (PAGE_SIZE - 1), left;
+
+	if (p == NULL)
+		return 0;
+	left = copy_in((uint8_t *)page_to_virt(p) + offset, from, n, user);
+	page_set_flag(p, PAGE_DIRTY);
+	lru_mark_accessed(p);
+	page_put(p);
+	if (left > 0)
+		*err = -EFAULT;
+	return n - left;
+}
+
+/* Grows the object to hold [0, end), so that pages there may be inserted; returns the size before. */
+static uint64_t grow(struct object *o, uint64_t end)
+{
+	uint64_t before;
+
+	mutex_lock(&o->mutex);
+	before = o->size;
+	if (end > before) {
+		spin_lock(&o->lock);
+		o->size = end;
+		spin_unlock(&o->lock);
+	}
+	mutex_unlock(&o->mutex);
+	return before;
+}
+
+/* Undoes what grow() did beyond `end`, unless somebody changed the size since. */
+static void shrink_back(struct object *o, uint64_t grown, uint64_t end)
+{
+	mutex_lock(&o->mutex);
+	if (o->size == grown) {
+		spin_lock(&o->lock);
+		o->size = end;
+		spin_unlock(&o->lock);
+		object_remove_pages(o, (uint32_t)((end + PAGE_SIZE - 1) >> PAGE_SHIFT), UINT32_MAX);
+	}
+	mutex_unlock(&o->mutex);
+}
+
+int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n, bool user)
+{
+	size_t done = 0;
+	int err = 0;
+
+	if (n == 0)
+		return 0;
+	if (pos + n < pos || (pos + n) >> PAGE_SHIFT >= UINT32_MAX)
+		return -EFBIG;
+	while (done < n && err == 0) {
+		uint64_t at = pos + done, before = READ_ONCE(o->size);
+		size_t part = MIN(n - done, PAGE_SIZE - (size_t)(at & (PAGE_SIZE - 1))), got;
+
+		if (at + part > before)
+			before = grow(o, at + part);
+		got = write_part(o, at, (const uint8_t *)user_or_kernel + done, part, user, &err);
+		done += got;
+		if (got < part && at + part > before)
+			shrink_back(o, at + part, MAX(before, at + got));
+		if (err == -ENXIO)
+			err = 0; /* truncated meanwhile: grow again */
+	}
+	return done > 0 ? (int64_t)done : err;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mprotect: the area's rights change, then those of the entries that are there. Write is given to an entry only where
+ * nobody else uses the page (invariant 8); other pages get it, or a copy, at the next write fault.
+ */
+#include "mm/aspace_internal.h"
+
+/* New rights of a present entry in an area with `flags`. */
+static void protect_entry(struct pte *pte, unsigned flags, struct tlb_batch *b)
+{
+	struct pte_view v;
+	unsigned prot = prot_of_flags(flags);
+
+	pte_view(pte, &v);
+	if (v.state != PTE_PRESENT)
+		return;
+	prot |= v.prot & PTE_SPECIAL;
+	if (flags & AREA_WRITE) {
+		prot |= v.prot & PTE_WRITE;
+		if (!(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON && atomic_load(&v.page->refs) == 1) {
+			page_set_flag(v.page, PAGE_DIRTY);
+			prot |= PTE_WRITE;
+		}
+	}
+	if (prot != v.prot)
+		pte_protect(pte, prot, b);
+}
+
+static void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
+{
+	struct tlb_batch b;
+	virt_addr_t va;
+
+	tlb_batch_init(&b, &as->pmap);
+	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
+	     va = pmap_next_leaf(&as->pmap, va, end)) {
+		virt_addr_t stop = MIN(leaf_end(va, end), va + CHUNK_ENTRIES * PAGE_SIZE);
+		struct pte *pte = pmap_entry_lock(&as->pmap, va);
+		unsigned n = (unsigned)bytes_to_pages(stop - va);
+
+		for (unsigned i = 0; i < n; i++)
+			protect_entry(pte_next(pte, (int)i), flags, &b);
+		pmap_entry_unlock(pte);
+		va = stop;
+	}
+	tlb_flush(&b);
+}
+
+/* May the part [start, end) of a get these rights? */
+static int protect_check(struct aspace *as, const struct area *a, uint64_t pages, unsigned flags)
+{
+	if ((flags & AREA_WRITE) && (a->flags & (AREA_SHARED | AREA_MAY_WRITE)) == AREA_SHARED)
+		return -EACCES;
+	if ((flags & ~a->flags & AREA_WRITE) && !(a->flags & (AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) &&
+	    as->data_pages + pages > bytes_to_pages(as->limit.data))
+		return -ENOMEM;
+	return 0;
+}
+
+static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, unsigned prot)
+{
+	unsigned flags = (a->flags & ~(unsigned)AREA_RIGHTS) | prot;
+	int err;
+
+	if (flags == a->flags)
+		return 0;
+	err = protect_check(as, a, bytes_to_pages(end - start), flags);
+	if (err == 0)
+		err = unshare_range(as, start, end);
+	if (err == 0)
+		err = area_isolate(as, start, end);
+	if (err)
+		return err;
+	a = area_covering(as, start);
+	area_set_flags(as, a, flags);
+	protect_entries(as, start, end, flags);
+	return 0;
+}
+
+/* Area by area; a hole ends it with -ENOMEM, what comes before stays changed (mprotect(2)). */
+static int protect_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned prot)
+{
+	virt_addr_t va = start;
+	int err = 0;
+
+	while (va < end && err == 0) {
+		struct area *a = area_covering(as, va);
+		virt_addr_t stop;
+
+		if (a == NULL)
+			return -ENOMEM;
+		stop = MIN(a->end, end);
+		err = protect_area(as, a, va, stop, prot);
+		va = stop;
+	}
+	return err;
+}
+
+int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned prot)
+{
+	int err;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (length == 0)
+		return 0;
+	if (length > USER_TOP)
+		return -ENOMEM;
+	length = ALIGN_UP(length, PAGE_SIZE);
+	if (!user_pages_ok(addr, length))
+		return -ENOMEM;
+	mutex_lock(&as->mutex);
+	err = protect_locked(as, addr, addr + length, prot & AREA_RIGHTS);
+	area_merge_range(as, addr, addr + length);
+	mutex_unlock(&as->mutex);
+	return err;
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mremap(2): shrink, grow in place, or move. Moving carries the entries over: frames, slots and their reverse map follow,
+ * nothing is copied and no reference changes. Between two entries under the locks of both leaf tables, taken in
+ * order of address; both tables are this address space's own by then, and everybody else only tries these locks.
+ */
+#include "mm/aspace_internal.h"
+
+#include <linux/mman.h>
+
+static void move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
+{
+	struct pte_view v;
+
+	pte_view(from, &v);
+	if (v.state == PTE_NONE)
+		return;
+	pte_clear(from, b);
+	if (v.state == PTE_SWAPPED) {
+		pte_enter_slot(to, v.slot);
+		return;
+	}
+	/* Stale TLB entries of the old address must be gone before the frame can change hands at the new one. */
+	if (!(v.prot & PTE_SPECIAL))
+		rmap_move(v.page, from, to);
+	pte_enter(to, v.page, v.prot);
+}
+
+static void lock_both(struct page *a, struct page *b)
+{
+	pmap_table_lock(MIN(a, b));
+	if (a != b)
+		pmap_table_lock(MAX(a, b));
+}
+
+static void unlock_both(struct page *a, struct page *b)
+{
+	if (a != b)
+		pmap_table_unlock(MAX(a, b));
+	pmap_table_unlock(MIN(a, b));
+}
+
+/* n entries that lie under one leaf table on either side. The flush comes before the locks go: afterwards the page daemon or copy-on-write may act on the new entry. */
+static void move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, unsigned n)
+{
+	struct page *source = pmap_leaf(&as->pmap, from), *target = pmap_leaf(&as->pmap, to);
+	struct tlb_batch b;
+
+	tlb_batch_init(&b, &as->pmap);
+	lock_both(source, target);
+	for (unsigned i = 0; i < n; i++)
+		move_entry(pmap_table_entry(source, leaf_index(from) + i),
+			   pmap_table_entry(target, leaf_index(to) + i), &b);
+	tlb_flush_only(&b);
+	unlock_both(source, target);
+}
+
+/* How many entries from `from` on can be moved in one go. */
+static unsigned chunk_size(virt_addr_t from, virt_addr_t to, virt_addr_t end)
+{
+	uint64_t n = bytes_to_pages(leaf_end(from, end) - from);
+
+	n = MIN(n, bytes_to_pages(leaf_base(to) + LEAF_SPAN_BYTES - to));
+	return (unsigned)MIN(n, (uint64_t)CHUNK_ENTRIES);
+}
+
+/* Links the tables that the entries of [from, from+length) will need at `to`: 0 or -ENOMEM. */
+static int target_tables(struct aspace *as, virt_addr_t from, virt_addr_t to, uint64_t length)
+{
+	virt_addr_t va, end = from + length;
+
+	for (va = pmap_next_leaf(&as->pmap, from, end); va < end;
+	     va = pmap_next_leaf(&as->pmap, va, end)) {
+		struct pte *pte = entry_lock_alloc(as, to + (va - from));
+
+		if (pte == NULL)
+			return -ENOMEM;
+		pmap_entry_unlock(pte);
+		va += (virt_addr_t)chunk_size(va, to + (va - from), end) * PAGE_SIZE;
+	}
+	return 0;
+}
+
+static void move_entries(struct aspace *as, virt_addr_t from, virt_addr_t to, uint64_t length)
+{
+	virt_addr_t va, end = from + length;
+
+	for (va = pmap_next_leaf(&as->pmap, from, end); va < end;
+	     va = pmap_next_leaf(&as->pmap, va, end)) {
+		unsigned n = chunk_size(va, to + (va - from), end);
+
+		move_chunk(as, va, to + (va - from), n);
+		va += (virt_addr_t)n * PAGE_SIZE;
+	}
+}
+
+struct remap {
+	struct aspace *as;
+	virt_addr_t old, new;	/* new: demanded with MREMAP_FIXED */
+	uint64_t old_len, new_len;
+	unsigned flags;
+	struct area *area;	/* holds old */
+};
+
+static virt_addr_t remap_place(const struct remap *m)
+{
+	virt_addr_t at;
+
+	if (m->flags & MREMAP_FIXED)
+		return m->new;
+	at = area_find_gap(m->as, USER_MIN, m->as->mmap_base, m->new_len);
+	return at != 0 ? at : area_find_gap(m->as, m->as->mmap_base, USER_TOP, m->new_len);
+}
+
+/* Tables on both sides our own and linked, the old range cut out as an area of its own: what can fail. */
+static int move_prepare(struct remap *m, virt_addr_t to)
+{
+	struct aspace *as = m->as;
+	int err = unshare_range(as, m->old, m->old + m->old_len);
+
+	if (err == 0)
+		err = unshare_edges(as, to, to + m->new_len);
+	if (err == 0)
+		err = area_isolate(as, m->old, m->old + m->old_len);
+	if (err == 0)
+		err = target_tables(as, m->old, to, m->old_len);
+	return err;
+}
+
+/* A failed move leaves tables without an area behind: zap_range frees them. */
+static int64_t move(struct remap *m)
+{
+	struct aspace *as = m->as;
+	virt_addr_t to = remap_place(m);
+	struct area like = *m->area, *moved;
+	int err;
+
+	if (to == 0)
+		return -ENOMEM;
+	like.offset += bytes_to_pages(m->old - like.start);
+	like.start = to;
+	like.end = to + m->new_len;
+	moved = area_clone(&like);
+	if (moved == NULL)
+		return -ENOMEM;
+	err = move_prepare(m, to);
+	if (err) {
+		area_free(moved);
+		zap_range(as, to, to + m->new_len);
+		area_merge_range(as, m->old, m->old + m->old_len);
+		return err;
+	}
+	move_entries(as, m->old, to, m->old_len);
+	(void)area_add(as, &like, moved);
+	/* The old range has no entries any more. With DONTUNMAP its area stays, to be filled anew. */
+	if (!(m->flags & MREMAP_DONTUNMAP)) {
+		struct area *old = area_covering(as, m->old);
+
+		area_remove(as, old);
+		area_free(old);
+		zap_range(as, m->old, m->old + m->old_len);
+	}
+	area_merge_range(as, m->old, m->old + m->old_len);
+	return (int64_t)to;
+}
+
+/* Into the free space right behind: the address, or 0. */
+static int64_t grow_in_place(struct remap *m)
+{
+	struct aspace *as = m->as;
+	virt_addr_t end = m->old + m->old_len, new_end = m->old + m->new_len;
+	struct area *next = area_next(m->area);
+
+	if (m->area->end != end || (m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) || new_end > USER_TOP)
+		return 0;
+	if (next != NULL && next->start < new_end + (next->flags & AREA_GROWSDOWN ? STACK_GUARD : 0))
+		return 0;
+	if (unshare_edges(as, end, new_end))
+		return -ENOMEM;
+	area_resize(as, m->area, m->area->start, new_end);
+	(void)area_merge(as, m->area);
+	return (int64_t)m->old;
+}
+
+static int remap_check(struct remap *m)
+{
+	struct area *a = m->area;
+
+	if (a == NULL || a->end - m->old < m->old_len)
+		return -EFAULT;
+	if ((m->flags & MREMAP_DONTUNMAP) && (a->object != NULL || (a->flags & AREA_SHARED)))
+		return -EINVAL;
+	if (a->object != NULL &&
+	    a->offset + bytes_to_pages(m->old - a->start) + bytes_to_pages(m->new_len) > UINT32_MAX)
+		return -EINVAL;
+	if (m->new_len > m->old_len || (m->flags & MREMAP_DONTUNMAP)) {
+		uint64_t more = m->flags & MREMAP_DONTUNMAP ? m->new_len : m->new_len - m->old_len;
+
+		return limits_check(m->as, bytes_to_pages(more), a->flags);
+	}
+	return 0;
+}
+
+static int64_t remap_locked(struct remap *m)
+{
+	int64_t at;
+	int err;
+
+	m->area = area_covering(m->as, m->old);
+	err = m->area == NULL ? -EFAULT : 0;
+	if (err == 0 && m->new_len < m->old_len) {
+		err = unmap_locked(m->as, m->old + m->new_len, m->old + m->old_len);
+		m->old_len = m->new_len;
+		m->area = area_covering(m->as, m->old);
+	}
+	if (err == 0 && (m->flags & MREMAP_FIXED))
+		err = unmap_locked(m->as, m->new, m->new + m->new_len);
+	if (err == 0) {
+		m->area = area_covering(m->as, m->old);
+		err = remap_check(m);
+	}
+	if (err)
+		return err;
+	if (m->new_len == m->old_len && !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		return (int64_t)m->old;
+	at = grow_in_place(m);
+	if (at != 0)
+		return at;
+	return m->flags & MREMAP_MAYMOVE ? move(m) : -ENOMEM;
+}
+
+static int arguments_check(const struct remap *m)
+{
+	if (m->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if ((m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(m->flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
+		return -EINVAL;
+	if (!user_pages_ok(m->old, m->old_len) || m->new_len == 0 || m->new_len > USER_TOP - USER_MIN)
+		return -EINVAL;
+	if (!(m->flags & MREMAP_FIXED))
+		return 0;
+	if (!user_pages_ok(m->new, m->new_len) ||
+	    (m->new < m->old + m->old_len && m->old < m->new + m->new_len))
+		return -EINVAL;
+	return 0;
+}
+
+int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint64_t new_len,
+		     unsigned flags, virt_addr_t new_addr)
+{
+	struct remap m = { .as = as, .old = old, .new = new_addr, .flags = flags };
+	bool populate;
+	int64_t at;
+
+	if (old_len > USER_TOP || new_len > USER_TOP)
+		return -EINVAL;
+	m.old_len = old_len = ALIGN_UP(old_len, PAGE_SIZE);
+	m.new_len = new_len = ALIGN_UP(new_len, PAGE_SIZE);
+	at = arguments_check(&m);
+	if (at < 0)
+		return at;
+	mutex_lock(&as->mutex);
+	at = remap_locked(&m);
+	populate = at > 0 && new_len > old_len &&
+		   (area_covering(as, (virt_addr_t)at)->flags & AREA_LOCK_BITS) == AREA_LOCKED;
+	mutex_unlock(&as->mutex);
+	if (populate)
+		(void)populate_range(as, (virt_addr_t)at + old_len, (virt_addr_t)at + new_len, FAULT_WRITE);
+	return at;
+}

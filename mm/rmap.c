@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reverse map. The word of a frame is
+ *
+ *    0                       mapped nowhere
+ *    address of a pte        mapped once: most private pages, most of their life
+ *    address of a chunk | 1  mapped more often:
+ *
+ *        rmap -> [next|pte pte pte  .  .  .  .] -> [next|pte pte pte pte pte pte pte] -> NULL
+ *                 head: filled from the front        all others: full
+ *
+ * Adding is O(1); removing looks through the chain and fills the hole from the head. Chunks are 64 bytes, and are taken under
+ * two spin locks, so they come from the cache without waiting or else from a small reserve, which rmap_reserve() refills
+ * where sleeping is allowed.
+ *
+ * The page daemon starts from a page: it holds the page lock, under which no entry can leave the word, so the entry's table
+ * cannot go either; it then tries the table's lock, which whoever changes an entry holds before it asks for the page lock.
+ */
+#include "mm/rmap.h"
+
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "mm/slab.h"
+#include "mm/swap.h"
+
+#define CHUNK_PTES 7
+#define RESERVE_LOW 4	/* rmap_reserve fills up to this */
+#define CHUNK_TAG ((uintptr_t)1)
+
+struct rmap_chunk {
+	struct rmap_chunk *next;
+	struct pte *ptes[CHUNK_PTES];
+};
+
+static struct kmem_cache *chunk_cache;
+
+static struct {
+	struct spinlock lock;
+	struct rmap_chunk *chunks;
+	unsigned count;
+} reserve;
+
+void rmap_init(void)
+{
+	chunk_cache = kmem_cache_create("rmap_chunk", sizeof(struct rmap_chunk), 64);
+	if (chunk_cache == NULL)
+		panic("no memory for the cache of reverse map chunks");
+}
+
+/* ---- Chunks ---- */
+
+static struct rmap_chunk *chunk_alloc(void)
+{
+	struct rmap_chunk *c = kmem_cache_alloc(chunk_cache, ALLOC_NOWAIT);
+
+	if (c != NULL)
+		return c;
+	spin_lock(&reserve.lock);
+	c = reserve.chunks;
+	if (c != NULL) {
+		reserve.chunks = c->next;
+		reserve.count--;
+	}
+	spin_unlock(&reserve.lock);
+	return c;
+}
+
+int rmap_reserve(void)
+{
+	while (READ_ONCE(reserve.count) < RESERVE_LOW) {
+		struct rmap_chunk *c = kmem_cache_alloc(chunk_cache, ALLOC_USER);
+
+		if (c == NULL)
+			return -ENOMEM;
+		spin_lock(&reserve.lock);
+		c->next = reserve.chunks;
+		reserve.chunks = c;
+		reserve.count++;
+		spin_unlock(&reserve.lock);
+	}
+	return 0;
+}
+
+static inline struct rmap_chunk *chunk_of(uintptr_t word)
+{
+	return word & CHUNK_TAG ? (struct rmap_chunk *)(word & ~CHUNK_TAG) : NULL;
+}
+
+static unsigned chunk_used(const struct rmap_chunk *c)
+{
+	unsigned n = 0;
+
+	while (n < CHUNK_PTES && c->ptes[n] != NULL)
+		n++;
+	return n;
+}
+
+static struct rmap_chunk *chunk_new(struct rmap_chunk *next)
+{
+	struct rmap_chunk *c = chunk_alloc();
+	unsigned i;
+
+	if (c == NULL)
+		return NULL;
+	c->next = next;
+	for (i = 0; i < CHUNK_PTES; i++)
+		c->ptes[i] = NULL;
+	return c;
+}
+
+/* ---- The word; the page lock held ---- */
+
+static int add_locked(struct page *p, struct pte *pte)
+{
+	struct rmap_chunk *head = chunk_of(p->rmap), *c;
+	unsigned used;
+
+	if (p->rmap == 0) {
+		p->rmap = (uintptr_t)pte;
+		return 0;
+	}
+	if (head != NULL) {
+		used = chunk_used(head);
+		if (used < CHUNK_PTES) {
+			head->ptes[used] = pte;
+			return 0;
+		}
+	}
+	c = chunk_new(head);
+	if (c == NULL)
+		return -ENOMEM;
+	if (head == NULL) {
+		c->ptes[0] = (struct pte *)p->rmap;
+		c->ptes[1] = pte;
+	} else {
+		c->ptes[0] = pte;
+	}
+	p->rmap = (uintptr_t)c | CHUNK_TAG;
+	return 0;
+}
+
+/* Where the chain names pte. */
+static struct pte **chain_find(struct rmap_chunk *c, const struct pte *pte)
+{
+	for (; c != NULL; c = c->next)
+		for (unsigned i = 0; i < CHUNK_PTES && c->ptes[i] != NULL; i++)
+			if (c->ptes[i] == pte)
+				return &c->ptes[i];
+	panic("reverse map: entry %p is not in the chain", (const void *)pte);
+}
+
+static void remove_locked(struct page *p, struct pte *pte)
+{
+	struct rmap_chunk *head = chunk_of(p->rmap);
+	unsigned last;
+
+	if (head == NULL) {
+		ASSERT(p->rmap == (uintptr_t)pte);
+		p->rmap = 0;
+		return;
+	}
+	last = chunk_used(head) - 1;
+	*chain_find(head, pte) = head->ptes[last];
+	head->ptes[last] = NULL;
+	if (last == 0)
+		p->rmap = (uintptr_t)head->next | CHUNK_TAG; /* never NULL: a lone chunk is folded at one entry */
+	else if (last == 1 && head->next == NULL)
+		p->rmap = (uintptr_t)head->ptes[0];
+	else
+		return;
+	kmem_cache_free(chunk_cache, head);
+}
+
+static struct pte *first_locked(const struct page *p)
+{
+	struct rmap_chunk *head = chunk_of(p->rmap);
+
+	return head != NULL ? head->ptes[0] : (struct pte *)p->rmap;
+}
+
+/* ---- From entries ---- */
+
+int rmap_add(struct page *p, struct pte *pte)
+{
+	int err;
+
+	page_lock(p);
+	err = add_locked(p, pte);
+	page_unlock(p);
+	return err;
+}
+
+int rmap_add_file(struct page *p, struct pte *pte, const struct object *o)
+{
+	int err;
+
+	page_lock(p);
+	err = p->u.file.object == o ? add_locked(p, pte) : -ESTALE;
+	page_unlock(p);
+	return err;
+}
+
+void rmap_remove(struct page *p, struct pte *pte)
+{
+	page_lock(p);
+	remove_locked(p, pte);
+	page_unlock(p);
+}
+
+void rmap_move(struct page *p, struct pte *from, struct pte *to)
+{
+	struct rmap_chunk *head;
+
+	page_lock(p);
+	head = chunk_of(p->rmap);
+	if (head == NULL) {
+		ASSERT(p->rmap == (uintptr_t)from);
+		p->rmap = (uintptr_t)to;
+	} else {
+		*chain_find(head, from) = to;
+	}
+	page_unlock(p);
+}
+
+unsigned rmap_count(struct page *p)
+{
+	struct rmap_chunk *head;
+	unsigned n = 0;
+
+	page_lock(p);
+	head = chunk_of(p->rmap);
+	if (head == NULL)
+		n = p->rmap != 0;
+	else
+		for (n = chunk_used(head); head->next != NULL; head = head->next)
+			n += CHUNK_PTES;
+	page_unlock(p);
+	return n;
+}
+
+/* ---- From pages ---- */
+
+/* Looks at one entry; the page lock held. */
+static int young_one(struct pte *pte, unsigned *young, bool *locked)
+{
+	struct page *table = pte_table(pte);
+	struct pte_view v;
+
+	if (!pmap_table_trylock(table))
+		return -EAGAIN;
+	pte_view(pte, &v);
+	if (v.prot & PTE_LOCKED)
+		*locked = true;
+	if (pte_test_clear_young(pte))
+		(*young)++;
+	pmap_table_unlock(table);
+	return 0;
+}
+
+/* How many chunks of entries are asked: a sample that bounds the time under the page lock. */
+#define YOUNG_CHUNKS 3
+
+int rmap_test_clear_young(struct page *p, bool *locked)
+{
+	struct rmap_chunk *c;
+	unsigned young = 0;
+	int err = 0;
+
+	*locked = false;
+	page_lock(p);
+	c = chunk_of(p->rmap);
+	if (c == NULL && p->rmap != 0)
+		err = young_one((struct pte *)p->rmap, &young, locked);
+	for (unsigned n = 0; c != NULL && err == 0 && n < YOUNG_CHUNKS; n++, c = c->next)
+		for (unsigned i = 0; i < CHUNK_PTES && c->ptes[i] != NULL && err == 0; i++)
+			err = young_one(c->ptes[i], &young, locked);
+	page_unlock(p);
+	return err ? err : (int)young;
+}
+
+struct unmap {
+	uint32_t slot;	/* entries become swapped(slot); 0: none */
+	bool force;	/* locked entries too */
+	bool dirty;	/* out: an entry had PTE_WRITE */
+	struct tlb_batch batch;
+};
+
+/* Takes p out of one entry; the page lock held. */
+static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
+{
+	struct page *table = pte_table(pte);
+	virt_addr_t va = pte_address(pte);
+	struct pte_view v;
+
+	if (!pmap_table_trylock(table))
+		return -EAGAIN;
+	pte_view(pte, &v);
+	if ((v.prot & PTE_LOCKED) && !u->force) {
+		pmap_table_unlock(table);
+		return -EBUSY;
+	}
+	/* Entries of one page mostly have one address (fork); a range that spans different ones would flush too much. */
+	if (u->batch.start < u->batch.end && u->batch.start != va)
+		tlb_flush_only(&u->batch);
+	if (u->slot != 0) {
+		slot_get(u->slot);
+		pte_swap_out(pte, u->slot, &u->batch);
+	} else {
+		pte_clear(pte, &u->batch);
+	}
+	u->dirty |= (v.prot & PTE_WRITE) != 0;
+	remove_locked(p, pte);
+	pmap_table_unlock(table);
+	return 0;
+}
+
+/* Entry by entry, so that the page lock is held for a bounded time however many there are. The caller's reference keeps p. */
+static int unmap_all(struct page *p, struct unmap *u)
+{
+	struct pte *pte;
+	int err = 0;
+
+	tlb_batch_init(&u->batch, NULL);
+	for (;;) {
+		page_lock(p);
+		pte = first_locked(p);
+		if (pte != NULL)
+			err = unmap_one(p, pte, u);
+		page_unlock(p);
+		if (pte == NULL || (err && !u->force))
+			break;
+		if (err)
+			hw_relax(); /* the table's holder is on another CPU with preemption off: soon */
+		else
+			page_put(p);
+	}
+	tlb_flush_only(&u->batch);
+	return pte == NULL ? 0 : -EAGAIN;
+}
+
+int rmap_unmap_to_slot(struct page *p, uint32_t slot)
+{
+	struct unmap u = { .slot = slot };
+
+	return unmap_all(p, &u);
+}
+
+int rmap_unmap_file(struct page *p, bool *dirty, bool force)
+{
+	struct unmap u = { .force = force };
+	int err = unmap_all(p, &u);
+
+	*dirty = u.dirty;
+	return err;
+}

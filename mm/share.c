@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Leaf tables shared by address spaces, and how they part.
+ *
+ * fork(2) links the parent's leaf tables into the child; both links are read-only for the hardware (APTable). The first
+ * write, or change of layout, in such a 2 MB range comes here: the last sharer claims the table (one write), anyone
+ * else gets a copy of its own, in which private entries that were writable are read-only, in the original too, so that
+ * ordinary copy-on-write takes over.
+ *
+ * While a copy is made, chunk by chunk, the original lives on: its other sharers may read-fault pages in, the page
+ * daemon may swap out, in either table. That changes no contents: an entry copied as `none` reads as zeroes or from the
+ * object again, one copied as swapped names the same slot. Writes and removals cannot happen in a shared table (6). When
+ * all other sharers leave meanwhile, the original has become ours and is emptied in the end.
+ *
+ * Entries made read-only here need no TLB flush when the table is shared: no TLB holds them writable since fork flushed.
+ */
+#include "mm/aspace_internal.h"
+
+/* Copies one entry between two locked tables. 0 or -ENOMEM: rmap_reserve and again. */
+static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb_batch *b)
+{
+	struct pte_view v;
+	unsigned prot;
+	int err;
+
+	pte_view(from, &v);
+	if (v.state == PTE_NONE)
+		return 0;
+	if (v.state == PTE_SWAPPED) {
+		slot_get(v.slot);
+		pte_enter_slot(to, v.slot);
+		return 0;
+	}
+	prot = v.prot & ~(unsigned)PTE_LOCKED;
+	if (private)
+		prot &= ~(unsigned)PTE_WRITE;
+	if (!(v.prot & PTE_SPECIAL)) {
+		err = rmap_add(v.page, to);
+		if (err)
+			return err;
+		page_get(v.page);
+		if (private && (v.prot & PTE_WRITE))
+			pte_protect(from, v.prot & ~(unsigned)PTE_WRITE, b);
+	}
+	pte_enter(to, v.page, prot);
+	return 0;
+}
+
+/* Copies entries [*i, end) until done (0) or a reverse map chunk is missing (-ENOMEM, *i says where). */
+static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end, bool private,
+		      struct tlb_batch *b)
+{
+	int err = 0;
+
+	pmap_table_lock(from);
+	pmap_table_lock(to);
+	while (*i < end) {
+		err = copy_entry(pmap_table_entry(from, *i), pmap_table_entry(to, *i), private, b);
+		if (err)
+			break;
+		(*i)++;
+	}
+	pmap_table_unlock(to);
+	pmap_table_unlock(from);
+	return err;
+}
+
+/* A locked private page: the copy gets a frame of its own now, so that the owner, who asked for no faults, keeps writing without one. */
+static int copy_locked_entry(struct page *from, struct page *to, unsigned i)
+{
+	struct page *frame, *source = NULL;
+	struct pte_view v;
+
+	pmap_table_lock(from);
+	pte_view(pmap_table_entry(from, i), &v);
+	if (v.state == PTE_PRESENT && (v.prot & PTE_WRITE)) {
+		source = v.page;
+		page_get(source);
+	}
+	pmap_table_unlock(from);
+	if (source == NULL)
+		return -ENOENT;
+	frame = page_alloc(ALLOC_USER);
+	if (frame == NULL) {
+		page_put(source);
+		return -ENOMEM;
+	}
+	hw_copy_page(page_to_virt(frame), page_to_virt(source));
+	page_put(source);
+	frame->type = PAGE_ANON;
+	page_set_flag(frame, PAGE_DIRTY);
+	pmap_table_lock(to);
+	rmap_set_first(frame, pmap_table_entry(to, i));
+	pte_enter(pmap_table_entry(to, i), frame, v.prot & ~(unsigned)PTE_LOCKED);
+	pmap_table_unlock(to);
+	lru_add(frame);
+	return 0;
+}
+
+int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end, unsigned flags,
+		 struct tlb_batch *b)
+{
+	unsigned i = leaf_index(start), last = i + (unsigned)bytes_to_pages(end - start);
+	bool private = !(flags & AREA_SHARED), locked = private && (flags & AREA_LOCKED);
+
+	while (i < last) {
+		unsigned stop = MIN(i + (locked ? 1 : CHUNK_ENTRIES), last);
+		int err = locked ? copy_locked_entry(from, to, i) : -ENOENT;
+
+		if (err == 0) {
+			i++;
+			continue;
+		}
+		if (err == -ENOENT)
+			err = copy_chunk(from, to, &i, stop, private, b);
+		else
+			return err;
+		if (err)
+			err = rmap_reserve();
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Copies what as's areas have under the leaf table of va. */
+static int copy_areas(struct aspace *as, virt_addr_t va, struct page *from, struct page *to)
+{
+	virt_addr_t base = leaf_base(va), top = base + LEAF_SPAN_BYTES;
+	struct area *a = area_first_in(as, base, top);
+	struct tlb_batch unused;
+	int err = 0;
+
+	tlb_batch_init(&unused, &as->pmap);
+	for (; a != NULL && a->start < top && err == 0; a = area_next(a))
+		err = copy_entries(from, to, MAX(a->start, base), MIN(a->end, top),
+				   a->flags & ~(unsigned)AREA_LOCK_BITS, &unused);
+	return err;
+}
+
+/* Empties and frees a leaf table that is linked nowhere. */
+static void table_discard(struct aspace *as, struct page *table)
+{
+	struct tlb_batch b;
+
+	tlb_batch_init(&b, &as->pmap);
+	zap_table(table, 0, 512, &b);
+	tlb_flush(&b);
+	page_put(table);
+}
+
+int unshare_table(struct aspace *as, virt_addr_t va)
+{
+	struct page *copy, *old;
+	int err;
+
+	if (!pmap_leaf_shared(&as->pmap, va) || pmap_leaf_claim(&as->pmap, va))
+		return 0;
+	copy = page_alloc(ALLOC_USER | ALLOC_ZERO);
+	if (copy == NULL)
+		return -ENOMEM;
+	pmap_table_prepare(copy, leaf_base(va));
+	vm_count(VM_UNSHARE, 1);
+	err = copy_areas(as, va, pmap_leaf(&as->pmap, va), copy);
+	if (err) {
+		table_discard(as, copy);
+		return err;
+	}
+	old = pmap_leaf_replace(&as->pmap, va, copy);
+	if (old != NULL)
+		table_discard(as, old);
+	return 0;
+}
+
+int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	virt_addr_t va;
+	int err = 0;
+
+	for (va = pmap_next_leaf(&as->pmap, start, end); va < end && err == 0;
+	     va = pmap_next_leaf(&as->pmap, leaf_end(va, end), end))
+		err = unshare_table(as, va);
+	return err;
+}
+
+/* True when an area outside of [start, end) lies in the 2 MB of va's leaf table. */
+static bool table_needed_outside(struct aspace *as, virt_addr_t va, virt_addr_t start, virt_addr_t end)
+{
+	virt_addr_t base = leaf_base(va), top = base + LEAF_SPAN_BYTES;
+
+	return (base < start && area_first_in(as, base, start) != NULL) ||
+	       (top > end && area_first_in(as, end, top) != NULL);
+}
+
+int unshare_edges(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	virt_addr_t last = end - PAGE_SIZE;
+	int err = 0;
+
+	if (pmap_leaf(&as->pmap, start) != NULL && table_needed_outside(as, start, start, end))
+		err = unshare_table(as, start);
+	if (err == 0 && leaf_base(last) != leaf_base(start) && pmap_leaf(&as->pmap, last) != NULL &&
+	    table_needed_outside(as, last, start, end))
+		err = unshare_table(as, last);
+	return err;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Emptying entries: munmap, exit, MADV_DONTNEED, the reaper. A range is walked leaf table by leaf table, and each table
+ * in chunks of CHUNK_ENTRIES under its lock, so that no lock is held long. Frames go on a batch and are freed only
+ * after the TLBs have forgotten them.
+ *
+ * A leaf table that other address spaces share is not emptied: this address space drops its link, and the last sharer
+ * finds the table its own.
+ */
+#include "mm/aspace_internal.h"
+
+/* Empties one entry; its table's lock is held and the batch has room. */
+static void zap_entry(struct pte *pte, struct tlb_batch *b)
+{
+	struct pte_view v;
+
+	pte_view(pte, &v);
+	if (v.state == PTE_NONE)
+		return;
+	pte_clear(pte, b);
+	if (v.state == PTE_SWAPPED) {
+		slot_put(v.slot);
+	} else if (!(v.prot & PTE_SPECIAL)) {
+		rmap_remove(v.page, pte);
+		if (v.prot & PTE_LOCKED)
+			lru_set_unevictable(v.page, false);
+		tlb_batch_page(b, v.page);
+	}
+}
+
+/* Entries that are not none. */
+static unsigned table_entries_used(struct page *table)
+{
+	unsigned used;
+
+	pmap_table_lock(table);
+	used = table->u.table.present + table->u.table.swapped;
+	pmap_table_unlock(table);
+	return used;
+}
+
+void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
+{
+	while (from < to && table_entries_used(table) > 0) {
+		unsigned stop = MIN(from + CHUNK_ENTRIES, to);
+
+		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
+			tlb_flush(b);
+		pmap_table_lock(table);
+		for (; from < stop; from++)
+			zap_entry(pmap_table_entry(table, from), b);
+		pmap_table_unlock(table);
+	}
+}
+
+/* Unlinks the leaf table of va; what is to be freed goes on the batch. */
+static void table_unlink(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
+{
+	struct page *table;
+
+	if (tlb_batch_full(b))
+		tlb_flush(b);
+	table = pmap_table_remove(&as->pmap, va, b);
+	if (table != NULL)
+		tlb_batch_page(b, table);
+}
+
+/* Drops as's link to the leaf table of va when others share it. True: it is gone. */
+static bool table_drop_shared(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
+{
+	/* The last other sharer may go between the two questions: then ask again. */
+	while (pmap_leaf_shared(&as->pmap, va) && !pmap_leaf_claim(&as->pmap, va)) {
+		table_unlink(as, va, b);
+		if (pmap_leaf(&as->pmap, va) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* True when no area lies in the 2 MB of va's leaf table. */
+static bool table_vacant(struct aspace *as, virt_addr_t va)
+{
+	return area_first_in(as, leaf_base(va), leaf_base(va) + LEAF_SPAN_BYTES) == NULL;
+}
+
+void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct tlb_batch b;
+	virt_addr_t va, stop;
+
+	tlb_batch_init(&b, &as->pmap);
+	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
+	     va = pmap_next_leaf(&as->pmap, stop, end)) {
+		unsigned from = leaf_index(va);
+
+		stop = leaf_end(va, end);
+		if (table_drop_shared(as, va, &b))
+			continue;
+		zap_table(pmap_leaf(&as->pmap, va), from, from + (unsigned)bytes_to_pages(stop - va), &b);
+		if (table_vacant(as, va))
+			table_unlink(as, va, &b);
+	}
+	tlb_flush(&b);
+}
+
+/* What was noted needs no flush. */
+static void tlb_batch_forget(struct tlb_batch *b)
+{
+	b->start = UINTPTR_MAX;
+	b->end = 0;
+	b->all = b->tables = false;
+}
+
+void zap_all(struct aspace *as)
+{
+	struct tlb_batch b;
+	virt_addr_t va;
+
+	/* Nobody can walk these tables any more: one flush of the ASID now serves for every frame that follows. */
+	tlb_batch_init(&b, &as->pmap);
+	b.all = b.tables = true;
+	tlb_flush(&b);
+	for (va = pmap_next_leaf(&as->pmap, USER_MIN, USER_TOP); va < USER_TOP;
+	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
+		struct page *table = pmap_leaf(&as->pmap, va);
+		unsigned i;
+
+		if (table_drop_shared(as, va, &b))
+			continue;
+		for (i = 0; i < 512 && table_entries_used(table) > 0; i += CHUNK_ENTRIES) {
+			tlb_batch_forget(&b);
+			zap_table(table, i, i + CHUNK_ENTRIES, &b);
+		}
+		table_unlink(as, va, &b);
+	}
+	tlb_batch_forget(&b);
+	tlb_flush(&b);
+}
