@@ -19,7 +19,7 @@ build()
 	mkdir -p "$BUILD"
 	exec {lock}>"$BUILD/$preset.lock"
 	flock "$lock"
-	(sleep 1 && say "building $preset") &
+	(sleep 1 2>/dev/null && say "building $preset") </dev/null >/dev/null {lock}>&- &
 	ticker=$!
 	(cd "$GRANULE" && configure "$preset" &&
 		quietly "$BUILD/log/build-$preset.log" "building $preset" ninja -C "$BUILD/$preset" "$@") {lock}>&- || {
