@@ -145,8 +145,8 @@ static uint64_t slot_make(uint32_t slot)
 void pte_enter_slot(struct pte *pte, uint32_t slot)
 {
 	ASSERT(pte_load(pte) == 0);
-	pte_table(pte)->u.table.swapped++;
 	pte_store(pte, slot_make(slot));
+	pte_table(pte)->u.table.swapped++;
 }
 
 static void flush_note(const struct pte *pte, struct tlb_batch *b)
