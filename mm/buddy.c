@@ -21,12 +21,16 @@
 /* Frames given back per lock hold: each may merge through every order. */
 #define GIVE_BATCH 4
 
-static struct {
+struct buddy {
 	struct spinlock lock;
 	uint32_t free;	/* frames; written under lock, read anywhere */
 	pfn_t head[MAX_ORDER + 1];
 	uint32_t blocks[MAX_ORDER + 1];
-} buddy = { .lock = SPINLOCK_INIT, .head = { [0 ... MAX_ORDER] = PFN_NONE } };
+};
+
+#define BUDDY_EMPTY { .lock = SPINLOCK_INIT, .head = { [0 ... MAX_ORDER] = PFN_NONE } }
+
+static struct buddy buddy = BUDDY_EMPTY;
 
 static uint32_t total;	/* frames ever given; changed at boot and by memblock_release, by one task at a time */
 
@@ -271,4 +275,12 @@ void buddy_check(void)
 	ASSERT(sum == buddy.free);
 	ASSERT(frames_free() <= total);
 	ASSERT(watermarks.min <= watermarks.low && watermarks.low <= watermarks.high);
+}
+
+void buddy_forget(void)
+{
+	buddy = (struct buddy)BUDDY_EMPTY;
+	total = 0;
+	pcp_init();
+	zeropool_init();
 }

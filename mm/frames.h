@@ -91,5 +91,7 @@ void page_init(void);
 
 /* Asserts that lists, counts and watermarks agree; the machine must be quiet. For tests. */
 void buddy_check(void);
+/* Forgets every frame: a test's machine starts over with RAM that nobody knows. */
+void buddy_forget(void);
 
 #endif

@@ -19,7 +19,7 @@
 #include "mm/buddy.h"
 #include "mm/pmap.h"
 
-#define RANGES_MAX 64
+#define RANGES_MAX 128
 #define GROUP_FRAMES (1u << MAX_ORDER)
 #define GROUP_SIZE ((phys_addr_t)GROUP_FRAMES << PAGE_SHIFT)
 #define GROUP_BYTES (GROUP_FRAMES * sizeof(struct page))

@@ -20,6 +20,7 @@ static struct {
 
 void zeropool_init(void)
 {
+	pool.frames = CHAIN_EMPTY;
 	pool.target = MIN(MAX(frames_total() / 64, 32u), 4096u);
 }
 
