@@ -25,6 +25,7 @@ static inline void machine_start(void)
 {
 	mock_reset();
 	empty_table = page_alloc(ALLOC_ZERO);
+	dsb_ishst();
 	asid_init(page_to_phys(empty_table));
 	frames_at_start = frames_free();
 }
