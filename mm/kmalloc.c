@@ -67,12 +67,7 @@ void slab_init(void)
 {
 	unsigned class = 0;
 
-	slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(struct kmem_cache), 64);
-	slab_cache_init(&cache_of_magazines, "magazine", sizeof(struct magazine), 64);
-	/* Magazines come from a cache without: else their first one would ask for itself. */
-	cache_of_magazines.magazine_size = 0;
-	slab_cache_publish(&cache_of_caches);
-	slab_cache_publish(&cache_of_magazines);
+	slab_caches_init();
 	for (unsigned i = 0; i < ARRAY_SIZE(class_by_16); i++) {
 		if (i * 16 > classes[class].size)
 			class++;

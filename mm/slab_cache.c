@@ -67,6 +67,16 @@ void slab_cache_publish(struct kmem_cache *c)
 	mutex_unlock(&cache_mutex);
 }
 
+void slab_caches_init(void)
+{
+	list_init(&cache_list);
+	slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(struct kmem_cache), 64);
+	slab_cache_init(&cache_of_magazines, "magazine", sizeof(struct magazine), 64);
+	cache_of_magazines.magazine_size = 0;
+	slab_cache_publish(&cache_of_caches);
+	slab_cache_publish(&cache_of_magazines);
+}
+
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
 {
 	struct kmem_cache *c = kmem_cache_alloc(&cache_of_caches, 0);

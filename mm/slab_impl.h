@@ -44,7 +44,8 @@ struct kmem_cache {
 /* What makes the others possible. cache_of_magazines itself has none: its first one would ask for itself. */
 extern struct kmem_cache cache_of_caches, cache_of_magazines;
 
-/* slab_cache.c: sets up a cache of static storage, and puts it on the list. */
+/* slab_cache.c: the first two caches; sets up a cache of static storage, and puts it on the list. */
+void slab_caches_init(void);
 void slab_cache_init(struct kmem_cache *c, const char *name, size_t size, size_t align);
 void slab_cache_publish(struct kmem_cache *c);
 
