@@ -302,7 +302,8 @@ static void port_register(struct uart *u)
 		kfree(t);
 		return;
 	}
-	*n = (struct device_node){ u->name, S_IFCHR | 0660, DEVNO(AMBA_MAJOR, AMBA_FIRST_MINOR + tty_count), &port_ops, t, NULL };
+	t->devno = DEVNO(AMBA_MAJOR, AMBA_FIRST_MINOR + tty_count);
+	*n = (struct device_node){ u->name, S_IFCHR | 0660, t->devno, &port_ops, t, NULL };
 	device_node_register(n);
 	ttys[tty_count++] = t;
 	if (u == uart_console())

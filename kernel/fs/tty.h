@@ -26,6 +26,7 @@ struct session;
 
 struct tty {
 	const char *name;
+	devno_t devno;
 	struct uart *uart;
 
 	/* Received, not looked at yet. rx_lock. */
@@ -102,6 +103,8 @@ void tty_signal_foreground(struct tty *t, int signo);
 /* An open by a session leader without terminal makes t its controlling terminal. */
 void tty_opened(struct tty *t);
 struct tty *tty_of_session(void); /* current()'s, or NULL */
+/* Device number and foreground group of a session's terminal; 0 and 0 without one. */
+void tty_session_ids(struct session *s, devno_t *devno, int *pgrp);
 void tty_job_init(void);
 #define ENOIOCTLCMD 515
 

@@ -138,6 +138,17 @@ struct tty *tty_of_session(void)
 	return t;
 }
 
+void tty_session_ids(struct session *s, devno_t *devno, int *pgrp)
+{
+	const struct tty *t;
+
+	mutex_lock(&tty_mutex);
+	t = s->tty;
+	*devno = t ? t->devno : 0;
+	*pgrp = t ? t->pgrp : 0;
+	mutex_unlock(&tty_mutex);
+}
+
 /* TIOCSCTTY: force takes the terminal away from another session (root only). */
 static int64_t take_terminal(struct tty *t, bool force)
 {

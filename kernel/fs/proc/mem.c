@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Memory in /proc: meminfo, vmstat, buddyinfo, slabinfo, swaps. Names and formats as in proc(5) and slabinfo(5); what is not counted is left out.
+#include "kernel/fs/proc/proc.h"
+#include "mm/buddy.h"
+#include "mm/kmap.h"
+#include "mm/lru.h"
+#include "mm/slab.h"
+#include "mm/swap.h"
+
+static void kb(struct seq *s, const char *name, uint64_t frames)
+{
+	seq_printf(s, "%s:%*s%8ju kB\n", name, (int)(15 - strlen(name)), "", frames << (PAGE_SHIFT - 10));
+}
+
+int show_meminfo(struct seq *s, const struct proc_ref *ref)
+{
+	uint64_t total = frames_total(), free = frames_free(), file, anon, available;
+	struct lru_stats lru;
+	struct swap_stats swap;
+
+	(void)ref;
+	lru_stats(&lru);
+	swap_stats(&swap);
+	file = (uint64_t)lru.active_file + lru.inactive_file;
+	anon = (uint64_t)lru.active_anon + lru.inactive_anon;
+	/* What programs can have without swapping: free frames above the reserve. Nothing in the file cache here can be dropped without swap while all of it is tmpfs. */
+	available = free > watermarks.min ? free - watermarks.min : 0;
+	kb(s, "MemTotal", total);
+	kb(s, "MemFree", free);
+	kb(s, "MemAvailable", available);
+	kb(s, "Buffers", 0);
+	kb(s, "Cached", file);
+	kb(s, "SwapCached", swap.cached);
+	kb(s, "Active", (uint64_t)lru.active_anon + lru.active_file);
+	kb(s, "Inactive", (uint64_t)lru.inactive_anon + lru.inactive_file);
+	kb(s, "Active(anon)", lru.active_anon);
+	kb(s, "Inactive(anon)", lru.inactive_anon);
+	kb(s, "Active(file)", lru.active_file);
+	kb(s, "Inactive(file)", lru.inactive_file);
+	kb(s, "Unevictable", lru.unevictable);
+	kb(s, "SwapTotal", swap.slots_total);
+	kb(s, "SwapFree", swap.slots_total - MIN(swap.slots_used, swap.slots_total));
+	kb(s, "AnonPages", anon);
+	kb(s, "Shmem", file);
+	kb(s, "Slab", slab_frames());
+	kb(s, "SReclaimable", 0);
+	kb(s, "SUnreclaim", slab_frames());
+	seq_printf(s, "KernelStack:    %8ju kB\n", (uint64_t)kstack_frames() << (PAGE_SHIFT - 10));
+	return 0;
+}
+
+int show_vmstat(struct seq *s, const struct proc_ref *ref)
+{
+	struct lru_stats lru;
+
+	(void)ref;
+	lru_stats(&lru);
+	seq_printf(s, "nr_free_pages %u\n", frames_free());
+	seq_printf(s, "nr_inactive_anon %u\nnr_active_anon %u\n", lru.inactive_anon, lru.active_anon);
+	seq_printf(s, "nr_inactive_file %u\nnr_active_file %u\nnr_unevictable %u\n", lru.inactive_file, lru.active_file, lru.unevictable);
+	for (int e = 0; e < VM_EVENTS; e++)
+		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e), vm_events((enum vm_event)e));
+	return 0;
+}
+
+int show_buddyinfo(struct seq *s, const struct proc_ref *ref)
+{
+	uint32_t blocks[MAX_ORDER + 1];
+
+	(void)ref;
+	buddy_count(blocks);
+	seq_puts(s, "Node 0, zone   Normal ");
+	for (unsigned i = 0; i <= MAX_ORDER; i++)
+		seq_printf(s, "%6u ", blocks[i]);
+	seq_puts(s, "\n");
+	return 0;
+}
+
+int show_slabinfo(struct seq *s, const struct proc_ref *ref)
+{
+	struct slab_stats c;
+
+	(void)ref;
+	seq_puts(s, "slabinfo - version: 2.1\n");
+	seq_puts(s, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+		    "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	for (unsigned i = 0; slab_stats(i, &c); i++)
+		seq_printf(s, "%-17s %6u %6u %6zu %4zu %4u : tunables    0    0    0 : slabdata %6u %6u      0\n", c.name, c.active, c.total,
+			   c.object_size, c.frames_per_slab * PAGE_SIZE / MAX(c.object_size, 1), c.frames_per_slab, c.slabs, c.slabs);
+	return 0;
+}
+
+int show_swaps(struct seq *s, const struct proc_ref *ref)
+{
+	struct swap_stats swap;
+
+	(void)ref;
+	swap_stats(&swap);
+	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	if (swap.slots_total)
+		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t-2\n", "swap", swap.slots_total << (PAGE_SHIFT - 10), swap.slots_used << (PAGE_SHIFT - 10));
+	return 0;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * /proc as tables: a struct proc_node describes one kind of file; a struct proc_ref says whose (which process, thread or descriptor). Text is
+ * made when a file is read at position 0, whole, into a buffer that grows until it fits; later reads of that open file get the rest of the same text.
+ */
+#ifndef KERNEL_FS_PROC_PROC_H
+#define KERNEL_FS_PROC_PROC_H
+
+#include "kernel/fs/internal.h"
+
+struct process;
+struct task;
+
+/* Text being made. What does not fit is counted as overflow; the caller then tries again with more room. */
+struct seq {
+	char *buf;
+	size_t size, len;
+	bool overflow;
+};
+
+void seq_printf(struct seq *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void seq_puts(struct seq *s, const char *text);
+void seq_write(struct seq *s, const void *bytes, size_t n);
+/* As Linux writes names and paths: newline (and what else is in special) as \ooo. */
+void seq_escaped(struct seq *s, const char *text, const char *special);
+
+struct proc_ref {
+	const struct proc_node *node;
+	struct process *process;	/* a reference, or NULL */
+	struct task *task;		/* below /proc/PID/task: a reference, or NULL */
+	int number;			/* descriptor, below fd */
+};
+
+/* Children that are numbers. */
+struct proc_list {
+	const struct proc_node *node;	/* what they are */
+	/* Fills child's process, task, number (references); 0 or -ENOENT. */
+	int (*lookup)(const struct proc_ref *dir, int number, struct proc_ref *child);
+	/* The smallest number >= from that is there, or -1. */
+	int (*next)(const struct proc_ref *dir, int from);
+};
+
+/* Exactly one of show, link or follow, children or list (both: static ones first) is set. */
+struct proc_node {
+	const char *name;
+	uint32_t mode;
+	/* Makes the text. May sleep; may not allocate in proportion to anything. Negative errno when there is none (-ESRCH: the process is gone). */
+	int (*show)(struct seq *s, const struct proc_ref *ref);
+	/* Takes a whole write, terminated. 0 or negative errno. */
+	int (*store)(const struct proc_ref *ref, char *text, size_t n);
+	/* The text of a symbolic link: length or -errno. */
+	int (*link)(const struct proc_ref *ref, char *buf, size_t size);
+	/* Where a link leads, with references; NULL: by its text. */
+	int (*follow)(const struct proc_ref *ref, struct path *to);
+	const struct proc_node *children;	/* ended by an entry without name */
+	const struct proc_list *list;
+	bool (*hidden)(const struct proc_ref *dir); /* not there just now; NULL: always there */
+};
+
+#define PROC_END { .name = NULL }
+#define PROC_DIR(n, m, kids) { .name = (n), .mode = S_IFDIR | (m), .children = (kids) }
+#define PROC_FILE(n, m, fn) { .name = (n), .mode = S_IFREG | (m), .show = (fn) }
+
+extern const struct proc_node proc_root;
+extern const struct proc_node proc_sys_children[];
+extern const struct proc_node proc_pid_node;	/* /proc/PID */
+extern const struct proc_list proc_fd_list, proc_fdinfo_list, proc_task_list;
+
+/* 0, or -EACCES when the running task may not look into the process. */
+int proc_may_inspect(const struct proc_ref *ref);
+/* A number in text (spaces around it allowed). 0 or -EINVAL. */
+int proc_parse_int(const char *text, int64_t *value);
+
+/* root.c and mem.c */
+int show_meminfo(struct seq *s, const struct proc_ref *ref);
+int show_vmstat(struct seq *s, const struct proc_ref *ref);
+int show_buddyinfo(struct seq *s, const struct proc_ref *ref);
+int show_slabinfo(struct seq *s, const struct proc_ref *ref);
+int show_swaps(struct seq *s, const struct proc_ref *ref);
+/* pid_stat.c */
+int show_pid_stat(struct seq *s, const struct proc_ref *ref);
+int show_pid_statm(struct seq *s, const struct proc_ref *ref);
+int show_pid_status(struct seq *s, const struct proc_ref *ref);
+int show_pid_limits(struct seq *s, const struct proc_ref *ref);
+int show_oom_score(struct seq *s, const struct proc_ref *ref);
+/* pid_mem.c */
+int show_pid_maps(struct seq *s, const struct proc_ref *ref);
+int show_pid_cmdline(struct seq *s, const struct proc_ref *ref);
+int show_pid_environ(struct seq *s, const struct proc_ref *ref);
+int show_pid_auxv(struct seq *s, const struct proc_ref *ref);
+int proc_exe_path(const struct proc_ref *ref, struct path *to);
+/* mounts.c */
+int show_mounts(struct seq *s, const struct proc_ref *ref);
+int show_mountinfo(struct seq *s, const struct proc_ref *ref);
+int show_filesystems(struct seq *s, const struct proc_ref *ref);
+
+/* The task that ref is about: the thread, or the process's leader; a reference. NULL: gone. */
+struct task *proc_task(const struct proc_ref *ref);
+
+#endif
