@@ -155,12 +155,11 @@ static uint64_t context_get_slow(struct pmap *pm, unsigned cpu)
 	}
 	if (flush_pending & (uint64_t)1 << cpu) {
 		flush_pending &= ~((uint64_t)1 << cpu);
-		tlbi_vmalle1(); /* this CPU's entries of the last generation (DDI 0487, D8.14.5) */
-		dsb_nsh();
+		tlbi_vmalle1(); /* this CPU's entries of earlier generations (DDI 0487, D8.14.5) */
 	}
 	atomic_store(&asid_cpus[cpu].active, context);
 	spin_unlock_raw(&asid_lock);
-	dsb_ish(); /* the context is visible before the first walk under it: see above */
+	dsb_ish(); /* the flush is done, and the context visible, before the first walk under it: see above */
 	return context;
 }
 

@@ -192,6 +192,8 @@ static void test_access_flag_by_software(void **state)
 	assert_false(test_clear_young(&pm, VA));
 	assert_maps(VA, MOCK_READ, p); /* no flush: the TLB entry still serves */
 	assert_false(view(&pm, VA).young);
+	protect(&pm, VA, PTE_READ, true);
+	assert_false(view(&pm, VA).young);
 	tlb_batch_init(&b, &pm);
 	tlb_batch_add(&b, VA);
 	tlb_flush(&b);
