@@ -87,6 +87,7 @@ static int tail_clear(struct object *o, uint64_t size)
 		return err;
 	memset((uint8_t *)page_to_virt(p) + used, 0, PAGE_SIZE - used);
 	page_set_flag(p, PAGE_DIRTY);
+	page_changed(p);
 	page_put(p);
 	return 0;
 }

@@ -151,8 +151,7 @@ static int64_t move(struct remap *m)
 		return err;
 	}
 	move_entries(as, m->old, to, m->old_len);
-	(void)area_add(as, &like, moved);
-	/* The old range has no entries any more. With DONTUNMAP its area stays, to be filled anew. */
+	/* The old area goes before the new one comes, which might become one with it. With DONTUNMAP it stays, to be filled anew. */
 	if (!(m->flags & MREMAP_DONTUNMAP)) {
 		struct area *old = area_covering(as, m->old);
 
@@ -160,6 +159,7 @@ static int64_t move(struct remap *m)
 		area_free(old);
 		zap_range(as, m->old, m->old + m->old_len);
 	}
+	(void)area_add(as, &like, moved);
 	area_merge_range(as, m->old, m->old + m->old_len);
 	return (int64_t)to;
 }

@@ -289,7 +289,6 @@ struct unmap {
 static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 {
 	struct page *table = pte_table(pte);
-	virt_addr_t va = pte_address(pte);
 	struct pte_view v;
 
 	if (!pmap_table_trylock(table))
@@ -299,9 +298,6 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 		pmap_table_unlock(table);
 		return -EBUSY;
 	}
-	/* Entries of one page mostly have one address (fork); a range that spans different ones would flush too much. */
-	if (u->batch.start < u->batch.end && u->batch.start != va)
-		tlb_flush_only(&u->batch);
 	if (u->slot != 0) {
 		slot_get(u->slot);
 		pte_swap_out(pte, u->slot, &u->batch);

@@ -10,7 +10,8 @@
 
 #include "mm/page.h"
 
-/* Another / one less entry names the slot. slot_put of the last one without a frame frees it. Any context without sleeping; may be under a table lock. */
+/* Another / one less entry names the slot. The last slot_put frees the slot, and the frame bound to it when
+ * nobody but the cache holds that (swap_cache_trim). Any context without sleeping; may be under a table lock. */
 void slot_get(uint32_t slot);
 void slot_put(uint32_t slot);
 /* Swapped entries that name the slot (the swap cache's own share not counted). */

@@ -106,9 +106,10 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 /* What was noted needs no flush. */
 static void tlb_batch_forget(struct tlb_batch *b)
 {
-	b->start = UINTPTR_MAX;
-	b->end = 0;
-	b->all = b->tables = false;
+	unsigned npages = b->npages;
+
+	tlb_batch_init(b, b->pmap);
+	b->npages = npages;
 }
 
 void zap_all(struct aspace *as)
