@@ -38,6 +38,7 @@ struct chain zeropool_take(uint32_t n, uint32_t floor)
 	spin_lock(&pool.lock);
 	while (c.count < n && pool.frames.count > 0 && buddy_available() > floor)
 		chain_push(&c, chain_pop(&pool.frames));
+	frames_short_update();
 	spin_unlock(&pool.lock);
 	return c;
 }
@@ -71,6 +72,7 @@ static bool zero_one(void)
 	page_set_flag(p, PAGE_ZEROED);
 	spin_lock(&pool.lock);
 	chain_push(&pool.frames, p);
+	frames_short_update();
 	spin_unlock(&pool.lock);
 	return true;
 }
