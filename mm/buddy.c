@@ -32,9 +32,10 @@ struct buddy {
 
 static struct buddy buddy = BUDDY_EMPTY;
 
-static uint32_t total;	/* frames ever given; changed at boot and by memblock_release, by one task at a time */
+static uint32_t total;	/* frames ever given; changed at boot and by memblock_release and _claim, by one task at a time */
 
 struct watermarks watermarks;
+bool frames_short;
 
 static void block_link(struct page *p, unsigned order)
 {
@@ -116,6 +117,7 @@ struct chain buddy_take(uint32_t n, uint32_t floor)
 			break;
 		chain_push(&c, p);
 	}
+	frames_short_update();
 	spin_unlock(&buddy.lock);
 	return c;
 }
@@ -127,6 +129,7 @@ struct page *buddy_take_block(unsigned order, uint32_t floor)
 	spin_lock(&buddy.lock);
 	if (above_floor(1u << order, floor))
 		p = take_locked(order);
+	frames_short_update();
 	spin_unlock(&buddy.lock);
 	return p;
 }
@@ -137,7 +140,8 @@ void buddy_give(struct chain *c)
 		spin_lock(&buddy.lock);
 		for (unsigned i = 0; i < GIVE_BATCH && c->count > 0; i++)
 			give_locked(page_to_pfn(chain_pop(c)), 0);
-		spin_unlock(&buddy.lock);
+		frames_short_update();
+	spin_unlock(&buddy.lock);
 	}
 }
 
@@ -145,6 +149,7 @@ void buddy_give_block(struct page *p, unsigned order)
 {
 	spin_lock(&buddy.lock);
 	give_locked(page_to_pfn(p), order);
+	frames_short_update();
 	spin_unlock(&buddy.lock);
 }
 
@@ -176,6 +181,16 @@ void buddy_add_range(pfn_t start, pfn_t end)
 	}
 }
 
+struct page *buddy_claim(pfn_t pfn)
+{
+	struct page *p = pfn_to_page(pfn);
+
+	ASSERT(p->type == PAGE_RESERVED);
+	*p = (struct page){ .type = PAGE_KERNEL, .refs = 1, .next = PFN_NONE, .prev = PFN_NONE };
+	total++;
+	return p;
+}
+
 /* The largest r with r * r <= n. */
 static uint32_t square_root(uint32_t n)
 {
@@ -202,6 +217,7 @@ static void watermarks_set(void)
 void buddy_init(void)
 {
 	watermarks_set();
+	frames_short_update();
 	pcp_init();
 	zeropool_init();
 	page_init();
@@ -210,6 +226,15 @@ void buddy_init(void)
 uint32_t buddy_available(void)
 {
 	return READ_ONCE(buddy.free) + zeropool_count();
+}
+
+/* Two CPUs may store in the wrong order, as the pool has its own lock; the next change of either count sets it right. */
+void frames_short_update(void)
+{
+	bool is = buddy_available() < watermarks.low;
+
+	if (is != READ_ONCE(frames_short))
+		WRITE_ONCE(frames_short, is);
 }
 
 uint32_t frames_total(void)
@@ -281,6 +306,8 @@ void buddy_forget(void)
 {
 	buddy = (struct buddy)BUDDY_EMPTY;
 	total = 0;
+	watermarks = (struct watermarks){ 0 };
 	pcp_init();
 	zeropool_init();
+	frames_short_update();
 }

@@ -71,8 +71,18 @@ struct page *buddy_take_block(unsigned order, uint32_t floor);
 /* Gives the whole chain back; empty afterwards. A lock round for every few frames. */
 void buddy_give(struct chain *c);
 void buddy_give_block(struct page *p, unsigned order);
+/* A reserved frame becomes an allocated one of the total. */
+struct page *buddy_claim(pfn_t pfn);
 /* Frames in buddy and zero pool: what the watermarks are compared with. A snapshot. */
 uint32_t buddy_available(void);
+/* Less than watermarks.low are available. Set with the buddy's and the pool's counts, for hot paths. */
+extern bool frames_short;
+static inline bool memory_short(void)
+{
+	return READ_ONCE(frames_short);
+}
+/* Sets frames_short anew: after each change of a count that buddy_available() adds up. */
+void frames_short_update(void);
 
 /* Up to n zeroed frames, leaving `floor` frames in buddy and pool together. */
 struct chain zeropool_take(uint32_t n, uint32_t floor);

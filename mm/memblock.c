@@ -16,7 +16,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
-#include "mm/buddy.h"
+#include "mm/frames.h"
 #include "mm/pmap.h"
 
 #define RANGES_MAX 128
@@ -233,4 +233,10 @@ void memblock_release(phys_addr_t base, uint64_t size)
 		if (clip(&ram.range[i], &start, &end))
 			buddy_add_range((pfn_t)(start >> PAGE_SHIFT), (pfn_t)(end >> PAGE_SHIFT));
 	}
+}
+
+struct page *memblock_claim(phys_addr_t pa)
+{
+	ASSERT(handed_over);
+	return buddy_claim((pfn_t)(pa >> PAGE_SHIFT));
 }

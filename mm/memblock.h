@@ -5,6 +5,8 @@
 
 #include "kernel/lib/types.h"
 
+struct page;
+
 struct memblock_range {
 	phys_addr_t base;
 	uint64_t size;
@@ -22,5 +24,8 @@ uint64_t memblock_ram_total(void);
 void memblock_hand_over(void);
 /* After hand-over: gives a range that was reserved until now (initramfs, device tree) to the buddy. */
 void memblock_release(phys_addr_t base, uint64_t size);
+/* After hand-over: makes one frame that was reserved until now an allocated one, as page_alloc() would (refs 1, PAGE_KERNEL, contents kept), counted in
+ * frames_total(). One task at a time with memblock_release. */
+struct page *memblock_claim(phys_addr_t pa);
 
 #endif

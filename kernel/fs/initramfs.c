@@ -46,21 +46,11 @@ static void release_until(struct unpack *u, phys_addr_t end)
 	u->kept = MAX(u->kept, end);
 }
 
-/* A frame that was set aside at boot becomes one that is allocated. */
-static struct page *claim_frame(phys_addr_t pa)
-{
-	struct page *p = phys_to_page(pa);
-
-	ASSERT(p->type == PAGE_RESERVED);
-	*p = (struct page){ .type = PAGE_KERNEL, .refs = 1, .next = PFN_NONE, .prev = PFN_NONE };
-	return p;
-}
-
 /* Frames [pa, pa + n pages) become pages 0.. of o. Returns how many did. */
 static uint32_t adopt_frames(struct object *o, phys_addr_t pa, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		struct page *p = claim_frame(pa + ((phys_addr_t)i << PAGE_SHIFT));
+		struct page *p = memblock_claim(pa + ((phys_addr_t)i << PAGE_SHIFT));
 
 		if (object_adopt(o, i, p)) {
 			page_free(p, 0);

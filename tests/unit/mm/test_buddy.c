@@ -396,6 +396,24 @@ static void test_failure_on_request(void **state)
 	chain = NULL;
 }
 
+/* The boot files' frames: adopted as they are, later freed like any other. */
+static void test_claim(void **state)
+{
+	pfn_t pfn = mock_first_pfn() + 5500;
+	uint32_t total = frames_total(), before = frames_free();
+	struct page *p = buddy_claim(pfn);
+
+	(void)state;
+	assert_int_equal(frames_total(), total + 1);
+	assert_int_equal(frames_free(), before);
+	assert_int_equal(p->refs, 1);
+	page_put(p);
+	assert_int_equal(frames_free(), before + 1);
+	pcp_drain_all();
+	buddy_check();
+	mock_expect_panic("assertion failed", buddy_claim(pfn));
+}
+
 /* ---- Mistakes ---- */
 
 static void test_double_free(void **state)
@@ -463,7 +481,7 @@ int main(void)
 		TEST(test_watermarks),	    TEST(test_random),	       TEST(test_zero_pool),
 		TEST(test_reserve),	    TEST(test_no_waiting),     TEST(test_waits_for_reclaim),
 		TEST(test_order_gives_up),  TEST(test_order_from_lists), TEST(test_failure_on_request),
-		TEST(test_double_free),	    TEST(test_threads),
+		TEST(test_double_free),	    TEST(test_threads),	       TEST(test_claim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,13 @@ void buddy_add_range(pfn_t start, pfn_t end)
 	}
 }
 
+struct page *buddy_claim(pfn_t pfn)
+{
+	assert_true(mapped[pfn] && !given[pfn]);
+	given[pfn] = true;
+	return pfn_to_page(pfn);
+}
+
 int pmap_kernel_map(virt_addr_t va, phys_addr_t pa, size_t size, enum kernel_prot prot,
 		    phys_addr_t (*table_alloc)(void))
 {
