@@ -57,38 +57,39 @@ struct pte *pte_next(struct pte *pte, int delta)
 	return pte + delta;
 }
 
+/* The software bits keep their order: one shift moves both. */
+#define SOFT_SHIFT 52
+_Static_assert((uint64_t)PTE_LOCKED << SOFT_SHIFT == PTE_SW_LOCKED && (uint64_t)PTE_SPECIAL << SOFT_SHIFT == PTE_SW_SPECIAL,
+	       "enum pte_prot and the descriptor order their bits alike");
+
+#define LEAF_COMMON (PTE_TYPE_PAGE | PTE_ATTR(ATTR_NORMAL) | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN)
+
+/* Tables rather than tests: these two functions are on the path of every minor fault. */
 static uint64_t leaf_make(const struct page *page, unsigned prot)
 {
-	uint64_t raw = page_to_phys(page) | PTE_TYPE_PAGE | PTE_ATTR(ATTR_NORMAL) | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN;
+	static const uint64_t bits[RIGHTS + 1] = {
+		[0] = LEAF_COMMON | PTE_AP_READONLY | PTE_UXN,
+		[PTE_READ] = LEAF_COMMON | PTE_AP_USER | PTE_AP_READONLY | PTE_UXN,
+		[PTE_WRITE] = LEAF_COMMON | PTE_AP_USER | PTE_UXN,
+		[PTE_READ | PTE_WRITE] = LEAF_COMMON | PTE_AP_USER | PTE_UXN,
+		[PTE_EXEC] = LEAF_COMMON | PTE_AP_READONLY,
+		[PTE_READ | PTE_EXEC] = LEAF_COMMON | PTE_AP_USER | PTE_AP_READONLY,
+		[PTE_WRITE | PTE_EXEC] = LEAF_COMMON | PTE_AP_USER,
+		[RIGHTS] = LEAF_COMMON | PTE_AP_USER,
+	};
 
-	if (prot & (PTE_READ | PTE_WRITE))
-		raw |= PTE_AP_USER;
-	if (!(prot & PTE_WRITE))
-		raw |= PTE_AP_READONLY;
-	if (!(prot & PTE_EXEC))
-		raw |= PTE_UXN;
-	if (prot & PTE_LOCKED)
-		raw |= PTE_SW_LOCKED;
-	if (prot & PTE_SPECIAL)
-		raw |= PTE_SW_SPECIAL;
-	return raw;
+	return page_to_phys(page) | bits[prot & RIGHTS] | (uint64_t)(prot & (PTE_LOCKED | PTE_SPECIAL)) << SOFT_SHIFT;
 }
 
 static unsigned leaf_prot(uint64_t raw)
 {
-	unsigned prot = 0;
+	/* By UXN, AP[2], AP[1]. */
+	static const uint8_t rights[8] = {
+		PTE_EXEC, PTE_READ | PTE_WRITE | PTE_EXEC, PTE_EXEC, PTE_READ | PTE_EXEC,
+		0, PTE_READ | PTE_WRITE, 0, PTE_READ,
+	};
 
-	if (raw & PTE_AP_USER)
-		prot |= PTE_READ;
-	if ((raw & PTE_AP_USER) && !(raw & PTE_AP_READONLY))
-		prot |= PTE_WRITE;
-	if (!(raw & PTE_UXN))
-		prot |= PTE_EXEC;
-	if (raw & PTE_SW_LOCKED)
-		prot |= PTE_LOCKED;
-	if (raw & PTE_SW_SPECIAL)
-		prot |= PTE_SPECIAL;
-	return prot;
+	return rights[(raw >> 6 & 3) | (raw >> 54 & 1) << 2] | (unsigned)(raw >> SOFT_SHIFT & (PTE_LOCKED | PTE_SPECIAL));
 }
 
 void pte_view(const struct pte *pte, struct pte_view *v)
@@ -122,7 +123,7 @@ static void contents_prepare(struct page *page, unsigned prot)
 		page_changed(page);
 }
 
-void pte_enter(struct pte *pte, struct page *page, unsigned prot)
+static inline void enter_prepared(struct pte *pte, struct page *page, unsigned prot)
 {
 	struct page *table = pte_table(pte);
 	uint64_t old = pte_load(pte);
@@ -131,9 +132,22 @@ void pte_enter(struct pte *pte, struct page *page, unsigned prot)
 	if (old)
 		table->u.table.swapped--;
 	table->u.table.present++;
-	if (unlikely((prot & PTE_EXEC) || page_flag(page, PAGE_FETCHABLE)))
-		contents_prepare(page, prot);
 	pte_store(pte, leaf_make(page, prot));
+}
+
+/* Apart, so that the common path needs no stack frame. */
+static __attribute__((noinline)) void enter_code(struct pte *pte, struct page *page, unsigned prot)
+{
+	contents_prepare(page, prot);
+	enter_prepared(pte, page, prot);
+}
+
+void pte_enter(struct pte *pte, struct page *page, unsigned prot)
+{
+	if (unlikely((prot & PTE_EXEC) || page_flag(page, PAGE_FETCHABLE)))
+		enter_code(pte, page, prot);
+	else
+		enter_prepared(pte, page, prot);
 }
 
 static uint64_t slot_make(uint32_t slot)
