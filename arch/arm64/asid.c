@@ -30,8 +30,8 @@
 #include "kernel/log.h"
 
 #define ASID_BITS_MAX 16
-#define ASID_SHIFT 48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1) */
-#define WORD_BITS 64
+#define ASID_SHIFT    48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1) */
+#define WORD_BITS     64
 
 static struct spinlock asid_lock = SPINLOCK_INIT;
 /* Written under asid_lock; read without it where said above. */
@@ -96,7 +96,8 @@ static void roll_over_locked(void)
 			context = asid_cpus[cpu].reserved;
 		asid_cpus[cpu].reserved = context;
 		if (context)
-			(void)asid_take_locked((unsigned)context_asid(context)); /* several CPUs may share it */
+			(void)asid_take_locked(
+				(unsigned)context_asid(context)); /* several CPUs may share it */
 	}
 	flush_pending = ~(uint64_t)0;
 }
@@ -129,7 +130,8 @@ static uint64_t context_new_locked(uint64_t old)
 	uint64_t renewed = generation | context_asid(old);
 	unsigned asid;
 
-	if (old && (reserved_renew_locked(old, renewed) || asid_take_locked((unsigned)context_asid(old))))
+	if (old &&
+	    (reserved_renew_locked(old, renewed) || asid_take_locked((unsigned)context_asid(old))))
 		return renewed;
 	if (!asid_find_locked(&asid)) {
 		roll_over_locked();
@@ -186,7 +188,8 @@ void pmap_activate(struct pmap *pm)
 		return;
 	if (pm) {
 		atomic_fetch_or(&pm->active_cpus, bit);
-		ttbr = page_to_phys(pm->root) | context_asid(context_get(pm, cpu->index)) << ASID_SHIFT;
+		ttbr = page_to_phys(pm->root) | context_asid(context_get(pm, cpu->index))
+							<< ASID_SHIFT;
 	}
 	cpu->pmap = pm;
 	/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). */

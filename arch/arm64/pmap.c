@@ -215,7 +215,8 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 		tlb_flush_pmap(pm); /* invariant (4) */
 		if (leaf_unshare(leaf))
 			return NULL;
-		upper_store(link, raw); /* the others left meanwhile: the entries are ours to empty */
+		upper_store(link,
+			    raw); /* the others left meanwhile: the entries are ours to empty */
 		return NULL;
 	}
 	/* Alone, and the mutex keeps others from sharing: the counts can only fall. */
@@ -248,7 +249,8 @@ static struct page *leaf_drop(struct pte *link)
 	struct page *leaf = leaf_of(link);
 
 	if (READ_ONCE(leaf->u.table.sharers) > 1 && leaf_unshare(leaf)) {
-		upper_store(link, 0); /* nobody but us reads this link any more, so it may lag behind */
+		upper_store(link,
+			    0); /* nobody but us reads this link any more, so it may lag behind */
 		return NULL;
 	}
 	ASSERT(leaf_is_empty(leaf));

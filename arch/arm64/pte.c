@@ -48,7 +48,8 @@ static unsigned pte_index(const struct pte *pte)
 
 virt_addr_t pte_address(const struct pte *pte)
 {
-	return (virt_addr_t)pte_table(pte)->u.table.base << LEAF_SHIFT | (virt_addr_t)pte_index(pte) << PAGE_SHIFT;
+	return (virt_addr_t)pte_table(pte)->u.table.base << LEAF_SHIFT | (virt_addr_t)pte_index(pte)
+										 << PAGE_SHIFT;
 }
 
 struct pte *pte_next(struct pte *pte, int delta)
@@ -59,10 +60,12 @@ struct pte *pte_next(struct pte *pte, int delta)
 
 /* The software bits keep their order: one shift moves both. */
 #define SOFT_SHIFT 52
-_Static_assert((uint64_t)PTE_LOCKED << SOFT_SHIFT == PTE_SW_LOCKED && (uint64_t)PTE_SPECIAL << SOFT_SHIFT == PTE_SW_SPECIAL,
+_Static_assert((uint64_t)PTE_LOCKED << SOFT_SHIFT == PTE_SW_LOCKED &&
+		       (uint64_t)PTE_SPECIAL << SOFT_SHIFT == PTE_SW_SPECIAL,
 	       "enum pte_prot and the descriptor order their bits alike");
 
-#define LEAF_COMMON (PTE_TYPE_PAGE | PTE_ATTR(ATTR_NORMAL) | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN)
+#define LEAF_COMMON                                                                                \
+	(PTE_TYPE_PAGE | PTE_ATTR(ATTR_NORMAL) | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN)
 
 /* Tables rather than tests: these two functions are on the path of every minor fault. */
 static uint64_t leaf_make(const struct page *page, unsigned prot)
@@ -78,18 +81,22 @@ static uint64_t leaf_make(const struct page *page, unsigned prot)
 		[RIGHTS] = LEAF_COMMON | PTE_AP_USER,
 	};
 
-	return page_to_phys(page) | bits[prot & RIGHTS] | (uint64_t)(prot & (PTE_LOCKED | PTE_SPECIAL)) << SOFT_SHIFT;
+	return page_to_phys(page) | bits[prot & RIGHTS] |
+	       (uint64_t)(prot & (PTE_LOCKED | PTE_SPECIAL)) << SOFT_SHIFT;
 }
 
 static unsigned leaf_prot(uint64_t raw)
 {
 	/* By UXN, AP[2], AP[1]. */
 	static const uint8_t rights[8] = {
-		PTE_EXEC, PTE_READ | PTE_WRITE | PTE_EXEC, PTE_EXEC, PTE_READ | PTE_EXEC,
-		0, PTE_READ | PTE_WRITE, 0, PTE_READ,
+		PTE_EXEC, PTE_READ | PTE_WRITE | PTE_EXEC,
+		PTE_EXEC, PTE_READ | PTE_EXEC,
+		0,        PTE_READ | PTE_WRITE,
+		0,        PTE_READ,
 	};
 
-	return rights[(raw >> 6 & 3) | (raw >> 54 & 1) << 2] | (unsigned)(raw >> SOFT_SHIFT & (PTE_LOCKED | PTE_SPECIAL));
+	return rights[(raw >> 6 & 3) | (raw >> 54 & 1) << 2] |
+	       (unsigned)(raw >> SOFT_SHIFT & (PTE_LOCKED | PTE_SPECIAL));
 }
 
 void pte_view(const struct pte *pte, struct pte_view *v)

@@ -45,53 +45,55 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_BIT(n) (1 << (n))
 #endif
 
-#define PTE_VALID PTE_BIT(0)
-#define PTE_TABLE PTE_BIT(1) /* levels 0..2: a table, not a block; level 3: must be 1 */
-#define PTE_TYPE_MASK (PTE_VALID | PTE_TABLE)
+#define PTE_VALID      PTE_BIT(0)
+#define PTE_TABLE      PTE_BIT(1) /* levels 0..2: a table, not a block; level 3: must be 1 */
+#define PTE_TYPE_MASK  (PTE_VALID | PTE_TABLE)
 #define PTE_TYPE_TABLE (PTE_VALID | PTE_TABLE)
-#define PTE_TYPE_PAGE (PTE_VALID | PTE_TABLE)
+#define PTE_TYPE_PAGE  (PTE_VALID | PTE_TABLE)
 #define PTE_TYPE_BLOCK PTE_VALID
 
 /* Lower attributes. AttrIndx selects a byte of MAIR_EL1. */
 #define PTE_ATTR_SHIFT 2
-#define PTE_ATTR(i) ((i) << PTE_ATTR_SHIFT)
-#define PTE_ATTR_MASK PTE_ATTR(7)
-#define ATTR_NORMAL 0 /* write-back, read and write allocate */
-#define ATTR_DEVICE 1 /* Device-nGnRE */
-#define ATTR_NOCACHE 2 /* Normal, not cacheable */
-#define MAIR_VALUE 0x4404ff /* attribute bytes 2, 1, 0 (DDI 0487, D17.2 MAIR_EL1) */
+#define PTE_ATTR(i)    ((i) << PTE_ATTR_SHIFT)
+#define PTE_ATTR_MASK  PTE_ATTR(7)
+#define ATTR_NORMAL    0        /* write-back, read and write allocate */
+#define ATTR_DEVICE    1        /* Device-nGnRE */
+#define ATTR_NOCACHE   2        /* Normal, not cacheable */
+#define MAIR_VALUE     0x4404ff /* attribute bytes 2, 1, 0 (DDI 0487, D17.2 MAIR_EL1) */
 
-#define PTE_NS PTE_BIT(5)
-#define PTE_AP_USER PTE_BIT(6)	   /* AP[1]: EL0 may access */
+#define PTE_NS          PTE_BIT(5)
+#define PTE_AP_USER     PTE_BIT(6) /* AP[1]: EL0 may access */
 #define PTE_AP_READONLY PTE_BIT(7) /* AP[2]: no writes at any level */
-#define PTE_SH_INNER (PTE_BIT(8) | PTE_BIT(9))
-#define PTE_SH_MASK (PTE_BIT(8) | PTE_BIT(9))
-#define PTE_AF PTE_BIT(10)	   /* used since last cleared; clear: the access faults, or FEAT_HAFDBS sets it */
-#define PTE_NG PTE_BIT(11)	   /* belongs to one ASID */
+#define PTE_SH_INNER    (PTE_BIT(8) | PTE_BIT(9))
+#define PTE_SH_MASK     (PTE_BIT(8) | PTE_BIT(9))
+#define PTE_AF                                                                                     \
+	PTE_BIT(10) /* used since last cleared; clear: the access faults, or FEAT_HAFDBS sets it */
+#define PTE_NG PTE_BIT(11) /* belongs to one ASID */
 
 /* Upper attributes. */
-#define PTE_GP PTE_BIT(50)	   /* guarded page (FEAT_BTI) */
-#define PTE_DBM PTE_BIT(51)	   /* hardware dirty state (FEAT_HAFDBS); not used: a store to a clean page faults */
-#define PTE_CONT PTE_BIT(52)	   /* one of 16 alike neighbours: may share a TLB entry */
-#define PTE_PXN PTE_BIT(53)	   /* not executable at EL1 */
-#define PTE_UXN PTE_BIT(54)	   /* not executable at EL0 */
-#define PTE_SW_LOCKED PTE_BIT(55)
+#define PTE_GP PTE_BIT(50) /* guarded page (FEAT_BTI) */
+#define PTE_DBM                                                                                    \
+	PTE_BIT(51) /* hardware dirty state (FEAT_HAFDBS); not used: a store to a clean page faults */
+#define PTE_CONT       PTE_BIT(52) /* one of 16 alike neighbours: may share a TLB entry */
+#define PTE_PXN        PTE_BIT(53) /* not executable at EL1 */
+#define PTE_UXN        PTE_BIT(54) /* not executable at EL0 */
+#define PTE_SW_LOCKED  PTE_BIT(55)
 #define PTE_SW_SPECIAL PTE_BIT(56)
 
 /* Table descriptors only. */
-#define TABLE_PXN PTE_BIT(59)
-#define TABLE_UXN PTE_BIT(60)
-#define TABLE_AP_NOUSER PTE_BIT(61)   /* APTable[0]: no EL0 access below */
+#define TABLE_PXN         PTE_BIT(59)
+#define TABLE_UXN         PTE_BIT(60)
+#define TABLE_AP_NOUSER   PTE_BIT(61) /* APTable[0]: no EL0 access below */
 #define TABLE_AP_READONLY PTE_BIT(62) /* APTable[1]: no writes below, at any level */
 
 #define PTE_SLOT_SHIFT 32
 
 /* Geometry: 48 bits of virtual address in four levels of 512. */
-#define TABLE_ENTRIES 512
+#define TABLE_ENTRIES      512
 #define LEVEL_SHIFT(level) (39 - 9 * (level)) /* address bits that one entry of `level` covers */
-#define LEVEL_SIZE(level) ((virt_addr_t)1 << LEVEL_SHIFT(level))
-#define LEAF_SHIFT 21 /* one leaf table covers 2 MB */
-#define LEAF_SPAN ((virt_addr_t)1 << LEAF_SHIFT)
+#define LEVEL_SIZE(level)  ((virt_addr_t)1 << LEVEL_SHIFT(level))
+#define LEAF_SHIFT         21 /* one leaf table covers 2 MB */
+#define LEAF_SPAN          ((virt_addr_t)1 << LEAF_SHIFT)
 
 #ifndef __ASSEMBLER__
 #define PTE_ADDR_MASK ((((uint64_t)1 << 48) - 1) & ~(uint64_t)0xfff)

@@ -54,7 +54,8 @@ void mock_device_read(phys_addr_t pa, void *buf, size_t n)
 	size_t start = offset_of(phys_to_virt(pa), n);
 
 	if (memcmp(device_ram + start, mock_ram + start, n) != 0)
-		mock_violation(MOCK_RULE_DMA, "a device reads %zu bytes at %#llx that were not cleaned", n,
+		mock_violation(MOCK_RULE_DMA,
+			       "a device reads %zu bytes at %#llx that were not cleaned", n,
 			       (unsigned long long)pa);
 	memcpy(buf, device_ram + start, n);
 }
@@ -64,8 +65,9 @@ void mock_device_write(phys_addr_t pa, const void *buf, size_t n)
 	size_t start = offset_of(phys_to_virt(pa), n);
 
 	if (memcmp(device_ram + start, mock_ram + start, n) != 0)
-		mock_violation(MOCK_RULE_DMA,
-			       "a device writes %zu bytes at %#llx under dirty lines: invalidate first", n,
-			       (unsigned long long)pa);
+		mock_violation(
+			MOCK_RULE_DMA,
+			"a device writes %zu bytes at %#llx under dirty lines: invalidate first", n,
+			(unsigned long long)pa);
 	memcpy(device_ram + start, buf, n);
 }

@@ -9,14 +9,14 @@
 #include "mm/buddy.h"
 #include "tests/mock/private.h"
 
-#define WEAK __attribute__((weak))
+#define WEAK  __attribute__((weak))
 #define FREED 0xa5
 
 static struct {
-	pfn_t next, end;	/* never used yet */
-	pfn_t head, tail;	/* freed, through page->next */
+	pfn_t next, end;  /* never used yet */
+	pfn_t head, tail; /* freed, through page->next */
 	uint32_t free;
-	const char *ram;	/* of which machine */
+	const char *ram; /* of which machine */
 } f;
 
 WEAK struct page *zero_page;
@@ -32,7 +32,8 @@ static void frames_attach(void)
 	f.end = mock_end_pfn();
 	f.head = f.tail = PFN_NONE;
 	f.free = f.end - f.next;
-	pfn_to_page(mock_first_pfn())->order = 1; /* marks this machine as ours: frame 0 is not handed out */
+	pfn_to_page(mock_first_pfn())->order =
+		1; /* marks this machine as ours: frame 0 is not handed out */
 }
 
 static pfn_t frame_take(void)

@@ -29,7 +29,7 @@ void (*mock_on_relax)(void);
 
 static struct {
 	unsigned expected[MOCK_RULES], seen[MOCK_RULES];
-	uint32_t *synced;	/* checksum per frame at its last sync; 0: never */
+	uint32_t *synced; /* checksum per frame at its last sync; 0: never */
 	unsigned spins;
 	unsigned fail_in;
 	bool failed;
@@ -37,16 +37,11 @@ static struct {
 } hw;
 
 static const char *const rule_names[MOCK_RULES] = {
-	[MOCK_RULE_BBM] = "break-before-make",
-	[MOCK_RULE_BARRIER] = "barrier",
-	[MOCK_RULE_STALE_FRAME] = "stale frame",
-	[MOCK_RULE_STALE_ASID] = "stale ASID",
-	[MOCK_RULE_ICACHE] = "instruction cache",
-	[MOCK_RULE_WX] = "write xor execute",
-	[MOCK_RULE_STORE] = "descriptor store",
-	[MOCK_RULE_DESCRIPTOR] = "descriptor",
-	[MOCK_RULE_CONTEXT] = "context",
-	[MOCK_RULE_DMA] = "DMA",
+	[MOCK_RULE_BBM] = "break-before-make",    [MOCK_RULE_BARRIER] = "barrier",
+	[MOCK_RULE_STALE_FRAME] = "stale frame",  [MOCK_RULE_STALE_ASID] = "stale ASID",
+	[MOCK_RULE_ICACHE] = "instruction cache", [MOCK_RULE_WX] = "write xor execute",
+	[MOCK_RULE_STORE] = "descriptor store",   [MOCK_RULE_DESCRIPTOR] = "descriptor",
+	[MOCK_RULE_CONTEXT] = "context",          [MOCK_RULE_DMA] = "DMA",
 };
 
 static void *map_fresh(void *old, size_t size)
@@ -55,7 +50,8 @@ static void *map_fresh(void *old, size_t size)
 
 	if (old)
 		munmap(old, size);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
 	assert_true(p != MAP_FAILED);
 	return p;
 }
@@ -166,7 +162,8 @@ void mock_expect_violation(enum mock_rule rule)
 void mock_assert_violated(enum mock_rule rule)
 {
 	if (!hw.seen[rule])
-		fail_msg("rule \"%s\" was broken on purpose and the model did not notice", rule_names[rule]);
+		fail_msg("rule \"%s\" was broken on purpose and the model did not notice",
+			 rule_names[rule]);
 	hw.expected[rule] = 0;
 }
 
@@ -196,7 +193,8 @@ static uint32_t frame_checksum(const void *kva)
 
 bool mock_frame_fetchable(phys_addr_t pa)
 {
-	return hw.synced[(pa - MOCK_RAM_BASE) >> PAGE_SHIFT] == frame_checksum(phys_to_virt(pa & PAGE_MASK));
+	return hw.synced[(pa - MOCK_RAM_BASE) >> PAGE_SHIFT] ==
+	       frame_checksum(phys_to_virt(pa & PAGE_MASK));
 }
 
 void hw_icache_sync(const void *kva, size_t n)
@@ -231,7 +229,8 @@ uint32_t hw_crc32c(uint32_t crc, const void *p, size_t n)
 	while (n--) {
 		crc ^= *b++;
 		for (int i = 0; i < 8; i++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1; /* Castagnoli, reflected */
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78
+				      : crc >> 1; /* Castagnoli, reflected */
 	}
 	return crc;
 }

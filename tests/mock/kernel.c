@@ -16,12 +16,12 @@
 #include "kernel/time.h"
 #include "tests/mock/private.h"
 
-#define WEAK __attribute__((weak))
-#define LOG_SIZE (1 << 20)
-#define HELD_MAX 32
-#define ORDERS_MAX 4096
+#define WEAK          __attribute__((weak))
+#define LOG_SIZE      (1 << 20)
+#define HELD_MAX      32
+#define ORDERS_MAX    4096
 #define PROCESSES_MAX 64
-#define TASKS_MAX 256
+#define TASKS_MAX     256
 
 struct order {
 	const struct mutex *first, *then;
@@ -62,7 +62,8 @@ void mock_kernel_check(void)
 {
 	for (unsigned i = 0; i < k.ntasks; i++)
 		if (k.tasks[i]->hot.preempt_count != 0)
-			mock_violation(MOCK_RULE_CONTEXT, "task %s ends with preemption off", k.tasks[i]->name);
+			mock_violation(MOCK_RULE_CONTEXT, "task %s ends with preemption off",
+				       k.tasks[i]->name);
 	for (unsigned i = 0; i < mock_options.cpus; i++)
 		if (cpu_locals[i].irqs_off)
 			mock_violation(MOCK_RULE_CONTEXT, "CPU %u ends with interrupts off", i);
@@ -237,7 +238,8 @@ static void order_note(const struct mutex *m)
 		if (k.held[i]->owner != (uintptr_t)hw_current() || k.held[i] == m)
 			continue;
 		if (order_known(m, k.held[i]))
-			mock_violation(MOCK_RULE_CONTEXT, "mutexes %p and %p are taken in both orders",
+			mock_violation(MOCK_RULE_CONTEXT,
+				       "mutexes %p and %p are taken in both orders",
 				       (void *)k.held[i], (const void *)m);
 		if (!order_known(k.held[i], m) && k.norders < ORDERS_MAX)
 			k.orders[k.norders++] = (struct order){ k.held[i], m };
@@ -260,7 +262,8 @@ static int mutex_lock_mode(struct mutex *m, bool killable)
 {
 	assert_may_sleep("mutex_lock");
 	if (m->owner == (uintptr_t)hw_current())
-		mock_violation(MOCK_RULE_CONTEXT, "mutex %p: taken twice by the same task", (void *)m);
+		mock_violation(MOCK_RULE_CONTEXT, "mutex %p: taken twice by the same task",
+			       (void *)m);
 	order_note(m);
 	if (mutex_taken(m)) {
 		if (killable && task_killed(hw_current()))
@@ -296,8 +299,8 @@ WEAK bool mutex_trylock(struct mutex *m)
 WEAK void mutex_unlock(struct mutex *m)
 {
 	if (m->owner != (uintptr_t)hw_current())
-		mock_violation(MOCK_RULE_CONTEXT, "mutex %p: unlocked by a task that does not hold it",
-			       (void *)m);
+		mock_violation(MOCK_RULE_CONTEXT,
+			       "mutex %p: unlocked by a task that does not hold it", (void *)m);
 	m->owner = 0;
 	for (unsigned i = 0; i < k.nheld; i++)
 		if (k.held[i] == m) {
@@ -330,10 +333,9 @@ static void waitq_wake(struct waitq *wq, bool all)
 	struct watcher *watcher, *next_watcher;
 	struct waiter *w;
 
-	list_for_each_safe(watcher, next_watcher, &wq->watchers, link)
+	list_for_each_safe (watcher, next_watcher, &wq->watchers, link)
 		watcher->notify(watcher);
-	list_for_each(w, &wq->waiters, link)
-	{
+	list_for_each (w, &wq->waiters, link) {
 		if (w->woken)
 			continue;
 		w->woken = true;

@@ -64,9 +64,12 @@ static void check_shadow(phys_addr_t addr, uint64_t raw)
 	const struct shadow *s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
 
 	if (s && s->raw[(addr & (PAGE_SIZE - 1)) / 8] != raw)
-		mock_violation(MOCK_RULE_STORE, "descriptor at %#llx changed from %#llx to %#llx without pte_store()",
-			       (unsigned long long)addr, (unsigned long long)s->raw[(addr & (PAGE_SIZE - 1)) / 8],
-			       (unsigned long long)raw);
+		mock_violation(
+			MOCK_RULE_STORE,
+			"descriptor at %#llx changed from %#llx to %#llx without pte_store()",
+			(unsigned long long)addr,
+			(unsigned long long)s->raw[(addr & (PAGE_SIZE - 1)) / 8],
+			(unsigned long long)raw);
 }
 
 static uint64_t walker_read(phys_addr_t addr, bool *stale)
@@ -95,8 +98,8 @@ uint64_t pte_load(const struct pte *e)
 struct walk {
 	unsigned cpu;
 	virt_addr_t va;
-	bool demand;		/* an access, not speculation: faults matter, the access flag is set */
-	bool stale;		/* some descriptor was read before its store completed */
+	bool demand; /* an access, not speculation: faults matter, the access flag is set */
+	bool stale;  /* some descriptor was read before its store completed */
 	uint64_t desc, limits;
 	phys_addr_t src;
 };
@@ -156,7 +159,8 @@ static enum mock_result walk_leaf(struct walk *w)
 			return MOCK_FAULT_ACCESS_FLAG; /* may be set speculatively, but then nothing could be tested */
 		set_access_flag(w);
 	}
-	remember(w, 3, false); /* never with the flag clear: such an entry may not be cached (D8.4.6) */
+	remember(w, 3,
+		 false); /* never with the flag clear: such an entry may not be cached (D8.4.6) */
 	return MOCK_OK;
 }
 
@@ -171,7 +175,8 @@ static enum mock_result walk(struct walk *w)
 	for (;; level++) {
 		w->src = table + table_index(w->va, level) * 8;
 		if (!mock_pa_in_ram(w->src)) {
-			mock_violation(MOCK_RULE_DESCRIPTOR, "a walk for %#lx leaves RAM", (unsigned long)w->va);
+			mock_violation(MOCK_RULE_DESCRIPTOR, "a walk for %#lx leaves RAM",
+				       (unsigned long)w->va);
 			return MOCK_FAULT_TRANSLATION;
 		}
 		w->desc = walker_read(w->src, &w->stale);
@@ -191,7 +196,8 @@ static enum mock_result permission(uint64_t desc, uint64_t limits, enum mock_acc
 {
 	bool user = (desc & PTE_AP_USER) && !(limits & TABLE_AP_NOUSER);
 	bool writable = user && !(desc & PTE_AP_READONLY) && !(limits & TABLE_AP_READONLY);
-	bool executable = !(desc & PTE_UXN) && !(limits & TABLE_UXN); /* EL0 may execute what it may not read */
+	bool executable = !(desc & PTE_UXN) &&
+			  !(limits & TABLE_UXN); /* EL0 may execute what it may not read */
 	bool ok = kind == MOCK_READ ? user : kind == MOCK_WRITE ? writable : executable;
 
 	return ok ? MOCK_OK : MOCK_FAULT_PERMISSION;
@@ -200,8 +206,10 @@ static enum mock_result permission(uint64_t desc, uint64_t limits, enum mock_acc
 static void check_fetch(virt_addr_t va, phys_addr_t pa)
 {
 	if (!mock_options.allow_wx && !mock_frame_fetchable(pa))
-		mock_violation(MOCK_RULE_ICACHE, "instructions at %#lx (frame %#llx) were written after the last sync",
-			       (unsigned long)va, (unsigned long long)(pa & PAGE_MASK));
+		mock_violation(
+			MOCK_RULE_ICACHE,
+			"instructions at %#lx (frame %#llx) were written after the last sync",
+			(unsigned long)va, (unsigned long long)(pa & PAGE_MASK));
 }
 
 enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t *pa)
@@ -219,8 +227,10 @@ enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t 
 	if (!e) {
 		result = walk(&w);
 		if (result != MOCK_OK && w.stale)
-			mock_violation(MOCK_RULE_BARRIER, "access to %#lx faults: no DSB since its descriptor was stored",
-				       (unsigned long)va);
+			mock_violation(
+				MOCK_RULE_BARRIER,
+				"access to %#lx faults: no DSB since its descriptor was stored",
+				(unsigned long)va);
 		if (result != MOCK_OK)
 			return result;
 		e = tlb_find(mock_cpu, w.va, ttbr_asid(m->ttbr), 3, false);
@@ -258,7 +268,8 @@ static void speculate_below(unsigned cpu, uint64_t raw, unsigned level, virt_add
 	table = phys_to_virt(pte_pa(raw));
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
 		if (table[i] & PTE_VALID)
-			speculate_below(cpu, table[i], level + 1, va | (virt_addr_t)i << LEVEL_SHIFT(level + 1));
+			speculate_below(cpu, table[i], level + 1,
+					va | (virt_addr_t)i << LEVEL_SHIFT(level + 1));
 }
 
 static void speculate_va(phys_addr_t root, virt_addr_t va, unsigned level, void *arg)
@@ -294,9 +305,11 @@ static void check_bbm(unsigned cpu, const struct tlb_entry *e, void *arg)
 	if (e->table)
 		mask = PTE_ADDR_MASK | PTE_TYPE_MASK;
 	if ((raw ^ e->desc) & mask)
-		mock_violation(MOCK_RULE_BBM,
-			       "%#lx: descriptor %#llx becomes %#llx while CPU %u may have the former cached",
-			       (unsigned long)e->va, (unsigned long long)e->desc, (unsigned long long)raw, cpu);
+		mock_violation(
+			MOCK_RULE_BBM,
+			"%#lx: descriptor %#llx becomes %#llx while CPU %u may have the former cached",
+			(unsigned long)e->va, (unsigned long long)e->desc, (unsigned long long)raw,
+			cpu);
 }
 
 static void check_leaf(uint64_t raw)
@@ -304,11 +317,14 @@ static void check_leaf(uint64_t raw)
 	bool writable = (raw & PTE_AP_USER) && !(raw & PTE_AP_READONLY);
 
 	if (!(raw & PTE_PXN))
-		mock_violation(MOCK_RULE_WX, "%#llx: user memory that the kernel could execute", (unsigned long long)raw);
+		mock_violation(MOCK_RULE_WX, "%#llx: user memory that the kernel could execute",
+			       (unsigned long long)raw);
 	if (writable && !(raw & PTE_UXN) && !mock_options.allow_wx)
-		mock_violation(MOCK_RULE_WX, "%#llx: writable and executable", (unsigned long long)raw);
+		mock_violation(MOCK_RULE_WX, "%#llx: writable and executable",
+			       (unsigned long long)raw);
 	if (!(raw & PTE_UXN) && mock_pa_in_ram(pte_pa(raw)) && !mock_frame_fetchable(pte_pa(raw)))
-		mock_violation(MOCK_RULE_ICACHE, "frame %#llx becomes executable and was not synced since written",
+		mock_violation(MOCK_RULE_ICACHE,
+			       "frame %#llx becomes executable and was not synced since written",
 			       (unsigned long long)pte_pa(raw));
 }
 
@@ -334,7 +350,8 @@ void pte_store(struct pte *e, uint64_t raw)
 	uint64_t old;
 
 	if (addr % 8 || !mock_pa_in_ram(addr)) {
-		mock_violation(MOCK_RULE_STORE, "a descriptor stored at %#llx", (unsigned long long)addr);
+		mock_violation(MOCK_RULE_STORE, "a descriptor stored at %#llx",
+			       (unsigned long long)addr);
 		return;
 	}
 	mock_counts.stores++;
@@ -410,7 +427,8 @@ void ttbr0_write(uint64_t value)
 	if (!hw_irqs_off())
 		mock_violation(MOCK_RULE_CONTEXT, "TTBR0 written with interrupts on");
 	if (stores_pending_in(root) || frame_zeroing(root))
-		mock_violation(MOCK_RULE_BARRIER, "root %#llx is loaded before a DSB completed its contents",
+		mock_violation(MOCK_RULE_BARRIER,
+			       "root %#llx is loaded before a DSB completed its contents",
 			       (unsigned long long)root);
 	table_add_root(root);
 	tlb_check_load(mock_cpu, root, ttbr_asid(value));
@@ -420,7 +438,8 @@ void ttbr0_write(uint64_t value)
 
 uint64_t tcr_read(void)
 {
-	return (mock_options.asid_bits == 16 ? TCR_AS : 0) | (mock_options.hw_access_flag ? TCR_HA : 0);
+	return (mock_options.asid_bits == 16 ? TCR_AS : 0) |
+	       (mock_options.hw_access_flag ? TCR_HA : 0);
 }
 
 /* ---- Frames ---- */
@@ -430,10 +449,12 @@ static void check_table_gone(phys_addr_t pa, const char *what)
 	struct shadow *s = table_shadow(pa);
 
 	if (s && s->nlinks)
-		mock_violation(MOCK_RULE_STALE_FRAME, "table %#llx is %s while linked", (unsigned long long)pa, what);
+		mock_violation(MOCK_RULE_STALE_FRAME, "table %#llx is %s while linked",
+			       (unsigned long long)pa, what);
 	for (unsigned cpu = 0; cpu < mock_options.cpus; cpu++)
 		if (cpu_mmu[cpu].ttbr && ttbr_root(cpu_mmu[cpu].ttbr) == pa)
-			mock_violation(MOCK_RULE_STALE_FRAME, "root %#llx is %s while CPU %u has it loaded",
+			mock_violation(MOCK_RULE_STALE_FRAME,
+				       "root %#llx is %s while CPU %u has it loaded",
 				       (unsigned long long)pa, what, cpu);
 	table_forget(pa);
 }

@@ -19,25 +19,27 @@
 /* One translation, or one step of a walk, as a CPU remembers it. */
 struct tlb_entry {
 	bool used;
-	bool table;		/* a walk cache entry: desc is a table descriptor of `level` */
+	bool table; /* a walk cache entry: desc is a table descriptor of `level` */
 	uint8_t level;
 	uint16_t asid;
 	bool global;
-	virt_addr_t va;		/* first address covered, LEVEL_SIZE(level) of them */
+	virt_addr_t va; /* first address covered, LEVEL_SIZE(level) of them */
 	uint64_t desc;
-	uint64_t limits;	/* hierarchical bits gathered above, and in desc when it is a table */
-	phys_addr_t src;	/* where desc was read */
-	phys_addr_t root;	/* of the walk */
-	uint32_t doomed;	/* CPUs whose TLBI hit it and whose DSB is still to come */
-	int next_va, next_src;	/* hash chains */
+	uint64_t limits;  /* hierarchical bits gathered above, and in desc when it is a table */
+	phys_addr_t src;  /* where desc was read */
+	phys_addr_t root; /* of the walk */
+	uint32_t doomed;  /* CPUs whose TLBI hit it and whose DSB is still to come */
+	int next_va, next_src; /* hash chains */
 };
 
 void tlb_reset(void);
 void tlb_insert(unsigned cpu, const struct tlb_entry *e);
 /* The oldest entry of the kind for va at `level`, or NULL. */
-const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level, bool table);
+const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level,
+				 bool table);
 /* Calls fn for every entry read from src, on any CPU. */
-void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg), void *arg);
+void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
+		 void *arg);
 void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid);
 void tlb_complete(bool everywhere);
 /* Violation when a TLB knows the frame. */
@@ -46,7 +48,7 @@ void tlb_check_frame(phys_addr_t pa, const char *what);
 /* ---- tables.c ---- */
 
 struct link {
-	phys_addr_t entry;	/* the descriptor that points at the table */
+	phys_addr_t entry; /* the descriptor that points at the table */
 };
 
 /* A table that a walk can reach, as the stores through pte_store() made it. */
@@ -67,7 +69,9 @@ void table_forget(phys_addr_t pa);
 /* Records a store of raw over old in a known table. */
 void table_note_store(struct shadow *s, phys_addr_t addr, uint64_t old, uint64_t raw);
 /* Calls fn for every (root, va) at which the entry at addr translates. */
-void table_for_va(phys_addr_t addr, void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg), void *arg);
+void table_for_va(phys_addr_t addr,
+		  void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg),
+		  void *arg);
 /* Descriptor of a leaf or table entry makes sense. */
 void table_check_descriptor(uint64_t raw, unsigned level);
 
@@ -75,7 +79,7 @@ void table_check_descriptor(uint64_t raw, unsigned level);
 
 struct cpu_mmu {
 	uint64_t ttbr;
-	bool synced;	/* an ISB followed the last write */
+	bool synced; /* an ISB followed the last write */
 };
 extern struct cpu_mmu cpu_mmu[NR_CPUS_MAX];
 

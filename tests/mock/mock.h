@@ -19,17 +19,17 @@
 
 /* ---- The machine (hw.c) ---- */
 
-#define MOCK_RAM_MAX ((size_t)1 << 30)
+#define MOCK_RAM_MAX     ((size_t)1 << 30)
 #define MOCK_RAM_DEFAULT ((size_t)64 << 20)
 
 struct mock_options {
-	unsigned cpus;		/* 1..NR_CPUS_MAX */
-	size_t ram;		/* bytes, from MOCK_RAM_BASE on */
-	unsigned asid_bits;	/* 8 or 16 */
-	bool hw_access_flag;	/* FEAT_HAFDBS: the walker sets the access flag */
-	bool speculate;		/* every valid translation of a loaded table is cached as soon as it can be */
-	bool allow_wx;		/* user pages both writable and executable are what the test wants */
-	bool loose_frees;	/* a freed frame may still be known to the TLB under an ASID that is loaded nowhere (roll-over tests) */
+	unsigned cpus;       /* 1..NR_CPUS_MAX */
+	size_t ram;          /* bytes, from MOCK_RAM_BASE on */
+	unsigned asid_bits;  /* 8 or 16 */
+	bool hw_access_flag; /* FEAT_HAFDBS: the walker sets the access flag */
+	bool speculate; /* every valid translation of a loaded table is cached as soon as it can be */
+	bool allow_wx;    /* user pages both writable and executable are what the test wants */
+	bool loose_frees; /* a freed frame may still be known to the TLB under an ASID that is loaded nowhere (roll-over tests) */
 };
 extern struct mock_options mock_options;
 
@@ -57,16 +57,16 @@ extern void (*mock_on_relax)(void);
 /* ---- Violations ---- */
 
 enum mock_rule {
-	MOCK_RULE_BBM,		/* valid to valid without break-before-make, or made before the break was flushed */
-	MOCK_RULE_BARRIER,	/* a table store not yet visible to the walker that somebody relied on */
-	MOCK_RULE_STALE_FRAME,	/* a frame freed or re-used while a TLB still knows it */
-	MOCK_RULE_STALE_ASID,	/* an ASID given to another address space while a TLB still knows it */
-	MOCK_RULE_ICACHE,	/* an executable page whose stores were not made fetchable */
-	MOCK_RULE_WX,		/* writable and executable, or user memory executable by the kernel */
-	MOCK_RULE_STORE,	/* a live descriptor written other than by pte_store(), or not whole */
-	MOCK_RULE_DESCRIPTOR,	/* reserved or senseless bits */
-	MOCK_RULE_CONTEXT,	/* sleeping with preemption off, lock order, unlocking what is not held ... */
-	MOCK_RULE_DMA,		/* a buffer shared with a device without cache maintenance */
+	MOCK_RULE_BBM, /* valid to valid without break-before-make, or made before the break was flushed */
+	MOCK_RULE_BARRIER, /* a table store not yet visible to the walker that somebody relied on */
+	MOCK_RULE_STALE_FRAME, /* a frame freed or re-used while a TLB still knows it */
+	MOCK_RULE_STALE_ASID, /* an ASID given to another address space while a TLB still knows it */
+	MOCK_RULE_ICACHE,     /* an executable page whose stores were not made fetchable */
+	MOCK_RULE_WX,         /* writable and executable, or user memory executable by the kernel */
+	MOCK_RULE_STORE, /* a live descriptor written other than by pte_store(), or not whole */
+	MOCK_RULE_DESCRIPTOR, /* reserved or senseless bits */
+	MOCK_RULE_CONTEXT, /* sleeping with preemption off, lock order, unlocking what is not held ... */
+	MOCK_RULE_DMA, /* a buffer shared with a device without cache maintenance */
 	MOCK_RULES,
 };
 
@@ -90,7 +90,8 @@ enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t 
 unsigned mock_tlb_uses(pfn_t pfn);
 /* Counts since mock_reset() or mock_counts_clear(). */
 struct mock_counts {
-	unsigned stores, dsb, isb, tlbi_va, tlbi_asid, tlbi_all, tlbi_local, ttbr_writes, icache_syncs;
+	unsigned stores, dsb, isb, tlbi_va, tlbi_asid, tlbi_all, tlbi_local, ttbr_writes,
+		icache_syncs;
 };
 extern struct mock_counts mock_counts;
 /* The frame goes back to the allocator: no TLB may know it. Called by frames.c; a test with its own allocator calls it too. */

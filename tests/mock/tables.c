@@ -39,16 +39,21 @@ void table_check_descriptor(uint64_t raw, unsigned level)
 	if (!(raw & PTE_VALID))
 		return;
 	if (level < 3 && !pte_is_table(raw))
-		mock_violation(MOCK_RULE_DESCRIPTOR, "level %u: %#llx: blocks are not modelled for user space", level,
+		mock_violation(MOCK_RULE_DESCRIPTOR,
+			       "level %u: %#llx: blocks are not modelled for user space", level,
 			       (unsigned long long)raw);
 	else if (level == 3 && (raw & PTE_TYPE_MASK) != PTE_TYPE_PAGE)
-		mock_violation(MOCK_RULE_DESCRIPTOR, "level 3: %#llx is reserved", (unsigned long long)raw);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "level 3: %#llx is reserved",
+			       (unsigned long long)raw);
 	else if (!mock_pa_in_ram(pte_pa(raw)))
-		mock_violation(MOCK_RULE_DESCRIPTOR, "level %u: %#llx points outside RAM", level, (unsigned long long)raw);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "level %u: %#llx points outside RAM", level,
+			       (unsigned long long)raw);
 	else if (level == 3 && (raw & PTE_SH_MASK) != PTE_SH_INNER)
-		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: RAM must be inner shareable", (unsigned long long)raw);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: RAM must be inner shareable",
+			       (unsigned long long)raw);
 	else if (level == 3 && !(raw & PTE_NG))
-		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: a user page that is global", (unsigned long long)raw);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: a user page that is global",
+			       (unsigned long long)raw);
 }
 
 static void link_add(struct shadow *s, phys_addr_t entry)
@@ -97,12 +102,14 @@ static void link_made(phys_addr_t entry, uint64_t raw, unsigned level)
 	if (!mock_pa_in_ram(pa))
 		return;
 	if (stores_pending_in(pa) || frame_zeroing(pa))
-		mock_violation(MOCK_RULE_BARRIER, "table %#llx is linked before a DSB completed its contents",
+		mock_violation(MOCK_RULE_BARRIER,
+			       "table %#llx is linked before a DSB completed its contents",
 			       (unsigned long long)pa);
 	if (!s)
 		s = table_add(pa, level + 1);
 	if (s->level != level + 1)
-		mock_violation(MOCK_RULE_DESCRIPTOR, "table %#llx is linked at two levels", (unsigned long long)pa);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "table %#llx is linked at two levels",
+			       (unsigned long long)pa);
 	link_add(s, entry);
 }
 
@@ -139,7 +146,8 @@ void table_add_root(phys_addr_t pa)
 		s = table_add(pa, 0);
 	s->root = true;
 	if (s->level != 0)
-		mock_violation(MOCK_RULE_DESCRIPTOR, "TTBR0 := %#llx, a table of level %u", (unsigned long long)pa, s->level);
+		mock_violation(MOCK_RULE_DESCRIPTOR, "TTBR0 := %#llx, a table of level %u",
+			       (unsigned long long)pa, s->level);
 }
 
 void table_note_store(struct shadow *s, phys_addr_t addr, uint64_t old, uint64_t raw)
@@ -155,7 +163,8 @@ void table_note_store(struct shadow *s, phys_addr_t addr, uint64_t old, uint64_t
 }
 
 static void for_va(struct shadow *s, virt_addr_t va, unsigned level,
-		   void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg), void *arg)
+		   void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg),
+		   void *arg)
 {
 	if (s->root)
 		fn(s->table, va, level, arg);
@@ -164,15 +173,20 @@ static void for_va(struct shadow *s, virt_addr_t va, unsigned level,
 		struct shadow *parent = table_shadow(ALIGN_DOWN(entry, (phys_addr_t)PAGE_SIZE));
 
 		if (parent)
-			for_va(parent, va | (virt_addr_t)(entry & (PAGE_SIZE - 1)) / 8 << LEVEL_SHIFT(parent->level),
+			for_va(parent,
+			       va | (virt_addr_t)(entry & (PAGE_SIZE - 1)) / 8
+					       << LEVEL_SHIFT(parent->level),
 			       level, fn, arg);
 	}
 }
 
-void table_for_va(phys_addr_t addr, void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg), void *arg)
+void table_for_va(phys_addr_t addr,
+		  void (*fn)(phys_addr_t root, virt_addr_t va, unsigned level, void *arg),
+		  void *arg)
 {
 	struct shadow *s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
 
 	if (s)
-		for_va(s, (virt_addr_t)(addr & (PAGE_SIZE - 1)) / 8 << LEVEL_SHIFT(s->level), s->level, fn, arg);
+		for_va(s, (virt_addr_t)(addr & (PAGE_SIZE - 1)) / 8 << LEVEL_SHIFT(s->level),
+		       s->level, fn, arg);
 }

@@ -14,7 +14,7 @@
 static struct tlb {
 	struct tlb_entry *entries;
 	int count, max;
-	int free;		/* chain of unused entries through next_va */
+	int free; /* chain of unused entries through next_va */
 	int by_va[BUCKETS], by_src[BUCKETS];
 } tlbs[NR_CPUS_MAX];
 
@@ -69,9 +69,9 @@ static unsigned bucket_src(phys_addr_t src)
 
 static bool same(const struct tlb_entry *a, const struct tlb_entry *b)
 {
-	return a->table == b->table && a->level == b->level && a->asid == b->asid && a->va == b->va &&
-	       a->desc == b->desc && a->limits == b->limits && a->src == b->src && a->root == b->root &&
-	       a->global == b->global;
+	return a->table == b->table && a->level == b->level && a->asid == b->asid &&
+	       a->va == b->va && a->desc == b->desc && a->limits == b->limits && a->src == b->src &&
+	       a->root == b->root && a->global == b->global;
 }
 
 static int entry_new(struct tlb *t)
@@ -143,7 +143,8 @@ static void entry_remove(unsigned cpu, int i)
 	t->free = i;
 }
 
-const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level, bool table)
+const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level,
+				 bool table)
 {
 	const struct tlb *t = &tlbs[cpu];
 
@@ -157,10 +158,12 @@ const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, un
 	return NULL;
 }
 
-void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg), void *arg)
+void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
+		 void *arg)
 {
 	for (unsigned cpu = 0; cpu < mock_options.cpus; cpu++)
-		for (int i = tlbs[cpu].by_src[bucket_src(src)]; i >= 0; i = tlbs[cpu].entries[i].next_src)
+		for (int i = tlbs[cpu].by_src[bucket_src(src)]; i >= 0;
+		     i = tlbs[cpu].entries[i].next_src)
 			if (tlbs[cpu].entries[i].src == src)
 				fn(cpu, &tlbs[cpu].entries[i], arg);
 }
@@ -185,8 +188,10 @@ static bool tlbi_hits(const struct tlbi *op, const struct tlb_entry *e)
 /* The walker may still read the old value of a store that no DSB completed, and cache it after the invalidation. */
 static void check_ordered(const struct tlbi *op, const struct tlb_entry *e)
 {
-	if (stores_pending_in(ALIGN_DOWN(e->src, (phys_addr_t)PAGE_SIZE)) && pte_load(phys_to_virt(e->src)) != e->desc)
-		mock_violation(MOCK_RULE_BARRIER, "TLBI of %#lx before a DSB completed the store to its descriptor",
+	if (stores_pending_in(ALIGN_DOWN(e->src, (phys_addr_t)PAGE_SIZE)) &&
+	    pte_load(phys_to_virt(e->src)) != e->desc)
+		mock_violation(MOCK_RULE_BARRIER,
+			       "TLBI of %#lx before a DSB completed the store to its descriptor",
 			       (unsigned long)(op->by_va ? op->va : e->va));
 }
 
@@ -328,18 +333,24 @@ void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid)
 		const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
 		if (e->used && !e->global && e->asid == asid && e->root != root)
-			mock_violation(MOCK_RULE_STALE_ASID,
-				       "CPU %u loads ASID %u while its TLB knows %#lx from another root", cpu, asid,
-				       (unsigned long)e->va);
-		if (e->used && e->asid == asid && pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
-			mock_violation(MOCK_RULE_STALE_FRAME, "CPU %u loads ASID %u whose TLB entry for %#lx maps a free frame",
-				       cpu, asid, (unsigned long)e->va);
+			mock_violation(
+				MOCK_RULE_STALE_ASID,
+				"CPU %u loads ASID %u while its TLB knows %#lx from another root",
+				cpu, asid, (unsigned long)e->va);
+		if (e->used && e->asid == asid &&
+		    pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
+			mock_violation(
+				MOCK_RULE_STALE_FRAME,
+				"CPU %u loads ASID %u whose TLB entry for %#lx maps a free frame",
+				cpu, asid, (unsigned long)e->va);
 	}
 	for (unsigned other = 0; other < mock_options.cpus; other++)
-		if (other != cpu && asid != 0 && cpu_mmu[other].ttbr && ttbr_asid(cpu_mmu[other].ttbr) == asid &&
+		if (other != cpu && asid != 0 && cpu_mmu[other].ttbr &&
+		    ttbr_asid(cpu_mmu[other].ttbr) == asid &&
 		    ttbr_root(cpu_mmu[other].ttbr) != root)
-			mock_violation(MOCK_RULE_STALE_ASID, "CPUs %u and %u run different roots under ASID %u", cpu, other,
-				       asid);
+			mock_violation(MOCK_RULE_STALE_ASID,
+				       "CPUs %u and %u run different roots under ASID %u", cpu,
+				       other, asid);
 }
 
 void tlb_check_frame(phys_addr_t pa, const char *what)
@@ -352,11 +363,14 @@ void tlb_check_frame(phys_addr_t pa, const char *what)
 
 			if (!e->used || pte_pa(e->desc) != pa)
 				continue;
-			if (mock_options.loose_frees && !e->global && ttbr_asid(cpu_mmu[cpu].ttbr) != e->asid)
+			if (mock_options.loose_frees && !e->global &&
+			    ttbr_asid(cpu_mmu[cpu].ttbr) != e->asid)
 				continue;
-			mock_violation(MOCK_RULE_STALE_FRAME, "frame %#llx is %s; CPU %u's TLB still %s it for %#lx, ASID %u",
-				       (unsigned long long)pa, what, cpu, e->table ? "walks" : "maps",
-				       (unsigned long)e->va, e->asid);
+			mock_violation(
+				MOCK_RULE_STALE_FRAME,
+				"frame %#llx is %s; CPU %u's TLB still %s it for %#lx, ASID %u",
+				(unsigned long long)pa, what, cpu, e->table ? "walks" : "maps",
+				(unsigned long)e->va, e->asid);
 			return;
 		}
 }
@@ -367,7 +381,8 @@ void mock_check(void)
 		for (int i = 0; i < tlbs[cpu].count; i++) {
 			const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
-			if (e->used && pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
+			if (e->used &&
+			    pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
 				tlb_check_frame(pte_pa(e->desc), "free");
 		}
 }

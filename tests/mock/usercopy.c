@@ -23,7 +23,8 @@ static int user_page(virt_addr_t va, enum mock_access kind, phys_addr_t *pa)
 		if (result == MOCK_OK)
 			return 0;
 		if (!preemptible())
-			mock_violation(MOCK_RULE_CONTEXT, "user memory touched with preemption or interrupts off");
+			mock_violation(MOCK_RULE_CONTEXT,
+				       "user memory touched with preemption or interrupts off");
 		if (!mock_fault_handler || mock_fault_handler(va, kind, result) != 0)
 			return -EFAULT;
 	}

@@ -11,9 +11,9 @@
 
 #define NR_CPUS_MAX 16
 
-#define USER_MIN ((virt_addr_t)0x10000)
-#define USER_TOP ((virt_addr_t)0x0000ffffffff0000)
-#define FRAME_ARRAY mock_frames
+#define USER_MIN        ((virt_addr_t)0x10000)
+#define USER_TOP        ((virt_addr_t)0x0000ffffffff0000)
+#define FRAME_ARRAY     mock_frames
 #define KERNEL_MAP_BASE ((virt_addr_t)0xffffd00000000000)
 #define KERNEL_MAP_SIZE ((size_t)1 << 38)
 

@@ -156,8 +156,8 @@ static void test_link_before_dsb(void **state)
 	(void)state;
 	start(RW);
 	table = frame(); /* zeroed just now */
-	ROGUE(MOCK_RULE_BARRIER,
-	      pte_store((struct pte *)page_to_virt(pm.root) + 5, page_to_phys(table) | PTE_TYPE_TABLE));
+	ROGUE(MOCK_RULE_BARRIER, pte_store((struct pte *)page_to_virt(pm.root) + 5,
+					   page_to_phys(table) | PTE_TYPE_TABLE));
 }
 
 static void test_access_before_isb(void **state)

@@ -14,9 +14,9 @@
 #include "mm/pmap.h"
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, pmap_setup, pmap_teardown)
-#define VA ((virt_addr_t)0x400000)
-#define RW (PTE_READ | PTE_WRITE)
-#define RX (PTE_READ | PTE_EXEC)
+#define VA      ((virt_addr_t)0x400000)
+#define RW      (PTE_READ | PTE_WRITE)
+#define RX      (PTE_READ | PTE_EXEC)
 
 static uint32_t frames_at_start;
 static struct page *empty_table;
@@ -118,7 +118,9 @@ static inline void destroy(struct pmap *pm)
 		tlb_batch_init(&b, pm);
 		p = pmap_table_remove(pm, va, &b);
 		if (!p && pmap_leaf(pm, va)) {
-			for (virt_addr_t a = ALIGN_DOWN(va, LEAF_SPAN), end = MIN(a + LEAF_SPAN, USER_TOP); a < end; a += PAGE_SIZE)
+			for (virt_addr_t a = ALIGN_DOWN(va, LEAF_SPAN),
+					 end = MIN(a + LEAF_SPAN, USER_TOP);
+			     a < end; a += PAGE_SIZE)
 				if (view(pm, a).state != PTE_NONE)
 					unmap(pm, a);
 			p = pmap_table_remove(pm, va, &b);

@@ -172,12 +172,9 @@ static void test_activate_needs_interrupts_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_switch_without_flush),
-		TEST(test_same_pmap_again_costs_nothing),
-		TEST(test_asids_are_distinct),
-		TEST(test_roll_over),
-		TEST(test_threads_through_roll_over),
-		TEST(test_activate_needs_interrupts_off),
+		TEST(test_switch_without_flush),      TEST(test_same_pmap_again_costs_nothing),
+		TEST(test_asids_are_distinct),        TEST(test_roll_over),
+		TEST(test_threads_through_roll_over), TEST(test_activate_needs_interrupts_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

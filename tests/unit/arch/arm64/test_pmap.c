@@ -37,7 +37,8 @@ static void test_rights(void **state)
 	activate(&pm);
 	for (unsigned i = 0; i < ARRAY_SIZE(prots); i++)
 		for (unsigned soft = 0; soft < 4; soft++) {
-			unsigned prot = prots[i] | (soft & 1 ? PTE_LOCKED : 0) | (soft & 2 ? PTE_SPECIAL : 0);
+			unsigned prot = prots[i] | (soft & 1 ? PTE_LOCKED : 0) |
+					(soft & 2 ? PTE_SPECIAL : 0);
 			struct page *p = frame();
 			struct pte_view v;
 
@@ -47,9 +48,12 @@ static void test_rights(void **state)
 			assert_int_equal(v.prot, prot);
 			assert_true(v.young);
 			assert_ptr_equal(v.page, p);
-			assert_faults(VA, MOCK_READ, prot & PTE_READ ? MOCK_OK : MOCK_FAULT_PERMISSION);
-			assert_faults(VA, MOCK_WRITE, prot & PTE_WRITE ? MOCK_OK : MOCK_FAULT_PERMISSION);
-			assert_faults(VA, MOCK_EXEC, prot & PTE_EXEC ? MOCK_OK : MOCK_FAULT_PERMISSION);
+			assert_faults(VA, MOCK_READ,
+				      prot & PTE_READ ? MOCK_OK : MOCK_FAULT_PERMISSION);
+			assert_faults(VA, MOCK_WRITE,
+				      prot & PTE_WRITE ? MOCK_OK : MOCK_FAULT_PERMISSION);
+			assert_faults(VA, MOCK_EXEC,
+				      prot & PTE_EXEC ? MOCK_OK : MOCK_FAULT_PERMISSION);
 			unmap(&pm, VA);
 		}
 	destroy(&pm);
@@ -250,7 +254,8 @@ static void test_next_leaf_and_usage(void **state)
 		va += LEAF_SPAN;
 	}
 	assert_int_equal(pmap_next_leaf(&pm, va, USER_TOP), USER_TOP);
-	assert_int_equal(pmap_next_leaf(&pm, VA + LEAF_SPAN, (virt_addr_t)1 << 30), (virt_addr_t)1 << 30);
+	assert_int_equal(pmap_next_leaf(&pm, VA + LEAF_SPAN, (virt_addr_t)1 << 30),
+			 (virt_addr_t)1 << 30);
 	pmap_usage(&pm, &u);
 	assert_int_equal(u.present, ARRAY_SIZE(at));
 	assert_int_equal(u.tables, ARRAY_SIZE(at));

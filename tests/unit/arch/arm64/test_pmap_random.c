@@ -11,10 +11,10 @@
 
 #include <stdlib.h>
 
-#define SPACES 5
+#define SPACES  5
 #define REGIONS 3
-#define PAGES 6 /* per region, spread over the leaf table */
-#define STEPS 6000
+#define PAGES   6 /* per region, spread over the leaf table */
+#define STEPS   6000
 
 struct model_entry {
 	enum pte_state state;
@@ -308,12 +308,16 @@ static void step_exit(struct space *s)
 
 static void check_access(unsigned cpu)
 {
-	static const unsigned need[] = { [MOCK_READ] = PTE_READ, [MOCK_WRITE] = PTE_WRITE, [MOCK_EXEC] = PTE_EXEC };
+	static const unsigned need[] = {
+		[MOCK_READ] = PTE_READ, [MOCK_WRITE] = PTE_WRITE, [MOCK_EXEC] = PTE_EXEC
+	};
 	struct space *s = loaded[cpu];
 	unsigned r = rnd(REGIONS), i = rnd(PAGES), tries = 0;
 	enum mock_access kind = (enum mock_access)rnd(3);
-	struct model_entry none = { PTE_NONE, 0, NULL, 0 }, *e = s && s->t[r] ? &s->t[r]->e[i] : &none;
-	bool allowed = e->state == PTE_PRESENT && (e->prot & need[kind]) && !(kind == MOCK_WRITE && s->shared[r]);
+	struct model_entry none = { PTE_NONE, 0, NULL, 0 },
+			   *e = s && s->t[r] ? &s->t[r]->e[i] : &none;
+	bool allowed = e->state == PTE_PRESENT && (e->prot & need[kind]) &&
+		       !(kind == MOCK_WRITE && s->shared[r]);
 	enum mock_result result;
 	phys_addr_t pa = 0;
 

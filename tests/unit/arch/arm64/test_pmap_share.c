@@ -120,7 +120,8 @@ static void test_last_sharer_claims(void **state)
 	tlb_batch_init(&b, &child);
 	assert_null(pmap_table_remove(&child, VA, &b));
 	assert_null(pmap_leaf(&child, VA));
-	assert_faults(VA, MOCK_READ, MOCK_FAULT_TRANSLATION); /* flushed although the batch was not */
+	assert_faults(VA, MOCK_READ,
+		      MOCK_FAULT_TRANSLATION); /* flushed although the batch was not */
 	mock_on_cpu(0);
 	assert_faults(VA, MOCK_WRITE, MOCK_FAULT_PERMISSION);
 	assert_true(pmap_leaf_claim(&parent, VA));
