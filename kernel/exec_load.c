@@ -170,9 +170,10 @@ static int map_segment(struct aspace *as, struct file *f, const struct elf_segme
 
 	if (err < 0 || s->memsz == s->filesz)
 		return err;
-	/* The last page of the file's part goes on with what lies behind it in the file: bss begins there and must be zero. */
+	/* The last page of the file's part goes on with what lies behind it in the file. All of it becomes zero: bss begins there, and
+	 * behind the end of bss the dynamic linker takes the rest of the page as memory that was never used. */
 	if (page_end > file_end)
-		err = clear_user(file_end, MIN(page_end, end) - file_end);
+		err = clear_user(file_end, page_end - file_end);
 	return err < 0 ? err
 		       : map_anonymous(as, page_end, ALIGN_UP(end, PAGE_SIZE), segment_flags(s));
 }

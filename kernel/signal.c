@@ -10,6 +10,7 @@
  */
 #include "kernel/signal.h"
 
+#include "arch/thread.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
@@ -476,13 +477,20 @@ void signal_force(int signo, const struct ksiginfo *info)
 	uint64_t old = spin_lock_irq(&p->signal_lock), bit = SIGNAL_MASK(signo);
 	struct ksigaction a = signal_action_locked(p, signo);
 
-	if (a.handler == ACTION_IGNORE || a.handler == ACTION_DEFAULT || (t->sig_blocked & bit)) {
+	bool fatal =
+		a.handler == ACTION_IGNORE || a.handler == ACTION_DEFAULT || (t->sig_blocked & bit);
+
+	if (fatal) {
 		signal_group_exit_locked(p, signo);
 	} else {
 		enqueue(p, t, false, signo, sigqueue_alloc(info));
 		poke(t);
 	}
 	spin_unlock_irq(&p->signal_lock, old);
+	if (fatal)
+		log_debug("%s[%d]: signal %d, code %d, address %#lx, pc %#lx", t->name, t->tid,
+			  signo, info->code, (unsigned long)info->u.fault.addr,
+			  (unsigned long)task_user_regs(t)->pc);
 }
 
 void signal_fault(int signo, int si_code, virt_addr_t address)
