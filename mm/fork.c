@@ -25,6 +25,7 @@ static int fork_areas(struct aspace *parent, struct aspace *child)
 			return -ENOMEM;
 		copy->flags &= ~(unsigned)AREA_LOCK_BITS;
 		area_insert(child, copy);
+		(void)area_merge(child, copy); /* without locks it may equal its neighbour */
 	}
 	return 0;
 }

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Fork: generations of processes that share and part, written, unmapped, remapped, paged out at random, compared byte for byte with a
+ * model that copies everything at once. Each process runs on a CPU of its own, whose TLB keeps all it may.
+ */
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+// TIMEOUT: 180
+#include "tests/unit/mm/aspace_test.h"
+
+#define PROCESSES 4
+#define WINDOW 40	/* pages around a border between two leaf tables */
+#define PAGES (2 * WINDOW)
+
+enum kind { FREE, PRIVATE, SHARED };
+
+struct process {
+	struct aspace *as;	/* NULL: not there */
+	enum kind kind[PAGES];
+	bool writable[PAGES], locked[PAGES];
+	uint8_t byte[PAGES];	/* private contents */
+};
+
+static struct process processes[PROCESSES];
+static struct object *object;
+static uint8_t shared_bytes[PAGES];
+static uint32_t seed;
+
+static virt_addr_t page_at(unsigned i)
+{
+	virt_addr_t border = BASE + (i / WINDOW + 1) * 2 * MB;
+
+	return border - WINDOW / 2 * PAGE_SIZE + i % WINDOW * PAGE_SIZE;
+}
+
+static void switch_to(unsigned p)
+{
+	mock_on_cpu(p);
+	running = processes[p].as;
+}
+
+static int expected(const struct process *p, unsigned i)
+{
+	return p->kind[i] == FREE ? -1 : p->kind[i] == SHARED ? shared_bytes[i] : p->byte[i];
+}
+
+static void compare(unsigned p, unsigned i)
+{
+	switch_to(p);
+	assert_int_equal(peek(page_at(i) + i), expected(&processes[p], i));
+}
+
+/* A range inside one window. */
+static void pick(unsigned *first, unsigned *count)
+{
+	*first = rnd(&seed) % PAGES;
+	*count = 1 + rnd(&seed) % (WINDOW - *first % WINDOW);
+	if (rnd(&seed) % 2)
+		*count = MIN(*count, 4u);
+}
+
+static void forget(struct process *p, unsigned i)
+{
+	p->kind[i] = FREE;
+	p->writable[i] = p->locked[i] = false;
+	p->byte[i] = 0;
+}
+
+static void do_map(struct process *p, bool shared)
+{
+	struct map_request r = { .flags = RW | AREA_MAY_WRITE, .fixed = true };
+	unsigned first, count;
+
+	pick(&first, &count);
+	r.addr = page_at(first);
+	r.length = count * PAGE_SIZE;
+	if (shared) {
+		r.flags |= AREA_SHARED;
+		r.object = object;
+		r.offset = first * PAGE_SIZE;
+	}
+	assert_int_equal(aspace_map(p->as, &r), r.addr);
+	for (unsigned i = first; i < first + count; i++) {
+		forget(p, i);
+		p->kind[i] = shared ? SHARED : PRIVATE;
+		p->writable[i] = true;
+	}
+}
+
+static void do_unmap(struct process *p)
+{
+	unsigned first, count;
+
+	pick(&first, &count);
+	assert_int_equal(aspace_unmap(p->as, page_at(first), count * PAGE_SIZE), 0);
+	for (unsigned i = first; i < first + count; i++)
+		forget(p, i);
+}
+
+static void do_protect(struct process *p)
+{
+	bool write = rnd(&seed) % 2;
+	unsigned first, count, i;
+	int err;
+
+	pick(&first, &count);
+	err = aspace_protect(p->as, page_at(first), count * PAGE_SIZE, write ? RW : AREA_READ);
+	for (i = first; i < first + count && p->kind[i] != FREE; i++)
+		p->writable[i] = write;
+	assert_int_equal(err, i == first + count ? 0 : -ENOMEM);
+}
+
+static void do_drop(struct process *p)
+{
+	unsigned first, count;
+
+	pick(&first, &count);
+	for (unsigned i = first; i < first + count; i++)
+		if (p->kind[i] == FREE || p->locked[i])
+			return;
+	assert_int_equal(aspace_advise(p->as, page_at(first), count * PAGE_SIZE, MADV_DONTNEED), 0);
+	for (unsigned i = first; i < first + count; i++)
+		p->byte[i] = 0;
+}
+
+static void do_lock(struct process *p)
+{
+	bool lock = rnd(&seed) % 3 == 0;
+	unsigned first, count, i;
+	int err;
+
+	pick(&first, &count);
+	err = aspace_lock(p->as, page_at(first), count * PAGE_SIZE, lock ? AREA_LOCKED : 0);
+	for (i = first; i < first + count && p->kind[i] != FREE; i++)
+		p->locked[i] = lock;
+	assert_int_equal(err, i == first + count ? 0 : -ENOMEM);
+}
+
+/* From one window to the other. */
+static void do_remap(struct process *p)
+{
+	unsigned first, count, to;
+
+	pick(&first, &count);
+	for (unsigned i = first; i < first + count; i++)
+		if (p->kind[i] != PRIVATE || p->writable[i] != p->writable[first] || p->locked[i] != p->locked[first])
+			return;
+	to = (first + WINDOW) % PAGES;
+	assert_int_equal(aspace_remap(p->as, page_at(first), count * PAGE_SIZE, count * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				      page_at(to)), page_at(to));
+	for (unsigned i = 0; i < count; i++) {
+		p->kind[to + i] = p->kind[first + i];
+		p->writable[to + i] = p->writable[first + i];
+		p->locked[to + i] = p->locked[first + i];
+		p->byte[to + i] = 0;
+	}
+	/* The bytes lie at an offset that is the page's number: it changed. */
+	for (unsigned i = 0; i < count; i++) {
+		if (p->writable[to + i]) {
+			assert_int_equal(peek(page_at(to + i) + first + i), p->byte[first + i]);
+			assert_int_equal(poke(page_at(to + i) + first + i, 0), 0);
+			assert_int_equal(poke(page_at(to + i) + to + i, p->byte[first + i]), 0);
+			p->byte[to + i] = p->byte[first + i];
+		} else {
+			assert_int_equal(aspace_unmap(p->as, page_at(to + i), PAGE_SIZE), 0);
+			forget(p, to + i);
+		}
+		forget(p, first + i);
+	}
+}
+
+static void do_write(struct process *p)
+{
+	unsigned i = rnd(&seed) % PAGES;
+	uint8_t byte = (uint8_t)rnd(&seed);
+
+	assert_int_equal(poke(page_at(i) + i, byte), p->writable[i] ? 0 : -EFAULT);
+	if (!p->writable[i])
+		return;
+	if (p->kind[i] == SHARED)
+		shared_bytes[i] = byte;
+	else
+		p->byte[i] = byte;
+}
+
+static void do_fork(unsigned from)
+{
+	unsigned to = rnd(&seed) % PROCESSES;
+
+	if (processes[to].as != NULL)
+		return;
+	processes[to] = processes[from];
+	processes[to].as = aspace_fork(processes[from].as);
+	assert_non_null(processes[to].as);
+	memset(processes[to].locked, 0, sizeof(processes[to].locked));
+	mock_on_cpu(to);
+	run(processes[to].as);
+}
+
+static void do_exit(unsigned p)
+{
+	unsigned alive = 0;
+
+	for (unsigned i = 0; i < PROCESSES; i++)
+		alive += processes[i].as != NULL;
+	if (alive > 1) {
+		end(processes[p].as);
+		processes[p].as = NULL;
+	}
+}
+
+static void do_evict(struct process *p)
+{
+	unsigned i = rnd(&seed) % PAGES;
+
+	/* The page may be locked elsewhere: any answer is right, its contents are what counts. */
+	if (evict(p->as, page_at(i)))
+		assert_int_not_equal(p->kind[i], FREE);
+}
+
+static void step(unsigned p)
+{
+	struct process *process = &processes[p];
+
+	switch (rnd(&seed) % 32) {
+	case 0: do_map(process, false); break;
+	case 1: do_map(process, rnd(&seed) % 2); break;
+	case 2: do_unmap(process); break;
+	case 3: do_protect(process); break;
+	case 4: do_drop(process); break;
+	case 5: do_remap(process); break;
+	case 6: do_lock(process); break;
+	case 7: case 8: do_fork(p); break;
+	case 9: do_exit(p); break;
+	case 10: case 11: case 12: case 13: do_evict(process); break;
+	default: do_write(process); break;
+	}
+}
+
+static void random_life(uint32_t s, unsigned steps)
+{
+	seed = s;
+	memset(processes, 0, sizeof(processes));
+	memset(shared_bytes, 0, sizeof(shared_bytes));
+	object = object_create_anon(PAGES * PAGE_SIZE);
+	processes[0].as = space();
+	mock_on_cpu(0);
+	run(processes[0].as);
+	for (unsigned n = 0; n < steps; n++) {
+		unsigned p = rnd(&seed) % PROCESSES;
+
+		if (processes[p].as == NULL)
+			continue;
+		switch_to(p);
+		step(p);
+		if (processes[p].as != NULL)
+			compare(p, rnd(&seed) % PAGES);
+		if (n % 64 == 0)
+			for (p = 0; p < PROCESSES; p++)
+				if (processes[p].as != NULL)
+					check(processes[p].as);
+	}
+	for (unsigned p = 0; p < PROCESSES; p++) {
+		if (processes[p].as == NULL)
+			continue;
+		for (unsigned i = 0; i < PAGES; i++)
+			compare(p, i);
+		end(processes[p].as);
+	}
+	object_put(object);
+	mock_on_cpu(0);
+	assert_nothing_left();
+}
+
+static void test_random(void **state)
+{
+	(void)state;
+	for (uint32_t s = 1; s <= 12; s++)
+		random_life(s * 2654435761u, 3000);
+}
+
+static void test_tables_are_shared_and_claimed(void **state)
+{
+	struct aspace *as = space(), *child;
+	uint32_t frames;
+
+	(void)state;
+	map_at(as, BASE, 512 * PAGE_SIZE, RW);
+	run(as);
+	for (unsigned i = 0; i < 512; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, (uint8_t)i), 0);
+	frames = frames_free();
+	child = aspace_fork(as);
+	assert_non_null(child);
+	/* The child costs its root, upper tables and nothing per page. */
+	assert_int_equal(frames - frames_free(), 3);
+	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	run(child);
+	assert_int_equal(peek(BASE + 5 * PAGE_SIZE), 5);
+	assert_int_equal(frames - frames_free(), 3);
+	/* One write: one table, one page. */
+	assert_int_equal(poke(BASE + 5 * PAGE_SIZE, 77), 0);
+	assert_int_equal(frames - frames_free(), 5);
+	run(as);
+	assert_int_equal(peek(BASE + 5 * PAGE_SIZE), 5);
+	assert_int_equal(poke(BASE + 6 * PAGE_SIZE, 66), 0);
+	run(child);
+	assert_int_equal(peek(BASE + 6 * PAGE_SIZE), 6);
+	end(child);
+	run(as);
+	assert_int_equal(vm_events(VM_UNSHARE), 1);
+	/* Alone again: written in place. */
+	assert_int_equal(poke(BASE + 7 * PAGE_SIZE, 1), 0);
+	assert_int_equal(vm_events(VM_COW), 2);
+	end(as);
+}
+
+/* What one sharer maps into a hole of the shared 2 MB is nobody else's. */
+static void test_new_mapping_under_a_shared_table(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	child = aspace_fork(as);
+	map_at(as, BASE + 4 * PAGE_SIZE, PAGE_SIZE, RW);
+	assert_int_equal(peek(BASE + 4 * PAGE_SIZE), 0);
+	run(child);
+	assert_int_equal(peek(BASE + 4 * PAGE_SIZE), -1);
+	assert_int_equal(last_outcome, FAULT_NOT_MAPPED);
+	check(child);
+	end(child);
+	end(as);
+}
+
+static void test_page_in_under_a_shared_table(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 2 * PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	child = aspace_fork(as);
+	assert_true(evict(as, BASE));
+	assert_int_equal(look(child, BASE).state, PTE_SWAPPED);
+	run(child);
+	assert_int_equal(peek(BASE), 1);
+	assert_int_equal(look(as, BASE).state, PTE_PRESENT);
+	assert_true(evict(child, BASE));
+	/* A write parts: the parent still finds its byte on swap. */
+	assert_int_equal(poke(BASE, 2), 0);
+	run(as);
+	assert_int_equal(peek(BASE), 1);
+	run(child);
+	assert_int_equal(peek(BASE), 2);
+	check(as);
+	check(child);
+	end(as);
+	end(child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_tables_are_shared_and_claimed),
+		TEST(test_new_mapping_under_a_shared_table),
+		TEST(test_page_in_under_a_shared_table),
+		TEST(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
