@@ -65,7 +65,7 @@ struct page {
 			uint32_t index;		/* page number within the object */
 		} file;
 		struct {
-			uint32_t base;		/* leaf table: first address it maps >> 21 (va bits 21..47) */
+			uint32_t base;		/* leaf table: first address it maps >> 21 (va bits 21..47); upper table: pmap's own */
 			uint16_t present, swapped;	/* leaf table: entries in these states; `lock` */
 			uint16_t sharers;	/* leaf table: address spaces that link it; `lock` */
 			struct spinlock lock;	/* leaf table: over its 512 entries and the counts */
@@ -131,9 +131,13 @@ static inline void page_unlock(struct page *p)
 	preempt_enable();
 }
 
-/* The kernel wrote to a frame that may be or have been mapped executable (a cached file page): after the last byte, without the page lock. */
+/* The kernel wrote to a frame that may be or have been mapped executable (a cached file page): after the last byte, without the page lock. The
+ * barrier pairs with the one in pmap: either the flag is seen here, or what was written is seen by the cache maintenance there. */
 static inline void page_changed(struct page *p)
 {
+	hw_mb();
+	if (likely(!page_flag(p, PAGE_FETCHABLE)))
+		return;
 	page_lock(p);
 	page_clear_flag(p, PAGE_FETCHABLE);
 	page_unlock(p);

@@ -23,6 +23,8 @@
  *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read through that link. So whoever remains alone
  *       may invalidate by its own ASID.
  *   (5) A table leaves its address space only after, or on a batch that is freed only after, its walk-cache entries were invalidated.
+ *   (6) An upper table's u.table.base has a bit per 16 entries, set when one of them may be valid: walks over sparse
+ *       tables skip the rest. Changed under the mutex; readers without it (pmap_usage) may be late.
  *
  * Sharing is in pmap_share.c.
  */
@@ -46,6 +48,36 @@ struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level)
 		table = phys_to_virt(pte_pa(raw));
 	}
 	return &table[table_index(va, level)];
+}
+
+/* ---- Upper tables ---- */
+
+#define GROUP 16u /* entries per bit of u.table.base of an upper table: 32 bits for 512 entries */
+
+static unsigned entry_index(const struct pte *e)
+{
+	return ((uintptr_t)e & (PAGE_SIZE - 1)) / sizeof(*e);
+}
+
+void upper_link(struct pte *e, uint64_t raw)
+{
+	struct page *table = virt_to_page(e);
+
+	WRITE_ONCE(table->u.table.base, table->u.table.base | 1u << entry_index(e) / GROUP);
+	upper_store(e, raw);
+}
+
+void upper_unlink(struct pte *e)
+{
+	struct page *table = virt_to_page(e);
+	unsigned group = entry_index(e) / GROUP;
+	const struct pte *first = table_entries(table) + group * GROUP;
+
+	upper_store(e, 0);
+	for (unsigned i = 0; i < GROUP; i++)
+		if (pte_load(&first[i]) & PTE_VALID)
+			return;
+	WRITE_ONCE(table->u.table.base, table->u.table.base & ~(1u << group));
 }
 
 /* ---- Building ---- */
@@ -91,7 +123,7 @@ void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table)
 	else
 		table_init(table);
 	dsb_ishst(); /* contents before the link: invariant (3) */
-	upper_store(e, page_to_phys(table) | PTE_TYPE_TABLE);
+	upper_link(e, page_to_phys(table) | PTE_TYPE_TABLE);
 }
 
 /* ---- Finding ---- */
@@ -147,12 +179,24 @@ bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 	return pmap_entry_at(pm, va, LINK_LEVEL) != NULL;
 }
 
-/* The first valid entry of a table from index i on; TABLE_ENTRIES: none. */
+/* The first valid entry of an upper table from index i on; TABLE_ENTRIES: none. Empty groups are skipped by invariant (6). */
 static unsigned table_next(const struct pte *table, unsigned i)
 {
-	while (i < TABLE_ENTRIES && !(pte_load(&table[i]) & PTE_VALID))
-		i++;
-	return i;
+	uint32_t groups = READ_ONCE(virt_to_page(table)->u.table.base);
+
+	while (i < TABLE_ENTRIES) {
+		uint32_t rest = groups >> i / GROUP;
+		unsigned end;
+
+		if (rest == 0)
+			break;
+		if (!(rest & 1))
+			i = (i / GROUP + (unsigned)__builtin_ctz(rest)) * GROUP;
+		for (end = ALIGN_UP(i + 1, GROUP); i < end; i++)
+			if (pte_load(&table[i]) & PTE_VALID)
+				return i;
+	}
+	return TABLE_ENTRIES;
 }
 
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
@@ -211,18 +255,18 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 	if (!(raw & PTE_VALID))
 		return NULL;
 	if (READ_ONCE(leaf->u.table.sharers) > 1) {
-		pte_store(link, 0);
+		upper_unlink(link);
 		tlb_flush_pmap(pm); /* invariant (4) */
-		if (leaf_unshare(leaf))
-			return NULL;
-		upper_store(link,
-			    raw); /* the others left meanwhile: the entries are ours to empty */
+		if (!leaf_unshare(leaf))
+			upper_link(
+				link,
+				raw); /* the others left meanwhile: the entries are ours to empty */
 		return NULL;
 	}
 	/* Alone, and the mutex keeps others from sharing: the counts can only fall. */
 	if (!leaf_is_empty(leaf))
 		return NULL;
-	pte_store(link, 0);
+	upper_unlink(link);
 	tlb_batch_add(b, ALIGN_DOWN(va, LEAF_SPAN));
 	b->tables = true;
 	return leaf;
@@ -254,7 +298,7 @@ static struct page *leaf_drop(struct pte *link)
 		return NULL;
 	}
 	ASSERT(leaf_is_empty(leaf));
-	upper_store(link, 0);
+	upper_unlink(link);
 	return leaf;
 }
 
@@ -283,6 +327,6 @@ struct page *pmap_destroy_step(struct pmap *pm)
 	if (level == 0)
 		pm->root = NULL;
 	else
-		upper_store(path[level - 1], 0);
+		upper_unlink(path[level - 1]);
 	return page;
 }

@@ -31,6 +31,10 @@ static inline void upper_store(struct pte *e, uint64_t raw)
 	dsb_ishst();
 }
 
+/* Makes a valid entry in an upper table that had none there. */
+void upper_link(struct pte *e, uint64_t raw);
+/* Empties an entry of an upper table, for good. */
+void upper_unlink(struct pte *e);
 /* The entry of va in its table of `level`; NULL when a table above is missing. */
 struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level);
 /* One sharer less, whose link is gone and flushed, or is nobody's to read. False, and nothing done, when it was the only one. */

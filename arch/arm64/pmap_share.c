@@ -54,7 +54,7 @@ void pmap_share_leaf(struct pmap *parent, struct pmap *child, virt_addr_t va, st
 		pte_store(from, raw);
 		b->all = true;
 	}
-	upper_store(to, raw);
+	upper_link(to, raw);
 }
 
 bool pmap_leaf_shared(struct pmap *pm, virt_addr_t va)

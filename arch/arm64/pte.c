@@ -115,18 +115,22 @@ void pte_view(const struct pte *pte, struct pte_view *v)
 	}
 }
 
-/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be what the instruction side fetches (DDI 0487, B2.4.4
- * "Cache maintenance for instruction accesses"), and a page that user mode may write stops being known for that. About 270 instructions with the
- * page lock held, the first time a page of code is entered anywhere. */
+/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be what the instruction
+ * side fetches (DDI 0487, B2.4.4 "Cache maintenance for instruction accesses"), and a page that user mode may write
+ * stops being known for that. About 270 instructions with the page lock held, the first time a page of code is entered
+ * anywhere; others that enter it wait for the lock. */
 static void contents_prepare(struct page *page, unsigned prot)
 {
-	if ((prot & PTE_EXEC) && !page_flag(page, PAGE_FETCHABLE)) {
+	if (prot & PTE_EXEC) {
 		page_lock(page);
-		hw_icache_sync(page_to_virt(page), PAGE_SIZE);
-		page_set_flag(page, PAGE_FETCHABLE);
+		if (!page_flag(page, PAGE_FETCHABLE)) {
+			page_set_flag(page, PAGE_FETCHABLE); /* first: see page_changed() */
+			hw_mb();
+			hw_icache_sync(page_to_virt(page), PAGE_SIZE);
+		}
 		page_unlock(page);
 	}
-	if ((prot & PTE_WRITE) && page_flag(page, PAGE_FETCHABLE))
+	if (prot & PTE_WRITE)
 		page_changed(page);
 }
 
