@@ -93,10 +93,8 @@ static struct runq *pull_source(const struct runq *rq, int prio)
 	return best;
 }
 
-bool balance_wanted(const struct runq *rq, int prio)
+bool balance_look(const struct runq *rq, int prio)
 {
-	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))))
-		return false;
 	return other_cpus(rq) && pull_source(rq, prio);
 }
 

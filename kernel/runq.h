@@ -9,7 +9,8 @@
  *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is neither linked nor curr.
  *  (4) The lock is held from the choice of the next task until sched_finish_switch() on that task's stack: who holds it never sees a
  *      task half switched, so a task that is neither linked nor curr has all its registers saved and may be run elsewhere.
- *  (5) waiting_rt is the highest priority linked here, and this CPU's bit in rt_waiting says that it is above 0.
+ *  (5) waiting_rt is the highest real-time priority linked here, or 0. While real-time tasks wait here behind what runs, this CPU's bit in
+ *      cpus_rt_waiting is set; not while one was just linked that is to run at once.
  *
  * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue. Two run-queue locks are taken in the
  * order of their CPUs. All are held with interrupts off and for bounded work.
@@ -76,21 +77,32 @@ static inline bool rt_has_turns(const struct task *t)
 /* kernel/sched_rt.c and kernel/sched_fair.c: the two classes. All with rq->lock held, interrupts off. */
 void rt_link(struct runq *rq, struct task *t, bool front);
 void rt_unlink(struct runq *rq, struct task *t);
-struct task *rt_first(const struct runq *rq); /* NULL: none */
+static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
+{
+	if (rq->waiting_rt == 0)
+		return NULL;
+	return list_first(&rq->rt[rq->waiting_rt], struct task, sched.rt_link);
+}
+/* Tells other CPUs that real-time tasks wait here while another one runs. */
+void rt_set_waiting(const struct runq *rq);
 void fair_link(struct runq *rq, struct task *t);
 void fair_unlink(struct runq *rq, struct task *t);
-void fair_account(struct runq *rq, struct task *t, uint64_t ns);
 /* Bounds the vruntime of t, new on rq, so that it is neither starved nor hogs the CPU. */
 void fair_place(const struct runq *rq, struct task *t);
-/* Whether t, linked on rq, should run instead of its ordinary curr, whose account is up to date. */
+/* Whether t, linked on rq, should run instead of its ordinary curr. */
 bool fair_preempts(const struct runq *rq, const struct task *t);
 void fair_yield(const struct runq *rq, struct task *t);
+/* a before b; vruntimes wrap after 500 years of a nice 0 task's run time, differences never. */
+static inline bool fair_before(const struct task *a, const struct task *b)
+{
+	return (int64_t)(a->sched.vruntime - b->sched.vruntime) < 0;
+}
+/* Charges curr, of whichever class, for what it ran since last asked. */
+void runq_account(struct runq *rq, uint64_t now);
 
 /* kernel/sched.c. With rq->lock held. */
 void runq_link(struct runq *rq, struct task *t, bool front);
 void runq_unlink(struct runq *rq, struct task *t);
-/* Charges curr for what it ran since last asked. */
-void runq_account(struct runq *rq, uint64_t now);
 /* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
 void runq_check_preempt(struct runq *rq, struct task *t);
 /* Sets curr's TASK_NEED_RESCHED and interrupts its CPU if that is another one. */
@@ -112,7 +124,13 @@ void load_init(void);
 /* kernel/balance.c: which CPU. No lock needed: hints. */
 int balance_select(const struct task *t);
 /* A better task than prio waits on another CPU, as far as can be seen without locks. */
-bool balance_wanted(const struct runq *rq, int prio);
+bool balance_look(const struct runq *rq, int prio);
+static inline bool balance_wanted(const struct runq *rq, int prio)
+{
+	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))))
+		return false;
+	return balance_look(rq, prio);
+}
 /* Brings one task of more than prio from another CPU to rq, if there is one. rq->lock held, may be dropped and taken again. */
 void balance_pull(struct runq *rq, int prio);
 /* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off. */

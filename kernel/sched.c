@@ -46,26 +46,6 @@ void runq_unlink(struct runq *rq, struct task *t)
 		fair_unlink(rq, t);
 }
 
-void runq_account(struct runq *rq, uint64_t now)
-{
-	struct task *t = rq->curr;
-	uint64_t ns = now - t->sched.exec_start;
-
-	/* Another CPU may have charged it up to a moment that this CPU's clock read, taken before the lock, does not know of yet. */
-	if (unlikely((int64_t)ns <= 0))
-		return;
-	t->sched.exec_start = now;
-	t->sched.runtime += ns;
-	if (t == rq->idle) {
-		rq->idle_ns += ns;
-		return;
-	}
-	rq->busy_ns += ns;
-	t->sched.slice_left = t->sched.slice_left > ns ? t->sched.slice_left - ns : 0;
-	if (t->sched.prio == PRIO_FAIR)
-		fair_account(rq, t, ns);
-}
-
 void runq_resched(struct runq *rq)
 {
 	uint32_t old = atomic_fetch_or(&rq->curr->hot.pending, TASK_NEED_RESCHED);
@@ -82,17 +62,17 @@ static bool turn_has_end(const struct runq *rq, const struct task *t)
 	return t != rq->idle && rt_has_turns(t) && rq->waiting_rt == t->sched.prio;
 }
 
-/* Gives t, about to run or running on this CPU, what is left of its turn, or a new one. */
-static void arm_turn(struct runq *rq, struct task *t, uint64_t now)
+/* Sets the timer to the end of the turn of t, which runs on this CPU, if it has one. */
+static void arm_turn(struct runq *rq, const struct task *t)
 {
+	if (likely(rq->nr_fair == 0 && rq->waiting_rt == 0 && !rq->slice_armed))
+		return;
 	if (turn_has_end(rq, t)) {
-		if (t->sched.slice_left == 0)
-			t->sched.slice_left = t->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
-		time_arm_slice(now + t->sched.slice_left);
+		time_arm_slice(t->sched.exec_start + t->sched.slice_left);
 		rq->slice_armed = true;
 	} else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
 		   (atomic_load(&cpus_idle) & ~cpu_bit(rq->cpu))) {
-		time_arm_slice(now + RT_GUARD);
+		time_arm_slice(t->sched.exec_start + RT_GUARD);
 		rq->slice_armed = true;
 	} else if (rq->slice_armed) {
 		time_arm_slice(UINT64_MAX);
@@ -107,10 +87,7 @@ static bool preempts(struct runq *rq, const struct task *t)
 
 	if (t->sched.prio != curr->sched.prio)
 		return t->sched.prio > curr->sched.prio;
-	if (t->sched.prio > PRIO_FAIR)
-		return false;
-	runq_account(rq, time_now());
-	return fair_preempts(rq, t);
+	return t->sched.prio == PRIO_FAIR && fair_preempts(rq, t);
 }
 
 void runq_check_preempt(struct runq *rq, struct task *t)
@@ -121,9 +98,11 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 		runq_resched(rq);
 		return;
 	}
+	if (t->sched.prio > PRIO_FAIR)
+		rt_set_waiting(rq);
 	if (!rq->slice_armed && turn_has_end(rq, rq->curr)) {
 		if (rq->cpu == (int)hw_cpu())
-			arm_turn(rq, rq->curr, time_now());
+			arm_turn(rq, rq->curr);
 		else
 			runq_resched(rq); /* its timer can be armed there only */
 	}
@@ -197,28 +176,35 @@ void sched_set_state(enum task_state state)
 	hw_mb(); /* pairs with the one in sched_wake_if() */
 }
 
-bool sched_wake_if(struct task *t, unsigned states)
+bool sched_wake_irqs_off(struct task *t, unsigned states)
 {
-	bool woke = false;
 	struct runq *rq;
-	uint64_t old;
+	bool asleep;
 
 	hw_mb(); /* the condition's change before the look at the state; pairs with the one in sched_set_state() */
 	if (!(SCHED_STATE(READ_ONCE(t->state)) & states))
 		return false;
-	preempt_disable();
-	old = hw_irq_save();
 	rq = runq_lock_task(t);
-	if (SCHED_STATE(t->state) & states) {
-		woke = true;
+	asleep = SCHED_STATE(t->state) & states;
+	if (asleep) {
 		WRITE_ONCE(t->state, TASK_RUNNABLE);
-		if (!t->sched.queued && rq->curr != t) {
+		if (likely(!t->sched.queued && rq->curr != t)) {
 			runq_place(rq, t, balance_select(t));
-			rq = NULL;
+			return true;
 		}
 	}
-	if (rq)
-		spin_unlock_raw(&rq->lock);
+	spin_unlock_raw(&rq->lock);
+	return asleep;
+}
+
+bool sched_wake_if(struct task *t, unsigned states)
+{
+	uint64_t old;
+	bool woke;
+
+	preempt_disable();
+	old = hw_irq_save();
+	woke = sched_wake_irqs_off(t, states);
 	hw_irq_restore(old);
 	preempt_enable();
 	return woke;
@@ -258,37 +244,51 @@ static int prio_at_hand(const struct runq *rq, const struct task *prev, bool sta
 	return stays ? MAX(prio, prev->sched.prio) : prio;
 }
 
-/* Puts the task that gives up the CPU where it belongs. */
-static void put_prev(struct runq *rq, struct task *prev, bool preempted)
+/* A round-robin turn that has been used up: true, and the next one is granted. */
+static bool turn_over(struct task *t)
 {
-	bool front = !rq->yielding;
-
-	if (prev == rq->idle)
-		return;
-	if (!preempted && prev->state != TASK_RUNNABLE) {
-		if (prev->state == TASK_DEAD)
-			rq->after = AFTER_DEAD;
-		return;
-	}
-	if (unlikely(!cpu_allowed(prev, rq->cpu))) {
-		rq->after = AFTER_MIGRATE;
-		return;
-	}
-	if (rt_has_turns(prev) && prev->sched.slice_left == 0) {
-		prev->sched.slice_left = RT_SLICE;
-		front = false;
-	}
-	if (rq->yielding && prev->sched.prio == PRIO_FAIR)
-		fair_yield(rq, prev);
-	runq_link(rq, prev, front);
+	if (!rt_has_turns(t) || t->sched.slice_left > 0)
+		return false;
+	t->sched.slice_left = RT_SLICE;
+	return true;
 }
 
-static struct task *take_next(struct runq *rq)
+/* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who runs. */
+static struct task *compare(struct runq *rq, struct task *prev, struct task *next)
+{
+	int lead = prev->sched.prio - next->sched.prio;
+	bool front = !turn_over(prev) && !rq->yielding;
+
+	if (lead > 0)
+		return prev;
+	if (lead == 0) {
+		if (prev->sched.prio > PRIO_FAIR && front)
+			return prev;
+		if (prev->sched.prio == PRIO_FAIR) {
+			if (rq->yielding)
+				fair_yield(rq, prev);
+			if (fair_before(prev, next))
+				return prev;
+		}
+	}
+	runq_unlink(rq, next);
+	runq_link(rq, prev, front);
+	return next;
+}
+
+/* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it belongs. */
+static struct task *choose(struct runq *rq, struct task *prev, bool stays)
 {
 	struct task *next = rt_first(rq);
 
 	if (!next)
 		next = rq->fair_first;
+	if (stays && likely(cpu_allowed(prev, rq->cpu)))
+		return next ? compare(rq, prev, next) : prev;
+	if (unlikely(stays))
+		rq->after = AFTER_MIGRATE;
+	else if (unlikely(prev->state == TASK_DEAD))
+		rq->after = AFTER_DEAD;
 	if (!next)
 		return rq->idle;
 	runq_unlink(rq, next);
@@ -297,11 +297,16 @@ static struct task *take_next(struct runq *rq)
 
 static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 {
-	set_idle(rq, next == rq->idle);
 	rq->curr = next;
-	WRITE_ONCE(rq->curr_prio, next->sched.prio);
+	rq->switches++;
+	next->sched.on_cpu = true;
 	next->sched.exec_start = now;
-	arm_turn(rq, next, now);
+	WRITE_ONCE(rq->curr_prio, next->sched.prio);
+}
+
+static bool can_stay(const struct runq *rq, const struct task *prev, bool preempted)
+{
+	return (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
 }
 
 /* Interrupts off. preempted: the running task did not ask, so it stays runnable whatever its state. */
@@ -314,21 +319,25 @@ static void switch_task(bool preempted)
 
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
-	prio = prio_at_hand(rq, prev, preempted || prev->state == TASK_RUNNABLE);
+	prio = prio_at_hand(rq, prev, can_stay(rq, prev, preempted));
 	if (unlikely(balance_wanted(rq, prio)))
-		balance_pull(rq, prio);
+		balance_pull(rq, prio); /* may drop the lock for a moment: the state is looked at after it */
 	if (READ_ONCE(prev->hot.pending) & TASK_NEED_RESCHED) /* set under rq->lock only */
 		atomic_fetch_and(&prev->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
-	put_prev(rq, prev, preempted);
+	next = choose(rq, prev, can_stay(rq, prev, preempted));
 	rq->yielding = false;
-	next = take_next(rq);
-	set_curr(rq, next, now);
+	if (next != prev)
+		set_curr(rq, next, now);
+	if (next->sched.slice_left == 0)
+		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
+	set_idle(rq, next == rq->idle);
+	if (unlikely(rq->waiting_rt > 0))
+		rt_set_waiting(rq);
+	arm_turn(rq, next);
 	if (next == prev) {
 		spin_unlock_raw(&rq->lock);
 		return;
 	}
-	rq->switches++;
-	next->sched.on_cpu = true;
 	sched_finish_switch(arch_switch(prev, next));
 }
 
@@ -371,7 +380,7 @@ void sched_yield_cpu(void)
 {
 	uint64_t old = hw_irq_save();
 
-	runq_this()->yielding = true; /* this CPU's alone, interrupts off; for put_prev() */
+	runq_this()->yielding = true; /* this CPU's alone, interrupts off; for compare() */
 	switch_task(true);
 	hw_irq_restore(old);
 }
@@ -387,15 +396,14 @@ void sched_exit(void)
 void sched_slice_expired(void)
 {
 	struct runq *rq = runq_this();
-	uint64_t now = time_now();
 
 	spin_lock_raw(&rq->lock);
-	runq_account(rq, now);
+	runq_account(rq, time_now());
 	rq->slice_armed = false;
 	if (turn_has_end(rq, rq->curr))
 		runq_resched(rq);
 	else
-		arm_turn(rq, rq->curr, now);
+		arm_turn(rq, rq->curr);
 	spin_unlock_raw(&rq->lock);
 	balance_push_fair(rq);
 }

@@ -29,6 +29,8 @@ bool sched_wake(struct task *t);
 	 SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) | SCHED_STATE(TASK_STOPPED))
 /* As sched_wake, only when t's state is in the set, tested and changed at once: for signals. */
 bool sched_wake_if(struct task *t, unsigned states);
+/* The same for callers that have interrupts off, cheaper: a switch that is due happens when they let it. */
+bool sched_wake_irqs_off(struct task *t, unsigned states);
 /* Sets current()->state before the condition is tested that a waker changes; a full barrier lies between. */
 void sched_set_state(enum task_state state);
 

@@ -35,7 +35,6 @@ static uint64_t vtime(const struct task *t, uint64_t ns)
 	return (MIN(ns, STINT_MAX) * cost) >> COST_SHIFT;
 }
 
-/* a before b; vruntimes wrap in 500 years of one task's run time, differences never. */
 static bool before(uint64_t a, uint64_t b)
 {
 	return (int64_t)(a - b) < 0;
@@ -86,10 +85,26 @@ void fair_unlink(struct runq *rq, struct task *t)
 	rq->nr_fair--;
 }
 
-void fair_account(struct runq *rq, struct task *t, uint64_t ns)
+void runq_account(struct runq *rq, uint64_t now)
 {
-	t->sched.vruntime += vtime(t, ns);
-	raise_min(rq);
+	struct task *t = rq->curr;
+	uint64_t ns = now - t->sched.exec_start;
+
+	/* Another CPU may have charged it up to a moment that this CPU's clock read, taken before the lock, does not know of yet. */
+	if (unlikely((int64_t)ns <= 0))
+		return;
+	t->sched.exec_start = now;
+	t->sched.runtime += ns;
+	if (t == rq->idle) {
+		rq->idle_ns += ns;
+		return;
+	}
+	rq->busy_ns += ns;
+	t->sched.slice_left = t->sched.slice_left > ns ? t->sched.slice_left - ns : 0;
+	if (t->sched.prio == PRIO_FAIR) {
+		t->sched.vruntime += vtime(t, ns);
+		raise_min(rq);
+	}
 }
 
 void fair_place(const struct runq *rq, struct task *t)
@@ -107,17 +122,21 @@ void fair_place(const struct runq *rq, struct task *t)
 bool fair_preempts(const struct runq *rq, const struct task *t)
 {
 	const struct task *curr = rq->curr;
+	uint64_t ran;
 
 	if (t->sched.policy == SCHED_IDLE || t->sched.policy == SCHED_BATCH)
 		return false;
 	if (curr->sched.policy == SCHED_IDLE)
 		return true;
-	return before(t->sched.vruntime + WAKE_GRANULARITY, curr->sched.vruntime);
+	ran = time_now() - curr->sched.exec_start;
+	if ((int64_t)ran < 0)
+		ran = 0;
+	return before(t->sched.vruntime + WAKE_GRANULARITY, curr->sched.vruntime + vtime(curr, ran));
 }
 
 /* As far back as the next one: equal ones are served in the order of linking, so that one runs, and t after it. */
 void fair_yield(const struct runq *rq, struct task *t)
 {
-	if (rq->fair_first && before(t->sched.vruntime, rq->fair_first->sched.vruntime))
+	if (rq->fair_first && fair_before(t, rq->fair_first))
 		t->sched.vruntime = rq->fair_first->sched.vruntime;
 }

@@ -134,7 +134,7 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 		runq_place(rq, t, balance_select(t));
 	} else {
 		if (rq->curr == t)
-			runq_resched(rq); /* put_prev() sees that it may not stay */
+			runq_resched(rq); /* choose() sees that it may not stay */
 		spin_unlock_raw(&rq->lock);
 	}
 	hw_irq_restore(old);

@@ -3,19 +3,18 @@
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-static void set_waiting(struct runq *rq)
+/* The highest priority whose list is not empty, or 0. */
+static int highest(const struct runq *rq)
 {
-	int top = rq->rt_bitmap[1] ? 127 - __builtin_clzll(rq->rt_bitmap[1]) :
-		  rq->rt_bitmap[0] ? 63 - __builtin_clzll(rq->rt_bitmap[0]) :
-				     0;
+	if (rq->rt_bitmap[1])
+		return 127 - __builtin_clzll(rq->rt_bitmap[1]);
+	return rq->rt_bitmap[0] ? 63 - __builtin_clzll(rq->rt_bitmap[0]) : 0;
+}
 
-	if ((top > 0) != (rq->waiting_rt > 0)) {
-		if (top > 0)
-			atomic_fetch_or(&cpus_rt_waiting, cpu_bit(rq->cpu));
-		else
-			atomic_fetch_and(&cpus_rt_waiting, ~cpu_bit(rq->cpu));
-	}
-	WRITE_ONCE(rq->waiting_rt, top);
+void rt_set_waiting(const struct runq *rq)
+{
+	if (!(atomic_load(&cpus_rt_waiting) & cpu_bit(rq->cpu)))
+		atomic_fetch_or(&cpus_rt_waiting, cpu_bit(rq->cpu));
 }
 
 void rt_link(struct runq *rq, struct task *t, bool front)
@@ -29,7 +28,8 @@ void rt_link(struct runq *rq, struct task *t, bool front)
 		list_push_back(&rq->rt[prio], &t->sched.rt_link);
 	rq->rt_bitmap[prio / 64] |= (uint64_t)1 << (prio % 64);
 	rq->nr_rt++;
-	set_waiting(rq);
+	if (prio > rq->waiting_rt)
+		WRITE_ONCE(rq->waiting_rt, prio);
 }
 
 void rt_unlink(struct runq *rq, struct task *t)
@@ -37,15 +37,11 @@ void rt_unlink(struct runq *rq, struct task *t)
 	int prio = t->sched.prio;
 
 	list_remove(&t->sched.rt_link);
-	if (list_empty(&rq->rt[prio]))
-		rq->rt_bitmap[prio / 64] &= ~((uint64_t)1 << (prio % 64));
 	rq->nr_rt--;
-	set_waiting(rq);
-}
-
-struct task *rt_first(const struct runq *rq)
-{
-	if (rq->waiting_rt == 0)
-		return NULL;
-	return list_first(&rq->rt[rq->waiting_rt], struct task, sched.rt_link);
+	if (!list_empty(&rq->rt[prio]))
+		return;
+	rq->rt_bitmap[prio / 64] &= ~((uint64_t)1 << (prio % 64));
+	WRITE_ONCE(rq->waiting_rt, highest(rq));
+	if (rq->nr_rt == 0 && (atomic_load(&cpus_rt_waiting) & cpu_bit(rq->cpu)))
+		atomic_fetch_and(&cpus_rt_waiting, ~cpu_bit(rq->cpu));
 }

@@ -180,15 +180,18 @@ static bool timer_unlink(struct timer_queue *q, struct timer *t)
 void timer_start(struct timer *t, uint64_t deadline)
 {
 	uint64_t old = hw_irq_save();
-	struct timer_queue *q = queue_lock(t), *mine = &queues[hw_cpu()];
+	unsigned cpu = hw_cpu();
+	struct timer_queue *q, *mine = &queues[cpu];
 
-	timer_unlink(q, t);
-	if (q != mine) {
+	/* On no queue, it is ours alone: callers start one timer one at a time, and no handler runs for it but maybe the caller. */
+	if (t->cpu >= 0) {
+		q = queue_lock(t);
+		timer_unlink(q, t);
 		spin_unlock_raw(&q->lock);
-		spin_lock_raw(&mine->lock);
 	}
+	spin_lock_raw(&mine->lock);
 	t->deadline = deadline;
-	t->cpu = (int)hw_cpu();
+	t->cpu = (int)cpu;
 	queue_insert(mine, t);
 	spin_unlock_raw(&mine->lock);
 	program_closer(mine, deadline);
@@ -199,12 +202,17 @@ void timer_start(struct timer *t, uint64_t deadline)
 static bool cancel_once(struct timer *t, bool *was_pending)
 {
 	uint64_t old = hw_irq_save();
-	struct timer_queue *q = queue_lock(t);
-	bool running = q->running == t;
+	bool running = false;
+	struct timer_queue *q;
 
-	if (timer_unlink(q, t))
-		*was_pending = true;
-	spin_unlock_raw(&q->lock);
+	/* Handlers of this CPU's queue run on this CPU with interrupts off: a timer that has left it and is not back has finished. */
+	if (READ_ONCE(t->cpu) != ~(int)hw_cpu()) {
+		q = queue_lock(t);
+		running = q->running == t;
+		if (timer_unlink(q, t))
+			*was_pending = true;
+		spin_unlock_raw(&q->lock);
+	}
 	hw_irq_restore(old);
 	return !running;
 }
@@ -226,53 +234,37 @@ bool timer_try_cancel(struct timer *t)
 	return was_pending;
 }
 
-/* Runs the first timer's handler when it is due at `now`; false when it is not. Interrupts off. */
-static bool run_first(struct timer_queue *q, uint64_t now)
+/* Runs the handlers of timers due at `now`, a bounded number. Interrupts off, q locked on entry and return, not in between. */
+static void run_due(struct timer_queue *q, uint64_t now)
 {
-	struct timer *t;
+	for (int n = 0; n < EXPIRE_BATCH && q->first && q->first->deadline <= now; n++) {
+		struct timer *t = q->first;
 
-	spin_lock_raw(&q->lock);
-	t = q->first;
-	if (!t || t->deadline > now) {
+		timer_unlink(q, t);
+		q->running = t;
 		spin_unlock_raw(&q->lock);
-		return false;
+		t->expire(t);
+		/* Under the lock again, so that who cancels sees all that the handler did once it sees that the handler is over. */
+		spin_lock_raw(&q->lock);
+		q->running = NULL;
 	}
-	timer_unlink(q, t);
-	q->running = t;
-	spin_unlock_raw(&q->lock);
-	t->expire(t);
-	/* Under the lock, so that who cancels sees all that the handler did once it sees that the handler is over. */
-	spin_lock_raw(&q->lock);
-	q->running = NULL;
-	spin_unlock_raw(&q->lock);
-	return true;
-}
-
-/* Sets the comparator to what comes next; a past deadline interrupts again at once. Interrupts off. */
-static void program_next(struct timer_queue *q)
-{
-	uint64_t deadline = q->slice;
-
-	spin_lock_raw(&q->lock);
-	if (q->first)
-		deadline = MIN(deadline, q->first->deadline);
-	spin_unlock_raw(&q->lock);
-	q->programmed = deadline;
-	clock_event->program(deadline == NEVER ? CLOCK_EVENT_NEVER : counter_at(deadline));
 }
 
 void clock_event_expired(void)
 {
 	struct timer_queue *q = &queues[hw_cpu()];
-	uint64_t now = time_now();
+	uint64_t now = time_now(), next;
 
-	/* Nothing counts as programmed meanwhile: program_next() does it once for all the handlers start. */
-	q->programmed = 0;
-	for (int n = 0; n < EXPIRE_BATCH && run_first(q, now); n++)
-		;
+	q->programmed = 0; /* counts as past: what handlers start is not programmed one by one, but once, below */
+	spin_lock_raw(&q->lock);
+	run_due(q, now);
+	next = q->first ? q->first->deadline : NEVER;
+	spin_unlock_raw(&q->lock);
 	if (q->slice <= now) {
 		q->slice = NEVER;
 		sched_slice_expired();
 	}
-	program_next(q);
+	next = MIN(next, q->slice);
+	q->programmed = next;
+	clock_event->program(next == NEVER ? CLOCK_EVENT_NEVER : counter_at(next));
 }

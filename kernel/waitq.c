@@ -118,7 +118,7 @@ static void wake_first_locked(struct list *waiters)
 
 	list_remove(&w->link);
 	WRITE_ONCE(w->woken, true);
-	sched_wake(w->task);
+	sched_wake_irqs_off(w->task, SCHED_ANY_SLEEP);
 }
 
 void waitq_wake_one(struct waitq *wq)
@@ -160,7 +160,7 @@ static void alarm_ring(struct timer *timer)
 	struct alarm *a = container_of(timer, struct alarm, timer);
 
 	WRITE_ONCE(a->rung, true);
-	sched_wake(a->task);
+	sched_wake_irqs_off(a->task, SCHED_ANY_SLEEP);
 }
 
 static bool signal_ends_wait(enum wait_mode mode)
