@@ -293,8 +293,7 @@ static struct page *leaf_drop(struct pte *link)
 	struct page *leaf = leaf_of(link);
 
 	if (READ_ONCE(leaf->u.table.sharers) > 1 && leaf_unshare(leaf)) {
-		upper_store(link,
-			    0); /* nobody but us reads this link any more, so it may lag behind */
+		upper_unlink(link); /* nobody but us reads this link any more, so it may lag behind */
 		return NULL;
 	}
 	ASSERT(leaf_is_empty(leaf));
