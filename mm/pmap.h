@@ -34,6 +34,7 @@ struct pte; /* opaque: one leaf entry, in its table */
 
 struct pmap {
 	struct page *root;	/* top-level table; set at init */
+	struct pte *top;	/* its entries: saves the hot path the way from page to address */
 	uint64_t context;	/* ASID and its generation; arch's lock */
 	uint64_t active_cpus;	/* CPUs on which it is loaded; atomic */
 };

@@ -38,7 +38,7 @@
 
 struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level)
 {
-	struct pte *table = table_entries(pm->root);
+	struct pte *table = pm->top;
 
 	for (unsigned l = 0; l < level; l++) {
 		uint64_t raw = pte_load(&table[table_index(va, l)]);
@@ -95,6 +95,7 @@ void pmap_init(struct pmap *pm, struct page *root)
 {
 	table_init(root);
 	pm->root = root;
+	pm->top = table_entries(root);
 	pm->context = 0;
 	pm->active_cpus = 0;
 	dsb_ishst(); /* its zeroes, before TTBR0 can point at it */
@@ -202,7 +203,7 @@ static unsigned table_next(const struct pte *table, unsigned i)
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 {
 	unsigned level = 0;
-	struct pte *table = table_entries(pm->root);
+	struct pte *table = pm->top;
 
 	while (va < end) {
 		unsigned first = table_index(va, level), i = table_next(table, first);
@@ -213,7 +214,7 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 			if (level == 0)
 				break;
 			level = 0;
-			table = table_entries(pm->root);
+			table = pm->top;
 		} else if (level == LINK_LEVEL) {
 			return MIN(va, end);
 		} else {
@@ -293,7 +294,8 @@ static struct page *leaf_drop(struct pte *link)
 	struct page *leaf = leaf_of(link);
 
 	if (READ_ONCE(leaf->u.table.sharers) > 1 && leaf_unshare(leaf)) {
-		upper_unlink(link); /* nobody but us reads this link any more, so it may lag behind */
+		upper_unlink(
+			link); /* nobody but us reads this link any more, so it may lag behind */
 		return NULL;
 	}
 	ASSERT(leaf_is_empty(leaf));
