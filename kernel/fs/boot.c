@@ -74,10 +74,10 @@ static int root_mount(void)
 	super_type_register(&tmpfs_type);
 	super_type_register(&devtmpfs_type);
 	super_type_register(&proc_type);
-	s = tmpfs_type.create(&tmpfs_type, "rootfs", "mode=0755");
+	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755");
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	err = mount_add(s, NULL, MOUNT_RELATIME, "rootfs");
+	err = mount_add(s, NULL, MOUNT_RELATIME, "tmpfs");
 	return err ? err : memfd_init();
 }
 

@@ -29,6 +29,8 @@ static int flags_normalise(unsigned *flags)
 
 	if (f & O_PATH)
 		f &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	else
+		f |= O_LARGEFILE; /* as Linux says of every file a 64-bit program opens */
 	if (f & __O_TMPFILE && ((f & O_TMPFILE) != O_TMPFILE || !(access_mask(f) & MAY_WRITE)))
 		return -EINVAL;
 	if ((f & O_DIRECTORY) && (f & O_CREAT) && !(f & __O_TMPFILE))
@@ -85,7 +87,7 @@ static struct file *open_place(struct path p, unsigned flags, bool created)
 		path_put(p);
 		return f;
 	}
-	if (flags & O_TRUNC && !created && S_ISREG(f->inode->mode)) {
+	if (flags & O_TRUNC && !created && f->inode->object) {
 		err = truncate_now(&p);
 		if (err) {
 			file_put(f);

@@ -29,6 +29,7 @@ struct pipe {
 	struct mutex mutex;
 	uint64_t head, tail;	/* bytes ever written and read */
 	uint32_t npages;	/* a power of two */
+	bool unnamed;		/* made by pipe2: opening it again (/proc/PID/fd) waits for nobody */
 	uint32_t readers, writers;	/* open ends */
 	uint32_t reader_opens, writer_opens;	/* ever: what open(2) of a FIFO waits for */
 	void **page;		/* npages entries; NULL: not there now */
@@ -320,7 +321,7 @@ static int wait_for_other(struct file *f, struct pipe *p)
 {
 	uint32_t readers = p->reader_opens, writers = p->writer_opens;
 
-	if ((f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
+	if (p->unnamed || (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
 		return 0;
 	if (f->mode & FILE_READ) {
 		if (p->writers || file_nonblock(f))
@@ -439,6 +440,7 @@ static int pipe_files(unsigned flags, struct file *end[2])
 		inode_put(i);
 		return PTR_ERR(end[0]);
 	}
+	i->pipe->unnamed = true;
 	i->pipe->readers = 1;
 	i->pipe->writer_opens = 1;
 	end[1] = file_create_anon(&fifo_ops, i, FILE_WRITE, (flags & ~(unsigned)O_ACCMODE) | O_WRONLY, NULL);

@@ -162,15 +162,19 @@ const struct inode_ops tmpfs_inode_ops = {
 	.tmpfile = tmpfs_tmpfile,
 };
 
-/* Room for n more bytes at pos? Only bytes beyond the present end can need pages for sure; holes are found out when they are filled. */
-static int space_for(struct inode *i, uint64_t pos, uint64_t n)
+/* How many of n bytes at pos fit. Pages below the number the file has count as there, whether they are its holes or not. */
+static uint64_t space_for(struct inode *i, uint64_t pos, uint64_t n)
 {
 	struct tmpfs *t = tmpfs_of(i);
-	uint64_t end = DIV_ROUND_UP(pos + n, PAGE_SIZE), have = (uintptr_t)i->data;
+	uint64_t first = MAX(pos >> PAGE_SHIFT, (uintptr_t)i->data), used = atomic_load(&t->used), room;
 
-	if (!t->limit || end <= have)
-		return 0;
-	return atomic_load(&t->used) + MIN(end - have, DIV_ROUND_UP(n, PAGE_SIZE) + 1) > t->limit + 1 ? -ENOSPC : 0;
+	if (!t->limit)
+		return n;
+	room = t->limit > used ? t->limit - used : 0;
+	if (DIV_ROUND_UP(pos + n, PAGE_SIZE) <= first + room)
+		return n;
+	room = (first + room) << PAGE_SHIFT;
+	return room > pos ? room - pos : 0;
 }
 
 static int64_t tmpfs_write(struct file *f, struct io *io)
@@ -180,8 +184,10 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 
 	mutex_lock(&i->mutex);
 	n = regular_write_begin(f, io, FILE_SIZE_MAX);
-	if (n > 0 && space_for(i, io->pos, io->n))
-		n = -ENOSPC;
+	if (n > 0) {
+		io->n = space_for(i, io->pos, io->n);
+		n = io->n ? n : -ENOSPC;
+	}
 	if (n > 0) {
 		n = object_write(i->object, io->pos, (const void *)io->buf, io->n, io->user);
 		if (n > 0)
@@ -200,7 +206,7 @@ static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len
 
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		return regular_punch(i, off, MIN(end, size));
-	if (space_for(i, off, len))
+	if (space_for(i, off, len) < len)
 		return -ENOSPC;
 	if (end > size && !(mode & FALLOC_FL_KEEP_SIZE)) {
 		err = object_truncate(i->object, end);
