@@ -160,8 +160,6 @@ static void pcp_drain(struct pcp *l, unsigned kind)
 	c = l->list[kind];
 	l->list[kind] = CHAIN_EMPTY;
 	pcp_unlock(l);
-	for (pfn_t pfn = c.head; kind == ZEROED && pfn != PFN_NONE; pfn = pfn_to_page(pfn)->next)
-		page_clear_flag(pfn_to_page(pfn), PAGE_ZEROED);
 	buddy_give(&c);
 }
 
@@ -252,9 +250,9 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 	if (p == NULL)
 		return NULL;
 	for (unsigned i = 0; i < 1u << order; i++) {
-		page_hand_out(p + i, order)->refs = i == 0;
-		if (flags & ALLOC_ZERO)
+		if ((flags & ALLOC_ZERO) && !(p[i].flags & PAGE_ZEROED))
 			hw_clear_page(page_to_virt(p + i));
+		page_hand_out(p + i, order)->refs = i == 0;
 	}
 	if (unlikely(memory_short()))
 		reclaim_wake();

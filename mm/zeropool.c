@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The zero pool: single frames that the idle tasks have cleared, so that a fault on fresh memory need not. A pool frame
- * has PAGE_ZEROED and counts as free. The pool stops growing at 1/64 of RAM, and while memory is short it does not
+ * has PAGE_ZEROED and counts as free; it keeps the flag when it goes back to the buddy, for nobody writes a free frame. The pool stops growing at 1/64 of RAM, and while memory is short it does not
  * grow at all: a frame apart from its buddy hinders larger blocks.
  */
 #include "mm/frames.h"
@@ -49,10 +49,8 @@ void zeropool_drain(void)
 
 	do {
 		c = zeropool_take(DRAIN_BATCH, 0);
-		for (pfn_t pfn = c.head; pfn != PFN_NONE; pfn = pfn_to_page(pfn)->next)
-			page_clear_flag(pfn_to_page(pfn), PAGE_ZEROED);
 		buddy_give(&c);
-	} while (c.head != PFN_NONE || zeropool_count() > 0);
+	} while (zeropool_count() > 0);
 }
 
 /* Clears one frame of the buddy's into the pool; false when there is none to spare. */
@@ -67,9 +65,11 @@ static bool zero_one(void)
 	p = chain_pop(&c);
 	if (p == NULL)
 		return false;
-	hw_clear_page(page_to_virt(p));
-	/* The pool's unlock orders the zeroes before the frame becomes visible to other CPUs. */
-	page_set_flag(p, PAGE_ZEROED);
+	if (!page_flag(p, PAGE_ZEROED)) {
+		hw_clear_page(page_to_virt(p));
+		/* The pool's unlock orders the zeroes before the frame becomes visible to other CPUs. */
+		page_set_flag(p, PAGE_ZEROED);
+	}
 	spin_lock(&pool.lock);
 	chain_push(&pool.frames, p);
 	frames_short_update();

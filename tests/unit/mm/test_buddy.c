@@ -4,6 +4,7 @@
 // Blocks, per-CPU lists, zero pool, watermarks and the slow path: random sequences against an owner per frame; the
 // reserve; what happens when memory ends; two threads at once.
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,6 +245,32 @@ static void test_zero_pool(void **state)
 	buddy_check();
 }
 
+/* A block may have to be put together from pool frames; what was cleared is not cleared again, but is clear. */
+static void test_order_from_pool(void **state)
+{
+	struct chain rest[1024];
+	unsigned n = 0;
+	struct page *p;
+
+	(void)state;
+	pcp_drain_all();
+	while (buddy_zero_some())
+		;
+	while ((rest[n] = buddy_take(BUDDY_BATCH, 0)).count > 0)
+		n++;
+	assert_int_equal(frames_free(), frames_total() / 64);
+	p = page_alloc_order(3, ALLOC_ZERO | ALLOC_RESERVE);
+	assert_non_null(p);
+	check_zero(p, 3);
+	memset(page_to_virt(p), 1, PAGE_SIZE << 3);
+	page_free(p, 3);
+	p = page_alloc_order(3, ALLOC_ZERO | ALLOC_RESERVE);
+	check_zero(p, 3);
+	page_free(p, 3);
+	while (n > 0)
+		buddy_give(&rest[--n]);
+}
+
 /* ---- The end of memory ---- */
 
 static struct page *chain; /* linked through next: everything a test took */
@@ -431,6 +458,7 @@ static void test_double_free(void **state)
 /* ---- Several CPUs at once ---- */
 
 static pthread_barrier_t start;
+static unsigned running;
 
 static void *worker(void *arg)
 {
@@ -439,7 +467,7 @@ static void *worker(void *arg)
 
 	mock_on_cpu(cpu);
 	pthread_barrier_wait(&start);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < 150000; i++) {
 		unsigned slot = (unsigned)rand_r(&seed) % 64;
 
 		if (mine[slot] != NULL) {
@@ -450,13 +478,17 @@ static void *worker(void *arg)
 		} else if ((mine[slot] = page_alloc(ALLOC_NOWAIT)) != NULL) {
 			*(unsigned *)page_to_virt(mine[slot]) = cpu;
 		}
-		if (i % 1000 == 0)
-			pcp_drain_all();
 	}
 	for (unsigned i = 0; i < 64; i++)
 		if (mine[i] != NULL)
 			page_free(mine[i], 0);
+	atomic_fetch_add(&running, (unsigned)-1);
 	return NULL;
+}
+
+static void yield_host(void)
+{
+	sched_yield();
 }
 
 static void test_threads(void **state)
@@ -464,9 +496,14 @@ static void test_threads(void **state)
 	pthread_t threads[2];
 
 	(void)state;
-	pthread_barrier_init(&start, NULL, 2);
+	pthread_barrier_init(&start, NULL, 3);
+	running = 2;
+	mock_on_relax = yield_host; /* there may be fewer host CPUs than threads */
 	for (uintptr_t i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, worker, (void *)(i + 1));
+	pthread_barrier_wait(&start);
+	while (READ_ONCE(running) > 0)
+		pcp_drain_all(); /* takes from lists that are being used */
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&start);
@@ -479,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_watermarks),	    TEST(test_random),	       TEST(test_zero_pool),
+		TEST(test_order_from_pool),
 		TEST(test_reserve),	    TEST(test_no_waiting),     TEST(test_waits_for_reclaim),
 		TEST(test_order_gives_up),  TEST(test_order_from_lists), TEST(test_failure_on_request),
 		TEST(test_double_free),	    TEST(test_threads),	       TEST(test_claim),
