@@ -143,7 +143,7 @@ int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel,
 		got = write_part(o, at, (const uint8_t *)user_or_kernel + done, part, user, &err);
 		done += got;
 		if (got < part && at + part > before)
-			shrink_back(o, at + part, MAX(before, at + got));
+			shrink_back(o, at + part, got > 0 ? MAX(before, at + got) : before);
 		if (err == -ENXIO)
 			err = 0; /* truncated meanwhile: grow again */
 	}
