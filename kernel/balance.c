@@ -131,13 +131,16 @@ static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
 
 static struct task *movable_fair(const struct runq *rq, uint64_t cpus)
 {
-	struct rb_node *n = rq->fair_first ? &rq->fair_first->sched.fair_node : NULL;
+	struct rb_node *n = rb_first(&rq->fair);
+	struct task *t = rq->fair_first;
 
-	for (int seen = 0; n && seen < SCAN_MAX; n = rb_next(n), seen++) {
-		struct task *t = rb_entry(n, struct task, sched.fair_node);
-
+	for (int seen = 1; t; seen++) {
 		if (t->sched.affinity & cpus)
 			return t;
+		if (!n || seen == SCAN_MAX)
+			break;
+		t = rb_entry(n, struct task, sched.fair_node);
+		n = rb_next(n);
 	}
 	return NULL;
 }

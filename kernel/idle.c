@@ -76,6 +76,7 @@ void sched_init(struct task *boot_task)
 	time_init();
 	for (int cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		runqs[cpu].cpu = cpu;
+		runqs[cpu].turn_end = UINT64_MAX;
 		for (int prio = 0; prio < RT_LISTS; prio++)
 			list_init(&runqs[cpu].rt[prio]);
 	}

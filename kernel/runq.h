@@ -32,10 +32,10 @@ struct runq {
 
 	uint64_t rt_bitmap[2];	/* priorities whose list is not empty */
 	unsigned nr_rt, nr_fair; /* linked tasks; read by others as a hint */
-	struct rb_root fair;	/* by vruntime */
-	struct task *fair_first;
+	struct task *fair_first; /* least vruntime; not in the tree */
+	struct rb_root fair;	/* the others, by vruntime */
 	uint64_t min_vruntime;	/* of the tasks here; never falls */
-	bool slice_armed;	/* curr's turn has an end */
+	uint64_t turn_end;	/* when sched_slice_expired() comes; UINT64_MAX: it will not */
 	bool yielding;		/* curr is in sched_yield_cpu() */
 
 	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
@@ -53,14 +53,22 @@ extern struct runq runqs[NR_CPUS_MAX];
 /* Bit per CPU, atomic: runs tasks; runs its idle task; has real-time tasks waiting. */
 extern uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
 
-static inline struct runq *runq_this(void)
-{
-	return &runqs[hw_cpu()];
-}
-
 static inline uint64_t cpu_bit(int cpu)
 {
 	return (uint64_t)1 << cpu;
+}
+
+static inline struct runq *runq_of(int cpu)
+{
+	struct runq *rq = &runqs[cpu];
+
+	__asm__("" : "+r"(rq)); /* else compilers multiply by the size again at every use: 60 instructions a switch */
+	return rq;
+}
+
+static inline struct runq *runq_this(void)
+{
+	return runq_of((int)hw_cpu());
 }
 
 static inline bool cpu_allowed(const struct task *t, int cpu)

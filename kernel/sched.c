@@ -62,21 +62,22 @@ static bool turn_has_end(const struct runq *rq, const struct task *t)
 	return t != rq->idle && rt_has_turns(t) && rq->waiting_rt == t->sched.prio;
 }
 
-/* Sets the timer to the end of the turn of t, which runs on this CPU, if it has one. */
+/* Sees to it that the turn of t, which runs on this CPU, ends in time. An earlier end that was set for somebody else stays: its
+ * interrupt finds the turn not over and sets the right one. So tasks that alternate hardly ever touch the timer. */
 static void arm_turn(struct runq *rq, const struct task *t)
 {
-	if (likely(rq->nr_fair == 0 && rq->waiting_rt == 0 && !rq->slice_armed))
+	uint64_t end;
+
+	if (turn_has_end(rq, t))
+		end = t->sched.exec_start + t->sched.slice_left;
+	else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
+		 (atomic_load(&cpus_idle) & ~cpu_bit(rq->cpu)))
+		end = t->sched.exec_start + RT_GUARD;
+	else
 		return;
-	if (turn_has_end(rq, t)) {
-		time_arm_slice(t->sched.exec_start + t->sched.slice_left);
-		rq->slice_armed = true;
-	} else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
-		   (atomic_load(&cpus_idle) & ~cpu_bit(rq->cpu))) {
-		time_arm_slice(t->sched.exec_start + RT_GUARD);
-		rq->slice_armed = true;
-	} else if (rq->slice_armed) {
-		time_arm_slice(UINT64_MAX);
-		rq->slice_armed = false;
+	if (end < rq->turn_end) {
+		rq->turn_end = end;
+		time_arm_slice(end);
 	}
 }
 
@@ -100,12 +101,11 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 	}
 	if (t->sched.prio > PRIO_FAIR)
 		rt_set_waiting(rq);
-	if (!rq->slice_armed && turn_has_end(rq, rq->curr)) {
-		if (rq->cpu == (int)hw_cpu())
-			arm_turn(rq, rq->curr);
-		else
-			runq_resched(rq); /* its timer can be armed there only */
-	}
+	if (rq->cpu == (int)hw_cpu())
+		arm_turn(rq, rq->curr);
+	else if (turn_has_end(rq, rq->curr) &&
+		 rq->curr->sched.exec_start + rq->curr->sched.slice_left < rq->turn_end)
+		runq_resched(rq); /* its timer can be set there only */
 	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
 	hw_mb();
 	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~cpu_bit(rq->cpu) & ~cpu_bit((int)hw_cpu());
@@ -117,7 +117,7 @@ struct runq *runq_lock_task(struct task *t)
 {
 	for (;;) {
 		int cpu = READ_ONCE(t->sched.cpu);
-		struct runq *rq = &runqs[cpu];
+		struct runq *rq = runq_of(cpu);
 
 		spin_lock_raw(&rq->lock);
 		if (likely(READ_ONCE(t->sched.cpu) == cpu))
@@ -143,7 +143,7 @@ static void set_idle(const struct runq *rq, bool idle)
 void runq_place(struct runq *rq, struct task *t, int cpu)
 {
 	while (cpu != rq->cpu) {
-		struct runq *to = &runqs[cpu];
+		struct runq *to = runq_of(cpu);
 
 		t->sched.vruntime -= rq->min_vruntime;
 		WRITE_ONCE(t->sched.cpu, cpu);
@@ -236,14 +236,6 @@ void sched_start(struct task *t)
 	preempt_enable();
 }
 
-/* The priority this CPU would run at without help from others. */
-static int prio_at_hand(const struct runq *rq, const struct task *prev, bool stays)
-{
-	int prio = rq->waiting_rt > 0 ? rq->waiting_rt : rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE;
-
-	return stays ? MAX(prio, prev->sched.prio) : prio;
-}
-
 /* A round-robin turn that has been used up: true, and the next one is granted. */
 static bool turn_over(struct task *t)
 {
@@ -304,9 +296,15 @@ static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 	WRITE_ONCE(rq->curr_prio, next->sched.prio);
 }
 
-static bool can_stay(const struct runq *rq, const struct task *prev, bool preempted)
+/* Fetches a task from another CPU when one waits there that is better than what this CPU has: prev, if it stays, and what is queued. */
+static __attribute__((noinline)) void fetch_better(struct runq *rq, const struct task *prev, bool stays)
 {
-	return (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
+	int prio = rq->waiting_rt > 0 ? rq->waiting_rt : rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE;
+
+	if (stays)
+		prio = MAX(prio, prev->sched.prio);
+	if (balance_wanted(rq, prio))
+		balance_pull(rq, prio);
 }
 
 /* Interrupts off. preempted: the running task did not ask, so it stays runnable whatever its state. */
@@ -315,25 +313,29 @@ static void switch_task(bool preempted)
 	struct runq *rq = runq_this();
 	struct task *prev = current(), *next;
 	uint64_t now = time_now();
-	int prio;
+	bool stays;
 
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
-	prio = prio_at_hand(rq, prev, can_stay(rq, prev, preempted));
-	if (unlikely(balance_wanted(rq, prio)))
-		balance_pull(rq, prio); /* may drop the lock for a moment: the state is looked at after it */
+	stays = (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
+	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
+	    unlikely(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))) {
+		fetch_better(rq, prev, stays); /* may drop the lock for a moment */
+		stays = (preempted || READ_ONCE(prev->state) == TASK_RUNNABLE) && prev != rq->idle;
+	}
 	if (READ_ONCE(prev->hot.pending) & TASK_NEED_RESCHED) /* set under rq->lock only */
 		atomic_fetch_and(&prev->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
-	next = choose(rq, prev, can_stay(rq, prev, preempted));
+	next = choose(rq, prev, stays);
 	rq->yielding = false;
-	if (next != prev)
-		set_curr(rq, next, now);
 	if (next->sched.slice_left == 0)
 		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
+	if (next != prev)
+		set_curr(rq, next, now);
 	set_idle(rq, next == rq->idle);
 	if (unlikely(rq->waiting_rt > 0))
 		rt_set_waiting(rq);
-	arm_turn(rq, next);
+	if (rq->nr_fair + rq->nr_rt > 0)
+		arm_turn(rq, next);
 	if (next == prev) {
 		spin_unlock_raw(&rq->lock);
 		return;
@@ -396,14 +398,16 @@ void sched_exit(void)
 void sched_slice_expired(void)
 {
 	struct runq *rq = runq_this();
+	struct task *curr;
 
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, time_now());
-	rq->slice_armed = false;
-	if (turn_has_end(rq, rq->curr))
+	rq->turn_end = UINT64_MAX;
+	curr = rq->curr;
+	if (curr->sched.slice_left == 0 && turn_has_end(rq, curr))
 		runq_resched(rq);
 	else
-		arm_turn(rq, rq->curr);
+		arm_turn(rq, curr);
 	spin_unlock_raw(&rq->lock);
 	balance_push_fair(rq);
 }

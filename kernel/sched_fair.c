@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Ordinary tasks of a run queue: they share the CPU by weight. A task's virtual run time grows by the time it ran times its cost, which
- * is 1.25^nice; who has least runs next. The tree holds the waiting ones; min_vruntime follows the least of all, and is what a task's
+ * is 1.25^nice; who has least runs next. Of the waiting ones the first is kept beside the tree of the others, so that two tasks that take turns
+ * never touch a tree. min_vruntime follows the least of all, and is what a task's
  * vruntime is relative to when it changes queues or comes back from sleep.
  *
  * A sleeper comes back at most SLEEP_CREDIT ahead of the others, so it soon runs but cannot save up; and at most two turns of its own
@@ -53,36 +54,48 @@ static void raise_min(struct runq *rq)
 		rq->min_vruntime = least;
 }
 
-void fair_link(struct runq *rq, struct task *t)
+static void tree_insert(struct rb_root *tree, struct task *t)
 {
-	struct rb_node **link = &rq->fair.node, *parent = NULL;
-	bool first = true;
+	struct rb_node **link = &tree->node, *parent = NULL;
 
 	while (*link) {
 		parent = *link;
-		if (before(t->sched.vruntime,
-			   rb_entry(parent, struct task, sched.fair_node)->sched.vruntime)) {
+		if (fair_before(t, rb_entry(parent, struct task, sched.fair_node)))
 			link = &parent->left;
-		} else {
+		else
 			link = &parent->right;
-			first = false;
-		}
 	}
-	rb_insert(&rq->fair, &t->sched.fair_node, parent, link);
-	if (first)
-		rq->fair_first = t;
+	rb_insert(tree, &t->sched.fair_node, parent, link);
+}
+
+void fair_link(struct runq *rq, struct task *t)
+{
+	struct task *first = rq->fair_first;
+
 	rq->nr_fair++;
+	if (!first) {
+		rq->fair_first = t;
+	} else if (fair_before(t, first)) {
+		rq->fair_first = t;
+		tree_insert(&rq->fair, first);
+	} else {
+		tree_insert(&rq->fair, t);
+	}
 }
 
 void fair_unlink(struct runq *rq, struct task *t)
 {
-	if (rq->fair_first == t) {
-		struct rb_node *next = rb_next(&t->sched.fair_node);
+	struct rb_node *next;
 
-		rq->fair_first = next ? rb_entry(next, struct task, sched.fair_node) : NULL;
-	}
-	rb_remove(&rq->fair, &t->sched.fair_node);
 	rq->nr_fair--;
+	if (rq->fair_first != t) {
+		rb_remove(&rq->fair, &t->sched.fair_node);
+		return;
+	}
+	next = rb_first(&rq->fair);
+	rq->fair_first = next ? rb_entry(next, struct task, sched.fair_node) : NULL;
+	if (next)
+		rb_remove(&rq->fair, next);
 }
 
 void runq_account(struct runq *rq, uint64_t now)
@@ -119,19 +132,17 @@ void fair_place(const struct runq *rq, struct task *t)
 		t->sched.vruntime = most;
 }
 
+/* By what curr was last charged: the clock is not read. When curr has run for longer than its turn since, the end of the turn is in
+ * the past, and runq_check_preempt() sets the timer to it. */
 bool fair_preempts(const struct runq *rq, const struct task *t)
 {
 	const struct task *curr = rq->curr;
-	uint64_t ran;
 
 	if (t->sched.policy == SCHED_IDLE || t->sched.policy == SCHED_BATCH)
 		return false;
 	if (curr->sched.policy == SCHED_IDLE)
 		return true;
-	ran = time_now() - curr->sched.exec_start;
-	if ((int64_t)ran < 0)
-		ran = 0;
-	return before(t->sched.vruntime + WAKE_GRANULARITY, curr->sched.vruntime + vtime(curr, ran));
+	return before(t->sched.vruntime + WAKE_GRANULARITY, curr->sched.vruntime);
 }
 
 /* As far back as the next one: equal ones are served in the order of linking, so that one runs, and t after it. */

@@ -39,6 +39,14 @@ static const struct clock_event *clock_event; /* set once at boot, before other 
 static struct clock_scale to_ns, to_counter; /* set once at boot */
 static uint64_t wall_offset;		      /* atomic */
 
+static struct timer_queue *queue_of(int cpu)
+{
+	struct timer_queue *q = &queues[cpu];
+
+	__asm__("" : "+r"(q)); /* else compilers compute it again at every use */
+	return q;
+}
+
 void time_init(void)
 {
 	uint64_t hz = hw_counter_hz();
@@ -86,7 +94,7 @@ static void program_closer(struct timer_queue *q, uint64_t deadline)
 
 void clock_event_cpu_init(void)
 {
-	struct timer_queue *q = &queues[hw_cpu()];
+	struct timer_queue *q = queue_of((int)hw_cpu());
 	uint64_t deadline;
 
 	if (!clock_event)
@@ -111,7 +119,7 @@ void clock_event_register(const struct clock_event *ev)
 
 void time_arm_slice(uint64_t deadline)
 {
-	struct timer_queue *q = &queues[hw_cpu()];
+	struct timer_queue *q = queue_of((int)hw_cpu());
 
 	q->slice = deadline;
 	program_closer(q, deadline);
@@ -158,7 +166,7 @@ static struct timer_queue *queue_lock(struct timer *t)
 {
 	for (;;) {
 		int cpu = READ_ONCE(t->cpu);
-		struct timer_queue *q = &queues[cpu < 0 ? ~cpu : cpu];
+		struct timer_queue *q = queue_of(cpu < 0 ? ~cpu : cpu);
 
 		spin_lock_raw(&q->lock);
 		if (likely(t->cpu == cpu))
@@ -181,7 +189,7 @@ void timer_start(struct timer *t, uint64_t deadline)
 {
 	uint64_t old = hw_irq_save();
 	unsigned cpu = hw_cpu();
-	struct timer_queue *q, *mine = &queues[cpu];
+	struct timer_queue *q, *mine = queue_of((int)cpu);
 
 	/* On no queue, it is ours alone: callers start one timer one at a time, and no handler runs for it but maybe the caller. */
 	if (t->cpu >= 0) {
@@ -252,7 +260,7 @@ static void run_due(struct timer_queue *q, uint64_t now)
 
 void clock_event_expired(void)
 {
-	struct timer_queue *q = &queues[hw_cpu()];
+	struct timer_queue *q = queue_of((int)hw_cpu());
 	uint64_t now = time_now(), next;
 
 	q->programmed = 0; /* counts as past: what handlers start is not programmed one by one, but once, below */
