@@ -312,7 +312,7 @@ static void check_bbm(unsigned cpu, const struct tlb_entry *e, void *arg)
 			cpu);
 }
 
-static void check_leaf(uint64_t raw)
+static void check_leaf(phys_addr_t addr, uint64_t raw)
 {
 	bool writable = (raw & PTE_AP_USER) && !(raw & PTE_AP_READONLY);
 
@@ -326,6 +326,8 @@ static void check_leaf(uint64_t raw)
 		mock_violation(MOCK_RULE_ICACHE,
 			       "frame %#llx becomes executable and was not synced since written",
 			       (unsigned long long)pte_pa(raw));
+	if (!mock_options.allow_wx)
+		tlb_check_alias(addr, raw);
 }
 
 static void pending_add(phys_addr_t addr, uint64_t old)
@@ -362,7 +364,7 @@ void pte_store(struct pte *e, uint64_t raw)
 		tlb_for_src(addr, check_bbm, &raw);
 	s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
 	if ((raw & PTE_VALID) && (!s || s->level == 3) && (raw & PTE_NG))
-		check_leaf(raw);
+		check_leaf(addr, raw);
 	e->raw = raw;
 	pending_add(addr, old);
 	if (s)

@@ -40,6 +40,8 @@ const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, un
 /* Calls fn for every entry read from src, on any CPU. */
 void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
 		 void *arg);
+/* Violation when user mode may write a frame through one TLB entry and execute it through the descriptor raw at src, or the other way round. */
+void tlb_check_alias(phys_addr_t src, uint64_t raw);
 void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid);
 void tlb_complete(bool everywhere);
 /* Violation when a TLB knows the frame. */

@@ -353,6 +353,33 @@ void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid)
 				       other, asid);
 }
 
+static bool grants_write(uint64_t desc, uint64_t limits)
+{
+	return (desc & PTE_AP_USER) && !(desc & PTE_AP_READONLY) && !(limits & TABLE_AP_READONLY);
+}
+
+void tlb_check_alias(phys_addr_t src, uint64_t raw)
+{
+	bool write = grants_write(raw, 0), exec = !(raw & PTE_UXN);
+
+	if (!mock_pa_in_ram(pte_pa(raw)) || *use_of(raw) == 0 || !(write || exec))
+		return;
+	for (unsigned cpu = 0; cpu < mock_options.cpus; cpu++)
+		for (int i = 0; i < tlbs[cpu].count; i++) {
+			const struct tlb_entry *e = &tlbs[cpu].entries[i];
+
+			if (!e->used || e->table || e->src == src || pte_pa(e->desc) != pte_pa(raw))
+				continue;
+			if ((write && !(e->desc & PTE_UXN)) ||
+			    (exec && grants_write(e->desc, e->limits)))
+				mock_violation(
+					MOCK_RULE_WX,
+					"frame %#llx is writable through one address and executable "
+					"through another (%#lx)",
+					(unsigned long long)pte_pa(raw), (unsigned long)e->va);
+		}
+}
+
 void tlb_check_frame(phys_addr_t pa, const char *what)
 {
 	if (uses[(pa - MOCK_RAM_BASE) >> PAGE_SHIFT] == 0)

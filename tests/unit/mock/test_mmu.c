@@ -301,6 +301,16 @@ static void test_writable_and_executable(void **state)
 	ROGUE(MOCK_RULE_WX, pte_store(e, (pte_load(e) | PTE_UXN) & ~PTE_PXN));
 }
 
+static void test_writable_and_executable_aliases(void **state)
+{
+	struct pte *e = start(RW);
+
+	(void)state;
+	hw_icache_sync(page_to_virt(page), PAGE_SIZE);
+	ROGUE(MOCK_RULE_WX, pte_store(e + 1, (pte_load(e) | PTE_AP_READONLY) & ~PTE_UXN));
+	pte_store(e + 1, pte_load(e) | PTE_AP_READONLY); /* readable is no harm */
+}
+
 static void test_store_behind_the_model(void **state)
 {
 	struct pte *e = start(RW);
@@ -398,6 +408,7 @@ int main(void)
 		TEST(test_ttbr_with_interrupts_on),
 		TEST(test_code_not_synced),
 		TEST(test_writable_and_executable),
+		TEST(test_writable_and_executable_aliases),
 		TEST(test_store_behind_the_model),
 		TEST(test_store_unaligned),
 		TEST(test_senseless_descriptors),
