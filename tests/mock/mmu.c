@@ -14,6 +14,7 @@
 #include <string.h>
 
 struct cpu_mmu cpu_mmu[NR_CPUS_MAX];
+void (*mock_on_dsb)(void);
 
 struct pending {
 	phys_addr_t addr;
@@ -40,6 +41,7 @@ void mock_mmu_reset(void)
 	free(zeroed);
 	zeroed = NULL;
 	nzeroed = zeroed_max = 0;
+	mock_on_dsb = NULL;
 	tlb_reset();
 	tables_reset();
 }
@@ -401,9 +403,14 @@ void dsb_ishst(void)
 
 void dsb_ish(void)
 {
+	void (*meanwhile)(void) = mock_on_dsb;
+
 	mock_counts.dsb++;
 	complete_stores();
 	tlb_complete(true);
+	mock_on_dsb = NULL;
+	if (meanwhile)
+		meanwhile();
 }
 
 /* Completes this CPU's own TLB operations; its stores reach its own walker only, which the model does not tell apart: they stay. */

@@ -86,6 +86,8 @@ enum mock_result { MOCK_OK, MOCK_FAULT_TRANSLATION, MOCK_FAULT_ACCESS_FLAG, MOCK
 
 /* One access from user mode on this CPU, through its TLB, stale entries first. *pa (may be NULL) is set for MOCK_OK. */
 enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t *pa);
+/* Called once by the next DSB ISH, then forgotten: what another CPU does in that window (use mock_on_cpu() and come back). */
+extern void (*mock_on_dsb)(void);
 /* Number of TLB entries, on any CPU, that map or walk through the frame. */
 unsigned mock_tlb_uses(pfn_t pfn);
 /* Counts since mock_reset() or mock_counts_clear(). */

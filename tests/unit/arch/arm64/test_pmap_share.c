@@ -134,6 +134,59 @@ static void test_last_sharer_claims(void **state)
 	end();
 }
 
+static void parent_leaves(void)
+{
+	struct tlb_batch b;
+
+	mock_on_cpu(0);
+	tlb_batch_init(&b, &parent);
+	assert_null(pmap_table_remove(&parent, VA, &b));
+	assert_null(pmap_leaf(&parent, VA));
+	mock_on_cpu(1);
+}
+
+/* Both sharers leave at once: one of them ends as the owner, link and entries intact. */
+static void test_both_leave_at_once(void **state)
+{
+	struct page *p = fork_one_page();
+	struct tlb_batch b;
+
+	(void)state;
+	mock_on_cpu(1);
+	assert_maps(VA, MOCK_READ, p);
+	tlb_batch_init(&b, &child);
+	mock_on_dsb = parent_leaves;
+	assert_null(pmap_table_remove(&child, VA, &b));
+	assert_non_null(pmap_leaf(&child, VA));
+	assert_int_equal(pmap_leaf(&child, VA)->u.table.sharers, 1);
+	assert_maps(VA, MOCK_READ, p);
+	assert_true(pmap_leaf_claim(&child, VA));
+	assert_int_equal(pmap_next_leaf(&child, 0, USER_TOP), VA);
+	end();
+}
+
+/* ... or one leaves while the other replaces its link. */
+static void test_other_leaves_while_replacing(void **state)
+{
+	struct page *p = fork_one_page(), *copy = frame(), *old;
+	struct tlb_batch b;
+
+	(void)state;
+	mock_on_cpu(1);
+	old = pmap_leaf(&child, VA);
+	pmap_table_prepare(copy, VA);
+	mock_on_dsb = parent_leaves;
+	assert_ptr_equal(pmap_leaf_replace(&child, VA, copy), old);
+	tlb_batch_init(&b, &child);
+	pmap_table_lock(old);
+	pte_clear(pmap_table_entry(old, 0), &b);
+	pmap_table_unlock(old);
+	tlb_batch_page(&b, p);
+	tlb_batch_page(&b, old);
+	tlb_flush(&b);
+	end();
+}
+
 /* The child copies the table: its entries and the parent's are read-only, then each goes its way. */
 static void test_replace_by_copy(void **state)
 {
@@ -247,6 +300,8 @@ int main(void)
 		TEST(test_entering_serves_all_sharers),
 		TEST(test_swap_out_reaches_all_sharers),
 		TEST(test_last_sharer_claims),
+		TEST(test_both_leave_at_once),
+		TEST(test_other_leaves_while_replacing),
 		TEST(test_replace_by_copy),
 		TEST(test_replace_when_alone_returns_the_table),
 		TEST(test_three_generations),
