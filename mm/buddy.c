@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * The buddy allocator (Knowlton 1965): free frames in blocks of 2^order frames, aligned to their size.
+ * The buddy allocator (Knowlton 1965): free frames in blocks of 2^order frames, aligned to their
+ * size.
  *
- *   (1) The head of a free block has type PAGE_FREE and its order; it is on that order's list. Every other free frame
- *       has ORDER_NONE.
- *   (2) Two free blocks that are each other's buddy (pfn ^ size) never exist below the top order: they are merged.
+ *   (1) The head of a free block has type PAGE_FREE and its order; it is on that order's list.
+ *       Every other free frame has ORDER_NONE.
+ *   (2) Two free blocks that are each other's buddy (pfn ^ size) never exist below the top order:
+ *       they are merged.
  *   (3) `free` is the sum of all blocks' frames.
  *
- * The buddy of a block is never the inside of a larger block without containing the block itself too, so its entry
- * is the head of some piece, allocated or free, and (1) tells which. Blocks do not cross a group of 2^MAX_ORDER frames,
- * for which memblock made all entries: looking at a buddy's entry is always allowed.
+ * The buddy of a block is never the inside of a larger block without containing the block itself
+ * too, so its entry is the head of some piece, allocated or free, and (1) tells which. Blocks do
+ * not cross a group of 2^MAX_ORDER frames, for which memblock made all entries: looking at a
+ * buddy's entry is always allowed.
  *
- * Splitting and merging take at most MAX_ORDER steps of about fifteen instructions; batches are cut so that a lock hold
- * stays under a thousand. Lists are last in, first out: the block freed last is the likeliest in a cache.
+ * Splitting and merging take at most MAX_ORDER steps of about fifteen instructions; batches are cut
+ * so that a lock hold stays under a thousand. Lists are last in, first out: the block freed last is
+ * the likeliest in a cache.
  */
 #include "mm/frames.h"
 
@@ -23,16 +27,20 @@
 
 struct buddy {
 	struct spinlock lock;
-	uint32_t free;	/* frames; written under lock, read anywhere */
+	uint32_t free; /* frames; written under lock, read anywhere */
 	pfn_t head[MAX_ORDER + 1];
 	uint32_t blocks[MAX_ORDER + 1];
 };
 
-#define BUDDY_EMPTY { .lock = SPINLOCK_INIT, .head = { [0 ... MAX_ORDER] = PFN_NONE } }
+#define BUDDY_EMPTY                                                                                \
+	{                                                                                          \
+		.lock = SPINLOCK_INIT, .head = { [0 ... MAX_ORDER] = PFN_NONE }                    \
+	}
 
 static struct buddy buddy = BUDDY_EMPTY;
 
-static uint32_t total;	/* frames ever given; changed at boot and by memblock_release and _claim, by one task at a time */
+/* Frames ever given; changed at boot and by memblock_release and _claim, by one task at a time. */
+static uint32_t total;
 
 struct watermarks watermarks;
 bool frames_short;
@@ -78,7 +86,8 @@ static void give_locked(pfn_t pfn, unsigned order)
 	block_link(pfn_to_page(pfn), order);
 }
 
-/* A block of `order` from the smallest that will do; its upper halves stay free. NULL: none is large enough. */
+/* A block of `order` from the smallest that will do; its upper halves stay free. NULL: none is
+ * large enough. */
 static struct page *take_locked(unsigned order)
 {
 	unsigned from = order;
@@ -141,7 +150,7 @@ void buddy_give(struct chain *c)
 		for (unsigned i = 0; i < GIVE_BATCH && c->count > 0; i++)
 			give_locked(page_to_pfn(chain_pop(c)), 0);
 		frames_short_update();
-	spin_unlock(&buddy.lock);
+		spin_unlock(&buddy.lock);
 	}
 }
 
@@ -203,9 +212,10 @@ static uint32_t square_root(uint32_t n)
 }
 
 /*
- * The reserve grows with the square root of RAM: what real-time tasks and the page daemon need at once grows with
- * the work in flight, not with what lies still. 128 frames at 64 MB, 1024 at 4 GB. The daemon gets as much again to
- * start in (low) and to work ahead (high); both gaps exceed what a few CPUs' lists can hold.
+ * The reserve grows with the square root of RAM: what real-time tasks and the page daemon need at
+ * once grows with the work in flight, not with what lies still. 128 frames at 64 MB, 1024 at 4 GB.
+ * The daemon gets as much again to start in (low) and to work ahead (high); both gaps exceed what a
+ * few CPUs' lists can hold.
  */
 static void watermarks_set(void)
 {
@@ -228,7 +238,8 @@ uint32_t buddy_available(void)
 	return READ_ONCE(buddy.free) + zeropool_count();
 }
 
-/* Two CPUs may store in the wrong order, as the pool has its own lock; the next change of either count sets it right. */
+/* Two CPUs may store in the wrong order, as the pool has its own lock; the next change of either
+ * count sets it right. */
 void frames_short_update(void)
 {
 	bool is = buddy_available() < watermarks.low;

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Private to the frame allocator: buddy.c (blocks), pcp.c (per-CPU lists, page_alloc and page_free), zeropool.c.
+ * Private to the frame allocator: buddy.c (blocks), pcp.c (per-CPU lists, page_alloc and
+ * page_free), zeropool.c.
  *
  *      page_alloc --> this CPU's lists --refill--> zero pool, buddy
  *      page_free  --> this CPU's dirty list --spill--> buddy
  *      idle       --> buddy --clear--> zero pool
  *
- * Lock order: a CPU's list lock, the pool's lock and the buddy's lock are leaves: no two of them are held at once. Frames
- * move between them as chains, which belong to the moving task alone. Interrupt handlers neither allocate nor free frames,
- * so none of these locks masks interrupts.
+ * Lock order: a CPU's list lock, the pool's lock and the buddy's lock are leaves: no two of them
+ * are held at once. Frames move between them as chains, which belong to the moving task alone.
+ * Interrupt handlers neither allocate nor free frames, so none of these locks masks interrupts.
  */
 #ifndef MM_FRAMES_H
 #define MM_FRAMES_H
 
 #include "mm/buddy.h"
 
-/* Host tests hook in here (-D FRAME_HOOKS=<header>): to make the n-th allocation fail, and to look for a freed frame in TLBs. */
+/* Host tests hook in here (-D FRAME_HOOKS=<header>): to make the n-th allocation fail, and to look
+ * for a freed frame in TLBs. */
 #ifdef FRAME_HOOKS
 #include FRAME_HOOKS
 #else
@@ -29,7 +31,8 @@ static inline void frame_freed(pfn_t pfn)
 }
 #endif
 
-/* page->order of a PAGE_FREE frame that heads no block of the buddy: inside a block, or on a list or chain. */
+/* page->order of a PAGE_FREE frame that heads no block of the buddy: inside a block, or on a list
+ * or chain. */
 #define ORDER_NONE 0xff
 
 /* A singly linked run of free frames, through page->next. */
@@ -63,7 +66,8 @@ static inline struct page *chain_pop(struct chain *c)
 /* Cuts c after its first `keep` frames (at most a CPU list's length) and returns the rest. */
 struct chain chain_cut(struct chain *c, uint32_t keep);
 
-/* Takes up to n (at most BUDDY_BATCH) single frames, leaving `floor` frames in buddy and pool together. Takes the buddy's lock. */
+/* Takes up to n (at most BUDDY_BATCH) single frames, leaving `floor` frames in buddy and pool
+ * together. Takes the buddy's lock. */
 #define BUDDY_BATCH 16
 struct chain buddy_take(uint32_t n, uint32_t floor);
 /* One block, or NULL, leaving `floor` frames. The head is still PAGE_FREE with ORDER_NONE. */
@@ -75,7 +79,8 @@ void buddy_give_block(struct page *p, unsigned order);
 struct page *buddy_claim(pfn_t pfn);
 /* Frames in buddy and zero pool: what the watermarks are compared with. A snapshot. */
 uint32_t buddy_available(void);
-/* Less than watermarks.low are available. Set with the buddy's and the pool's counts, for hot paths. */
+/* Less than watermarks.low are available. Set with the buddy's and the pool's counts, for hot
+ * paths. */
 extern bool frames_short;
 static inline bool memory_short(void)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * General sizes: a cache per class of sizes up to 8 KB, whole frames above. Classes are powers of two and, up to 768, the
- * sizes halfway between, so no more than a third of an object is wasted there. kfree finds the cache through the frame.
+ * General sizes: a cache per class of sizes up to 8 KB, whole frames above. Classes are powers of
+ * two and, up to 768, the sizes halfway between, so no more than a third of an object is wasted
+ * there. kfree finds the cache through the frame.
  */
 #include "kernel/log.h"
 #include "mm/slab_impl.h"
@@ -10,10 +11,10 @@ static const struct {
 	uint16_t size;
 	const char *name;
 } classes[] = {
-	{ 16, "kmalloc-16" },	  { 32, "kmalloc-32" },	    { 48, "kmalloc-48" },
-	{ 64, "kmalloc-64" },	  { 96, "kmalloc-96" },	    { 128, "kmalloc-128" },
-	{ 192, "kmalloc-192" },	  { 256, "kmalloc-256" },   { 384, "kmalloc-384" },
-	{ 512, "kmalloc-512" },	  { 768, "kmalloc-768" },   { 1024, "kmalloc-1024" },
+	{ 16, "kmalloc-16" },     { 32, "kmalloc-32" },     { 48, "kmalloc-48" },
+	{ 64, "kmalloc-64" },     { 96, "kmalloc-96" },     { 128, "kmalloc-128" },
+	{ 192, "kmalloc-192" },   { 256, "kmalloc-256" },   { 384, "kmalloc-384" },
+	{ 512, "kmalloc-512" },   { 768, "kmalloc-768" },   { 1024, "kmalloc-1024" },
 	{ 2048, "kmalloc-2048" }, { 4096, "kmalloc-4096" }, { 8192, "kmalloc-8192" },
 };
 
@@ -70,8 +71,8 @@ void slab_init(void)
 	slab_caches_init();
 	for (unsigned i = 0; i < ARRAY_SIZE(class_by_16); i++) {
 		if (i * 16 > classes[class].size)
-			class++;
-		class_by_16[i] = (uint8_t)class;
+			class ++;
+		class_by_16[i] = (uint8_t) class;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(classes); i++) {
 		slab_cache_init(&class_caches[i], classes[i].name, classes[i].size, 16);

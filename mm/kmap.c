@@ -5,9 +5,10 @@
  *      KERNEL_MAP_BASE                              + STACK_SLOTS * 2 * KSTACK_SIZE                 end
  *      | guard | stack | guard | stack | ...        | windows, each followed by a guard page -->     |
  *
- * A stack slot is twice a stack's size and aligned to it; the stack is its upper half, so one bit of the stack pointer
- * tells the stack from the guard below it (the exception entry tests it). Slots are found in a bitmap. A few free
- * stacks stay mapped: making one costs four frames, four entries and, when it goes, a TLB flush on all CPUs.
+ * A stack slot is twice a stack's size and aligned to it; the stack is its upper half, so one bit
+ * of the stack pointer tells the stack from the guard below it (the exception entry tests it).
+ * Slots are found in a bitmap. A few free stacks stay mapped: making one costs four frames, four
+ * entries and, when it goes, a TLB flush on all CPUs.
  *
  * Windows are for devices and never go, so a bump pointer allocates them.
  *
@@ -22,22 +23,22 @@
 #include "mm/pmap.h"
 
 #define STACK_FRAMES (KSTACK_SIZE / PAGE_SIZE)
-#define SLOT_SIZE ((size_t)2 * KSTACK_SIZE)
-#define STACK_SLOTS 32768u /* 1 GB of addresses; each stack in use takes 16 KB of RAM */
-#define SLOT_WORDS (STACK_SLOTS / 64)
-#define CACHED_MAX 8
+#define SLOT_SIZE    ((size_t)2 * KSTACK_SIZE)
+#define STACK_SLOTS  32768u /* 1 GB of addresses; each stack in use takes 16 KB of RAM */
+#define SLOT_WORDS   (STACK_SLOTS / 64)
+#define CACHED_MAX   8
 #define WINDOWS_BASE (KERNEL_MAP_BASE + STACK_SLOTS * SLOT_SIZE)
-#define WINDOWS_END (KERNEL_MAP_BASE + KERNEL_MAP_SIZE)
+#define WINDOWS_END  (KERNEL_MAP_BASE + KERNEL_MAP_SIZE)
 
 _Static_assert(KSTACK_SIZE % 4096 == 0, "stacks are whole pages");
 _Static_assert((KSTACK_SIZE & (KSTACK_SIZE - 1)) == 0, "one bit tells stack from guard");
 
 static struct spinlock lock = SPINLOCK_INIT;
-static uint64_t slots[SLOT_WORDS];	/* bit set: taken */
-static unsigned first_word;		/* no slot is free in words before it */
+static uint64_t slots[SLOT_WORDS]; /* bit set: taken */
+static unsigned first_word;        /* no slot is free in words before it */
 static virt_addr_t cached[CACHED_MAX];
 static unsigned cached_count;
-static uint32_t frames;			/* mapped for stacks, cached ones included */
+static uint32_t frames; /* mapped for stacks, cached ones included */
 static virt_addr_t window_next;
 
 void kmap_init(void)
@@ -149,7 +150,8 @@ void kstack_free(virt_addr_t stack)
 {
 	bool kept = false;
 
-	ASSERT(stack % SLOT_SIZE == KSTACK_SIZE && stack >= KERNEL_MAP_BASE && stack < WINDOWS_BASE);
+	ASSERT(stack % SLOT_SIZE == KSTACK_SIZE && stack >= KERNEL_MAP_BASE &&
+	       stack < WINDOWS_BASE);
 	spin_lock(&lock);
 	if (cached_count < CACHED_MAX) {
 		cached[cached_count++] = stack;
@@ -179,7 +181,8 @@ virt_addr_t kmap_reserve(size_t size, size_t align)
 	spin_lock(&lock);
 	start = ALIGN_UP(window_next, align);
 	/* One page more stays unmapped: a run past the end faults. */
-	if (start >= window_next && start < WINDOWS_END && WINDOWS_END - start >= size + PAGE_SIZE) {
+	if (start >= window_next && start < WINDOWS_END &&
+	    WINDOWS_END - start >= size + PAGE_SIZE) {
 		va = start;
 		window_next = start + size + PAGE_SIZE;
 	}

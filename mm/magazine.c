@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Magazines (Bonwick and Adams 2001): every CPU keeps a few ready objects per cache, so that the cache's lock is taken once in
- * several operations. A magazine is filled and spilled by half. Like the per-CPU lists of frames, it has a lock of its own
- * that nobody contends but slab_reap(), which so gets at every CPU's stock without interrupting anyone.
+ * Magazines (Bonwick and Adams 2001): every CPU keeps a few ready objects per cache, so that the
+ * cache's lock is taken once in several operations. A magazine is filled and spilled by half. Like
+ * the per-CPU lists of frames, it has a lock of its own that nobody contends but slab_reap(), which
+ * so gets at every CPU's stock without interrupting anyone.
  *
- * A magazine is made when its CPU first frees an object of the cache, without waiting; while there is none, objects come
- * from the slabs and go to them.
+ * A magazine is made when its CPU first frees an object of the cache, without waiting; while there
+ * is none, objects come from the slabs and go to them.
  */
 #include "kernel/lib/string.h"
 #include "mm/slab_impl.h"

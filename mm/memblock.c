@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Boot memory: two sorted tables of disjoint, page-aligned ranges, RAM and reserved. What is free is RAM minus
- * reserved; it is searched, never stored. First fit from the lowest address: boot allocations gather beside the
- * kernel image, and the rest stays one large run for the buddy.
+ * Boot memory: two sorted tables of disjoint, page-aligned ranges, RAM and reserved. What is free
+ * is RAM minus reserved; it is searched, never stored. First fit from the lowest address: boot
+ * allocations gather beside the kernel image, and the rest stays one large run for the buddy.
  *
- * The hand-over makes the frame array. Its entries exist in groups of one top-order block (1024 frames, ten whole
- * pages of entries), for every group in which there is RAM: so the buddy may look at any entry of a block's own
- * group, and a hole between two banks of RAM costs nothing. Entries of frames that are no RAM, or that stay
- * reserved, are PAGE_RESERVED for ever (or until memblock_release).
+ * The hand-over makes the frame array. Its entries exist in groups of one top-order block (1024
+ * frames, ten whole pages of entries), for every group in which there is RAM: so the buddy may look
+ * at any entry of a block's own group, and a hole between two banks of RAM costs nothing. Entries
+ * of frames that are no RAM, or that stay reserved, are PAGE_RESERVED for ever (or until
+ * memblock_release).
  *
- * Boot CPU only, so there is no lock; memblock_release and the read-only questions come later but change nothing here.
+ * Boot CPU only, so there is no lock; memblock_release and the read-only questions come later but
+ * change nothing here.
  */
 #include "mm/memblock.h"
 
@@ -19,10 +21,10 @@
 #include "mm/frames.h"
 #include "mm/pmap.h"
 
-#define RANGES_MAX 128
+#define RANGES_MAX   128
 #define GROUP_FRAMES (1u << MAX_ORDER)
-#define GROUP_SIZE ((phys_addr_t)GROUP_FRAMES << PAGE_SHIFT)
-#define GROUP_BYTES (GROUP_FRAMES * sizeof(struct page))
+#define GROUP_SIZE   ((phys_addr_t)GROUP_FRAMES << PAGE_SHIFT)
+#define GROUP_BYTES  (GROUP_FRAMES * sizeof(struct page))
 /* pfn_t has 32 bits, and PFN_NONE is not a frame. */
 #define PHYS_LIMIT (((phys_addr_t)PFN_NONE << PAGE_SHIFT) & ~(GROUP_SIZE - 1))
 
@@ -158,7 +160,8 @@ static phys_addr_t table_frame(void)
 	return pa;
 }
 
-/* Backs the entries of the groups [group, group + n), halving what it asks for when RAM is in pieces. */
+/* Backs the entries of the groups [group, group + n), halving what it asks for when RAM is in
+ * pieces. */
 static void array_back(uint64_t group, uint64_t n)
 {
 	while (n > 0) {
@@ -178,7 +181,8 @@ static void array_back(uint64_t group, uint64_t n)
 	}
 }
 
-/* Makes the entries for all RAM; returns the bytes they take. Neighbouring ranges may share a group. */
+/* Makes the entries for all RAM; returns the bytes they take. Neighbouring ranges may share a
+ * group. */
 static uint64_t array_create(void)
 {
 	uint64_t done = 0, groups = 0; /* groups below `done` have their entries */
@@ -210,7 +214,8 @@ void memblock_hand_over(void)
 		 (unsigned long long)total >> 10, (unsigned long long)given >> 10,
 		 (unsigned long long)(total - given) >> 10, (unsigned long long)array >> 10);
 	for (unsigned i = 0; i < reserved.count; i++)
-		log_debug("memory: reserved %#llx..%#llx", (unsigned long long)reserved.range[i].base,
+		log_debug("memory: reserved %#llx..%#llx",
+			  (unsigned long long)reserved.range[i].base,
 			  (unsigned long long)range_end(&reserved.range[i]));
 }
 

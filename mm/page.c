@@ -2,8 +2,8 @@
 /*
  * What concerns one frame: its references, the frame of zeroes, and waiting for its contents.
  *
- * Waiting: few pages are being read at any time, so the waiters share a handful of queues, chosen by frame number. A
- * wake-up for another page of the same queue costs a look at the flag.
+ * Waiting: few pages are being read at any time, so the waiters share a handful of queues, chosen
+ * by frame number. A wake-up for another page of the same queue costs a look at the flag.
  */
 #include "mm/page.h"
 
@@ -39,7 +39,8 @@ bool page_get_live(struct page *p)
 	return false;
 }
 
-/* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live reference first. */
+/* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live
+ * reference first. */
 static void page_release(struct page *p)
 {
 	ASSERT(p != zero_page);
@@ -57,7 +58,8 @@ void page_put(struct page *p)
 	if (refs == 0)
 		page_release(p);
 	else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
-		swap_cache_trim(p); /* p may be gone by now: trim looks again, under the slot's lock */
+		swap_cache_trim(
+			p); /* p may be gone by now: trim looks again, under the slot's lock */
 }
 
 static struct waitq *queue_of(const struct page *p)

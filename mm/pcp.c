@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: MIT
 /*
- * Single frames by way of per-CPU lists, and the entries of the allocator: page_alloc, page_free and their slow paths.
+ * Single frames by way of per-CPU lists, and the entries of the allocator: page_alloc, page_free
+ * and their slow paths.
  *
- * Every CPU has a list of dirty frames and one of zeroed frames. They are refilled and spilled BUDDY_BATCH at a time, so
- * the buddy's lock is taken once in sixteen operations. The lists have a lock although only their CPU uses them in the
- * ordinary way: it is hardly ever contended (five instructions), and it lets a CPU that runs out take back what the
- * others hold (pcp_drain_all) without interrupting them. So no frame is out of reach of a real-time task.
+ * Every CPU has a list of dirty frames and one of zeroed frames. They are refilled and spilled
+ * BUDDY_BATCH at a time, so the buddy's lock is taken once in sixteen operations. The lists have a
+ * lock although only their CPU uses them in the ordinary way: it is hardly ever contended (five
+ * instructions), and it lets a CPU that runs out take back what the others hold (pcp_drain_all)
+ * without interrupting them. So no frame is out of reach of a real-time task.
  *
- * Who gets the last frames: ordinary tasks leave `watermarks.min` frames in buddy and pool. Real-time tasks, tasks with
- * memory_reserve (the page daemon) or oom_victim, and ALLOC_RESERVE leave none. Frames already on a CPU's list are not part
- * of the reserve. While less than `low` is available, freed frames go straight to the buddy, where everyone sees them.
+ * Who gets the last frames: ordinary tasks leave `watermarks.min` frames in buddy and pool.
+ * Real-time tasks, tasks with memory_reserve (the page daemon) or oom_victim, and ALLOC_RESERVE
+ * leave none. Frames already on a CPU's list are not part of the reserve. While less than `low` is
+ * available, freed frames go straight to the buddy, where everyone sees them.
  *
- * Counted on A64 with the list filled: page_alloc 50 instructions, cleared frame or not; page_free 57.
+ * Counted on A64 with the list filled: page_alloc 50 instructions, page_free 57.
  */
 #include "mm/frames.h"
 
 #include "kernel/log.h"
 #include "kernel/task.h"
 
-#define PCP_HIGH 32	/* a dirty list longer than this spills its colder half */
+#define PCP_HIGH    32 /* a dirty list longer than this spills its colder half */
 #define ZERO_REFILL 8
-#define ORDER_TRIES 4	/* rounds of reclaim that a block larger than a frame is worth */
+#define ORDER_TRIES 4 /* rounds of reclaim that a block larger than a frame is worth */
 
 /* Which list: ALLOC_ZERO in the flags is the index. */
 enum { DIRTY = 0, ZEROED = 1 };
 _Static_assert((int)ALLOC_ZERO == (int)ZEROED, "the flag is the list's index");
 
 struct pcp {
-	uint8_t locked;		/* 0 or 1. A ticket lock's fairness is worth nothing here, and its instructions are */
-	struct chain list[2];	/* locked */
+	uint8_t locked; /* 0 or 1; fairness is worth nothing here, the ticket's instructions are */
+	struct chain list[2];   /* locked */
 } __attribute__((aligned(64))); /* a cache line each */
 
 static struct pcp pcps[NR_CPUS_MAX];
@@ -87,7 +90,8 @@ static uint32_t floor_for(unsigned flags)
 	return watermarks.min;
 }
 
-/* Puts frames on this CPU's list of their kind: the chain is empty afterwards. At most a refill's worth. */
+/* Puts frames on this CPU's list of their kind: the chain is empty afterwards. At most a refill's
+ * worth. */
 static void pcp_put(struct chain *c, unsigned kind)
 {
 	struct pcp *l = pcp_lock();
@@ -98,7 +102,8 @@ static void pcp_put(struct chain *c, unsigned kind)
 	pcp_unlock(l);
 }
 
-/* Dirty frames for this CPU's list, the first of them for the caller; NULL: nothing above the floor. */
+/* Dirty frames for this CPU's list, the first of them for the caller; NULL: nothing above the
+ * floor. */
 static struct page *refill_dirty(uint32_t floor)
 {
 	/* Near the end, one at a time: what lies on a list helps nobody else. */
@@ -121,8 +126,9 @@ static struct page *refill_zeroed(uint32_t n, uint32_t floor)
 }
 
 /*
- * A frame when the list for it is empty, and a refill for the next ones. NULL: nothing above the floor. Cleared frames are
- * preferred for ALLOC_ZERO and spared otherwise; one that is cleared has PAGE_ZEROED. Wakes the daemon when memory runs low.
+ * A frame when the list for it is empty, and a refill for the next ones. NULL: nothing above the
+ * floor. Cleared frames are preferred for ALLOC_ZERO and spared otherwise; one that is cleared has
+ * PAGE_ZEROED. Wakes the daemon when memory runs low.
  */
 static struct page *pcp_refill(unsigned flags)
 {
@@ -186,7 +192,8 @@ static struct page *take_block(unsigned order, unsigned flags)
 	return order == 0 ? pcp_refill(flags) : buddy_take_block(order, floor_for(flags));
 }
 
-/* The easy ways failed: takes back what CPUs and pool hold apart, then lets the page daemon work, as the contract says. */
+/* The easy ways failed: takes back what CPUs and pool hold apart, then lets the page daemon work,
+ * as the contract says. */
 static struct page *alloc_slow(unsigned order, unsigned flags)
 {
 	for (unsigned tries = 0;; tries++) {
@@ -280,7 +287,8 @@ static void free_order(struct page *p, unsigned order)
 		reclaim_frames_freed();
 }
 
-/* The page daemon and who waits for it look at the buddy: while memory is short, frames skip the lists. */
+/* The page daemon and who waits for it look at the buddy: while memory is short, frames skip the
+ * lists. */
 static __attribute__((noinline)) void free_short(struct page *p)
 {
 	struct chain c = CHAIN_EMPTY;

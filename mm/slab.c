@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Object caches (Bonwick 1994, 2001). A slab is a block of 1..8 frames cut into objects of one size; its head frame's struct
- * page holds the cache, the first free object, and in `refs` the number of objects that are out. Every frame of a slab names the
- * cache and the order, so the head is found from any address: blocks are aligned to their size.
+ * Object caches (Bonwick 1994, 2001). A slab is a block of 1..8 frames cut into objects of one
+ * size; its head frame's struct page holds the cache, the first free object, and in `refs` the
+ * number of objects that are out. Every frame of a slab names the cache and the order, so the head
+ * is found from any address: blocks are aligned to their size.
  *
  *      kmem_cache_alloc --> this CPU's magazine --> a slab of `partial`, else of `empty`, else new frames
  *
- *   (1) A slab is on `partial` when some but not all objects are out, on `empty` when none is, on no list when all are.
+ *   (1) A slab is on `partial` when some but not all objects are out, on `empty` when none is, on no
+ *       list when all are.
  *   (2) c->out is the sum of its slabs' refs. Objects in magazines count as out.
  *
- * Bounded: a magazine is filled and emptied by half, at most eight objects under one lock; a new slab is threaded by its
- * maker before anyone sees it. One empty slab is kept per cache, further ones go back at once.
+ * Bounded: a magazine is filled and emptied by half, at most eight objects under one lock; a new
+ * slab is threaded by its maker before anyone sees it. One empty slab is kept per cache, further
+ * ones go back at once.
  *
  * As the frame allocator, none of this is for interrupt handlers: the locks do not mask interrupts.
  *
@@ -192,7 +195,8 @@ void slab_free_empties(struct kmem_cache *c)
 static void *alloc_slow(struct kmem_cache *c, unsigned flags)
 {
 	void *objects[MAGAZINE_MAX];
-	unsigned n = slab_objects_take(c, objects, MAX((c->magazine_size + 1u) / 2, 1u), flags), left;
+	unsigned n = slab_objects_take(c, objects, MAX((c->magazine_size + 1u) / 2, 1u), flags),
+		 left;
 
 	if (n == 0)
 		return NULL;

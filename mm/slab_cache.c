@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Caches as a whole: their layout, the list of them, what /proc/slabinfo shows, and giving memory back.
+ * Caches as a whole: their layout, the list of them, what /proc/slabinfo shows, and giving memory
+ * back.
  *
- * A slab's order is the smallest that wastes no more than an eighth, so that allocations seldom need contiguous frames.
+ * A slab's order is the smallest that wastes no more than an eighth, so that allocations seldom
+ * need contiguous frames.
  */
 #include "kernel/log.h"
 #include "mm/slab_impl.h"
 
 struct kmem_cache cache_of_caches, cache_of_magazines;
 
-static struct mutex cache_mutex = MUTEX_INIT(cache_mutex); /* over cache_list; no allocation under it */
+static struct mutex cache_mutex =
+	MUTEX_INIT(cache_mutex); /* over cache_list; no allocation under it */
 static struct list cache_list = LIST_INIT(cache_list);
 static bool debug_new; /* set by one task at boot */
 
@@ -120,7 +123,7 @@ unsigned slab_reap(void)
 	unsigned frames = 0;
 
 	mutex_lock(&cache_mutex);
-	list_for_each(c, &cache_list, link)
+	list_for_each (c, &cache_list, link)
 		frames += cache_reap(c);
 	mutex_unlock(&cache_mutex);
 	return frames;
@@ -137,7 +140,7 @@ bool slab_stats(unsigned i, struct slab_stats *s)
 	bool found = false;
 
 	mutex_lock(&cache_mutex);
-	list_for_each(c, &cache_list, link) {
+	list_for_each (c, &cache_list, link) {
 		uint32_t stocked = 0;
 
 		if (i-- > 0)
@@ -146,10 +149,12 @@ bool slab_stats(unsigned i, struct slab_stats *s)
 			if (READ_ONCE(c->magazines[cpu]) != NULL)
 				stocked += READ_ONCE(c->magazines[cpu]->count);
 		/* A snapshot: objects on the move between magazine and slab may be missed. */
-		*s = (struct slab_stats){ .name = c->name, .object_size = c->size,
-			.active = c->out > stocked ? c->out - stocked : 0,
-			.total = c->slabs * c->per_slab, .slabs = c->slabs,
-			.frames_per_slab = 1u << c->order };
+		*s = (struct slab_stats){ .name = c->name,
+					  .object_size = c->size,
+					  .active = c->out > stocked ? c->out - stocked : 0,
+					  .total = c->slabs * c->per_slab,
+					  .slabs = c->slabs,
+					  .frames_per_slab = 1u << c->order };
 		found = true;
 		break;
 	}
@@ -163,7 +168,7 @@ uint32_t slab_frames(void)
 	uint32_t n = 0;
 
 	mutex_lock(&cache_mutex);
-	list_for_each(c, &cache_list, link)
+	list_for_each (c, &cache_list, link)
 		n += READ_ONCE(c->slabs) << c->order;
 	mutex_unlock(&cache_mutex);
 	return n;

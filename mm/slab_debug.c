@@ -5,19 +5,20 @@
  *      | left zone | object, rounded up to 8 | right zone | link | allocated by | freed by |
  *      ^ slab + i * stride                                                      next ^
  *
- * Zones hold one pattern while the object is in use and another while it is free, so a second free is told from an
- * overrun. A free object is filled with poison; a damaged poison at the next allocation is a write after free. The
- * link of the free list lies outside the object for that reason. What is found ends in a panic: memory is no longer
- * trustworthy, and the panic names the cache and the last owner.
+ * Zones hold one pattern while the object is in use and another while it is free, so a second free
+ * is told from an overrun. A free object is filled with poison; a damaged poison at the next
+ * allocation is a write after free. The link of the free list lies outside the object for that
+ * reason. What is found ends in a panic: memory is no longer trustworthy, and the panic names the
+ * cache and the last owner.
  */
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "mm/slab_impl.h"
 
-#define ZONE 16
-#define ZONE_USED 0xcc
-#define ZONE_FREE 0xbb
-#define POISON_FREE 0x6b
+#define ZONE         16
+#define ZONE_USED    0xcc
+#define ZONE_FREE    0xbb
+#define POISON_FREE  0x6b
 #define POISON_FRESH 0x5a /* not zero: who relies on zeroes without ALLOC_ZERO shall see */
 
 struct trailer {
@@ -34,7 +35,8 @@ static struct trailer *trailer_of(const struct kmem_cache *c, void *object)
 void slab_debug_layout(struct kmem_cache *c, size_t align)
 {
 	c->left = (uint32_t)ALIGN_UP((size_t)ZONE, align);
-	c->stride = (uint32_t)ALIGN_UP(c->left + ALIGN_UP(c->size, 8) + sizeof(struct trailer), align);
+	c->stride =
+		(uint32_t)ALIGN_UP(c->left + ALIGN_UP(c->size, 8) + sizeof(struct trailer), align);
 }
 
 void **slab_link(const struct kmem_cache *c, void *object)
@@ -56,8 +58,8 @@ static NORETURN void complain(struct kmem_cache *c, void *object, const char *wh
 {
 	const struct trailer *t = trailer_of(c, object);
 
-	panic("slab %s: %s of object %p, seen by %p (last allocated by %p, last freed by %p)", c->name,
-	      what, object, caller, t->allocated_by, t->freed_by);
+	panic("slab %s: %s of object %p, seen by %p (last allocated by %p, last freed by %p)",
+	      c->name, what, object, caller, t->allocated_by, t->freed_by);
 }
 
 /* Bytes between the object's end and the right zone belong to the zone: an overrun by one is seen. */
@@ -97,7 +99,8 @@ void slab_debug_alloc(struct kmem_cache *c, void *object, void *caller)
 	trailer_of(c, object)->allocated_by = caller;
 }
 
-/* Where the object lies in its slab was checked already: the free list never takes what is no object. */
+/* Where the object lies in its slab was checked already: the free list never takes what is no
+ * object. */
 void slab_debug_free(struct kmem_cache *c, void *object, void *caller)
 {
 	if (zone_left_is(object, ZONE_FREE) && zone_right_is(c, object, ZONE_FREE))

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Private to the slab allocator: slab.c (slabs and objects), magazine.c, slab_cache.c (the caches), kmalloc.c, and
- * slab_debug.c (red zones, poison, owners).
+ * Private to the slab allocator: slab.c (slabs and objects), magazine.c, slab_cache.c (the caches),
+ * kmalloc.c, and slab_debug.c (red zones, poison, owners).
  *
- * Lock order: the mutex over the list of caches, then nothing of ours; a magazine's lock and a cache's lock are leaves and
- * never held together. Frames are taken and given back with no lock held.
+ * Lock order: the mutex over the list of caches, then nothing of ours; a magazine's lock and a
+ * cache's lock are leaves and never held together. Frames are taken and given back with no lock
+ * held.
  */
 #ifndef MM_SLAB_IMPL_H
 #define MM_SLAB_IMPL_H
@@ -12,7 +13,7 @@
 #include "kernel/lib/list.h"
 #include "mm/slab.h"
 
-#define MAGAZINE_MAX 16
+#define MAGAZINE_MAX   16
 #define SLAB_ORDER_MAX 3
 
 /* A CPU's stock of ready objects. Its lock is contended only by slab_reap(). */
@@ -25,23 +26,25 @@ struct magazine {
 struct kmem_cache {
 	/* Fixed at creation. */
 	const char *name;
-	size_t size;		/* as the user asked */
-	uint32_t stride;	/* from one object to the next */
-	uint32_t left;		/* bytes before the first object's start: debug red zone */
+	size_t size;     /* as the user asked */
+	uint32_t stride; /* from one object to the next */
+	uint32_t left;   /* bytes before the first object's start: debug red zone */
 	uint16_t per_slab, magazine_size; /* magazine_size 0: no magazines */
 	uint8_t order;
 	bool debug;
-	struct list link;	/* cache_mutex */
+	struct list link; /* cache_mutex */
 
 	/* Under lock. */
 	struct spinlock lock;
-	pfn_t partial, empty;	/* slabs with some, and with all objects free; full ones are on no list */
+	pfn_t partial,
+		empty; /* slabs with some, and with all objects free; full ones are on no list */
 	uint32_t slabs, empties, out; /* out: objects in magazines or in use */
 
 	struct magazine *magazines[NR_CPUS_MAX]; /* made on a CPU's first free; set once */
 };
 
-/* What makes the others possible. cache_of_magazines itself has none: its first one would ask for itself. */
+/* What makes the others possible. cache_of_magazines itself has none: its first one would ask for
+ * itself. */
 extern struct kmem_cache cache_of_caches, cache_of_magazines;
 
 /* slab_cache.c: the first two caches; sets up a cache of static storage, and puts it on the list. */
@@ -52,7 +55,8 @@ void slab_cache_publish(struct kmem_cache *c);
 /* slab.c. kmem_cache_alloc and _free with the caller's address for the debug checks. */
 void *slab_alloc(struct kmem_cache *c, unsigned flags, void *caller);
 void slab_free(struct kmem_cache *c, void *object, void *caller);
-/* Takes 1..n (at most MAGAZINE_MAX) objects past the magazines, making one new slab when there is none free; 0: no memory. */
+/* Takes 1..n (at most MAGAZINE_MAX) objects past the magazines, making one new slab when there is
+ * none free; 0: no memory. */
 unsigned slab_objects_take(struct kmem_cache *c, void **objects, unsigned n, unsigned flags);
 void slab_objects_give(struct kmem_cache *c, void **objects, unsigned n);
 /* Gives wholly free slabs to the buddy. */
@@ -62,9 +66,11 @@ void slab_free_empties(struct kmem_cache *c);
 
 /* An object of this CPU's stock, or NULL. */
 void *magazine_take(struct kmem_cache *c);
-/* Puts n objects into this CPU's magazine; returns how many did not fit: the first ones, they stay with the caller. */
+/* Puts n objects into this CPU's magazine; returns how many did not fit: the first ones, they stay
+ * with the caller. */
 unsigned magazine_put(struct kmem_cache *c, void **objects, unsigned n);
-/* Takes the older half out of a full magazine of this CPU. Returns the number, 0 when it is not full any more. */
+/* Takes the older half out of a full magazine of this CPU. Returns the number, 0 when it is not
+ * full any more. */
 unsigned magazine_spill(struct kmem_cache *c, void **objects);
 /* Gives this CPU a magazine if it can be had at once; without one everything still works. */
 void magazine_create(struct kmem_cache *c);

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * The zero pool: single frames that the idle tasks have cleared, so that a fault on fresh memory need not. A pool frame
- * has PAGE_ZEROED and counts as free; it keeps the flag when it goes back to the buddy, for nobody writes a free frame. The pool stops growing at 1/64 of RAM, and while memory is short it does not
- * grow at all: a frame apart from its buddy hinders larger blocks.
+ * The zero pool: single frames that the idle tasks have cleared, so that a fault on fresh memory
+ * need not. A pool frame has PAGE_ZEROED and counts as free; it keeps the flag when it goes back to
+ * the buddy, for nobody writes a free frame. The pool stops growing at 1/64 of RAM, and while
+ * memory is short it does not grow at all: a frame apart from its buddy hinders larger blocks.
  */
 #include "mm/frames.h"
 
 #include "kernel/log.h"
 
 /* Frames cleared per call: the idle task looks for work between calls. */
-#define ZERO_BATCH 4
+#define ZERO_BATCH  4
 #define DRAIN_BATCH 32
 
 static struct {
 	struct spinlock lock;
-	struct chain frames;	/* lock; count is read anywhere */
+	struct chain frames; /* lock; count is read anywhere */
 	uint32_t target;
 } pool = { .lock = SPINLOCK_INIT, .frames = { PFN_NONE, 0 } };
 
@@ -67,7 +68,8 @@ static bool zero_one(void)
 		return false;
 	if (!page_flag(p, PAGE_ZEROED)) {
 		hw_clear_page(page_to_virt(p));
-		/* The pool's unlock orders the zeroes before the frame becomes visible to other CPUs. */
+		/* The pool's unlock orders the zeroes before the frame becomes visible to other
+		 * CPUs. */
 		page_set_flag(p, PAGE_ZEROED);
 	}
 	spin_lock(&pool.lock);

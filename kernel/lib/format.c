@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bounded formatting: the integer and string part of C's printf (C17 7.21.6.1), nothing that needs floating point or
- * memory. Output past the buffer is counted, not written, so the caller learns the full length and can tell a cut.
+ * Bounded formatting: the integer and string part of C's printf (C17 7.21.6.1), nothing that needs
+ * floating point or memory. Output past the buffer is counted, not written, so the caller learns
+ * the full length and can tell a cut.
  *
- * A conversion is read into a struct spec, its text is made right-aligned in a small array, and one function
- * lays out sign, prefix, zeros and padding.
+ * A conversion is read into a struct spec, its text is made right-aligned in a small array, and one
+ * function lays out sign, prefix, zeros and padding.
  */
 #include "kernel/lib/string.h"
 
 struct out {
 	char *buf;
-	size_t size, len;	/* len may exceed size */
+	size_t size, len; /* len may exceed size */
 };
 
 struct spec {
 	bool left, plus, space, alternate, zero;
-	int width, precision;	/* precision -1: none given */
-	int length;		/* bytes of the argument: 1, 2, 4, 8 */
+	int width, precision; /* precision -1: none given */
+	int length;           /* bytes of the argument: 1, 2, 4, 8 */
 	char conv;
 };
 
@@ -149,8 +150,7 @@ static void parse_length(const char **fmt, struct spec *s)
 		s->length = sizeof(intmax_t);
 		++*fmt;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -229,12 +229,8 @@ static void put_conversion(struct out *o, struct spec *s, struct args *a)
 		s->zero = false;
 		put_padded(o, s, "", &c, 1);
 		break;
-	case 's':
-		put_string(o, s, va_arg(a->ap, const char *));
-		break;
-	case '%':
-		put(o, '%');
-		break;
+	case 's': put_string(o, s, va_arg(a->ap, const char *)); break;
+	case '%': put(o, '%'); break;
 	default: /* unknown: shown as it stands, so that the mistake is seen */
 		put(o, '%');
 		put(o, s->conv);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Numbers from text: the kernel command line and files of /proc. Strict: every digit must fit the base, and a value
- * that does not fit 64 bits is an error rather than a wrong number.
+ * Numbers from text: the kernel command line and files of /proc. Strict: every digit must fit the
+ * base, and a value that does not fit 64 bits is an error rather than a wrong number.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -33,16 +33,12 @@ static unsigned suffix_shift(char c)
 {
 	switch (c) {
 	case 'k':
-	case 'K':
-		return 10;
+	case 'K': return 10;
 	case 'm':
-	case 'M':
-		return 20;
+	case 'M': return 20;
 	case 'g':
-	case 'G':
-		return 30;
-	default:
-		return 0;
+	case 'G': return 30;
+	default: return 0;
 	}
 }
 

@@ -2,13 +2,15 @@
 /*
  * A trie over 32-bit indices, six bits a level, that leaves out nodes with a single child.
  *
- *   (1) A node of shift s and prefix q covers the indices i with i >> s >> 6 == q; its 64 slots divide them by
- *       bits s .. s+5. Leaves have shift 0 and hold the user's words; other nodes hold nodes of smaller shift.
+ *   (1) A node of shift s and prefix q covers the indices i with i >> s >> 6 == q; its 64 slots
+ *       divide them by bits s .. s+5. Leaves have shift 0 and hold the user's words; other nodes
+ *       hold nodes of smaller shift.
  *   (2) Bit k of `present` is set exactly when slot k is not 0.
  *   (3) A leaf has at least one slot present, any other node at least two.
  *
- * By (3) an insertion needs at most a new leaf and a fork above it, whatever the index, so RADIX_RESERVE_NODES is
- * two and a file of one page costs one node. Six levels at most, so every walk is bounded.
+ * By (3) an insertion needs at most a new leaf and a fork above it, whatever the index, so
+ * RADIX_RESERVE_NODES is two and a file of one page costs one node. Six levels at most, so every
+ * walk is bounded.
  */
 #include "kernel/lib/radix.h"
 
@@ -159,7 +161,8 @@ uintptr_t radix_set(struct radix *r, uint32_t index, uintptr_t word, struct radi
 		unsigned shift = fork_shift(n, index);
 		struct radix_node *fork = node_take(res, index, shift);
 
-		slot_fill(fork, (n->prefix >> (shift - n->shift - SLOT_BITS)) % SLOTS, (uintptr_t)n);
+		slot_fill(fork, (n->prefix >> (shift - n->shift - SLOT_BITS)) % SLOTS,
+			  (uintptr_t)n);
 		slot_fill(fork, slot_of(index, shift), (uintptr_t)leaf);
 		*link = fork;
 	} else {
@@ -225,13 +228,15 @@ static unsigned slot_next(const struct radix_node *n, unsigned from)
 	return rest != 0 ? (unsigned)__builtin_ctzll(rest) : SLOTS;
 }
 
-/* The first index that slot covers; beyond 32 bits never, as slots outside the prefix are never present. */
+/* The first index that slot covers; beyond 32 bits never, as slots outside the prefix are never
+ * present. */
 static uint64_t slot_start(const struct radix_node *n, unsigned slot)
 {
 	return ((uint64_t)n->prefix << n->shift << SLOT_BITS) | ((uint64_t)slot << n->shift);
 }
 
-/* One walk down towards want. True: leaf *leaf has its slot *slot as the answer. False: *want is where to look next. */
+/* One walk down towards want. True: leaf *leaf has its slot *slot as the answer. False: *want is
+ * where to look next. */
 static bool next_step(const struct radix_node *n, uint64_t *want, const struct radix_node **leaf,
 		      unsigned *slot)
 {

@@ -6,12 +6,14 @@
  *   (2) Every path from a node down to a missing child passes the same number of black nodes.
  *   (3) The root is black.
  *
- * Together they bound the height by 2 * log2(n + 1), so every walk below is bounded and may run under a spin lock.
- * Missing children are NULL and count as black. The colour lives in bit 0 of the parent word: nodes are at least
- * 2-byte aligned. Both mirror images of each case are written once, with the side as a parameter: side 0 is left.
+ * Together they bound the height by 2 * log2(n + 1), so every walk below is bounded and may run
+ * under a spin lock. Missing children are NULL and count as black. The colour lives in bit 0 of the
+ * parent word: nodes are at least 2-byte aligned. Both mirror images of each case are written once,
+ * with the side as a parameter: side 0 is left.
  *
- * Augmented trees: linking or unlinking a node changes the summaries on its path to the root, all updated before the
- * repair. A rotation changes no subtree but the two whose tops it exchanges, so it updates just these.
+ * Augmented trees: linking or unlinking a node changes the summaries on its path to the root, all
+ * updated before the repair. A rotation changes no subtree but the two whose tops it exchanges, so
+ * it updates just these.
  */
 #include "kernel/lib/rbtree.h"
 
@@ -60,7 +62,8 @@ static void replace_child(struct rb_root *root, struct rb_node *parent, struct r
 /* n sinks to `side`; its child on the other side rises into its place. */
 static void rotate(struct rb_root *root, struct rb_node *n, unsigned side, rb_update update)
 {
-	struct rb_node *up = *link_of(n, !side), *inner = *link_of(up, side), *parent = parent_of(n);
+	struct rb_node *up = *link_of(n, !side), *inner = *link_of(up, side),
+		       *parent = parent_of(n);
 
 	*link_of(n, !side) = inner;
 	if (inner != NULL)
@@ -90,7 +93,8 @@ static void insert(struct rb_root *root, struct rb_node *node, struct rb_node *p
 	if (update != NULL)
 		rb_augment(node, update);
 
-	/* node is red; only (1) may be broken, between it and a red parent, which then is not the root. */
+	/* node is red; only (1) may be broken, between it and a red parent, which then is not the
+	 * root. */
 	while (parent = parent_of(node), is_red(parent)) {
 		struct rb_node *grand = parent_of(parent);
 		unsigned side = side_of(grand, parent);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * C's string functions, byte by byte: the kernel calls them on short strings only. The functions that move memory
- * (memcpy, memmove, memset, memcmp) are the architecture's. Host tests link the host's C library instead of this file.
+ * C's string functions, byte by byte: the kernel calls them on short strings only. The functions
+ * that move memory (memcpy, memmove, memset, memcmp) are the architecture's. Host tests link the
+ * host's C library instead of this file.
  *
- * A compiler may recognise a loop as one of these very functions and call it, which would never end. strlen is the one
- * at risk: it is written as a bounded scan, which is not recognised.
+ * A compiler may recognise a loop as one of these very functions and call it, which would never
+ * end. strlen is the one at risk: it is written as a bounded scan, which is not recognised.
  */
 #include "kernel/lib/string.h"
 

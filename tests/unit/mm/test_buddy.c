@@ -64,7 +64,8 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Nothing leaked: everything but the zero page comes back, and merges into the largest blocks again. */
+/* Nothing leaked: everything but the zero page comes back, and merges into the largest blocks
+ * again. */
 static int teardown(void **state)
 {
 	uint32_t blocks[MAX_ORDER + 1];
@@ -102,7 +103,7 @@ struct held {
 
 static struct held held[HELD_MAX];
 static unsigned nheld;
-static uint8_t owned[1 << 15];	/* by frame, from the first on */
+static uint8_t owned[1 << 15]; /* by frame, from the first on */
 
 static void own(const struct page *p, unsigned order, bool take)
 {
@@ -245,7 +246,8 @@ static void test_zero_pool(void **state)
 	buddy_check();
 }
 
-/* A block may have to be put together from pool frames; what was cleared is not cleared again, but is clear. */
+/* A block may have to be put together from pool frames; what was cleared is not cleared again, but
+ * is clear. */
 static void test_order_from_pool(void **state)
 {
 	struct chain rest[1024];
@@ -299,7 +301,8 @@ static void give_n(unsigned n)
 	}
 }
 
-/* Ordinary tasks leave `min`; each of the four privileges gets the rest, even what lies on other CPUs' lists. */
+/* Ordinary tasks leave `min`; each of the four privileges gets the rest, even what lies on other
+ * CPUs' lists. */
 static void test_reserve(void **state)
 {
 	struct task *t = current();
@@ -515,11 +518,19 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_watermarks),	    TEST(test_random),	       TEST(test_zero_pool),
+		TEST(test_watermarks),
+		TEST(test_random),
+		TEST(test_zero_pool),
 		TEST(test_order_from_pool),
-		TEST(test_reserve),	    TEST(test_no_waiting),     TEST(test_waits_for_reclaim),
-		TEST(test_order_gives_up),  TEST(test_order_from_lists), TEST(test_failure_on_request),
-		TEST(test_double_free),	    TEST(test_threads),	       TEST(test_claim),
+		TEST(test_reserve),
+		TEST(test_no_waiting),
+		TEST(test_waits_for_reclaim),
+		TEST(test_order_gives_up),
+		TEST(test_order_from_lists),
+		TEST(test_failure_on_request),
+		TEST(test_double_free),
+		TEST(test_threads),
+		TEST(test_claim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,8 @@ void pmap_kernel_unmap(virt_addr_t va, size_t size)
 		struct mapping *m = mapping_find(va + i);
 
 		assert_non_null(m);
-		assert_int_equal(phys_to_page(m->pa)->type, PAGE_KERNEL); /* not freed before it is unmapped */
+		assert_int_equal(phys_to_page(m->pa)->type,
+				 PAGE_KERNEL); /* not freed before it is unmapped */
 		*m = mappings[--nmappings];
 	}
 }
@@ -177,7 +178,9 @@ static void test_bad_free(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_stacks),    TEST(test_no_memory), TEST(test_windows),
+		TEST(test_stacks),
+		TEST(test_no_memory),
+		TEST(test_windows),
 		TEST(test_bad_free),
 	};
 

@@ -11,7 +11,8 @@
 #include "mm/pmap.h"
 #include "tests/mock/mock.h"
 
-/* The model in this file is all the machine there is: memory at address 0, too small to be touched but by the hand-over. */
+/* The model in this file is all the machine there is: memory at address 0, too small to be touched
+ * but by the hand-over. */
 #define PAGES 8192u
 #define GROUP 1024u
 

@@ -183,8 +183,8 @@ static void test_wait_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_put),	       TEST(test_put_from_lru), TEST(test_put_swap_cached),
-		TEST(test_put_mapped), TEST(test_live_race),	TEST(test_wait),
+		TEST(test_put),         TEST(test_put_from_lru), TEST(test_put_swap_cached),
+		TEST(test_put_mapped),  TEST(test_live_race),    TEST(test_wait),
 		TEST(test_wait_killed),
 	};
 

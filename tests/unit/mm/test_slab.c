@@ -16,9 +16,7 @@
 #include "mm/swap.h"
 #include "tests/mock/mock.h"
 
-void reclaim_wake(void)
-{
-}
+void reclaim_wake(void) {}
 
 int reclaim_wait(unsigned flags)
 {
@@ -26,9 +24,7 @@ int reclaim_wait(unsigned flags)
 	return -ENOMEM;
 }
 
-void reclaim_frames_freed(void)
-{
-}
+void reclaim_frames_freed(void) {}
 
 void lru_remove(struct page *p)
 {
@@ -126,7 +122,8 @@ static void random_steps(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		mock_on_cpu((unsigned)rand() % 4);
 		if (rand() % 100 < 52 && count < OBJECTS)
-			take(rand() % 2, (rand() % 2 ? ALLOC_ZERO : 0) | (rand() % 2 ? ALLOC_NOWAIT : 0));
+			take(rand() % 2,
+			     (rand() % 2 ? ALLOC_ZERO : 0) | (rand() % 2 ? ALLOC_NOWAIT : 0));
 		else if (count > 0)
 			give((unsigned)rand() % count);
 		if (i % 1000 == 0)
@@ -191,7 +188,8 @@ static void test_stats(void **state)
 	kmem_cache_destroy(c);
 }
 
-/* Sizes that fit frames badly get larger slabs, never more than an eighth of waste below the top order. */
+/* Sizes that fit frames badly get larger slabs, never more than an eighth of waste below the top
+ * order. */
 static void test_layout(void **state)
 {
 	(void)state;

@@ -43,11 +43,12 @@ static const char *const widths[] = { "", "1", "7", "25", ".0", ".1", ".12", "9.
 
 static void test_integers(void **state)
 {
-	static const long long values[] = { 0, 1, -1, 9, 10, -128, 255, 32767, 65536, INT_MAX, INT_MIN,
-					    LLONG_MAX, LLONG_MIN };
-	static const char *const tails[] = { "hhd", "hd", "d", "i", "ld", "lld", "zd", "jd", "td",
-					     "hhu", "hu", "u", "lu", "llu", "zu", "hhx", "x", "lX",
-					     "llx", "o", "llo", "hho" };
+	static const long long values[] = { 0,       1,         -1,       9,     10,
+					    -128,    255,       32767,    65536, INT_MAX,
+					    INT_MIN, LLONG_MAX, LLONG_MIN };
+	static const char *const tails[] = { "hhd", "hd",  "d",   "i", "ld",  "lld", "zd", "jd",
+					     "td",  "hhu", "hu",  "u", "lu",  "llu", "zu", "hhx",
+					     "x",   "lX",  "llx", "o", "llo", "hho" };
 	char fmt[40];
 
 	(void)state;
@@ -125,8 +126,8 @@ static void test_string_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_integers),     cmocka_unit_test(test_text),
-		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_unterminated),
+		cmocka_unit_test(test_integers),    cmocka_unit_test(test_text),
+		cmocka_unit_test(test_bounds),      cmocka_unit_test(test_unterminated),
 		cmocka_unit_test(test_string_copy),
 	};
 

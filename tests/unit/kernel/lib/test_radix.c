@@ -147,7 +147,8 @@ static void step(struct radix *r)
 		if (i >= 0)
 			model[i] = model[--model_count];
 	} else if (i >= 0) {
-		assert_int_equal(rand() % 2 ? set(r, index, word) : radix_replace(r, index, word), old);
+		assert_int_equal(rand() % 2 ? set(r, index, word) : radix_replace(r, index, word),
+				 old);
 		model[i].word = word;
 	} else if (model_count < WORDS) {
 		assert_int_equal(set(r, index, word), 0);

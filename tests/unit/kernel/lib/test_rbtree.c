@@ -106,7 +106,8 @@ static void test_random(void **state)
 	assert_null(rb_last(&root));
 }
 
-/* Ascending keys are the worst case of a plain tree: the height must stay logarithmic, which the black height shows. */
+/* Ascending keys are the worst case of a plain tree: the height must stay logarithmic, which the
+ * black height shows. */
 static void test_ascending(void **state)
 {
 	(void)state;

@@ -12,13 +12,13 @@
 #include "kernel/lib/string.h"
 
 #define strnlen k_strnlen
-#define strlen k_strlen
-#define memchr k_memchr
+#define strlen  k_strlen
+#define memchr  k_memchr
 #define strncmp k_strncmp
-#define strcmp k_strcmp
-#define strchr k_strchr
+#define strcmp  k_strcmp
+#define strchr  k_strchr
 #define strrchr k_strrchr
-#define strstr k_strstr
+#define strstr  k_strstr
 size_t k_strnlen(const char *s, size_t max);
 size_t k_strlen(const char *s);
 void *k_memchr(const void *s, int c, size_t n);
