@@ -9,16 +9,15 @@
 #include "arch/boot.h"
 #include "arch/hw.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/string.h"
 
-enum semihosting_op { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_EXIT_EXTENDED = 0x20 };
+enum semihosting_op { SYS_WRITE0 = 0x04, SYS_TIME = 0x11, SYS_EXIT_EXTENDED = 0x20 };
 
-#define OPEN_WRITE       4 /* mode "w": of ":tt", the console output */
 #define APPLICATION_EXIT 0x20026
-#define CALL_FAILED      (-1)
+#define CHUNK            128 /* bytes of text per call: the buffer lies on the caller's stack */
 
 /* 0: not asked yet, 1: there, 2: not there. Any CPU finds the same. */
 static uint32_t presence;
-static int64_t console = CALL_FAILED;
 
 /* -1 where HLT is undefined, which no operation used here returns otherwise but on failure. */
 static int64_t semihosting_call(enum semihosting_op op, const void *block)
@@ -43,22 +42,27 @@ static int64_t semihosting_call(enum semihosting_op op, const void *block)
 
 bool emulator_present(void)
 {
-	static const char name[] = ":tt";
-	uint64_t block[3] = { (uint64_t)name, OPEN_WRITE, sizeof(name) - 1 };
-
-	if (atomic_load_acquire(&presence) == 0) {
-		console = semihosting_call(SYS_OPEN, block);
-		atomic_store_release(&presence, console >= 0 ? 1 : 2);
-	}
+	if (atomic_load_acquire(&presence) == 0)
+		atomic_store_release(&presence, semihosting_call(SYS_TIME, NULL) >= 0 ? 1 : 2);
 	return presence == 1;
 }
 
+/*
+ * SYS_WRITE0 writes to the console the emulator was given (QEMU: -semihosting-config chardev=), while a file opened
+ * as ":tt" would be the emulator's own standard output, where the serial line may be.
+ */
 void emulator_write(const char *s, size_t n)
 {
-	if (emulator_present()) {
-		uint64_t block[3] = { (uint64_t)console, (uint64_t)s, n };
+	char text[CHUNK];
 
-		semihosting_call(SYS_WRITE, block);
+	while (n != 0 && emulator_present()) {
+		size_t part = MIN(n, sizeof(text) - 1);
+
+		memcpy(text, s, part);
+		text[part] = '\0';
+		semihosting_call(SYS_WRITE0, text);
+		s += part;
+		n -= part;
 	}
 }
 
