@@ -33,15 +33,14 @@ guest_prepare()
 	trap 'exit 143' TERM HUP
 }
 
-# guest_command CMD: what /etc/granule/exec says. A file as our standard input goes along as a file, byte for byte;
-# a pipe or a terminal goes through the guest's console.
+# guest_command CMD: what /etc/granule/exec says. Standard input goes along as a file, byte for byte, when it is one
+# or is a pipe that has ended; a longer lasting pipe, or a terminal, goes through the guest's console.
 guest_command()
 {
 	local input=/proc/self/fd/0 from=
 	if [[ ! -e $input || $(readlink -f "$input") == /dev/null ]]; then
 		from='exec </dev/null; '
-	elif [[ -f $input ]]; then
-		cat >"$WORK/stdin"
+	elif [[ ! -t 0 ]] && timeout "$([[ -f $input ]] && echo 0 || echo 0.3)" cat >"$WORK/stdin"; then
 		from='exec </etc/granule/stdin; '
 		GUEST_FILES+=(--file "etc/granule/stdin=$WORK/stdin")
 	fi
@@ -70,8 +69,19 @@ guest_initrd()
 	fi
 }
 
-# The console's input, kept apart from the caller's when that is a pipe: when the pipe ends the guest's terminal
-# reads an end of file (^D).
+# What a lasting pipe brings for the guest's terminal: not before init is there to read it (the serial line drops what
+# comes while it is set up), and at the pipe's end an end of file (^D).
+feed_guest()
+{
+	local tries=100
+	until grep -aqs 'init' "$WORK/log" || (( --tries == 0 )); do
+		sleep 0.1
+	done
+	sleep 0.2
+	cat "$WORK/stdin" - && printf '\004'
+}
+
+# Sets INPUT to where the console reads from.
 guest_open_input()
 {
 	if [[ $GUEST_STDIN == none ]]; then
@@ -80,9 +90,9 @@ guest_open_input()
 		exec {INPUT}<&0
 	else
 		mkfifo "$WORK/input"
-		{ cat && printf '\004'; } <&0 >"$WORK/input" 2>/dev/null &
+		feed_guest <&0 >"$WORK/input" 2>/dev/null &
 		HELPERS+=($!)
-		exec {INPUT}<"$WORK/input"
+		exec {INPUT}<>"$WORK/input"
 	fi
 }
 

@@ -19,7 +19,7 @@ quietly()
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	if ! "$@" </dev/null >"$log" 2>&1; then
-		tail -n 40 "$log" >&2
+		tail -n 40 "$log" | cut -c 1-400 >&2 # link commands are long
 		die "$what failed; the whole output is in $log"
 	fi
 }

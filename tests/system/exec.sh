@@ -15,6 +15,13 @@ printf 'one\ntwo\n' >"$SCRATCH/input"
 GUEST_INPUT=$SCRATCH/input
 expect_output 2 'wc -l'
 
+# A pipe that has ended is a file too; one that lasts reaches the guest's terminal.
+OUTPUT=$(printf 'x\0y' | "$RUN" --timeout "$GUEST_LIMIT" --exec 'wc -c' 2>"$SCRATCH/errors") || fail "pipe: status $?"
+[[ $OUTPUT == 3 ]] || fail "pipe: '$OUTPUT', not 3"
+OUTPUT=$( (echo one; sleep 2; echo two) | "$RUN" --timeout "$GUEST_LIMIT" --exec 'cat; echo end' 2>"$SCRATCH/errors") ||
+	fail "lasting pipe: status $?"
+[[ $OUTPUT == $'one\ntwo\nend' ]] || fail "lasting pipe: '$OUTPUT'"
+
 mkdir -p "$SCRATCH/root/etc" "$SCRATCH/root/bin"
 echo laid over >"$SCRATCH/root/etc/mark"
 printf '#!/bin/sh\necho mine "$@"\n' >"$SCRATCH/root/bin/mine"
