@@ -28,10 +28,12 @@ static int least_urgent(uint64_t set)
 
 	for (set &= set - 1; set != 0; set &= set - 1) {
 		int cpu = first_cpu(set);
-		int prio = READ_ONCE(runqs[cpu].curr_prio), best_prio = READ_ONCE(runqs[best].curr_prio);
+		int prio = READ_ONCE(runqs[cpu].curr_prio);
+		int best_prio = READ_ONCE(runqs[best].curr_prio);
 
 		if (prio < best_prio ||
-		    (prio == best_prio && READ_ONCE(runqs[cpu].nr_fair) < READ_ONCE(runqs[best].nr_fair)))
+		    (prio == best_prio &&
+		     READ_ONCE(runqs[cpu].nr_fair) < READ_ONCE(runqs[best].nr_fair)))
 			best = cpu;
 	}
 	return best;
@@ -71,7 +73,8 @@ static struct runq *pull_source(const struct runq *rq, int prio)
 	struct runq *best = NULL;
 	unsigned most = 0;
 
-	for (uint64_t set = other_cpus(rq) & atomic_load(&cpus_rt_waiting); set != 0; set &= set - 1) {
+	for (uint64_t set = other_cpus(rq) & atomic_load(&cpus_rt_waiting); set != 0;
+	     set &= set - 1) {
 		struct runq *from = &runqs[first_cpu(set)];
 		int waiting = READ_ONCE(from->waiting_rt);
 
@@ -120,7 +123,7 @@ static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
 
 	if (rq->waiting_rt == 0)
 		return NULL;
-	list_for_each(t, &rq->rt[rq->waiting_rt], sched.rt_link) {
+	list_for_each (t, &rq->rt[rq->waiting_rt], sched.rt_link) {
 		if (t->sched.affinity & cpus)
 			return t;
 		if (++seen == SCAN_MAX)

@@ -6,7 +6,7 @@
 #include "kernel/runq.h"
 
 #define LOAD_PERIOD (5 * NSEC_PER_SEC)
-#define LOAD_SHIFT 16
+#define LOAD_SHIFT  16
 
 /* 1 - e^(-5s/T) for T = 1, 5, 15 minutes, times 2^16. */
 static const uint64_t load_weight[3] = { 5240, 1083, 363 };

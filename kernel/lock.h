@@ -17,7 +17,10 @@ struct spinlock {
 	uint16_t owner, next; /* ticket being served, ticket to be handed out */
 };
 
-#define SPINLOCK_INIT { 0, 0 }
+#define SPINLOCK_INIT                                                                              \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
 
 static inline void spin_init(struct spinlock *l)
 {
@@ -92,14 +95,20 @@ struct task;
 
 struct mutex {
 	struct spinlock lock;
-	int top_prio;		 /* of the first waiter; under lock and the owner's pi_lock */
-	uintptr_t owner;	 /* the task, plus bit 0 while tasks wait; bit 0 is changed under lock, the rest by compare-exchange too */
-	struct list waiters;	 /* by priority, highest first; under lock */
-	struct list owner_link;	 /* on the owner's list of contended mutexes, for priority inheritance; under the owner's pi_lock */
+	/* The first waiter's priority; under lock and the owner's pi_lock. */
+	int top_prio;
+	/* The task, plus bit 0 while tasks wait: that bit is changed under lock, the rest by compare-exchange too. */
+	uintptr_t owner;
+	/* By priority, highest first; under lock. */
+	struct list waiters;
+	/* On the owner's list of contended mutexes, for priority inheritance; under the owner's pi_lock. */
+	struct list owner_link;
 };
 
 #define MUTEX_INIT(name)                                                                           \
-	{ SPINLOCK_INIT, 0, 0, LIST_INIT((name).waiters), LIST_INIT((name).owner_link) }
+	{                                                                                          \
+		SPINLOCK_INIT, 0, 0, LIST_INIT((name).waiters), LIST_INIT((name).owner_link)       \
+	}
 
 void mutex_init(struct mutex *m);
 /* Sleep until m is ours; the owner inherits our priority meanwhile. Task context, preemption on. */

@@ -21,26 +21,26 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched.h"
 
-#define TEXT_MAX 240
+#define TEXT_MAX    240
 #define PANIC_SPINS 1000000u
 #define FLUSH_LIMIT (100 * NSEC_PER_MSEC) /* a line takes less at 38400 baud */
 
 struct record {
-	uint64_t time;	 /* ns since boot */
+	uint64_t time;   /* ns since boot */
 	uint16_t length; /* of the text, without padding */
-	uint8_t level;	 /* as syslog(2) numbers them */
+	uint8_t level;   /* as syslog(2) numbers them */
 	char text[];
 };
 
 #define RECORD_HEADER offsetof(struct record, text)
-#define RECORD_MAX ALIGN_UP(RECORD_HEADER + TEXT_MAX, 8)
+#define RECORD_MAX    ALIGN_UP(RECORD_HEADER + TEXT_MAX, 8)
 
 static struct spinlock log_lock;
 static char ring[LOG_RING_SIZE] __attribute__((aligned(8)));
 static uint64_t head, tail, console_pos; /* under log_lock */
-static const struct log_sink *sink;	  /* atomic */
-static unsigned console_level = 8;	  /* records below it go to the console; atomic */
-static struct task *log_thread;		  /* NULL: who logs writes. Set once */
+static const struct log_sink *sink;      /* atomic */
+static unsigned console_level = 8;       /* records below it go to the console; atomic */
+static struct task *log_thread;          /* NULL: who logs writes. Set once */
 static bool synchronous;
 static bool writing; /* the thread is in the sink's write: a line is on its way. atomic */
 static struct waitq readers = WAITQ_INIT(readers);

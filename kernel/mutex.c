@@ -25,7 +25,7 @@
 #include "kernel/pi.h"
 #include "kernel/sched.h"
 
-#define WAITERS ((uintptr_t)1) /* struct task is aligned to more than a byte */
+#define WAITERS      ((uintptr_t)1) /* struct task is aligned to more than a byte */
 #define PI_CHAIN_MAX 16
 
 void mutex_init(struct mutex *m)
@@ -48,7 +48,7 @@ static int own_prio(struct task *t)
 	struct mutex *m;
 	int prio = sched_own_prio(t);
 
-	list_for_each(m, &t->pi_owned, owner_link)
+	list_for_each (m, &t->pi_owned, owner_link)
 		prio = MAX(prio, m->top_prio);
 	return prio;
 }
@@ -60,7 +60,7 @@ static void waiter_insert(struct mutex *m, struct mutex_waiter *w)
 	struct mutex_waiter *other;
 
 	if (w->prio > PRIO_FAIR) {
-		list_for_each(other, &m->waiters, link) {
+		list_for_each (other, &m->waiters, link) {
 			if (other->prio < w->prio) {
 				pos = &other->link;
 				break;
@@ -249,12 +249,12 @@ static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
 	waiter_remove(w);
 	if (list_empty(&m->waiters))
 		atomic_fetch_and(&m->owner, ~WAITERS);
-	else if (!mutex_owner(m))
-		sched_wake(top_waiter(m)->task); /* the wake-up for the free mutex may have been ours */
+	else if (!mutex_owner(m)) /* the wake-up for the free mutex may have been ours */
+		sched_wake(top_waiter(m)->task);
 	waiters_changed_unlock(m);
 }
 
-static __attribute__((noinline)) int lock_slow(struct mutex *m, enum task_state state)
+static NOINLINE int lock_slow(struct mutex *m, enum task_state state)
 {
 	struct task *me = current();
 	struct mutex_waiter w;
@@ -344,7 +344,7 @@ static void hand_over(struct mutex *m, struct mutex_waiter *w)
 	sched_wake(t);
 }
 
-static __attribute__((noinline)) void unlock_slow(struct mutex *m)
+static NOINLINE void unlock_slow(struct mutex *m)
 {
 	struct task *me = current();
 	struct mutex_waiter *top;

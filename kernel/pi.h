@@ -10,12 +10,12 @@
 
 /* A task's wait for a mutex, on its stack. */
 struct mutex_waiter {
-	struct list link;	/* on mutex->waiters; under mutex->lock */
+	struct list link; /* on mutex->waiters; under mutex->lock */
 	struct mutex *mutex;
 	struct task *task;
-	int prio;		/* by which it is queued; under mutex->lock */
-	bool granted;		/* the mutex is its task's; under mutex->lock */
-	bool lost;		/* was woken for a free mutex and found it taken: the next unlock hands over. Under mutex->lock */
+	int prio;     /* by which it is queued; under mutex->lock */
+	bool granted; /* the mutex is its task's; under mutex->lock */
+	bool lost; /* was woken for a free mutex and found it taken: the next unlock hands over. Under mutex->lock */
 };
 
 /* What t may claim without inheritance. Under t->pi_lock. */

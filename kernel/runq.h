@@ -20,9 +20,9 @@
 
 #include "kernel/sched.h"
 
-#define PRIO_IDLE (-1) /* runq.curr_prio of a CPU that runs its idle task */
-#define RT_LISTS (PRIO_RT_MAX + 1)
-#define RT_SLICE (100 * NSEC_PER_MSEC)
+#define PRIO_IDLE  (-1) /* runq.curr_prio of a CPU that runs its idle task */
+#define RT_LISTS   (PRIO_RT_MAX + 1)
+#define RT_SLICE   (100 * NSEC_PER_MSEC)
 #define FAIR_SLICE (4 * NSEC_PER_MSEC)
 
 struct runq {
@@ -30,13 +30,13 @@ struct runq {
 	int cpu;
 	struct task *curr, *idle;
 
-	uint64_t rt_bitmap[2];	/* priorities whose list is not empty */
+	uint64_t rt_bitmap[2];   /* priorities whose list is not empty */
 	unsigned nr_rt, nr_fair; /* linked tasks; read by others as a hint */
 	struct task *fair_first; /* least vruntime; not in the tree */
-	struct rb_root fair;	/* the others, by vruntime */
-	uint64_t min_vruntime;	/* of the tasks here; never falls */
-	uint64_t turn_end;	/* when sched_slice_expired() comes; UINT64_MAX: it will not */
-	bool yielding;		/* curr is in sched_yield_cpu() */
+	struct rb_root fair;     /* the others, by vruntime */
+	uint64_t min_vruntime;   /* of the tasks here; never falls */
+	uint64_t turn_end;       /* when sched_slice_expired() comes; UINT64_MAX: it will not */
+	bool yielding;           /* curr is in sched_yield_cpu() */
 
 	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
 	int curr_prio;
@@ -62,7 +62,8 @@ static inline struct runq *runq_of(int cpu)
 {
 	struct runq *rq = &runqs[cpu];
 
-	__asm__("" : "+r"(rq)); /* else compilers multiply by the size again at every use: 60 instructions a switch */
+	/* Else compilers multiply by the size again at every use: 60 instructions a switch. */
+	__asm__("" : "+r"(rq));
 	return rq;
 }
 

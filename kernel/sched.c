@@ -20,7 +20,8 @@
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-#define RT_GUARD (1 * NSEC_PER_MSEC) /* a real-time task that runs this long lets idle CPUs have the ordinary tasks that wait */
+/* A real-time task that runs this long lets idle CPUs have the ordinary tasks that wait. */
+#define RT_GUARD (1 * NSEC_PER_MSEC)
 
 struct runq runqs[NR_CPUS_MAX];
 uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
@@ -108,7 +109,8 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 		runq_resched(rq); /* its timer can be set there only */
 	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
 	hw_mb();
-	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~cpu_bit(rq->cpu) & ~cpu_bit((int)hw_cpu());
+	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~cpu_bit(rq->cpu) &
+	       ~cpu_bit((int)hw_cpu());
 	if (unlikely(idle))
 		ipi_send((unsigned)__builtin_ctzll(idle), IPI_RESCHEDULE);
 }
@@ -297,7 +299,7 @@ static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 }
 
 /* Fetches a task from another CPU when one waits there that is better than what this CPU has: prev, if it stays, and what is queued. */
-static __attribute__((noinline)) void fetch_better(struct runq *rq, const struct task *prev, bool stays)
+static NOINLINE void fetch_better(struct runq *rq, const struct task *prev, bool stays)
 {
 	int prio = rq->waiting_rt > 0 ? rq->waiting_rt : rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE;
 

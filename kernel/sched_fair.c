@@ -13,20 +13,20 @@
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-#define COST_SHIFT 16
-#define COST_NICE_0 (1u << COST_SHIFT)
-#define COST_IDLE (COST_NICE_0 * 340u) /* SCHED_IDLE: about a three-hundredth of a nice 0 task */
-#define SLEEP_CREDIT (FAIR_SLICE / 2)
+#define COST_SHIFT       16
+#define COST_NICE_0      (1u << COST_SHIFT)
+#define COST_IDLE        (COST_NICE_0 * 340u) /* SCHED_IDLE: about a three-hundredth of a nice 0 task */
+#define SLEEP_CREDIT     (FAIR_SLICE / 2)
 #define WAKE_GRANULARITY (1 * NSEC_PER_MSEC) /* a lead that is worth a switch */
-#define STINT_MAX ((uint64_t)1 << 38)	     /* ns accounted at once: 4 minutes; keeps the product in 64 bits */
+/* ns accounted at once: 4 minutes; keeps the product in 64 bits. */
+#define STINT_MAX ((uint64_t)1 << 38)
 
 /* COST_NICE_0 * 1.25^nice, rounded, for nice -20..19. */
 static const uint32_t nice_cost[40] = {
-	756, 944, 1181, 1476, 1845, 2306, 2882, 3603,
-	4504, 5629, 7037, 8796, 10995, 13744, 17180, 21475,
-	26844, 33554, 41943, 52429, 65536, 81920, 102400, 128000,
-	160000, 200000, 250000, 312500, 390625, 488281, 610352, 762939,
-	953674, 1192093, 1490116, 1862645, 2328306, 2910383, 3637979, 4547474,
+	756,    944,    1181,   1476,    1845,    2306,    2882,    3603,    4504,    5629,
+	7037,   8796,   10995,  13744,   17180,   21475,   26844,   33554,   41943,   52429,
+	65536,  81920,  102400, 128000,  160000,  200000,  250000,  312500,  390625,  488281,
+	610352, 762939, 953674, 1192093, 1490116, 1862645, 2328306, 2910383, 3637979, 4547474,
 };
 
 static uint64_t vtime(const struct task *t, uint64_t ns)

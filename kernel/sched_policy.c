@@ -57,14 +57,11 @@ static bool valid(int policy, int rt_priority, int nice)
 		return false;
 	switch (policy) {
 	case SCHED_FIFO:
-	case SCHED_RR:
-		return rt_priority >= PRIO_RT_MIN && rt_priority <= PRIO_RT_MAX;
+	case SCHED_RR: return rt_priority >= PRIO_RT_MIN && rt_priority <= PRIO_RT_MAX;
 	case SCHED_OTHER:
 	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return rt_priority == 0;
-	default:
-		return false;
+	case SCHED_IDLE: return rt_priority == 0;
+	default: return false;
 	}
 }
 

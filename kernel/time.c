@@ -21,8 +21,9 @@
 #include "kernel/sched.h"
 
 #define EXPIRE_BATCH 3 /* handlers per interrupt: each may wake a task, some 200 instructions */
-#define NEVER UINT64_MAX
-#define TIME_MAX ((uint64_t)1 << 62) /* later deadlines count as this: keeps the scaling from overflowing */
+#define NEVER        UINT64_MAX
+/* Later deadlines count as this: keeps the scaling from overflowing. */
+#define TIME_MAX ((uint64_t)1 << 62)
 
 struct timer_queue {
 	struct spinlock lock;
@@ -36,8 +37,8 @@ static struct timer_queue queues[NR_CPUS_MAX] = {
 	[0 ... NR_CPUS_MAX - 1] = { .slice = NEVER, .programmed = NEVER },
 };
 static const struct clock_event *clock_event; /* set once at boot, before other CPUs run */
-static struct clock_scale to_ns, to_counter; /* set once at boot */
-static uint64_t wall_offset;		      /* atomic */
+static struct clock_scale to_ns, to_counter;  /* set once at boot */
+static uint64_t wall_offset;                  /* atomic */
 
 static struct timer_queue *queue_of(int cpu)
 {
@@ -51,7 +52,8 @@ void time_init(void)
 {
 	uint64_t hz = hw_counter_hz();
 
-	if (hz == 0) /* firmware never said; the timer driver complains. Anything but a division by zero */
+	/* Firmware never said; the timer driver complains. Anything but a division by zero. */
+	if (hz == 0)
 		hz = NSEC_PER_SEC;
 	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
 	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
@@ -263,7 +265,8 @@ void clock_event_expired(void)
 	struct timer_queue *q = queue_of((int)hw_cpu());
 	uint64_t now = time_now(), next;
 
-	q->programmed = 0; /* counts as past: what handlers start is not programmed one by one, but once, below */
+	/* Counts as past: what handlers start is not programmed one by one, but once, below. */
+	q->programmed = 0;
 	spin_lock_raw(&q->lock);
 	run_due(q, now);
 	next = q->first ? q->first->deadline : NEVER;

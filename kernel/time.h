@@ -5,19 +5,20 @@
 
 #include "kernel/lib/rbtree.h"
 
-#define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_SEC  1000000000ull
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_USEC 1000ull
 
-uint64_t time_now(void); /* monotonic, any context, about 10 instructions */
+uint64_t time_now(void);  /* monotonic, any context, about 10 instructions */
 uint64_t time_wall(void); /* nanoseconds since 1970 (CLOCK_REALTIME) */
 void time_set_wall(uint64_t ns);
 
 struct timer {
 	struct rb_node node;
-	uint64_t deadline;		  /* absolute, time_now() */
-	void (*expire)(struct timer *t);  /* in interrupt context: bounded, no sleep; may restart t */
-	int cpu;			  /* queue it is on; negative when idle: ~ the CPU that ran it last */
+	uint64_t deadline; /* absolute, time_now() */
+	/* In interrupt context: bounded, no sleep; may restart t. */
+	void (*expire)(struct timer *t);
+	int cpu; /* queue it is on; negative when idle: ~ the CPU that ran it last */
 };
 
 void timer_init(struct timer *t, void (*expire)(struct timer *t));

@@ -48,7 +48,7 @@ static void queue_by_priority(struct waitq *wq, struct waiter *w)
 	if (prio > PRIO_FAIR) {
 		struct waiter *other;
 
-		list_for_each(other, &wq->waiters, link) {
+		list_for_each (other, &wq->waiters, link) {
 			if (READ_ONCE(other->task->sched.prio) < prio) {
 				pos = &other->link;
 				break;
@@ -83,7 +83,8 @@ void waitq_finish(struct waitq *wq, struct waiter *w)
 bool waitq_active(const struct waitq *wq)
 {
 	hw_mb();
-	return READ_ONCE(wq->waiters.next) != &wq->waiters || READ_ONCE(wq->watchers.next) != &wq->watchers;
+	return READ_ONCE(wq->waiters.next) != &wq->waiters ||
+	       READ_ONCE(wq->watchers.next) != &wq->watchers;
 }
 
 void waitq_watch(struct waitq *wq, struct watcher *w)
@@ -107,7 +108,7 @@ static void notify_locked(struct waitq *wq)
 {
 	struct watcher *w;
 
-	list_for_each(w, &wq->watchers, link)
+	list_for_each (w, &wq->watchers, link)
 		w->notify(w);
 }
 
@@ -133,7 +134,8 @@ void waitq_wake_one(struct waitq *wq)
 
 void waitq_wake_all(struct waitq *wq)
 {
-	struct list all = LIST_INIT(all); /* who waits now; still under wq->lock: a waiter may unlink itself from it */
+	/* Who waits now; still under wq->lock: a waiter may unlink itself from it. */
+	struct list all = LIST_INIT(all);
 	uint64_t old = spin_lock_irq(&wq->lock);
 
 	notify_locked(wq);

@@ -26,12 +26,15 @@ struct watcher {
 	void (*notify)(struct watcher *w);
 };
 
-#define WAITQ_INIT(name) { SPINLOCK_INIT, LIST_INIT((name).waiters), LIST_INIT((name).watchers) }
+#define WAITQ_INIT(name)                                                                           \
+	{                                                                                          \
+		SPINLOCK_INIT, LIST_INIT((name).waiters), LIST_INIT((name).watchers)               \
+	}
 #define WAIT_FOREVER UINT64_MAX
 
 enum wait_mode {
 	WAIT_UNINTERRUPTIBLE,
-	WAIT_KILLABLE,	    /* fatal signals end the wait */
+	WAIT_KILLABLE,      /* fatal signals end the wait */
 	WAIT_INTERRUPTIBLE, /* every unblocked signal ends the wait */
 };
 

@@ -5,11 +5,11 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
 
-#define RTCDR 0x000	/* seconds, read only (DDI 0224, 3.3.1) */
-#define RTCCR 0x00c	/* bit 0: the counter runs (3.3.4) */
+#define RTCDR      0x000 /* seconds, read only (DDI 0224, 3.3.1) */
+#define RTCCR      0x00c /* bit 0: the counter runs (3.3.4) */
 #define PERIPH_ID0 0xfe0
 #define PERIPH_ID1 0xfe4
-#define WINDOW 0x1000
+#define WINDOW     0x1000
 
 static int pl031_probe(struct device *dev)
 {
@@ -27,7 +27,8 @@ static int pl031_probe(struct device *dev)
 	if (!regs)
 		return -ENOMEM;
 	/* The part number, 0x031, is spread over two registers (3.3.9). */
-	if ((mmio_read32(regs, PERIPH_ID0) & 0xff) != 0x31 || (mmio_read32(regs, PERIPH_ID1) & 0xf) != 0)
+	if ((mmio_read32(regs, PERIPH_ID0) & 0xff) != 0x31 ||
+	    (mmio_read32(regs, PERIPH_ID1) & 0xf) != 0)
 		return -ENODEV;
 	if (!(mmio_read32(regs, RTCCR) & 1))
 		mmio_write32(regs, RTCCR, 1);

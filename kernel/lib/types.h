@@ -33,6 +33,7 @@ typedef uint32_t pfn_t;		/* a frame number: physical address / PAGE_SIZE */
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define NORETURN __attribute__((noreturn))
+#define NOINLINE __attribute__((noinline)) /* keeps a rare path's registers out of a common one */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #endif

@@ -29,7 +29,7 @@
 #include "kernel/load.c"
 #include "kernel/time.c"
 
-#define STACK (256 * 1024)
+#define STACK     (256 * 1024)
 #define TASKS_MAX 256
 
 struct sim_fiber {
@@ -43,8 +43,8 @@ struct sim_fiber {
 };
 
 struct sim_cpu {
-	struct task *last;	/* who ran before the switch in progress */
-	uint64_t busy_left;	/* of sim_work() in progress */
+	struct task *last;  /* who ran before the switch in progress */
+	uint64_t busy_left; /* of sim_work() in progress */
 	uint64_t comparator;
 	bool waiting, ipi, started;
 };
@@ -355,7 +355,8 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 		if (next == NEVER)
 			fail_msg("%u tasks sleep and nothing will wake them", live);
 		if (next > limit)
-			fail_msg("%u tasks still run after %llu ns", live, (unsigned long long)limit);
+			fail_msg("%u tasks still run after %llu ns", live,
+				 (unsigned long long)limit);
 		pass_time(next);
 		for (unsigned cpu = 0; cpu < n && live > 0; cpu++) {
 			struct sim_cpu *c = &cpus[cpu];

@@ -19,7 +19,7 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 
-#define MS NSEC_PER_MSEC
+#define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
 static char console[65536];
@@ -47,7 +47,8 @@ bool cmdline_get(const char *name, char *value, size_t size)
 	return true;
 }
 
-struct task *task_create_kernel(const char *name, void (*fn)(void *), void *arg, int policy, int priority)
+struct task *task_create_kernel(const char *name, void (*fn)(void *), void *arg, int policy,
+				int priority)
 {
 	return sim_daemon(name, fn, arg, policy, priority);
 }
@@ -133,9 +134,11 @@ static void wrap_main(void *arg)
 
 	(void)arg;
 	for (i = 0; i < 5000; i++) {
-		log_info("%d %.*s", i, i * 7 % 230, "................................................................"
-			 "................................................................................................"
-			 "................................................................................................");
+		log_info(
+			"%d %.*s", i, i * 7 % 230,
+			"................................................................"
+			"................................................................................................"
+			"................................................................................................");
 		if (i % 16 == 15) { /* one that keeps up loses nothing */
 			while ((n = log_read(&follower, buf, sizeof(buf))) > 0)
 				assert_int_equal(atoi(text_of(buf, n)), next++);

@@ -17,7 +17,7 @@
 
 #include "kernel/errno.h"
 
-#define MS NSEC_PER_MSEC
+#define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
 static char trail[256];
@@ -110,7 +110,8 @@ static void order_main(void *arg)
 
 	mutex_lock(&mutexes[0]);
 	for (int i = 0; i < 6; i++) {
-		l[i].t = sim_task("w", lock_and_mark, &l[i], prios[i] ? SCHED_FIFO : SCHED_OTHER, prios[i], 0);
+		l[i].t = sim_task("w", lock_and_mark, &l[i], prios[i] ? SCHED_FIFO : SCHED_OTHER,
+				  prios[i], 0);
 		sim_sleep(MS);
 	}
 	assert_int_equal(prio_of(current()), 30);
@@ -291,7 +292,8 @@ static void two_main(void *arg)
 
 static void test_two_mutexes(void **state)
 {
-	struct locker l[2] = { { .m = &mutexes[0], .mark = 'a' }, { .m = &mutexes[1], .mark = 'b' } };
+	struct locker l[2] = { { .m = &mutexes[0], .mark = 'a' },
+			       { .m = &mutexes[1], .mark = 'b' } };
 
 	(void)state;
 	sim_run(1, SECOND, two_main, l);
@@ -354,7 +356,8 @@ static void killed_heir_main(void *arg)
 	sim_sleep(MS);
 	preempt_disable();
 	mutex_unlock(&mutexes[0]);
-	assert_true(mutex_trylock(&mutexes[0])); /* an ordinary task may take it back before the heir runs */
+	assert_true(mutex_trylock(
+		&mutexes[0])); /* an ordinary task may take it back before the heir runs */
 	kill_task(l[0].t);
 	preempt_enable();
 	sim_sleep(MS);
@@ -466,8 +469,8 @@ static void random_main(void *arg)
 	for (unsigned i = 0; i < 12; i++) {
 		int prio = i % 3 == 0 ? 0 : (int)i;
 
-		sim_task("r", random_locker, (void *)(uintptr_t)(seed * 100 + i), prio ? SCHED_FIFO : SCHED_OTHER,
-			 prio, 0);
+		sim_task("r", random_locker, (void *)(uintptr_t)(seed * 100 + i),
+			 prio ? SCHED_FIFO : SCHED_OTHER, prio, 0);
 	}
 }
 
@@ -491,7 +494,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_killed_waiters_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_heir_passes_it_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_starvation_by_stealing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_real_time_waiters_are_handed_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_real_time_waiters_are_handed_it, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 	};
 

@@ -17,7 +17,7 @@
 #include "kernel/errno.h"
 #include "kernel/runq.h"
 
-#define MS NSEC_PER_MSEC
+#define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
 /* What tasks leave behind, in order. */

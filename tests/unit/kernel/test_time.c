@@ -17,12 +17,13 @@
 
 #include "kernel/clock_scale.h"
 
-#define MS NSEC_PER_MSEC
+#define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
 /* ---- scaling ---- */
 
-static const uint64_t frequencies[] = { 1000000, 19200000, 24000000, 54000000, 62500000, 100000000, 1000000000, 999999937 };
+static const uint64_t frequencies[] = { 1000000,  19200000,  24000000,   54000000,
+					62500000, 100000000, 1000000000, 999999937 };
 
 static uint64_t random64(unsigned *seed)
 {
@@ -63,9 +64,12 @@ static void test_scaling_lasts_for_centuries(void **state)
 	uint64_t years = 300ull * 365 * 24 * 3600;
 
 	(void)state;
-	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 54000000), years * 54000000) == years * NSEC_PER_SEC);
-	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 62500000), years * 62500000) == years * NSEC_PER_SEC);
-	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 1000000000), years * 1000000000) == years * NSEC_PER_SEC);
+	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 54000000), years * 54000000) ==
+		    years * NSEC_PER_SEC);
+	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 62500000), years * 62500000) ==
+		    years * NSEC_PER_SEC);
+	assert_true(clock_scale_apply(clock_scale_make(NSEC_PER_SEC, 1000000000),
+				      years * 1000000000) == years * NSEC_PER_SEC);
 }
 
 /* ---- timers ---- */

@@ -16,7 +16,7 @@
 
 #include "kernel/errno.h"
 
-#define MS NSEC_PER_MSEC
+#define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
 static char trail[256];
@@ -71,7 +71,9 @@ static void take_token(void *arg)
 
 static void start(struct sleeper *s, char c, int prio)
 {
-	*s = (struct sleeper){ .mark = c, .mode = WAIT_UNINTERRUPTIBLE, .deadline = WAIT_FOREVER, .result = 1 };
+	*s = (struct sleeper){
+		.mark = c, .mode = WAIT_UNINTERRUPTIBLE, .deadline = WAIT_FOREVER, .result = 1
+	};
 	s->t = sim_task("s", take_token, s, prio ? SCHED_FIFO : SCHED_OTHER, prio, 0);
 	sim_sleep(MS);
 }
@@ -167,16 +169,21 @@ static void test_deadlines(void **state)
 static void signal_task(struct task *t, uint32_t bits)
 {
 	atomic_fetch_or(&t->hot.pending, bits);
-	sched_wake(t); /* harsher than needed: a wait that does not let the signal in must go on sleeping */
+	sched_wake(
+		t); /* harsher than needed: a wait that does not let the signal in must go on sleeping */
 }
 
 static void signal_main(void *arg)
 {
 	struct sleeper *s = arg;
-	static const enum wait_mode modes[] = { WAIT_UNINTERRUPTIBLE, WAIT_KILLABLE, WAIT_INTERRUPTIBLE };
+	static const enum wait_mode modes[] = { WAIT_UNINTERRUPTIBLE, WAIT_KILLABLE,
+						WAIT_INTERRUPTIBLE };
 
 	for (int i = 0; i < 3; i++) {
-		s[i] = (struct sleeper){ .mark = (char)('a' + i), .mode = modes[i], .deadline = WAIT_FOREVER, .result = 1 };
+		s[i] = (struct sleeper){ .mark = (char)('a' + i),
+					 .mode = modes[i],
+					 .deadline = WAIT_FOREVER,
+					 .result = 1 };
 		s[i].t = sim_task("s", take_token, &s[i], SCHED_FIFO, 10, 0);
 	}
 	for (int i = 0; i < 3; i++)
@@ -283,7 +290,8 @@ static void consumer(void *arg)
 {
 	(void)arg;
 	for (int i = 0; i < 100; i++) {
-		assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER), 0);
+		assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER),
+				 0);
 		tokens--;
 		consumed++;
 		sim_work((uint64_t)(i * 53 % 17 + 1) * 1000);
@@ -313,12 +321,14 @@ static void test_producers_and_consumers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_wake_one_by_priority_then_arrival, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wake_one_by_priority_then_arrival, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_wake_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wake_up_wins_over_signal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_lost_wake_up_when_preempted_in_the_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_lost_wake_up_when_preempted_in_the_window,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_producers_and_consumers, setup, teardown),
 	};
 
