@@ -6,8 +6,7 @@ function(add_guest_program NAME ROOT)
 	set(TARGET program-${NAME})
 	add_executable(${TARGET} ${ARGN})
 	target_compile_options(${TARGET} PRIVATE
-		-O2 -g -ffunction-sections -fdata-sections ${GRANULE_WARNINGS})
-	target_compile_definitions(${TARGET} PRIVATE _GNU_SOURCE)
+		-O2 -g -D_GNU_SOURCE= -ffunction-sections -fdata-sections ${GRANULE_WARNINGS})
 	target_link_options(${TARGET} PRIVATE -static -s -Wl,--gc-sections)
 	target_link_libraries(${TARGET} PRIVATE pthread m)
 	set_target_properties(${TARGET} PROPERTIES
