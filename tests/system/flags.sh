@@ -18,7 +18,8 @@ refused --mem lots
 refused --mem 1M
 refused --mem
 refused --smp 0
-refused --smp 99
+refused --smp 9
+refused --smp 1000
 refused --gic 4
 refused --swap tape
 refused --swap virtio
