@@ -20,7 +20,7 @@
 #include "kernel/clock_scale.h"
 #include "kernel/sched.h"
 
-#define EXPIRE_BATCH 3 /* handlers per interrupt: each may wake a task, some 200 instructions */
+#define EXPIRE_BATCH 2 /* handlers per interrupt: each may wake a task, some 260 instructions */
 #define NEVER        UINT64_MAX
 /* Later deadlines count as this: keeps the scaling from overflowing. */
 #define TIME_MAX ((uint64_t)1 << 62)
