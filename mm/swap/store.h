@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The swap store: swapped pages in an append-only log of segments on one medium (mm/swap/medium.h). A record is a header (slot, length,
+ * sequence, CRC-32C over header and payload) and a payload. Segments carry a header with magic, erase count and sequence. A cleaner moves live
+ * records out of the segment that is cheapest to clean, and erases it; reserve segments guarantee that cleaning always progresses.
+ *
+ * One writer at a time (the page daemon: store_append, store_commit, store_clean); store_read from any task at any time; store_discard from any
+ * context, under spin locks too.
+ */
+#ifndef MM_SWAP_STORE_H
+#define MM_SWAP_STORE_H
+
+#include "mm/swap/medium.h"
+
+struct store;
+
+/* Opens the store on m: reads segment headers (erase counts survive), takes blank media, refuses foreign content with -EMEDIUMTYPE unless `format`. -EINVAL: too small
+ * (says in the log how small is too small). -ENOMEM, -EIO. Contents of former boots are never reused. *slots: how many pages of 4 KB the store promises to hold. */
+int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots) MUST_CHECK;
+/* Frees the memory; the medium keeps its wear records. No reads or writes under way. */
+void store_close(struct store *s);
+/* Takes a copy of the page for `slot` (1..slots) into the open batch; programs full units as they fill. An older record of the slot becomes dead. May sleep, may clean.
+ * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -EIO / -ENODEV / -EROFS (medium dying: segment retired, tried elsewhere, in vain). */
+int store_append(struct store *s, uint32_t slot, const void *page) MUST_CHECK;
+/* Everything appended is on the medium when this returns 0. On failure every slot appended since the last commit and not readable is told to `lost` (may be NULL):
+ * its frame must stay in RAM. May sleep. */
+int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg) MUST_CHECK;
+/* Reads slot's page into buf (4 KB): 0, -ENOENT (no record), -EIO (unreadable, or checksum wrong twice: segment marked for retirement). May sleep. A slot whose record
+ * is still in the open batch is served from there. */
+int store_read(struct store *s, uint32_t slot, void *buf) MUST_CHECK;
+/* The slot's record is dead. Any context; bounded. */
+void store_discard(struct store *s, uint32_t slot);
+/* Cleans while segments are scarce and there is something to gain, a bounded amount a call; true when there is more to do. May sleep. */
+bool store_clean(struct store *s);
+
+struct store_stats {
+	uint32_t segments, free_segments, retired_segments, live_records;
+	uint64_t bytes_in;	 /* page bytes appended by users */
+	uint64_t bytes_programmed, bytes_cleaned; /* on the medium, all; of these by the cleaner */
+	uint64_t erases, crc_errors, program_failures, erase_failures;
+	uint32_t erase_min, erase_max; uint64_t erase_sum; /* over segments in use */
+};
+void store_stats(struct store *s, struct store_stats *st);
+
+#endif
