@@ -230,11 +230,19 @@ static __attribute__((noinline)) struct page *page_alloc_refill(unsigned flags)
 	return page_hand_out(p, 0);
 }
 
+/* An allocation that may sleep, under a spin lock: seldom would it come to that, so it is looked
+ * for always. */
+static inline void check_may_sleep(unsigned flags)
+{
+	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || current()->hot.preempt_count == 0);
+}
+
 struct page *page_alloc(unsigned flags)
 {
 	struct page *p;
 	struct pcp *l;
 
+	check_may_sleep(flags);
 	if (frame_alloc_fails())
 		return NULL;
 	l = pcp_lock();
@@ -249,6 +257,7 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 
 	if (order == 0)
 		return page_alloc(flags);
+	check_may_sleep(flags);
 	if (order > MAX_ORDER || frame_alloc_fails())
 		return NULL;
 	p = take_block(order, flags);

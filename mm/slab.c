@@ -23,6 +23,7 @@
 
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "mm/slab_impl.h"
 
 #define EMPTIES_KEPT 1
@@ -208,8 +209,10 @@ static void *alloc_slow(struct kmem_cache *c, unsigned flags)
 
 void *slab_alloc(struct kmem_cache *c, unsigned flags, void *caller)
 {
-	void *object = c->magazine_size > 0 ? magazine_take(c) : NULL;
+	void *object;
 
+	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || current()->hot.preempt_count == 0);
+	object = c->magazine_size > 0 ? magazine_take(c) : NULL;
 	if (unlikely(object == NULL)) {
 		object = alloc_slow(c, flags);
 		if (object == NULL)
