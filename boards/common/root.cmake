@@ -7,6 +7,11 @@ find_program(BUSYBOX busybox PATHS ${BUSYBOX_DIR}/usr/bin ${BUSYBOX_DIR}/bin NO_
 set(ROOT_TREE ${PROJECT_SOURCE_DIR}/boards/common/root)
 set(PACKER ${PROJECT_SOURCE_DIR}/boards/common/mkinitramfs)
 file(GLOB_RECURSE ROOT_FILES CONFIGURE_DEPENDS ${ROOT_TREE}/*)
+foreach(FILE ${ROOT_FILES}) # links lead to files of the guest: nothing here to depend on
+	if(IS_SYMLINK ${FILE})
+		list(REMOVE_ITEM ROOT_FILES ${FILE})
+	endif()
+endforeach()
 get_property(APPS GLOBAL PROPERTY PROGRAMS_OF_${PROJECT_BINARY_DIR}/apps-root)
 
 set(PROGRAMS)
