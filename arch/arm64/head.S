@@ -218,6 +218,10 @@ mmu_on:
 	cmp	x3, #2
 	cset	x3, eq
 	orr	x1, x1, x3, lsl #TCR_AS_SHIFT
+	mrs	x2, id_aa64mmfr1_el1
+	ands	x3, x2, #0xf		// HAFDBS: the walker can set the access flag
+	cset	x3, ne
+	orr	x1, x1, x3, lsl #TCR_HA_SHIFT
 	msr	tcr_el1, x1
 	address_of x0, idmap_l0
 	msr	ttbr0_el1, x0

@@ -47,6 +47,7 @@
 #define TCR_TG1_4K     (2 << 30)
 #define TCR_IPS_SHIFT  32 /* from ID_AA64MMFR0_EL1.PARange */
 #define TCR_AS_SHIFT   36 /* 16-bit ASIDs */
+#define TCR_HA_SHIFT   39 /* hardware access flag (FEAT_HAFDBS); RES0 where absent */
 #define TCR_TBI0_SHIFT 37 /* the top byte of user addresses is ignored: part of the ABI */
 
 /* CPACR_EL1.FPEN: FP and SIMD at EL0 and EL1 untrapped; SVE and SME stay trapped. */
