@@ -64,7 +64,7 @@ int balance_select(const struct task *t)
 
 static uint64_t other_cpus(const struct runq *rq)
 {
-	return atomic_load(&cpus_online) & ~cpu_bit(rq->cpu);
+	return atomic_load(&cpus_online) & ~rq->bit;
 }
 
 /* The CPU from which rq should fetch something more urgent than prio, or NULL. */
@@ -156,11 +156,11 @@ void balance_pull(struct runq *rq, int prio)
 	if (!from)
 		return;
 	lock_second(rq, from);
-	t = movable_rt(from, cpu_bit(rq->cpu));
+	t = movable_rt(from, rq->bit);
 	if (t && t->sched.prio <= prio)
 		t = NULL;
 	if (!t && prio == PRIO_IDLE)
-		t = movable_fair(from, cpu_bit(rq->cpu));
+		t = movable_fair(from, rq->bit);
 	if (t)
 		runq_move(from, rq, t);
 	spin_unlock_raw(&from->lock);
@@ -208,7 +208,7 @@ void balance_push_fair(struct runq *rq)
 	if (!to || fair_load(to) + 2 > fair_load(rq))
 		return;
 	spin_lock_raw(&rq->lock);
-	t = movable_fair(rq, cpu_bit(to->cpu));
+	t = movable_fair(rq, to->bit);
 	if (t) {
 		runq_unlink(rq, t);
 		runq_place(rq, t, to->cpu);

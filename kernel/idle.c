@@ -47,6 +47,7 @@ static void adopt_running(struct runq *rq, struct task *t)
 	t->sched.cpu = rq->cpu;
 	t->sched.on_cpu = true;
 	t->sched.exec_start = time_now();
+	fair_set_cost(t);
 	t->sched.affinity = ~(uint64_t)0;
 	list_init(&t->sched.rt_link);
 	list_init(&t->pi_owned);
@@ -57,7 +58,7 @@ static void make_idle(struct runq *rq, struct task *t)
 {
 	t->sched.prio = PRIO_IDLE;
 	t->sched.cpu = rq->cpu;
-	t->sched.affinity = cpu_bit(rq->cpu);
+	t->sched.affinity = rq->bit;
 	format(t->name, sizeof(t->name), "idle/%d", rq->cpu);
 	rq->idle = t;
 }
@@ -76,6 +77,7 @@ void sched_init(struct task *boot_task)
 	time_init();
 	for (int cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		runqs[cpu].cpu = cpu;
+		runqs[cpu].bit = cpu_bit(cpu);
 		runqs[cpu].turn_end = UINT64_MAX;
 		for (int prio = 0; prio < RT_LISTS; prio++)
 			list_init(&runqs[cpu].rt[prio]);
@@ -87,7 +89,7 @@ void sched_init(struct task *boot_task)
 	make_idle(rq, idle);
 	adopt_running(rq, boot_task);
 	rq->curr_prio = PRIO_FAIR;
-	atomic_fetch_or(&cpus_online, cpu_bit(rq->cpu));
+	atomic_fetch_or(&cpus_online, rq->bit);
 	load_init();
 }
 
@@ -104,12 +106,12 @@ void sched_cpu_idle(void)
 	}
 	make_idle(rq, me);
 	adopt_running(rq, me);
-	me->sched.affinity = cpu_bit(rq->cpu);
+	me->sched.affinity = rq->bit;
 	rq->curr_prio = PRIO_IDLE;
 	clock_event_cpu_init();
-	atomic_fetch_or(&cpus_idle, cpu_bit(rq->cpu));
+	atomic_fetch_or(&cpus_idle, rq->bit);
 	hw_mb(); /* who sees the bit sees the run queue set up */
-	atomic_fetch_or(&cpus_online, cpu_bit(rq->cpu));
+	atomic_fetch_or(&cpus_online, rq->bit);
 	hw_irq_enable();
 	idle_loop();
 }

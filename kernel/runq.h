@@ -28,6 +28,7 @@
 struct runq {
 	struct spinlock lock;
 	int cpu;
+	uint64_t bit; /* of cpu */
 	struct task *curr, *idle;
 
 	uint64_t rt_bitmap[2];   /* priorities whose list is not empty */
@@ -72,9 +73,9 @@ static inline struct runq *runq_this(void)
 	return runq_of((int)hw_cpu());
 }
 
-static inline bool cpu_allowed(const struct task *t, int cpu)
+static inline bool runq_allowed(const struct runq *rq, const struct task *t)
 {
-	return t->sched.affinity & cpu_bit(cpu);
+	return t->sched.affinity & rq->bit;
 }
 
 /* Tasks of policy SCHED_RR share a priority's list by turns, unless a borrowed priority made them come here. */
@@ -95,6 +96,8 @@ static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
 /* Tells other CPUs that real-time tasks wait here while another one runs. */
 void rt_set_waiting(const struct runq *rq);
 void fair_link(struct runq *rq, struct task *t);
+/* Sets t's cost per ns by its policy and nice value. */
+void fair_set_cost(struct task *t);
 void fair_unlink(struct runq *rq, struct task *t);
 /* Bounds the vruntime of t, new on rq, so that it is neither starved nor hogs the CPU. */
 void fair_place(const struct runq *rq, struct task *t);
@@ -136,7 +139,7 @@ int balance_select(const struct task *t);
 bool balance_look(const struct runq *rq, int prio);
 static inline bool balance_wanted(const struct runq *rq, int prio)
 {
-	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))))
+	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~rq->bit)))
 		return false;
 	return balance_look(rq, prio);
 }

@@ -72,7 +72,7 @@ static void arm_turn(struct runq *rq, const struct task *t)
 	if (turn_has_end(rq, t))
 		end = t->sched.exec_start + t->sched.slice_left;
 	else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
-		 (atomic_load(&cpus_idle) & ~cpu_bit(rq->cpu)))
+		 (atomic_load(&cpus_idle) & ~rq->bit))
 		end = t->sched.exec_start + RT_GUARD;
 	else
 		return;
@@ -109,8 +109,7 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 		runq_resched(rq); /* its timer can be set there only */
 	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
 	hw_mb();
-	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~cpu_bit(rq->cpu) &
-	       ~cpu_bit((int)hw_cpu());
+	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
 	if (unlikely(idle))
 		ipi_send((unsigned)__builtin_ctzll(idle), IPI_RESCHEDULE);
 }
@@ -132,14 +131,14 @@ struct runq *runq_lock_task(struct task *t)
  * several tasks that wake at once each finds a CPU of its own. */
 static void set_idle(const struct runq *rq, bool idle)
 {
-	bool was = atomic_load(&cpus_idle) & cpu_bit(rq->cpu);
+	bool was = atomic_load(&cpus_idle) & rq->bit;
 
 	if (likely(was == idle))
 		return;
 	if (idle)
-		atomic_fetch_or(&cpus_idle, cpu_bit(rq->cpu));
+		atomic_fetch_or(&cpus_idle, rq->bit);
 	else
-		atomic_fetch_and(&cpus_idle, ~cpu_bit(rq->cpu));
+		atomic_fetch_and(&cpus_idle, ~rq->bit);
 }
 
 void runq_place(struct runq *rq, struct task *t, int cpu)
@@ -153,7 +152,7 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 		spin_lock_raw(&to->lock);
 		t->sched.vruntime += to->min_vruntime;
 		rq = to;
-		if (!cpu_allowed(t, cpu)) /* changed while no lock was held */
+		if (!runq_allowed(rq, t)) /* changed while no lock was held */
 			cpu = balance_select(t);
 	}
 	if (t->sched.prio == PRIO_FAIR)
@@ -229,6 +228,7 @@ void sched_start(struct task *t)
 	rq = runq_this();
 	spin_lock_raw(&rq->lock);
 	t->sched.cpu = rq->cpu;
+	fair_set_cost(t);
 	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */
 	t->sched.vruntime = rq->min_vruntime;
 	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
@@ -277,7 +277,7 @@ static struct task *choose(struct runq *rq, struct task *prev, bool stays)
 
 	if (!next)
 		next = rq->fair_first;
-	if (stays && likely(cpu_allowed(prev, rq->cpu)))
+	if (stays && likely(runq_allowed(rq, prev)))
 		return next ? compare(rq, prev, next) : prev;
 	if (unlikely(stays))
 		rq->after = AFTER_MIGRATE;
@@ -321,7 +321,7 @@ static void switch_task(bool preempted)
 	runq_account(rq, now);
 	stays = (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
 	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
-	    unlikely(atomic_load(&cpus_rt_waiting) & ~cpu_bit(rq->cpu))) {
+	    unlikely(atomic_load(&cpus_rt_waiting) & ~rq->bit)) {
 		fetch_better(rq, prev, stays); /* may drop the lock for a moment */
 		stays = (preempted || READ_ONCE(prev->state) == TASK_RUNNABLE) && prev != rq->idle;
 	}
@@ -333,7 +333,8 @@ static void switch_task(bool preempted)
 		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
 	if (next != prev)
 		set_curr(rq, next, now);
-	set_idle(rq, next == rq->idle);
+	if (unlikely(next == rq->idle || prev == rq->idle))
+		set_idle(rq, next == rq->idle);
 	if (unlikely(rq->waiting_rt > 0))
 		rt_set_waiting(rq);
 	if (rq->nr_fair + rq->nr_rt > 0)

@@ -29,11 +29,14 @@ static const uint32_t nice_cost[40] = {
 	610352, 762939, 953674, 1192093, 1490116, 1862645, 2328306, 2910383, 3637979, 4547474,
 };
 
+void fair_set_cost(struct task *t)
+{
+	t->sched.cost = t->sched.policy == SCHED_IDLE ? COST_IDLE : nice_cost[t->sched.nice + 20];
+}
+
 static uint64_t vtime(const struct task *t, uint64_t ns)
 {
-	uint32_t cost = t->sched.policy == SCHED_IDLE ? COST_IDLE : nice_cost[t->sched.nice + 20];
-
-	return (MIN(ns, STINT_MAX) * cost) >> COST_SHIFT;
+	return (MIN(ns, STINT_MAX) * t->sched.cost) >> COST_SHIFT;
 }
 
 static bool before(uint64_t a, uint64_t b)

@@ -79,6 +79,7 @@ static void set_policy(struct task *t, int policy, int rt_priority, int nice)
 	t->sched.policy = policy;
 	t->sched.rt_priority = rt_priority;
 	t->sched.nice = nice;
+	fair_set_cost(t);
 	t->sched.slice_left = 0;
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
@@ -124,7 +125,7 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 	old = hw_irq_save();
 	rq = runq_lock_task(t);
 	t->sched.affinity = cpus;
-	if (cpu_allowed(t, rq->cpu)) {
+	if (runq_allowed(rq, t)) {
 		spin_unlock_raw(&rq->lock);
 	} else if (t->sched.queued) {
 		runq_unlink(rq, t);

@@ -13,8 +13,8 @@ static int highest(const struct runq *rq)
 
 void rt_set_waiting(const struct runq *rq)
 {
-	if (!(atomic_load(&cpus_rt_waiting) & cpu_bit(rq->cpu)))
-		atomic_fetch_or(&cpus_rt_waiting, cpu_bit(rq->cpu));
+	if (!(atomic_load(&cpus_rt_waiting) & rq->bit))
+		atomic_fetch_or(&cpus_rt_waiting, rq->bit);
 }
 
 void rt_link(struct runq *rq, struct task *t, bool front)
@@ -42,6 +42,6 @@ void rt_unlink(struct runq *rq, struct task *t)
 		return;
 	rq->rt_bitmap[prio / 64] &= ~((uint64_t)1 << (prio % 64));
 	WRITE_ONCE(rq->waiting_rt, highest(rq));
-	if (rq->nr_rt == 0 && (atomic_load(&cpus_rt_waiting) & cpu_bit(rq->cpu)))
-		atomic_fetch_and(&cpus_rt_waiting, ~cpu_bit(rq->cpu));
+	if (rq->nr_rt == 0 && (atomic_load(&cpus_rt_waiting) & rq->bit))
+		atomic_fetch_and(&cpus_rt_waiting, ~rq->bit);
 }

@@ -42,6 +42,7 @@ struct sched {
 	int boost;		/* a floor somebody lends it (sched_boost), else 0; under pi_lock */
 	int prio;		/* effective: the above raised by inheritance */
 	int nice;		/* -20..19 */
+	uint32_t cost;		/* fair: virtual ns per ns, times 2^16; follows from policy and nice */
 	uint64_t affinity;	/* bit per CPU */
 	uint64_t vruntime;	/* fair: weighted ns */
 	uint64_t slice_left;	/* RR and fair: ns of its turn still to come, as of exec_start */
