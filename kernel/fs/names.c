@@ -175,18 +175,20 @@ static int link_locked(struct walk *w, struct inode *i)
 int name_link(struct walk *w, const struct path *from, bool from_tmpfile)
 {
 	struct inode *i = from->dentry->inode;
-	int err;
+	int err = begin_new(w);
 
-	if (S_ISDIR(i->mode))
-		return -EPERM;
-	if (from->mount != w->at.mount)
-		return -EXDEV;
-	if (i->nlink == 0 && !from_tmpfile)
-		return -ENOENT;
-	err = begin_new(w);
 	if (err)
 		return err;
-	err = w->must_be_dir ? -ENOENT : link_locked(w, i);
+	if (from->mount != w->at.mount)
+		err = -EXDEV;
+	else if (w->must_be_dir)
+		err = -ENOENT;
+	else if (S_ISDIR(i->mode))
+		err = -EPERM;
+	else if (i->nlink == 0 && !from_tmpfile)
+		err = -ENOENT;
+	else
+		err = link_locked(w, i);
 	mutex_unlock(&w->at.dentry->inode->mutex);
 	return err;
 }

@@ -46,10 +46,10 @@ static int may_open(const struct path *p, unsigned flags, bool created)
 
 	if (flags & O_PATH)
 		return flags & O_DIRECTORY && !S_ISDIR(i->mode) ? -ENOTDIR : 0;
-	if (S_ISLNK(i->mode))
-		return -ELOOP;
 	if (flags & O_DIRECTORY && !S_ISDIR(i->mode))
 		return -ENOTDIR;
+	if (S_ISLNK(i->mode))
+		return -ELOOP;
 	if (S_ISDIR(i->mode) && (access_mask(flags) & MAY_WRITE || flags & O_CREAT))
 		return -EISDIR;
 	if (created)
@@ -119,7 +119,7 @@ static int find_or_create(struct walk *w, unsigned flags, uint32_t mode, struct 
 	mutex_lock(&dir->inode->mutex);
 	d = dentry_lookup_locked(dir, &w->last);
 	if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
-		err = w->must_be_dir ? -EISDIR : dir_create_locked(&w->at, &w->last, S_IFREG | mode_masked(mode), 0, &d);
+		err = dir_create_locked(&w->at, &w->last, S_IFREG | mode_masked(mode), 0, &d);
 		*created = !err;
 	} else if (IS_ERR(d)) {
 		err = PTR_ERR(d);
@@ -147,7 +147,8 @@ static struct file *open_create(struct walk *w, unsigned flags, uint32_t mode)
 			err = flags & O_EXCL ? -EEXIST : walk_last(w, true, &p);
 			return err ? ERR_PTR(err) : open_place(p, flags, false);
 		}
-		err = find_or_create(w, flags, mode, &p, &created);
+		/* A slash behind the name asks for a directory, which this cannot make. */
+		err = w->must_be_dir ? -EISDIR : find_or_create(w, flags, mode, &p, &created);
 		if (err)
 			return ERR_PTR(err);
 		if (!S_ISLNK(p.dentry->inode->mode) || flags & O_NOFOLLOW)
@@ -155,10 +156,6 @@ static struct file *open_create(struct walk *w, unsigned flags, uint32_t mode)
 		err = walk_follow(w, p);
 		if (err)
 			return ERR_PTR(err);
-	}
-	if (w->must_be_dir) {
-		path_put(p);
-		return ERR_PTR(-EISDIR);
 	}
 	return open_place(p, flags, created);
 }

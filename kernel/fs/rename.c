@@ -43,45 +43,42 @@ static void unlock_pair(struct dentry *a, struct dentry *b)
 	mutex_unlock(&rename_mutex);
 }
 
-static int check_types(const struct move *m)
+/* What the names alone forbid. */
+static int check_names(const struct move *m)
 {
-	bool from_dir = S_ISDIR(m->from->inode->mode);
-	bool target_dir = m->target && S_ISDIR(m->target->inode->mode);
-
-	if ((m->from_slash && !from_dir) || (m->to_slash && !(m->flags & RENAME_EXCHANGE ? target_dir : from_dir)))
-		return -ENOTDIR;
-	if (!m->target || m->flags & RENAME_EXCHANGE)
-		return 0;
-	if (from_dir && !target_dir)
-		return -ENOTDIR;
-	if (!from_dir && target_dir)
-		return -EISDIR;
-	return 0;
-}
-
-static int check_move(const struct move *m)
-{
-	bool exchange = m->flags & RENAME_EXCHANGE;
-	int err;
+	bool exchange = m->flags & RENAME_EXCHANGE, from_dir = S_ISDIR(m->from->inode->mode);
 
 	if (m->target && m->flags & RENAME_NOREPLACE)
 		return -EEXIST;
 	if (!m->target && exchange)
 		return -ENOENT;
-	err = dir_may_remove(m->old_at, m->from);
-	if (!err)
-		err = m->target ? dir_may_remove(m->new_at, m->target) : dir_may_change(m->new_at);
-	if (!err)
-		err = check_types(m);
-	if (err)
-		return err;
+	if (exchange && m->to_slash && !S_ISDIR(m->target->inode->mode))
+		return -ENOTDIR;
+	if (!from_dir && (m->from_slash || (m->to_slash && !exchange)))
+		return -ENOTDIR;
 	/* A directory may not end up inside itself. */
 	if (dentry_is_below(m->new_at->dentry, m->from))
 		return -EINVAL;
 	if (m->target && dentry_is_below(m->old_at->dentry, m->target))
 		return exchange ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+/* What permissions and types forbid. */
+static int check_move(const struct move *m)
+{
+	bool from_dir = S_ISDIR(m->from->inode->mode);
+	bool target_dir = m->target && S_ISDIR(m->target->inode->mode);
+	int err = dir_may_remove(m->old_at, m->from);
+
+	if (!err)
+		err = m->target ? dir_may_remove(m->new_at, m->target) : dir_may_change(m->new_at);
+	if (err)
+		return err;
+	if (m->target && !(m->flags & RENAME_EXCHANGE) && from_dir != target_dir)
+		return from_dir ? -ENOTDIR : -EISDIR;
 	/* A directory that moves to another parent gets a new "..". */
-	if (m->old_at->dentry != m->new_at->dentry && S_ISDIR(m->from->inode->mode))
+	if (m->old_at->dentry != m->new_at->dentry && from_dir)
 		err = inode_permission(m->from->inode, MAY_WRITE);
 	return err;
 }
@@ -153,13 +150,13 @@ static int rename_locked(struct move *m, const struct name *old_name)
 		m->target = NULL;
 	if (err == -ENOENT)
 		err = 0;
+	if (!err)
+		err = check_names(m);
 	/* Two names of one file: nothing to do (POSIX). */
-	if (!err && !(m->target && m->target->inode == m->from->inode && !(m->flags & RENAME_NOREPLACE))) {
-		err = check_move(m);
-		if (!err)
-			err = commit(m);
-	}
-	return err;
+	if (err || (m->target && m->target->inode == m->from->inode))
+		return err;
+	err = check_move(m);
+	return err ? err : commit(m);
 }
 
 int name_rename(struct walk *from, struct walk *to, unsigned flags)
@@ -174,8 +171,10 @@ int name_rename(struct walk *from, struct walk *to, unsigned flags)
 		return -EINVAL;
 	if (from->at.mount != to->at.mount)
 		return -EXDEV;
-	if (from->type != LAST_NAME || to->type != LAST_NAME)
-		return flags & RENAME_NOREPLACE && to->type != LAST_NAME ? -EEXIST : -EBUSY;
+	if (from->type != LAST_NAME)
+		return -EBUSY;
+	if (to->type != LAST_NAME)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (from->last.len > NAME_MAX || to->last.len > NAME_MAX)
 		return -ENAMETOOLONG;
 	err = inode_permission(from->at.dentry->inode, MAY_EXEC);

@@ -17,10 +17,10 @@
 
 #include <linux/fcntl.h>
 #include <linux/limits.h>
-#include <linux/stat.h>
 
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/mode.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/rbtree.h"
 #include "kernel/lib/string.h"

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#include <linux/resource.h>
+
+#include "kernel/cred.h"
+#include "kernel/process.h"
+#include "mm/aspace.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+#include "tests/mock/mock.h"
+#include "tests/unit/kernel/fs/fs_fake.h"
+
+#define WEAK __attribute__((weak))
+
+uint64_t fake_limit_nofile = 1024;
+uint32_t fake_uid;
+int fake_signal;
+
+static struct process process;
+static struct cred cred;
+
+/* ---- Process, credentials, signals ---- */
+
+WEAK uint64_t process_limit(unsigned resource)
+{
+	return resource == RLIMIT_NOFILE ? fake_limit_nofile : RLIM64_INFINITY;
+}
+
+WEAK int signal_send(struct task *t, int signo, const struct ksiginfo *info)
+{
+	(void)t, (void)info;
+	fake_signal = signo;
+	return 0;
+}
+
+WEAK bool signal_pending(void)
+{
+	return false;
+}
+
+WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
+{
+	return c->egid == gid || c->fsgid == gid;
+}
+
+WEAK bool current_privileged(void)
+{
+	return fake_uid == 0;
+}
+
+WEAK void aspace_set_file_ops(const struct area_file_ops *ops)
+{
+	(void)ops;
+}
+
+WEAK size_t string_copy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src), part = MIN(n, size - 1);
+
+	memcpy(dst, src, part);
+	dst[part] = '\0';
+	return n;
+}
+
+/* ---- User memory is the test's ---- */
+
+WEAK bool user_range_ok(virt_addr_t p, size_t n)
+{
+	(void)n;
+	return p != 0;
+}
+
+WEAK int copy_from_user(void *dst, virt_addr_t src, size_t n)
+{
+	if (!src)
+		return -EFAULT;
+	memcpy(dst, (const void *)src, n);
+	return 0;
+}
+
+WEAK int copy_to_user(virt_addr_t dst, const void *src, size_t n)
+{
+	if (!dst)
+		return -EFAULT;
+	memcpy((void *)dst, src, n);
+	return 0;
+}
+
+WEAK int user_store32(virt_addr_t dst, uint32_t value)
+{
+	return copy_to_user(dst, &value, sizeof(value));
+}
+
+WEAK int64_t copy_string_from_user(char *dst, virt_addr_t src, size_t size)
+{
+	size_t n;
+
+	if (!src)
+		return -EFAULT;
+	n = string_copy(dst, (const char *)src, size);
+	return n >= size ? -ENAMETOOLONG : (int64_t)n;
+}
+
+/* ---- Objects ---- */
+
+struct fake_object {
+	struct object o;
+	char *data;
+	uint64_t room;
+};
+
+static unsigned objects;
+
+unsigned fake_objects(void)
+{
+	return objects;
+}
+
+WEAK struct object *object_create_anon(uint64_t size)
+{
+	struct fake_object *f;
+
+	if (mock_alloc_should_fail())
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	f->o.size = size;
+	f->o.refs = 1;
+	objects++;
+	return &f->o;
+}
+
+WEAK struct object *object_get(struct object *o)
+{
+	o->refs++;
+	return o;
+}
+
+WEAK void object_put(struct object *o)
+{
+	struct fake_object *f = container_of(o, struct fake_object, o);
+
+	if (--o->refs)
+		return;
+	free(f->data);
+	free(f);
+	objects--;
+}
+
+static void set_size(struct fake_object *f, uint64_t size)
+{
+	if (size > f->room) {
+		f->data = realloc(f->data, size);
+		memset(f->data + f->room, 0, size - f->room);
+		f->room = size;
+	}
+	if (size < f->o.size)
+		memset(f->data + size, 0, f->o.size - size);
+	f->o.size = size;
+	f->o.nr_pages = (uint32_t)DIV_ROUND_UP(size, PAGE_SIZE);
+}
+
+WEAK int object_truncate(struct object *o, uint64_t size)
+{
+	if (mock_alloc_should_fail())
+		return -ENOMEM;
+	set_size(container_of(o, struct fake_object, o), size);
+	return 0;
+}
+
+WEAK int64_t object_read(struct object *o, uint64_t pos, void *dst, size_t n, bool user)
+{
+	struct fake_object *f = container_of(o, struct fake_object, o);
+
+	(void)user;
+	if (pos >= o->size)
+		return 0;
+	n = MIN(n, o->size - pos);
+	memcpy(dst, f->data + pos, n);
+	return (int64_t)n;
+}
+
+WEAK int64_t object_write(struct object *o, uint64_t pos, const void *src, size_t n, bool user)
+{
+	struct fake_object *f = container_of(o, struct fake_object, o);
+
+	(void)user;
+	if (mock_alloc_should_fail())
+		return -ENOMEM;
+	if (pos + n > o->size)
+		set_size(f, pos + n);
+	memcpy(f->data + pos, src, n);
+	return (int64_t)n;
+}
+
+WEAK struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+{
+	(void)o, (void)index, (void)want, (void)major;
+	*err = 0;
+	return NULL;
+}
+
+WEAK void object_punch(struct object *o, uint32_t first, uint32_t last)
+{
+	struct fake_object *f = container_of(o, struct fake_object, o);
+	uint64_t from = (uint64_t)first << PAGE_SHIFT, to = ((uint64_t)last + 1) << PAGE_SHIFT;
+
+	memset(f->data + from, 0, MIN(to, o->size) - from);
+}
+
+/* ---- Parts of this room that a test leaves out ---- */
+
+WEAK const struct file_ops fifo_ops;
+WEAK void epoll_file_gone(struct file *f)
+{
+	(void)f;
+}
+
+WEAK void file_locks_free(struct inode *i)
+{
+	(void)i;
+}
+
+WEAK void file_locks_close(struct file *f, struct files *owner)
+{
+	(void)f, (void)owner;
+}
+
+WEAK void file_locks_release(struct file *f)
+{
+	(void)f;
+}
+
+/* ---- Fixture ---- */
+
+void fake_begin(void)
+{
+	memset(&process, 0, sizeof(process));
+	memset(&cred, 0, sizeof(cred));
+	process.pid = 1;
+	fake_uid = 0;
+	fake_signal = 0;
+	fake_limit_nofile = 1024;
+	current()->process = &process;
+	current()->cred = &cred;
+}
+
+void fake_end(void)
+{
+	current()->process = NULL;
+	current()->cred = NULL;
+}
