@@ -37,7 +37,8 @@ static int make_symlink(const char *path, const char *target)
 	return err;
 }
 
-static int mount_on(const char *dir, const struct super_type *type, unsigned flags, const char *options)
+static int mount_on(const char *dir, const struct super_type *type, unsigned flags,
+		    const char *options)
 {
 	struct super *s;
 	struct path at;

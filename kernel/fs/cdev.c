@@ -8,7 +8,8 @@
 
 static struct device_node *nodes;
 static struct spinlock nodes_lock = SPINLOCK_INIT;
-static struct dentry *dev_root; /* of the devtmpfs that was mounted first: late devices appear there */
+static struct dentry
+	*dev_root; /* of the devtmpfs that was mounted first: late devices appear there */
 
 static int node_create(struct dentry *root, const struct device_node *n)
 {

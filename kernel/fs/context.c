@@ -85,7 +85,8 @@ static bool prepend(char *buf, char **at, const char *text, size_t n)
 }
 
 /* Writes the names from p up to root backwards. *reached: root was met. dentry_lock held; work bounded by the buffer. */
-static bool names_locked(const struct path *p, const struct path *root, char *buf, char **at, bool *reached)
+static bool names_locked(const struct path *p, const struct path *root, char *buf, char **at,
+			 bool *reached)
 {
 	const struct mount *m = p->mount;
 	const struct dentry *d = p->dentry;

@@ -8,11 +8,24 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 
-#define HEADER_SIZE 110
-#define FIELDS 13
+#define HEADER_SIZE   110
+#define FIELDS        13
 #define NAME_SIZE_MAX 8192 /* PATH_MAX and a page of padding */
 
-enum field { F_INO, F_MODE, F_UID, F_GID, F_NLINK, F_MTIME, F_SIZE, F_DEV_MAJOR, F_DEV_MINOR, F_RDEV_MAJOR, F_RDEV_MINOR, F_NAME_SIZE };
+enum field {
+	F_INO,
+	F_MODE,
+	F_UID,
+	F_GID,
+	F_NLINK,
+	F_MTIME,
+	F_SIZE,
+	F_DEV_MAJOR,
+	F_DEV_MINOR,
+	F_RDEV_MAJOR,
+	F_RDEV_MINOR,
+	F_NAME_SIZE
+};
 
 static int hex(uint8_t c)
 {
@@ -56,9 +69,19 @@ static int parse_entry(const struct cpio *c, struct cpio_entry *e, size_t *end)
 	if (e->name[f[F_NAME_SIZE] - 1] != '\0')
 		return -EINVAL;
 	*e = (struct cpio_entry){
-		.name = e->name, .data = c->data + c->at + data, .size = f[F_SIZE],
-		.ino = f[F_INO], .mode = f[F_MODE], .uid = f[F_UID], .gid = f[F_GID], .nlink = f[F_NLINK], .mtime = f[F_MTIME],
-		.dev_major = f[F_DEV_MAJOR], .dev_minor = f[F_DEV_MINOR], .rdev_major = f[F_RDEV_MAJOR], .rdev_minor = f[F_RDEV_MINOR],
+		.name = e->name,
+		.data = c->data + c->at + data,
+		.size = f[F_SIZE],
+		.ino = f[F_INO],
+		.mode = f[F_MODE],
+		.uid = f[F_UID],
+		.gid = f[F_GID],
+		.nlink = f[F_NLINK],
+		.mtime = f[F_MTIME],
+		.dev_major = f[F_DEV_MAJOR],
+		.dev_minor = f[F_DEV_MINOR],
+		.rdev_major = f[F_RDEV_MAJOR],
+		.rdev_minor = f[F_RDEV_MINOR],
 	};
 	/* The padding behind the last data may be missing. */
 	*end = MIN(c->at + ALIGN_UP(data + f[F_SIZE], 4), c->size);

@@ -11,11 +11,12 @@
 struct cpio {
 	const uint8_t *data;
 	size_t size, at;
-	unsigned archive;	/* which of several, from 0: inode numbers are per archive */
+	unsigned archive; /* which of several, from 0: inode numbers are per archive */
 };
 
 struct cpio_entry {
-	const char *name;	/* terminated, in the archive; may be followed by NULs up to the data's alignment */
+	const char *
+		name; /* terminated, in the archive; may be followed by NULs up to the data's alignment */
 	const uint8_t *data;
 	size_t size;
 	uint32_t ino, mode, uid, gid, nlink, mtime, dev_major, dev_minor, rdev_major, rdev_minor;

@@ -410,7 +410,8 @@ int dentry_readdir(struct file *f, struct dir_sink *sink)
 	if (!dir_emit_dots(f, sink))
 		return 0;
 	while ((d = dentry_next_child(f->path.dentry, f->pos)) != NULL) {
-		bool taken = sink->emit(sink, d->name, d->name_len, d->inode->ino, d->inode->mode, d->cookie + 1);
+		bool taken = sink->emit(sink, d->name, d->name_len, d->inode->ino, d->inode->mode,
+					d->cookie + 1);
 
 		if (taken)
 			f->pos = d->cookie + 1;

@@ -9,11 +9,11 @@
 #include "kernel/fs/vfs.h"
 
 struct device_node {
-	const char *name;	/* below /dev; may hold one slash */
-	uint32_t mode;		/* S_IFCHR or S_IFBLK and permissions */
+	const char *name; /* below /dev; may hold one slash */
+	uint32_t mode;    /* S_IFCHR or S_IFBLK and permissions */
 	devno_t devno;
 	const struct file_ops *ops;
-	void *data;		/* for ops->open, through device_data() */
+	void *data; /* for ops->open, through device_data() */
 	struct device_node *next;
 };
 

@@ -211,12 +211,24 @@ static int64_t kmsg_seek(struct file *f, int64_t off, int whence)
 	return 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };
-static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = null_seek, .map = zero_map };
-static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
-static const struct file_ops random_ops = { .read = random_read, .write = random_write, .seek = null_seek };
+static const struct file_ops null_ops = { .read = null_read,
+					  .write = null_write,
+					  .seek = null_seek };
+static const struct file_ops zero_ops = {
+	.read = zero_read, .write = null_write, .seek = null_seek, .map = zero_map
+};
+static const struct file_ops full_ops = { .read = zero_read,
+					  .write = full_write,
+					  .seek = null_seek };
+static const struct file_ops random_ops = { .read = random_read,
+					    .write = random_write,
+					    .seek = null_seek };
 static const struct file_ops kmsg_ops = {
-	.open = kmsg_open, .read = kmsg_read, .write = kmsg_write, .poll = kmsg_poll, .seek = kmsg_seek,
+	.open = kmsg_open,
+	.read = kmsg_read,
+	.write = kmsg_write,
+	.poll = kmsg_poll,
+	.seek = kmsg_seek,
 };
 
 static struct device_node nodes[] = {

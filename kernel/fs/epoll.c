@@ -15,27 +15,27 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-#define QUEUES_MAX 2	/* queues that one file's poll names: a terminal has two */
-#define NEST_MAX 4	/* instances inside instances */
+#define QUEUES_MAX   2 /* queues that one file's poll names: a terminal has two */
+#define NEST_MAX     4 /* instances inside instances */
 #define PRIVATE_BITS (EPOLLONESHOT | EPOLLET | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 #define EVENTS_LIMIT (INT32_MAX / (int)sizeof(struct epoll_event))
 
 struct epoll {
 	struct mutex mutex;
-	struct rb_root items;	/* by file, then descriptor */
+	struct rb_root items; /* by file, then descriptor */
 	struct spinlock lock;
-	struct list ready;	/* items, oldest first */
-	struct waitq wq;	/* epoll_wait, and who polls the instance itself */
+	struct list ready; /* items, oldest first */
+	struct waitq wq;   /* epoll_wait, and who polls the instance itself */
 };
 
 struct item {
-	struct rb_node node;	/* ep->mutex */
-	struct list file_link;	/* file->epoll_items; epoll_mutex */
-	struct list ready_link;	/* ep->lock; empty when not on the list */
+	struct rb_node node;    /* ep->mutex */
+	struct list file_link;  /* file->epoll_items; epoll_mutex */
+	struct list ready_link; /* ep->lock; empty when not on the list */
 	struct epoll *ep;
 	struct file *file;
 	int fd;
-	struct epoll_event event;	/* ep->mutex; events also read by notifiers: one word */
+	struct epoll_event event; /* ep->mutex; events also read by notifiers: one word */
 	unsigned queues;
 	struct item_watch {
 		struct watcher watcher;
@@ -140,7 +140,8 @@ static void item_remove(struct item *it)
 
 static unsigned item_poll(struct item *it, struct poll_table *pt)
 {
-	return file_poll(it->file, pt) & (it->event.events | EPOLLERR | EPOLLHUP) & ~(uint32_t)PRIVATE_BITS;
+	return file_poll(it->file, pt) & (it->event.events | EPOLLERR | EPOLLHUP) &
+	       ~(uint32_t)PRIVATE_BITS;
 }
 
 static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
@@ -205,12 +206,12 @@ static int control(struct file *epf, struct file *f, int op, int fd, const struc
 		if (item_poll(it, NULL))
 			item_make_ready(it);
 		return 0;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
-static int64_t control_files(struct file *epf, struct file *f, int op, int fd, const struct epoll_event *ev)
+static int64_t control_files(struct file *epf, struct file *f, int op, int fd,
+			     const struct epoll_event *ev)
 {
 	struct epoll *ep = epf->data;
 	int err = 0;
@@ -301,7 +302,8 @@ static bool has_ready(const struct epoll *ep)
 /* Hands out events of items that are on the ready list now. Number, or -EFAULT when none. */
 static int64_t collect(struct epoll *ep, uint64_t uevents, int max)
 {
-	struct list again = LIST_INIT(again); /* level-triggered: back to the list only when all others had their turn */
+	struct list again = LIST_INIT(
+		again); /* level-triggered: back to the list only when all others had their turn */
 	struct item *it;
 	int64_t n = 0, err = 0;
 	uint64_t old;
@@ -313,7 +315,8 @@ static int64_t collect(struct epoll *ep, uint64_t uevents, int max)
 		ev.events = item_poll(it, NULL);
 		if (!ev.events)
 			continue;
-		if (copy_to_user((virt_addr_t)(uevents + (uint64_t)n * sizeof(ev)), &ev, sizeof(ev))) {
+		if (copy_to_user((virt_addr_t)(uevents + (uint64_t)n * sizeof(ev)), &ev,
+				 sizeof(ev))) {
 			ready_push(ep, it, true);
 			err = -EFAULT;
 			break;
@@ -370,7 +373,9 @@ static int64_t epoll_wait_fd(const uint64_t *args, uint64_t deadline)
 	} else {
 		ret = wait_mask_begin(args[4], args[5]);
 		if (!ret)
-			ret = wait_mask_end(args[4], wait_events(r.file->data, args[1], max, deadline), -EINTR);
+			ret = wait_mask_end(args[4],
+					    wait_events(r.file->data, args[1], max, deadline),
+					    -EINTR);
 	}
 	fd_return(r);
 	return ret;
@@ -380,7 +385,9 @@ SYSCALL(epoll_pwait)
 {
 	int ms = (int)args[3];
 
-	return epoll_wait_fd(args, ms < 0 ? WAIT_FOREVER : ms == 0 ? 0 : time_now() + (uint64_t)ms * NSEC_PER_MSEC);
+	return epoll_wait_fd(args, ms < 0    ? WAIT_FOREVER
+				   : ms == 0 ? 0
+					     : time_now() + (uint64_t)ms * NSEC_PER_MSEC);
 }
 
 SYSCALL(epoll_pwait2)
@@ -434,7 +441,8 @@ SYSCALL(epoll_create1)
 	spin_init(&ep->lock);
 	list_init(&ep->ready);
 	waitq_init(&ep->wq);
-	fd = anon_fd(&epoll_ops, FILE_READ | FILE_WRITE, O_RDWR | ((unsigned)args[0] & O_CLOEXEC), ep);
+	fd = anon_fd(&epoll_ops, FILE_READ | FILE_WRITE, O_RDWR | ((unsigned)args[0] & O_CLOEXEC),
+		     ep);
 	if (fd == -ENOMEM)
 		kfree(ep);
 	return fd;

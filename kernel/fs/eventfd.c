@@ -7,14 +7,14 @@
 
 /* eventfd(2)'s flags: not in every version of the UAPI headers. */
 #define EFD_SEMAPHORE 1
-#define EFD_CLOEXEC O_CLOEXEC
-#define EFD_NONBLOCK O_NONBLOCK
+#define EFD_CLOEXEC   O_CLOEXEC
+#define EFD_NONBLOCK  O_NONBLOCK
 
 struct eventfd {
 	struct spinlock lock;
-	uint64_t count;		/* lock; read without by sleepers */
+	uint64_t count; /* lock; read without by sleepers */
 	bool semaphore;
-	struct waitq changed;	/* readers and writers */
+	struct waitq changed; /* readers and writers */
 };
 
 /* Takes the counter's value (or one of it): false when it is zero. */
@@ -41,7 +41,8 @@ static int64_t eventfd_read(struct file *f, struct io *io)
 	while (!take(e, &value)) {
 		if (io->nonblock)
 			return -EAGAIN;
-		if (wait_event(&e->changed, READ_ONCE(e->count) != 0, WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&e->changed, READ_ONCE(e->count) != 0, WAIT_INTERRUPTIBLE,
+			       WAIT_FOREVER))
 			return -ERESTART;
 	}
 	waitq_wake_all(&e->changed);
@@ -74,7 +75,8 @@ static int64_t eventfd_write(struct file *f, struct io *io)
 	while (!add(e, value)) {
 		if (io->nonblock)
 			return -EAGAIN;
-		if (wait_event(&e->changed, value <= UINT64_MAX - 1 - READ_ONCE(e->count), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&e->changed, value <= UINT64_MAX - 1 - READ_ONCE(e->count),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
 			return -ERESTART;
 	}
 	if (waitq_active(&e->changed))
@@ -120,7 +122,8 @@ SYSCALL(eventfd2)
 	waitq_init(&e->changed);
 	e->count = (uint32_t)args[0];
 	e->semaphore = flags & EFD_SEMAPHORE;
-	fd = anon_fd(&eventfd_ops, FILE_READ | FILE_WRITE, O_RDWR | (flags & (O_CLOEXEC | O_NONBLOCK)), e);
+	fd = anon_fd(&eventfd_ops, FILE_READ | FILE_WRITE,
+		     O_RDWR | (flags & (O_CLOEXEC | O_NONBLOCK)), e);
 	if (fd == -ENOMEM)
 		kfree(e);
 	return fd;

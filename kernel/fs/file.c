@@ -67,12 +67,9 @@ static unsigned mode_of_flags(unsigned flags)
 	if (flags & O_PATH)
 		return FILE_PATH;
 	switch (flags & O_ACCMODE) {
-	case O_RDONLY:
-		return FILE_READ;
-	case O_WRONLY:
-		return FILE_WRITE;
-	default:
-		return FILE_READ | FILE_WRITE;
+	case O_RDONLY: return FILE_READ;
+	case O_WRONLY: return FILE_WRITE;
+	default: return FILE_READ | FILE_WRITE;
 	}
 }
 
@@ -90,7 +87,8 @@ static struct file *file_alloc(unsigned mode, unsigned flags)
 	return f;
 }
 
-struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode, unsigned flags, void *data)
+struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode,
+			      unsigned flags, void *data)
 {
 	struct dentry *d;
 	struct file *f;
@@ -114,7 +112,8 @@ struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, u
 static const struct file_ops path_only_ops = { .name = "path" };
 
 /* Which operations an inode's files have; NULL with *err. */
-static const struct file_ops *ops_of(struct inode *i, unsigned flags, const struct mount *m, int *err)
+static const struct file_ops *ops_of(struct inode *i, unsigned flags, const struct mount *m,
+				     int *err)
 {
 	*err = -ENXIO;
 	if (flags & O_PATH)
@@ -277,15 +276,18 @@ int64_t file_read_kernel(struct file *f, uint64_t pos, void *buf, size_t n)
 	return file_read(f, &io);
 }
 
-int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct object **object, bool *may_write)
+int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct object **object,
+		    bool *may_write)
 {
 	bool shared = area_flags & AREA_SHARED;
 
 	if (f->mode & FILE_PATH)
 		return -EBADF;
-	if (!(f->mode & FILE_READ) || (shared && area_flags & AREA_WRITE && !(f->mode & FILE_WRITE)))
+	if (!(f->mode & FILE_READ) ||
+	    (shared && area_flags & AREA_WRITE && !(f->mode & FILE_WRITE)))
 		return -EACCES;
-	if (area_flags & AREA_EXEC && f->path.mount->flags & MOUNT_NOEXEC && f->path.mount != &anon_mount)
+	if (area_flags & AREA_EXEC && f->path.mount->flags & MOUNT_NOEXEC &&
+	    f->path.mount != &anon_mount)
 		return -EPERM;
 	*may_write = !shared || f->mode & FILE_WRITE;
 	if (f->ops->map)
@@ -303,7 +305,8 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size)
 	int n;
 
 	/* A dentry that is its own parent without being a root never had a directory: memfd, O_TMPFILE. */
-	if (f->path.dentry->name_len && f->path.dentry->parent == f->path.dentry && f->path.dentry != f->path.mount->root)
+	if (f->path.dentry->name_len && f->path.dentry->parent == f->path.dentry &&
+	    f->path.dentry != f->path.mount->root)
 		n = format(buf, size, "%s (deleted)", f->path.dentry->name);
 	else if (f->path.mount != &anon_mount)
 		return path_text(&f->path, root, buf, size);

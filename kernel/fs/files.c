@@ -13,15 +13,15 @@
 #include "mm/slab.h"
 
 #define FILES_INLINE 64
-#define FILES_MAX 65536
+#define FILES_MAX    65536
 
 struct files {
 	struct spinlock lock;
-	uint32_t refs;		/* atomic: tasks, and transient readers in /proc */
-	uint32_t size;		/* descriptors the arrays hold: a multiple of 64 */
-	uint32_t hint;		/* no descriptor below is free */
+	uint32_t refs; /* atomic: tasks, and transient readers in /proc */
+	uint32_t size; /* descriptors the arrays hold: a multiple of 64 */
+	uint32_t hint; /* no descriptor below is free */
 	struct file **file;
-	uint64_t *used, *cloexec;	/* bit per descriptor */
+	uint64_t *used, *cloexec; /* bit per descriptor */
 	struct file *first_file[FILES_INLINE];
 	uint64_t first_used, first_cloexec;
 };

@@ -29,7 +29,7 @@ struct hard_link {
 struct unpack {
 	struct cpio cpio;
 	phys_addr_t start;
-	phys_addr_t kept;	/* frames below are adopted or released */
+	phys_addr_t kept; /* frames below are adopted or released */
 	struct hard_link *links;
 	unsigned archive, files, adopted;
 	char path[PATH_MAX];
@@ -85,7 +85,8 @@ static int fill_file(struct unpack *u, struct inode *i, const struct cpio_entry 
 	n = (int64_t)(e->size - ((uint64_t)pages << PAGE_SHIFT));
 	if (n == 0)
 		return 0;
-	if (object_write(i->object, (uint64_t)pages << PAGE_SHIFT, e->data + ((size_t)pages << PAGE_SHIFT), (size_t)n, false) != n)
+	if (object_write(i->object, (uint64_t)pages << PAGE_SHIFT,
+			 e->data + ((size_t)pages << PAGE_SHIFT), (size_t)n, false) != n)
 		return -ENOMEM;
 	return 0;
 }
@@ -120,7 +121,8 @@ static int make_link(struct unpack *u, struct walk *w, const struct cpio_entry *
 	if (!S_ISREG(e->mode) || e->nlink < 2)
 		return 0;
 	for (l = u->links; l; l = l->next)
-		if (l->ino == e->ino && l->dev_major == e->dev_major && l->dev_minor == e->dev_minor) {
+		if (l->ino == e->ino && l->dev_major == e->dev_major &&
+		    l->dev_minor == e->dev_minor) {
 			*linked = true;
 			return name_link(w, &l->path, false);
 		}
@@ -186,8 +188,7 @@ static int make_name(struct unpack *u, struct walk *w, const struct cpio_entry *
 			return make_link(u, w, e, linked);
 	}
 	switch (e->mode & S_IFMT) {
-	case S_IFLNK:
-		return make_symlink(w, e);
+	case S_IFLNK: return make_symlink(w, e);
 	case S_IFDIR:
 		if (w->type != LAST_NAME)
 			return 0;
@@ -197,9 +198,9 @@ static int make_name(struct unpack *u, struct walk *w, const struct cpio_entry *
 	case S_IFIFO:
 	case S_IFCHR:
 	case S_IFBLK:
-		return name_create(w, e->mode & (S_IFMT | 07777), DEVNO(e->rdev_major, e->rdev_minor));
-	default:
-		return -EINVAL;
+		return name_create(w, e->mode & (S_IFMT | 07777),
+				   DEVNO(e->rdev_major, e->rdev_minor));
+	default: return -EINVAL;
 	}
 }
 
@@ -281,7 +282,8 @@ int initramfs_unpack(phys_addr_t start, uint64_t size)
 	}
 	if (!err && got < 0) {
 		err = got;
-		log_error("initramfs: damaged at byte %zu of %ju; %u files were read before it", u->cpio.at, size, u->files);
+		log_error("initramfs: damaged at byte %zu of %ju; %u files were read before it",
+			  u->cpio.at, size, u->files);
 	}
 	forget_links(u);
 	release_until(u, start + size);

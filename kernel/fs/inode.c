@@ -95,7 +95,8 @@ void inode_accessed(struct inode *i, const struct mount *m)
 	WRITE_ONCE(i->atime, now);
 }
 
-static int permission_of(const struct inode *i, unsigned mask, const struct cred *c, uint32_t uid, bool in_group)
+static int permission_of(const struct inode *i, unsigned mask, const struct cred *c, uint32_t uid,
+			 bool in_group)
 {
 	unsigned bits = i->mode & 7;
 

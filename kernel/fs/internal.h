@@ -5,8 +5,8 @@
 
 #include "kernel/fs/vfs.h"
 
-#define IOV_LIMIT 1024			/* UIO_MAXIOV */
-#define IO_MAX 0x7ffff000ull		/* most that one call transfers (read(2), NOTES) */
+#define IOV_LIMIT 1024          /* UIO_MAXIOV */
+#define IO_MAX    0x7ffff000ull /* most that one call transfers (read(2), NOTES) */
 
 /* Set-up of caches, once, in fs_init(). 0 or -ENOMEM. */
 int inode_init(void);
@@ -53,9 +53,9 @@ struct path fs_cwd(void);
 
 struct fs_context {
 	struct spinlock lock;
-	uint32_t refs;		/* atomic */
-	struct path root, cwd;	/* references; lock */
-	uint32_t umask;		/* lock to change */
+	uint32_t refs;         /* atomic */
+	struct path root, cwd; /* references; lock */
+	uint32_t umask;        /* lock to change */
 };
 
 /* A path as text as seen from root, terminated, into buf; " (deleted)" and "(unreachable)" as Linux has them. Length or -ERANGE / -ENAMETOOLONG. */
@@ -74,6 +74,7 @@ extern const struct file_ops fifo_ops;
 int dir_may_change(const struct path *dir) MUST_CHECK;
 int dir_may_remove(const struct path *dir, const struct dentry *victim) MUST_CHECK;
 /* A new file of any type under w's last name. Directory mutex held; *out has a reference. */
-int dir_create_locked(const struct path *dir, const struct name *name, uint32_t mode, devno_t rdev, struct dentry **out);
+int dir_create_locked(const struct path *dir, const struct name *name, uint32_t mode, devno_t rdev,
+		      struct dentry **out);
 
 #endif

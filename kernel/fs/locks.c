@@ -20,17 +20,17 @@ enum lock_kind { KIND_POSIX, KIND_FLOCK };
 struct file_lock {
 	struct list link;
 	const void *owner;
-	int pid;		/* for F_GETLK; -1: of an open file */
+	int pid; /* for F_GETLK; -1: of an open file */
 	enum lock_kind kind;
 	bool exclusive;
-	uint64_t start, end;	/* first and last byte */
+	uint64_t start, end; /* first and last byte */
 };
 
 struct file_locks {
 	struct mutex mutex;
 	struct list list;
 	struct waitq freed;
-	uint32_t changes;	/* counts removals, so that a waiter sees one that came before it slept */
+	uint32_t changes; /* counts removals, so that a waiter sees one that came before it slept */
 };
 
 static struct file_locks *locks_of(struct inode *i)
@@ -71,8 +71,9 @@ static struct file_lock *conflict(struct file_locks *l, const struct file_lock *
 {
 	struct file_lock *o;
 
-	list_for_each(o, &l->list, link)
-		if (o->kind == want->kind && o->owner != want->owner && overlaps(o, want) && (o->exclusive || want->exclusive))
+	list_for_each (o, &l->list, link)
+		if (o->kind == want->kind && o->owner != want->owner && overlaps(o, want) &&
+		    (o->exclusive || want->exclusive))
 			return o;
 	return NULL;
 }
@@ -89,7 +90,7 @@ static void cut_out(struct file_locks *l, const struct file_lock *want, struct f
 {
 	struct file_lock *o, *next;
 
-	list_for_each_safe(o, next, &l->list, link) {
+	list_for_each_safe (o, next, &l->list, link) {
 		if (o->kind != want->kind || o->owner != want->owner || !overlaps(o, want))
 			continue;
 		if (o->start < want->start && o->end > want->end) {
@@ -118,8 +119,9 @@ static void merge(struct file_locks *l, struct file_lock *added)
 {
 	struct file_lock *o, *next;
 
-	list_for_each_safe(o, next, &l->list, link) {
-		if (o == added || o->kind != added->kind || o->owner != added->owner || o->exclusive != added->exclusive)
+	list_for_each_safe (o, next, &l->list, link) {
+		if (o == added || o->kind != added->kind || o->owner != added->owner ||
+		    o->exclusive != added->exclusive)
 			continue;
 		if (o->end + 1 == added->start || added->end + 1 == o->start) {
 			added->start = MIN(added->start, o->start);
@@ -169,7 +171,8 @@ static int apply_waiting(struct file_locks *l, const struct file_lock *want, boo
 
 		if (err != -EAGAIN || !wait)
 			return err;
-		if (wait_event(&l->freed, READ_ONCE(l->changes) != seen, WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&l->freed, READ_ONCE(l->changes) != seen, WAIT_INTERRUPTIBLE,
+			       WAIT_FOREVER))
 			return -ERESTART;
 	}
 }
@@ -202,7 +205,8 @@ static int flock_range(struct file *f, const struct flock *fl, struct file_lock 
 	return 0;
 }
 
-static int64_t get_lock(struct file_locks *l, const struct file_lock *want, struct flock *fl, uint64_t arg)
+static int64_t get_lock(struct file_locks *l, const struct file_lock *want, struct flock *fl,
+			uint64_t arg)
 {
 	const struct file_lock *o;
 
@@ -247,14 +251,18 @@ int64_t locks_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 		return -ENOLCK;
 	if (cmd == F_GETLK || cmd == F_OFD_GETLK)
 		return fl.l_type == F_UNLCK ? -EINVAL : get_lock(l, &want, &fl, arg);
-	if ((fl.l_type == F_RDLCK && !(f->mode & FILE_READ)) || (fl.l_type == F_WRLCK && !(f->mode & FILE_WRITE)))
+	if ((fl.l_type == F_RDLCK && !(f->mode & FILE_READ)) ||
+	    (fl.l_type == F_WRLCK && !(f->mode & FILE_WRITE)))
 		return -EBADF;
-	return apply_waiting(l, &want, fl.l_type == F_UNLCK, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	return apply_waiting(l, &want, fl.l_type == F_UNLCK,
+			     cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 int64_t locks_flock(struct file *f, unsigned op)
 {
-	struct file_lock want = { .kind = KIND_FLOCK, .owner = f, .pid = -1, .start = 0, .end = INT64_MAX };
+	struct file_lock want = {
+		.kind = KIND_FLOCK, .owner = f, .pid = -1, .start = 0, .end = INT64_MAX
+	};
 	struct file_locks *l;
 	unsigned what = op & ~(unsigned)LOCK_NB;
 	int err;
@@ -275,7 +283,7 @@ static void drop_owned(struct inode *i, const void *owner)
 	struct file_lock *o, *next;
 
 	mutex_lock(&l->mutex);
-	list_for_each_safe(o, next, &l->list, link)
+	list_for_each_safe (o, next, &l->list, link)
 		if (o->owner == owner)
 			drop(l, o);
 	mutex_unlock(&l->mutex);

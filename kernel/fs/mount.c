@@ -13,9 +13,9 @@
 #include "mm/slab.h"
 
 #ifndef MNT_DETACH
-#define MNT_FORCE 1
-#define MNT_DETACH 2
-#define MNT_EXPIRE 4
+#define MNT_FORCE       1
+#define MNT_DETACH      2
+#define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
 #endif
 
@@ -51,7 +51,8 @@ const struct super_type *super_type_find(const char *name)
 	return NULL;
 }
 
-struct super *super_alloc(const struct super_type *type, const struct super_ops *ops, uint32_t magic, unsigned flags)
+struct super *super_alloc(const struct super_type *type, const struct super_ops *ops,
+			  uint32_t magic, unsigned flags)
 {
 	struct super *s = kmalloc(sizeof(*s), ALLOC_ZERO);
 
@@ -125,7 +126,7 @@ static struct mount *mount_find_locked(const struct mount *parent, const struct 
 {
 	struct mount *m;
 
-	list_for_each(m, &mounts, link)
+	list_for_each (m, &mounts, link)
 		if (m->parent == parent && m->point == point)
 			return m;
 	return NULL;
@@ -171,7 +172,7 @@ struct mount *mount_at(unsigned i)
 	struct mount *m;
 
 	spin_lock(&dentry_lock);
-	list_for_each(m, &mounts, link)
+	list_for_each (m, &mounts, link)
 		if (i-- == 0) {
 			mount_get(m);
 			spin_unlock(&dentry_lock);
@@ -242,7 +243,7 @@ static bool point_in_use_locked(const struct dentry *point)
 {
 	struct mount *m;
 
-	list_for_each(m, &mounts, link)
+	list_for_each (m, &mounts, link)
 		if (m->point == point)
 			return true;
 	return false;
@@ -263,7 +264,7 @@ static struct mount *child_of_locked(const struct mount *m)
 {
 	struct mount *c;
 
-	list_for_each(c, &mounts, link)
+	list_for_each (c, &mounts, link)
 		if (c->parent == m)
 			return c;
 	return NULL;
@@ -291,7 +292,8 @@ int mount_remove(const struct path *at, unsigned flags)
 	struct mount *m = at->mount;
 	int err = 0;
 
-	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW) || (flags & MNT_EXPIRE))
+	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW) ||
+	    (flags & MNT_EXPIRE))
 		return -EINVAL;
 	if (at->dentry != m->root)
 		return -EINVAL;

@@ -38,12 +38,14 @@ int dir_may_remove(const struct path *dir, const struct dentry *victim)
 
 	if (err)
 		return err;
-	if (d->mode & S_ISVTX && c && c->fsuid != 0 && c->fsuid != d->uid && c->fsuid != victim->inode->uid)
+	if (d->mode & S_ISVTX && c && c->fsuid != 0 && c->fsuid != d->uid &&
+	    c->fsuid != victim->inode->uid)
 		return -EPERM;
 	return READ_ONCE(victim->flags) & DENTRY_MOUNTED ? -EBUSY : 0;
 }
 
-int dir_create_locked(const struct path *dir, const struct name *name, uint32_t mode, devno_t rdev, struct dentry **out)
+int dir_create_locked(const struct path *dir, const struct name *name, uint32_t mode, devno_t rdev,
+		      struct dentry **out)
 {
 	struct inode *d = dir->dentry->inode, *made;
 	struct dentry *dentry;

@@ -11,13 +11,15 @@
 #include "kernel/fs/open.h"
 
 /* Bits that openat(2) knows; others are ignored, as ever. */
-#define O_KNOWN                                                                                                                  \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | \
-	 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | __O_SYNC | O_PATH | __O_TMPFILE)
+#define O_KNOWN                                                                                    \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |     \
+	 FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |      \
+	 __O_SYNC | O_PATH | __O_TMPFILE)
 
 static unsigned access_mask(unsigned flags)
 {
-	static const uint8_t masks[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const uint8_t masks[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+					 MAY_READ | MAY_WRITE };
 
 	return masks[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -57,7 +59,8 @@ static int may_open(const struct path *p, unsigned flags, bool created)
 	err = inode_permission(i, access_mask(flags));
 	if (err)
 		return err;
-	if (access_mask(flags) & MAY_WRITE && (S_ISREG(i->mode) || S_ISDIR(i->mode)) && mount_is_rdonly(p))
+	if (access_mask(flags) & MAY_WRITE && (S_ISREG(i->mode) || S_ISDIR(i->mode)) &&
+	    mount_is_rdonly(p))
 		return -EROFS;
 	if (flags & O_NOATIME && !inode_owner_or_root(i))
 		return -EPERM;
@@ -105,7 +108,8 @@ static uint32_t mode_masked(uint32_t mode)
 }
 
 /* The last name, made when it is not there. *created tells. 0 with references in *out. */
-static int find_or_create(struct walk *w, unsigned flags, uint32_t mode, struct path *out, bool *created)
+static int find_or_create(struct walk *w, unsigned flags, uint32_t mode, struct path *out,
+			  bool *created)
 {
 	struct dentry *d, *dir = w->at.dentry;
 	int err = 0;

@@ -22,20 +22,7 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-#define PAGES_DEFAULT 16
 #define SIZE_MAX_USER ((uint64_t)1 << 20) /* what an ordinary user may ask for */
-
-struct pipe {
-	struct mutex mutex;
-	uint64_t head, tail;	/* bytes ever written and read */
-	uint32_t npages;	/* a power of two */
-	bool unnamed;		/* made by pipe2: opening it again (/proc/PID/fd) waits for nobody */
-	uint32_t readers, writers;	/* open ends */
-	uint32_t reader_opens, writer_opens;	/* ever: what open(2) of a FIFO waits for */
-	void **page;		/* npages entries; NULL: not there now */
-	struct waitq readable, writable;
-	void *first_pages[PAGES_DEFAULT];
-};
 
 static struct kmem_cache *pipe_cache;
 
@@ -45,7 +32,7 @@ int pipe_init(void)
 	return pipe_cache ? 0 : -ENOMEM;
 }
 
-static struct pipe *pipe_create(void)
+struct pipe *pipe_create(void)
 {
 	struct pipe *p = kmem_cache_alloc(pipe_cache, ALLOC_ZERO);
 
@@ -66,7 +53,7 @@ static void page_drop(struct pipe *p, unsigned i)
 	p->page[i] = NULL;
 }
 
-static void pipe_destroy(struct pipe *p)
+void pipe_destroy(struct pipe *p)
 {
 	for (unsigned i = 0; i < p->npages; i++)
 		page_drop(p, i);
@@ -160,7 +147,7 @@ static void wake(struct waitq *wq)
 		waitq_wake_one(wq);
 }
 
-static int64_t pipe_read(struct file *f, struct io *io)
+int64_t pipe_read(struct file *f, struct io *io)
 {
 	struct pipe *p = f->inode->pipe;
 	int64_t done;
@@ -176,7 +163,8 @@ static int64_t pipe_read(struct file *f, struct io *io)
 		mutex_unlock(&p->mutex);
 		if (done == 0 || io->nonblock)
 			return done;
-		if (wait_event(&p->readable, filled(p) || !READ_ONCE(p->writers), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&p->readable, filled(p) || !READ_ONCE(p->writers),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
 			return -ERESTART;
 	}
 	done = take(p, io);
@@ -212,7 +200,7 @@ static int64_t write_some(struct pipe *p, struct io *io, size_t need)
 	return n;
 }
 
-static int64_t pipe_write(struct file *f, struct io *io)
+int64_t pipe_write(struct file *f, struct io *io)
 {
 	struct pipe *p = f->inode->pipe;
 	size_t need = room_needed(io->n), total = io->n;
@@ -230,7 +218,9 @@ static int64_t pipe_write(struct file *f, struct io *io)
 			n = -EAGAIN;
 			break;
 		}
-		n = wait_event(&p->writable, filled(p) + need <= capacity(p) || !READ_ONCE(p->readers), WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+		n = wait_event(&p->writable,
+			       filled(p) + need <= capacity(p) || !READ_ONCE(p->readers),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER);
 		if (n) {
 			n = -ERESTART;
 			break;
@@ -244,7 +234,7 @@ static int64_t pipe_write(struct file *f, struct io *io)
 	return io->n < total ? (int64_t)(total - io->n) : n;
 }
 
-static unsigned pipe_poll(struct file *f, struct poll_table *pt)
+unsigned pipe_poll(struct file *f, struct poll_table *pt)
 {
 	struct pipe *p = f->inode->pipe;
 	unsigned ready = 0;
@@ -254,7 +244,8 @@ static unsigned pipe_poll(struct file *f, struct poll_table *pt)
 		if (filled(p))
 			ready |= POLL_READABLE;
 		/* A FIFO's reader that never saw a writer has nothing to be hung up from. */
-		if (!READ_ONCE(p->writers) && (uint32_t)(uintptr_t)f->data != READ_ONCE(p->writer_opens))
+		if (!READ_ONCE(p->writers) &&
+		    (uint32_t)(uintptr_t)f->data != READ_ONCE(p->writer_opens))
 			ready |= POLLHUP;
 	}
 	if (f->mode & FILE_WRITE) {
@@ -267,115 +258,18 @@ static unsigned pipe_poll(struct file *f, struct poll_table *pt)
 	return ready;
 }
 
-static int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	if (cmd != FIONREAD)
 		return -ENOTTY;
 	return user_store32((virt_addr_t)arg, (uint32_t)filled(f->inode->pipe));
 }
 
-static void wake_both(struct pipe *p)
-{
-	waitq_wake_all(&p->readable);
-	waitq_wake_all(&p->writable);
-}
-
-/* Counts an end in. Inode mutex held. */
-static void end_open(struct pipe *p, unsigned mode)
-{
-	mutex_lock(&p->mutex);
-	if (mode & FILE_READ) {
-		p->readers++;
-		p->reader_opens++;
-	}
-	if (mode & FILE_WRITE) {
-		p->writers++;
-		p->writer_opens++;
-	}
-	mutex_unlock(&p->mutex);
-	wake_both(p);
-}
-
-static void end_close(struct inode *i, unsigned mode)
-{
-	struct pipe *p = i->pipe;
-	bool last;
-
-	mutex_lock(&i->mutex);
-	mutex_lock(&p->mutex);
-	p->readers -= (mode & FILE_READ) != 0;
-	p->writers -= (mode & FILE_WRITE) != 0;
-	last = !p->readers && !p->writers;
-	mutex_unlock(&p->mutex);
-	if (last)
-		i->pipe = NULL;
-	mutex_unlock(&i->mutex);
-	if (last)
-		pipe_destroy(p);
-	else
-		wake_both(p);
-}
-
-/* Waits for the other side of a FIFO. The counts of opens tell even when the other end came and went. */
-static int wait_for_other(struct file *f, struct pipe *p)
-{
-	uint32_t readers = p->reader_opens, writers = p->writer_opens;
-
-	if (p->unnamed || (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
-		return 0;
-	if (f->mode & FILE_READ) {
-		if (p->writers || file_nonblock(f))
-			return 0;
-		return wait_event(&p->readable, READ_ONCE(p->writer_opens) != writers, WAIT_INTERRUPTIBLE, WAIT_FOREVER);
-	}
-	if (p->readers)
-		return 0;
-	if (file_nonblock(f))
-		return -ENXIO;
-	return wait_event(&p->writable, READ_ONCE(p->reader_opens) != readers, WAIT_INTERRUPTIBLE, WAIT_FOREVER);
-}
-
-static int fifo_open(struct file *f)
-{
-	struct inode *i = f->inode;
-	int err;
-
-	mutex_lock(&i->mutex);
-	if (!i->pipe)
-		i->pipe = pipe_create();
-	if (!i->pipe) {
-		mutex_unlock(&i->mutex);
-		return -ENOMEM;
-	}
-	/* What poll compares with: hang-up needs a writer that was there in this reader's time. */
-	f->data = (void *)(uintptr_t)(i->pipe->writers ? i->pipe->writer_opens - 1 : i->pipe->writer_opens);
-	end_open(i->pipe, f->mode);
-	mutex_unlock(&i->mutex);
-	err = wait_for_other(f, i->pipe);
-	if (err)
-		end_close(i, f->mode);
-	return err == -EINTR ? -ERESTART : err;
-}
-
-static void fifo_release(struct file *f)
-{
-	end_close(f->inode, f->mode);
-}
-
-const struct file_ops fifo_ops = {
-	.name = "pipe",
-	.open = fifo_open,
-	.release = fifo_release,
-	.read = pipe_read,
-	.write = pipe_write,
-	.ioctl = pipe_ioctl,
-	.poll = pipe_poll,
-};
-
 /* Moves what is in the ring to one of another size. Mutex held. */
 static int resize(struct pipe *p, uint32_t npages)
 {
-	uint64_t first = p->tail >> PAGE_SHIFT, pages = p->head == p->tail ? 0 : ((p->head - 1) >> PAGE_SHIFT) - first + 1;
+	uint64_t first = p->tail >> PAGE_SHIFT,
+		 pages = p->head == p->tail ? 0 : ((p->head - 1) >> PAGE_SHIFT) - first + 1;
 	void **page;
 
 	/* More pages than entries: head and tail share one. */
@@ -420,68 +314,4 @@ int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 	mutex_unlock(&p->mutex);
 	wake(&p->writable);
 	return err ? err : (int64_t)size;
-}
-
-/* Both ends of a new pipe. */
-static int pipe_files(unsigned flags, struct file *end[2])
-{
-	struct inode *i = anon_inode(S_IFIFO | 0600);
-
-	if (!i)
-		return -ENOMEM;
-	i->pipe = pipe_create();
-	if (!i->pipe) {
-		inode_put(i);
-		return -ENOMEM;
-	}
-	end[0] = file_create_anon(&fifo_ops, inode_get(i), FILE_READ, (flags & ~(unsigned)O_ACCMODE) | O_RDONLY, NULL);
-	if (IS_ERR(end[0])) {
-		pipe_destroy(i->pipe);
-		inode_put(i);
-		return PTR_ERR(end[0]);
-	}
-	i->pipe->unnamed = true;
-	i->pipe->readers = 1;
-	i->pipe->writer_opens = 1;
-	end[1] = file_create_anon(&fifo_ops, i, FILE_WRITE, (flags & ~(unsigned)O_ACCMODE) | O_WRONLY, NULL);
-	if (IS_ERR(end[1])) {
-		file_put(end[0]);
-		return PTR_ERR(end[1]);
-	}
-	i->pipe->writers = 1;
-	return 0;
-}
-
-SYSCALL(pipe2)
-{
-	unsigned flags = (unsigned)args[1];
-	struct file *end[2] = { NULL, NULL };
-	int32_t fd[2];
-	int err;
-
-	if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
-		return -EINVAL;
-	if (flags & O_DIRECT)
-		return -EINVAL; /* packet mode is not there */
-	err = pipe_files(flags, end);
-	if (err)
-		return err;
-	fd[0] = file_install(end[0], 0, flags & O_CLOEXEC);
-	if (fd[0] < 0) {
-		file_put(end[0]);
-		file_put(end[1]);
-		return fd[0];
-	}
-	fd[1] = file_install(end[1], 0, flags & O_CLOEXEC);
-	if (fd[1] < 0) {
-		file_put(end[1]);
-		(void)file_close_fd((unsigned)fd[0]);
-		return fd[1];
-	}
-	if (copy_to_user((virt_addr_t)args[0], fd, sizeof(fd))) {
-		(void)file_close_fd((unsigned)fd[0]);
-		(void)file_close_fd((unsigned)fd[1]);
-		return -EFAULT;
-	}
-	return 0;
 }

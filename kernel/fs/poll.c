@@ -17,8 +17,8 @@
 #include "mm/usercopy.h"
 
 #define WATCHES_INLINE 8
-#define WATCHES_MORE 40
-#define FDS_INLINE 8
+#define WATCHES_MORE   40
+#define FDS_INLINE     8
 
 struct watch {
 	struct watcher watcher;
@@ -36,7 +36,7 @@ struct poll_wait {
 	struct poll_table table;
 	struct waitq wq;
 	bool fired;
-	int err;		/* no memory for a watch */
+	int err; /* no memory for a watch */
 	unsigned count;
 	struct more_watches *more;
 	struct watch watch[WATCHES_INLINE];
@@ -120,7 +120,8 @@ static int ask_all(struct asked *a, unsigned n, struct poll_table *pt)
 		if (a[i].fd < 0)
 			continue;
 		if (a[i].ref.file)
-			a[i].ready = file_poll(a[i].ref.file, ready ? NULL : pt) & (a[i].events | POLLERR | POLLHUP);
+			a[i].ready = file_poll(a[i].ref.file, ready ? NULL : pt) &
+				     (a[i].events | POLLERR | POLLHUP);
 		else
 			a[i].ready = POLLNVAL;
 		ready += a[i].ready != 0;
@@ -137,7 +138,9 @@ static int poll_run(struct asked *a, unsigned n, uint64_t deadline)
 	poll_wait_init(&pw);
 	ready = ask_all(a, n, deadline ? &pw.table : NULL);
 	while (!ready && !err && deadline) {
-		err = pw.err ? pw.err : wait_event(&pw.wq, READ_ONCE(pw.fired), WAIT_INTERRUPTIBLE, deadline);
+		err = pw.err ? pw.err
+			     : wait_event(&pw.wq, READ_ONCE(pw.fired), WAIT_INTERRUPTIBLE,
+					  deadline);
 		WRITE_ONCE(pw.fired, false);
 		hw_mb(); /* pairs with a waker that sees fired set already: its change is seen below */
 		ready = ask_all(a, n, NULL);
@@ -179,7 +182,8 @@ int wait_time_get(uint64_t uts, uint64_t *deadline)
 		*deadline = 0;
 		return 0;
 	}
-	if (!__builtin_mul_overflow((uint64_t)ts.tv_sec, NSEC_PER_SEC, &ns) && !__builtin_add_overflow(ns, (uint64_t)ts.tv_nsec, &ns) &&
+	if (!__builtin_mul_overflow((uint64_t)ts.tv_sec, NSEC_PER_SEC, &ns) &&
+	    !__builtin_add_overflow(ns, (uint64_t)ts.tv_nsec, &ns) &&
 	    !__builtin_add_overflow(ns, time_now(), &ns))
 		*deadline = ns;
 	return 0;
@@ -245,7 +249,9 @@ static int64_t poll_user(struct asked *a, uint64_t ufds, unsigned n, uint64_t de
 	for (unsigned i = 0; ready >= 0 && i < n; i++) {
 		uint16_t revents = (uint16_t)a[i].ready;
 
-		if (copy_to_user((virt_addr_t)(ufds + i * sizeof(struct pollfd) + offsetof(struct pollfd, revents)), &revents, sizeof(revents)))
+		if (copy_to_user((virt_addr_t)(ufds + i * sizeof(struct pollfd) +
+					       offsetof(struct pollfd, revents)),
+				 &revents, sizeof(revents)))
 			ready = -EFAULT;
 	}
 	return ready;
@@ -281,12 +287,14 @@ SYSCALL(ppoll)
 /* select's three sets, in one piece of memory: read, write, exception. */
 struct sets {
 	uint64_t *bits[3];
-	size_t bytes;		/* of each, as the user has them */
+	size_t bytes; /* of each, as the user has them */
 	size_t words;
 };
 
-static const unsigned set_events[3] = { POLLIN | POLLRDNORM | POLLRDBAND, POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI };
-static const unsigned set_ready[3] = { POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI };
+static const unsigned set_events[3] = { POLLIN | POLLRDNORM | POLLRDBAND,
+					POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI };
+static const unsigned set_ready[3] = { POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
+				       POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI };
 
 static bool bit_get(const uint64_t *bits, unsigned i)
 {

@@ -56,7 +56,8 @@ static int zero_within(struct inode *i, uint64_t from, uint64_t to)
 {
 	int err;
 	bool major = false;
-	struct page *p = object_get_page(i->object, (uint32_t)(from >> PAGE_SHIFT), OBJECT_READ, &err, &major);
+	struct page *p = object_get_page(i->object, (uint32_t)(from >> PAGE_SHIFT), OBJECT_READ,
+					 &err, &major);
 
 	if (!p)
 		return err;
@@ -86,7 +87,8 @@ int regular_punch(struct inode *i, uint64_t from, uint64_t to)
 	if (!err && to > last)
 		err = zero_within(i, last, to);
 	if (!err && first < last)
-		object_punch(i->object, (uint32_t)(first >> PAGE_SHIFT), (uint32_t)((last >> PAGE_SHIFT) - 1));
+		object_punch(i->object, (uint32_t)(first >> PAGE_SHIFT),
+			     (uint32_t)((last >> PAGE_SHIFT) - 1));
 	return err;
 }
 
@@ -95,9 +97,7 @@ int64_t regular_seek(struct file *f, int64_t off, int whence)
 	int64_t size = (int64_t)inode_size(f->inode), to;
 
 	switch (whence) {
-	case SEEK_SET:
-		to = off;
-		break;
+	case SEEK_SET: to = off; break;
 	case SEEK_CUR:
 		if (__builtin_add_overflow((int64_t)f->pos, off, &to))
 			return -EOVERFLOW;
@@ -117,8 +117,7 @@ int64_t regular_seek(struct file *f, int64_t off, int whence)
 			return -ENXIO;
 		to = size;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	if (to < 0)
 		return -EINVAL;

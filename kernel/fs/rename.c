@@ -12,10 +12,10 @@
 
 struct move {
 	struct path *old_at, *new_at;
-	const struct name *name;	/* the new one */
-	struct dentry *from, *target;	/* target: NULL when there is nothing yet */
+	const struct name *name;      /* the new one */
+	struct dentry *from, *target; /* target: NULL when there is nothing yet */
 	unsigned flags;
-	bool from_slash, to_slash;	/* a slash behind the name: directories only */
+	bool from_slash, to_slash; /* a slash behind the name: directories only */
 };
 
 static void lock_pair(struct dentry *a, struct dentry *b)
@@ -162,12 +162,17 @@ static int rename_locked(struct move *m, const struct name *old_name)
 int name_rename(struct walk *from, struct walk *to, unsigned flags)
 {
 	struct move m = {
-		.old_at = &from->at, .new_at = &to->at, .name = &to->last, .flags = flags,
-		.from_slash = from->must_be_dir, .to_slash = to->must_be_dir,
+		.old_at = &from->at,
+		.new_at = &to->at,
+		.name = &to->last,
+		.flags = flags,
+		.from_slash = from->must_be_dir,
+		.to_slash = to->must_be_dir,
 	};
 	int err;
 
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	if (from->at.mount != to->at.mount)
 		return -EXDEV;

@@ -13,7 +13,7 @@
 #include "mm/usercopy.h"
 
 struct signalfd {
-	uint64_t mask;		/* signals to take; one word */
+	uint64_t mask; /* signals to take; one word */
 	struct process *process;
 };
 
@@ -25,7 +25,9 @@ static bool pending(const struct signalfd *s)
 /* The record of one signal: the same facts as siginfo, laid out flat (signalfd(2)). */
 static void record(const struct ksiginfo *info, struct signalfd_siginfo *r)
 {
-	*r = (struct signalfd_siginfo){ .ssi_signo = (uint32_t)info->signo, .ssi_errno = info->error, .ssi_code = info->code };
+	*r = (struct signalfd_siginfo){ .ssi_signo = (uint32_t)info->signo,
+					.ssi_errno = info->error,
+					.ssi_code = info->code };
 	switch (info->signo) {
 	case SIGCHLD:
 		r->ssi_pid = (uint32_t)info->u.child.pid;
@@ -38,9 +40,7 @@ static void record(const struct ksiginfo *info, struct signalfd_siginfo *r)
 	case SIGBUS:
 	case SIGILL:
 	case SIGFPE:
-	case SIGTRAP:
-		r->ssi_addr = info->u.fault.addr;
-		break;
+	case SIGTRAP: r->ssi_addr = info->u.fault.addr; break;
 	default:
 		if (info->code == SI_TIMER) {
 			r->ssi_tid = (uint32_t)info->u.timer.id;
@@ -70,7 +70,8 @@ static int64_t signalfd_read(struct file *f, struct io *io)
 				break;
 			if (io->nonblock)
 				return -EAGAIN;
-			if (wait_event(signal_waitq(current()->process), pending(s), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+			if (wait_event(signal_waitq(current()->process), pending(s),
+				       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
 				return -ERESTART;
 			continue;
 		}

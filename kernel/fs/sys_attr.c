@@ -22,9 +22,11 @@ static int64_t access_at(int dirfd, uint64_t path, unsigned mode, unsigned flags
 		return err;
 	if (mode)
 		err = inode_access(p.dentry->inode, mode, flags & AT_EACCESS);
-	if (!err && mode & MAY_WRITE && mount_is_rdonly(&p) && (S_ISREG(p.dentry->inode->mode) || S_ISDIR(p.dentry->inode->mode)))
+	if (!err && mode & MAY_WRITE && mount_is_rdonly(&p) &&
+	    (S_ISREG(p.dentry->inode->mode) || S_ISDIR(p.dentry->inode->mode)))
 		err = -EROFS;
-	if (!err && mode & MAY_EXEC && S_ISREG(p.dentry->inode->mode) && p.mount->flags & MOUNT_NOEXEC)
+	if (!err && mode & MAY_EXEC && S_ISREG(p.dentry->inode->mode) &&
+	    p.mount->flags & MOUNT_NOEXEC)
 		err = -EACCES;
 	path_put(p);
 	return err;
@@ -114,7 +116,8 @@ static int may_chown(struct inode *i, struct attr *a)
 
 	if (a->valid & ATTR_UID && a->uid != i->uid && !current_privileged())
 		return -EPERM;
-	if (a->valid & ATTR_GID && a->gid != i->gid && !current_privileged() && (c->fsuid != i->uid || !cred_in_group(c, a->gid)))
+	if (a->valid & ATTR_GID && a->gid != i->gid && !current_privileged() &&
+	    (c->fsuid != i->uid || !cred_in_group(c, a->gid)))
 		return -EPERM;
 	if (!inode_owner_or_root(i))
 		return -EPERM;
@@ -165,7 +168,8 @@ static int may_touch(struct inode *i, struct attr *a)
 }
 
 /* One of the two times of utimensat. 0 or -EINVAL. */
-static int time_choice(const struct __kernel_timespec *t, unsigned bit, struct attr *a, int64_t *out)
+static int time_choice(const struct __kernel_timespec *t, unsigned bit, struct attr *a,
+		       int64_t *out)
 {
 	if (t->tv_nsec == ((1l << 30) - 2l)) /* UTIME_OMIT */
 		return 0;
@@ -177,7 +181,8 @@ static int time_choice(const struct __kernel_timespec *t, unsigned bit, struct a
 	if (t->tv_nsec < 0 || t->tv_nsec >= (int64_t)NSEC_PER_SEC)
 		return -EINVAL;
 	/* Times beyond what 64 bits of nanoseconds hold become the nearest that they do. */
-	if (__builtin_mul_overflow(t->tv_sec, (int64_t)NSEC_PER_SEC, out) || __builtin_add_overflow(*out, t->tv_nsec, out))
+	if (__builtin_mul_overflow(t->tv_sec, (int64_t)NSEC_PER_SEC, out) ||
+	    __builtin_add_overflow(*out, t->tv_nsec, out))
 		*out = t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
 	return 0;
 }
@@ -297,11 +302,11 @@ SYSCALL(umask)
 }
 
 /* No file system here keeps extended attributes: the calls exist and say so. */
-#define NO_XATTR(call) \
-	SYSCALL(call) \
-	{ \
-		(void)args; \
-		return -EOPNOTSUPP; \
+#define NO_XATTR(call)                                                                             \
+	SYSCALL(call)                                                                              \
+	{                                                                                          \
+		(void)args;                                                                        \
+		return -EOPNOTSUPP;                                                                \
 	}
 NO_XATTR(setxattr)
 NO_XATTR(lsetxattr)

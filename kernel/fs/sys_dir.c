@@ -26,12 +26,14 @@ struct user_sink {
 	int err;
 };
 
-static bool user_emit(struct dir_sink *sink, const char *name, size_t len, uint64_t ino, unsigned mode, uint64_t next)
+static bool user_emit(struct dir_sink *sink, const char *name, size_t len, uint64_t ino,
+		      unsigned mode, uint64_t next)
 {
 	struct user_sink *s = container_of(sink, struct user_sink, sink);
 	size_t n = ALIGN_UP(DIRENT_HEAD + len + 1, 8);
 	uint64_t record[(DIRENT_HEAD + NAME_MAX + 1 + 7) / 8];
-	struct dirent_head head = { ino, (int64_t)next, (uint16_t)n, (uint8_t)((mode & S_IFMT) >> 12) };
+	struct dirent_head head = { ino, (int64_t)next, (uint16_t)n,
+				    (uint8_t)((mode & S_IFMT) >> 12) };
 
 	if (n > s->room) {
 		s->err = s->done ? 0 : -EINVAL;
@@ -59,7 +61,9 @@ SYSCALL(getdents64)
 {
 	struct fdref r = fd_borrow((int)args[0]);
 	struct file *f = r.file;
-	struct user_sink s = { .sink = { user_emit }, .at = (virt_addr_t)args[1], .room = (unsigned)args[2] };
+	struct user_sink s = { .sink = { user_emit },
+			       .at = (virt_addr_t)args[1],
+			       .room = (unsigned)args[2] };
 	int64_t ret;
 
 	if (!f)
@@ -94,7 +98,8 @@ static int context_set(struct path p, bool root)
 {
 	struct fs_context *c = current()->fs;
 	struct path old, *place = root ? &c->root : &c->cwd;
-	int err = S_ISDIR(p.dentry->inode->mode) ? inode_permission(p.dentry->inode, MAY_EXEC) : -ENOTDIR;
+	int err = S_ISDIR(p.dentry->inode->mode) ? inode_permission(p.dentry->inode, MAY_EXEC)
+						 : -ENOTDIR;
 
 	if (err)
 		return err;
@@ -171,7 +176,9 @@ SYSCALL(getcwd)
 	return n;
 }
 
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_RELATIME | MS_SILENT | MS_STRICTATIME | MS_NODIRATIME)
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_RELATIME | MS_SILENT |     \
+	 MS_STRICTATIME | MS_NODIRATIME)
 
 static int64_t remount(const struct path *at, unsigned flags)
 {
@@ -181,7 +188,8 @@ static int64_t remount(const struct path *at, unsigned flags)
 	return 0;
 }
 
-static int64_t mount_new(const struct path *at, const char *type_name, const char *source, const char *options, unsigned flags)
+static int64_t mount_new(const struct path *at, const char *type_name, const char *source,
+			 const char *options, unsigned flags)
 {
 	const struct super_type *type = super_type_find(type_name);
 	struct super *s;
@@ -193,7 +201,8 @@ static int64_t mount_new(const struct path *at, const char *type_name, const cha
 	s = type->create(type, source, options);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	return mount_add(s, at, flags & MOUNT_FLAGS & ~(unsigned)MS_SILENT, source[0] ? source : "none");
+	return mount_add(s, at, flags & MOUNT_FLAGS & ~(unsigned)MS_SILENT,
+			 source[0] ? source : "none");
 }
 
 /* A string argument that may be missing. Length or -errno. */
@@ -215,7 +224,7 @@ SYSCALL(mount)
 	if ((flags & 0xffff0000u) == MS_MGC_VAL)
 		flags &= 0xffff;
 	if (flags & ~(unsigned)(MOUNT_FLAGS | MS_REMOUNT))
-		return -EINVAL; /* bind, move and propagation are not there */
+		return -EINVAL;          /* bind, move and propagation are not there */
 	text = kmalloc(2 * PATH_MAX, 0); /* source, options */
 	if (!text)
 		return -ENOMEM;
@@ -229,7 +238,8 @@ SYSCALL(mount)
 	if (err >= 0)
 		err = path_lookup_user(AT_FDCWD, args[1], 0, &at);
 	if (!err) {
-		err = flags & MS_REMOUNT ? remount(&at, flags) : mount_new(&at, type, text, text + PATH_MAX, flags);
+		err = flags & MS_REMOUNT ? remount(&at, flags)
+					 : mount_new(&at, type, text, text + PATH_MAX, flags);
 		path_put(at);
 	}
 	kfree(text);
@@ -243,7 +253,8 @@ SYSCALL(umount2)
 
 	if (!current_privileged())
 		return -EPERM;
-	err = path_lookup_user(AT_FDCWD, args[0], args[1] & 8 /* UMOUNT_NOFOLLOW */ ? AT_SYMLINK_NOFOLLOW : 0, &at);
+	err = path_lookup_user(AT_FDCWD, args[0],
+			       args[1] & 8 /* UMOUNT_NOFOLLOW */ ? AT_SYMLINK_NOFOLLOW : 0, &at);
 	if (err)
 		return err;
 	err = mount_remove(&at, (unsigned)args[1]);
@@ -257,7 +268,8 @@ void fs_sync(void)
 
 	for (unsigned i = 0; (m = mount_at(i)) != NULL; i++) {
 		if (m->super->ops->sync)
-			(void)m->super->ops->sync(m->super); /* each file system reports its own failures */
+			(void)m->super->ops->sync(
+				m->super); /* each file system reports its own failures */
 		mount_put(m);
 	}
 }

@@ -56,7 +56,8 @@ SYSCALL(close_range)
 	if (first > last || flags & ~(unsigned)CLOSE_RANGE_CLOEXEC)
 		return -EINVAL; /* CLOSE_RANGE_UNSHARE is not there */
 	last = MIN(last, (unsigned)INT32_MAX);
-	for (; first <= last && (fd = files_next(fs, first)) >= 0 && (unsigned)fd <= last; first = (unsigned)fd + 1) {
+	for (; first <= last && (fd = files_next(fs, first)) >= 0 && (unsigned)fd <= last;
+	     first = (unsigned)fd + 1) {
 		if (flags & CLOSE_RANGE_CLOEXEC)
 			(void)files_set_cloexec(fs, (unsigned)fd, true);
 		else
@@ -121,31 +122,26 @@ static int64_t fcntl_setfl(struct file *f, unsigned flags)
 static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
-	case F_GETFL:
-		return f->flags;
-	case F_SETFL:
-		return fcntl_setfl(f, (unsigned)arg);
+	case F_GETFL: return f->flags;
+	case F_SETFL: return fcntl_setfl(f, (unsigned)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW:
-		return locks_fcntl(f, cmd, arg);
+	case F_OFD_SETLKW: return locks_fcntl(f, cmd, arg);
 	case F_SETPIPE_SZ:
-	case F_GETPIPE_SZ:
-		return pipe_fcntl(f, cmd, arg);
+	case F_GETPIPE_SZ: return pipe_fcntl(f, cmd, arg);
 	case F_GETOWN:
-	case F_GETSIG:
-		return 0;
-	default:
-		return -EINVAL;
+	case F_GETSIG: return 0;
+	default: return -EINVAL;
 	}
 }
 
 static bool path_may(unsigned cmd)
 {
-	return cmd == F_GETFL || cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD;
+	return cmd == F_GETFL || cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD ||
+	       cmd == F_SETFD;
 }
 
 SYSCALL(fcntl)
@@ -161,7 +157,9 @@ SYSCALL(fcntl)
 	if (r.file->mode & FILE_PATH && !path_may(cmd))
 		ret = -EBADF;
 	else if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		ret = args[2] >= process_limit(RLIMIT_NOFILE) ? -EINVAL : dup_min(fd, (int)args[2], cmd == F_DUPFD_CLOEXEC);
+		ret = args[2] >= process_limit(RLIMIT_NOFILE)
+			      ? -EINVAL
+			      : dup_min(fd, (int)args[2], cmd == F_DUPFD_CLOEXEC);
 	else if (cmd == F_GETFD)
 		ret = files_get_cloexec(fs, (unsigned)fd) ? FD_CLOEXEC : 0;
 	else if (cmd == F_SETFD)

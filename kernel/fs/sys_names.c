@@ -35,24 +35,20 @@ SYSCALL(mknodat)
 	devno_t rdev = DEVNO((dev >> 8) & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
 
 	switch (type) {
-	case 0:
-		type = S_IFREG;
-		break;
+	case 0: type = S_IFREG; break;
 	case S_IFREG:
 	case S_IFIFO:
-	case S_IFSOCK:
-		break;
+	case S_IFSOCK: break;
 	case S_IFCHR:
 	case S_IFBLK:
 		if (!current_privileged())
 			return -EPERM;
 		break;
-	case S_IFDIR:
-		return -EPERM;
-	default:
-		return -EINVAL;
+	case S_IFDIR: return -EPERM;
+	default: return -EINVAL;
 	}
-	return create_at((int)args[0], args[1], type | masked(mode & 07777), type == S_IFCHR || type == S_IFBLK ? rdev : 0);
+	return create_at((int)args[0], args[1], type | masked(mode & 07777),
+			 type == S_IFCHR || type == S_IFBLK ? rdev : 0);
 }
 
 SYSCALL(unlinkat)
@@ -102,12 +98,17 @@ SYSCALL(linkat)
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH && !current_privileged())
 		return -ENOENT;
-	err = path_lookup_user((int)args[0], args[1], (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW), &from);
+	err = path_lookup_user((int)args[0], args[1],
+			       (flags & AT_EMPTY_PATH) |
+				       (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW),
+			       &from);
 	if (err)
 		return err;
 	err = walk_to_parent(&w, (int)args[2], args[3]);
 	if (!err) {
-		err = name_link(&w, &from, !(from.dentry->flags & DENTRY_HASHED) && strcmp(from.dentry->name, "/#tmpfile") == 0);
+		err = name_link(&w, &from,
+				!(from.dentry->flags & DENTRY_HASHED) &&
+					strcmp(from.dentry->name, "/#tmpfile") == 0);
 		walk_end(&w);
 	}
 	path_put(from);

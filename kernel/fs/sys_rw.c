@@ -69,7 +69,9 @@ SYSCALL(write)
 
 static int64_t transfer_at(int fd, uint64_t buf, uint64_t n, int64_t pos, transfer_fn fn)
 {
-	struct io io = { .buf = (uintptr_t)buf, .n = MIN(n, IO_MAX), .user = true, .pos = (uint64_t)pos };
+	struct io io = {
+		.buf = (uintptr_t)buf, .n = MIN(n, IO_MAX), .user = true, .pos = (uint64_t)pos
+	};
 	struct fdref r;
 	int64_t done;
 
@@ -148,7 +150,10 @@ static int64_t vector_each(struct file *f, struct vector *v, uint64_t *pos, tran
 	int64_t done = 0, n;
 
 	for (unsigned i = 0; i < v->count; i++) {
-		struct io io = { .buf = (uintptr_t)v->iov[i].iov_base, .n = v->iov[i].iov_len, .user = true, .pos = *pos };
+		struct io io = { .buf = (uintptr_t)v->iov[i].iov_base,
+				 .n = v->iov[i].iov_len,
+				 .user = true,
+				 .pos = *pos };
 
 		if (io.n == 0 && v->total != 0)
 			continue;
@@ -188,7 +193,8 @@ static int64_t vector_gather(struct file *f, struct vector *v)
 
 static int64_t vector_run(struct file *f, struct vector *v, uint64_t *pos, transfer_fn fn)
 {
-	if (fn == file_write && !(f->mode & FILE_SEEK) && v->count > 1 && v->total > 0 && v->total <= GATHER_MAX)
+	if (fn == file_write && !(f->mode & FILE_SEEK) && v->count > 1 && v->total > 0 &&
+	    v->total <= GATHER_MAX)
 		return vector_gather(f, v);
 	return vector_each(f, v, pos, fn);
 }
@@ -241,7 +247,8 @@ static int64_t transfer_vector_at(const uint64_t *args, transfer_fn fn)
 	r = fd_borrow((int)args[0]);
 	if (!r.file)
 		return -EBADF;
-	done = r.file->mode & FILE_SEEK || r.file->ops->seek ? vector_begin(&v, args[1], args[2]) : -ESPIPE;
+	done = r.file->mode & FILE_SEEK || r.file->ops->seek ? vector_begin(&v, args[1], args[2])
+							     : -ESPIPE;
 	if (!done) {
 		done = vector_run(r.file, &v, &pos, fn);
 		vector_end(&v);
@@ -294,7 +301,8 @@ SYSCALL(lseek)
 		to = -ESPIPE;
 	} else {
 		mutex_lock(&f->pos_mutex);
-		to = (f->ops->seek ? f->ops->seek : regular_seek)(f, (int64_t)args[1], (int)args[2]);
+		to = (f->ops->seek ? f->ops->seek : regular_seek)(f, (int64_t)args[1],
+								  (int)args[2]);
 		mutex_unlock(&f->pos_mutex);
 	}
 	fd_return(r);
@@ -302,11 +310,18 @@ SYSCALL(lseek)
 }
 
 /* Reads and positions for sendfile: from *pos when the caller gave one, else from the file's own. */
-static int64_t send_chunk(struct file *in, struct file *out, uint64_t *pos, char *buf, size_t n, bool nonblock)
+static int64_t send_chunk(struct file *in, struct file *out, uint64_t *pos, char *buf, size_t n,
+			  bool nonblock)
 {
-	struct io rd = { .buf = (uintptr_t)buf, .n = n, .pos = *pos, .nonblock = nonblock || file_nonblock(in) };
+	struct io rd = { .buf = (uintptr_t)buf,
+			 .n = n,
+			 .pos = *pos,
+			 .nonblock = nonblock || file_nonblock(in) };
 	int64_t got = file_read(in, &rd), put;
-	struct io wr = { .buf = (uintptr_t)buf, .n = got > 0 ? (size_t)got : 0, .pos = out->pos, .nonblock = nonblock || file_nonblock(out) };
+	struct io wr = { .buf = (uintptr_t)buf,
+			 .n = got > 0 ? (size_t)got : 0,
+			 .pos = out->pos,
+			 .nonblock = nonblock || file_nonblock(out) };
 
 	if (got <= 0)
 		return got;

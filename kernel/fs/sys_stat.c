@@ -23,7 +23,8 @@ static uint64_t blocks_of(const struct inode *i)
 	if (!i->object)
 		return 0;
 	/* In 512-byte units. What is in memory or in swap is what the file takes. */
-	return ((uint64_t)READ_ONCE(i->object->nr_pages) + READ_ONCE(i->object->nr_swapped)) * (PAGE_SIZE / 512);
+	return ((uint64_t)READ_ONCE(i->object->nr_pages) + READ_ONCE(i->object->nr_swapped)) *
+	       (PAGE_SIZE / 512);
 }
 
 static int64_t stat_inode(struct inode *i, uint64_t dst)
@@ -126,7 +127,8 @@ SYSCALL(statx)
 	struct path p;
 	int64_t err;
 
-	if (flags & ~(unsigned)(STAT_FLAGS | AT_STATX_SYNC_TYPE) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+	if (flags & ~(unsigned)(STAT_FLAGS | AT_STATX_SYNC_TYPE) ||
+	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	if (args[3] & STATX__RESERVED)
 		return -EINVAL;
@@ -149,8 +151,10 @@ static int64_t statfs_path(const struct path *p, uint64_t dst)
 	st.f_namelen = NAME_MAX;
 	st.f_fsid.val[0] = (int)s->dev;
 	/* ST_VALID, and the mount's flags, which have the same values for the first four and noatime; relatime moves (statfs(2)). */
-	st.f_flags = 0x20 | (p->mount->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME)) |
-		     (p->mount->flags & MS_NOATIME ? 0 : 0x1000);
+	st.f_flags =
+		0x20 |
+		(p->mount->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME)) |
+		(p->mount->flags & MS_NOATIME ? 0 : 0x1000);
 	err = s->ops->statfs ? s->ops->statfs(s, &st) : 0;
 	return err ? err : copy_to_user((virt_addr_t)dst, &st, sizeof(st));
 }

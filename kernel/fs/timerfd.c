@@ -19,12 +19,12 @@
 struct timerfd {
 	struct timer timer;
 	struct waitq wq;
-	bool expired;		/* since the expirations were last counted; handler sets, callers clear */
+	bool expired; /* since the expirations were last counted; handler sets, callers clear */
 	struct mutex mutex;
-	bool wall;		/* CLOCK_REALTIME */
-	uint64_t next;		/* of the armed timer, time_now(); 0: disarmed */
-	uint64_t interval;	/* ns; 0: once */
-	uint64_t ticks;		/* counted, not read yet */
+	bool wall;         /* CLOCK_REALTIME */
+	uint64_t next;     /* of the armed timer, time_now(); 0: disarmed */
+	uint64_t interval; /* ns; 0: once */
+	uint64_t ticks;    /* counted, not read yet */
 };
 
 static void timerfd_expire(struct timer *timer)
@@ -76,7 +76,8 @@ static int64_t timerfd_read(struct file *f, struct io *io)
 			break;
 		if (io->nonblock)
 			return -EAGAIN;
-		if (wait_event(&t->wq, READ_ONCE(t->expired) || READ_ONCE(t->ticks), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&t->wq, READ_ONCE(t->expired) || READ_ONCE(t->ticks),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
 			return -ERESTART;
 	}
 	return io_put(io, &ticks, sizeof(ticks)) ? -EFAULT : (int64_t)sizeof(ticks);
@@ -131,14 +132,16 @@ SYSCALL(timerfd_create)
 
 static struct __kernel_timespec to_timespec(uint64_t ns)
 {
-	return (struct __kernel_timespec){ (int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC) };
+	return (struct __kernel_timespec){ (int64_t)(ns / NSEC_PER_SEC),
+					   (int64_t)(ns % NSEC_PER_SEC) };
 }
 
 static int from_timespec(const struct __kernel_timespec *ts, uint64_t *ns)
 {
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= (int64_t)NSEC_PER_SEC)
 		return -EINVAL;
-	if (__builtin_mul_overflow((uint64_t)ts->tv_sec, NSEC_PER_SEC, ns) || __builtin_add_overflow(*ns, (uint64_t)ts->tv_nsec, ns))
+	if (__builtin_mul_overflow((uint64_t)ts->tv_sec, NSEC_PER_SEC, ns) ||
+	    __builtin_add_overflow(*ns, (uint64_t)ts->tv_nsec, ns))
 		*ns = INT64_MAX; /* beyond reach: never */
 	return 0;
 }
@@ -169,7 +172,8 @@ static uint64_t deadline_of(const struct timerfd *t, uint64_t value, bool absolu
 	return __builtin_add_overflow(now, value, &deadline) ? INT64_MAX : deadline;
 }
 
-static int64_t settime(struct timerfd *t, unsigned flags, const struct __kernel_itimerspec *new, struct __kernel_itimerspec *old)
+static int64_t settime(struct timerfd *t, unsigned flags, const struct __kernel_itimerspec *new,
+		       struct __kernel_itimerspec *old)
 {
 	uint64_t value, interval;
 
@@ -204,7 +208,8 @@ SYSCALL(timerfd_settime)
 	r = fd_borrow((int)args[0]);
 	if (!r.file)
 		return -EBADF;
-	err = r.file->ops == &timerfd_ops ? settime(r.file->data, (unsigned)args[1], &new, &old) : -EINVAL;
+	err = r.file->ops == &timerfd_ops ? settime(r.file->data, (unsigned)args[1], &new, &old)
+					  : -EINVAL;
 	fd_return(r);
 	if (!err && args[3])
 		err = copy_to_user((virt_addr_t)args[3], &old, sizeof(old));

@@ -22,9 +22,9 @@
 #define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 
 struct tmpfs {
-	uint64_t limit;		/* pages; 0: none */
-	uint64_t used;		/* pages counted; atomic */
-	uint64_t inodes;	/* atomic */
+	uint64_t limit;          /* pages; 0: none */
+	uint64_t used;           /* pages counted; atomic */
+	uint64_t inodes;         /* atomic */
 	uint32_t mode, uid, gid; /* of the root */
 };
 
@@ -67,7 +67,8 @@ static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mo
 	return i;
 }
 
-static int tmpfs_create(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev, struct inode **out)
+static int tmpfs_create(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev,
+			struct inode **out)
 {
 	(void)name;
 	*out = tmpfs_inode(dir->super, dir, mode);
@@ -86,7 +87,8 @@ static int tmpfs_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
 	return err;
 }
 
-static int tmpfs_symlink(struct inode *dir, const struct name *name, const char *target, struct inode **out)
+static int tmpfs_symlink(struct inode *dir, const struct name *name, const char *target,
+			 struct inode **out)
 {
 	size_t n = strlen(target);
 	char *copy = kmalloc(n + 1, 0);
@@ -132,8 +134,8 @@ static int tmpfs_rmdir(struct inode *dir, struct dentry *victim)
 	return 0;
 }
 
-static int tmpfs_rename(struct inode *old_dir, struct dentry *from, struct inode *new_dir, const struct name *name, struct dentry *target,
-			bool exchange)
+static int tmpfs_rename(struct inode *old_dir, struct dentry *from, struct inode *new_dir,
+			const struct name *name, struct dentry *target, bool exchange)
 {
 	(void)old_dir, (void)from, (void)new_dir, (void)name;
 	if (!target || exchange)
@@ -166,7 +168,8 @@ const struct inode_ops tmpfs_inode_ops = {
 static uint64_t space_for(struct inode *i, uint64_t pos, uint64_t n)
 {
 	struct tmpfs *t = tmpfs_of(i);
-	uint64_t first = MAX(pos >> PAGE_SHIFT, (uintptr_t)i->data), used = atomic_load(&t->used), room;
+	uint64_t first = MAX(pos >> PAGE_SHIFT, (uintptr_t)i->data), used = atomic_load(&t->used),
+		 room;
 
 	if (!t->limit)
 		return n;
@@ -216,7 +219,8 @@ static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len
 	}
 	/* Memory is not set aside beyond the end; inside, holes become pages now, so that later writes cannot fail. */
 	for (uint64_t at = ALIGN_DOWN(off, PAGE_SIZE); at < MIN(end, size); at += PAGE_SIZE) {
-		struct page *p = object_get_page(i->object, (uint32_t)(at >> PAGE_SHIFT), OBJECT_WRITE, &err, &(bool){ false });
+		struct page *p = object_get_page(i->object, (uint32_t)(at >> PAGE_SHIFT),
+						 OBJECT_WRITE, &err, &(bool){ false });
 
 		if (!p)
 			return err == -ENOMEM ? -ENOSPC : err;
@@ -350,7 +354,8 @@ static int parse_options(struct tmpfs *t, const char *s)
 	return 0;
 }
 
-static struct super *tmpfs_make(const struct super_type *type, const char *source, const char *options)
+static struct super *tmpfs_make(const struct super_type *type, const char *source,
+				const char *options)
 {
 	struct tmpfs *t = kmalloc(sizeof(*t), ALLOC_ZERO);
 	struct super *s = NULL;
@@ -382,7 +387,8 @@ static struct super *tmpfs_make(const struct super_type *type, const char *sourc
 	return s;
 }
 
-static struct super *devtmpfs_make(const struct super_type *type, const char *source, const char *options)
+static struct super *devtmpfs_make(const struct super_type *type, const char *source,
+				   const char *options)
 {
 	struct super *s = tmpfs_make(type, source, options);
 	int err;

@@ -18,15 +18,15 @@
 
 #include <linux/sched.h>
 
-#define TTYS_MAX 4
-#define TTY_PRIORITY 1	/* above ordinary tasks, so that ^C is heard whatever they do */
-#define READ_CHUNK 256
-#define RX_RESUME (TTY_RX_SIZE / 4)
-#define DECISECOND (100 * NSEC_PER_MSEC)
+#define TTYS_MAX        4
+#define TTY_PRIORITY    1 /* above ordinary tasks, so that ^C is heard whatever they do */
+#define READ_CHUNK      256
+#define RX_RESUME       (TTY_RX_SIZE / 4)
+#define DECISECOND      (100 * NSEC_PER_MSEC)
 #define GENERATION_NONE UINT64_MAX
 
-#define TTYAUX_MAJOR 5
-#define AMBA_MAJOR 204
+#define TTYAUX_MAJOR     5
+#define AMBA_MAJOR       204
 #define AMBA_FIRST_MINOR 64
 
 static struct tty *ttys[TTYS_MAX];
@@ -68,7 +68,8 @@ static const struct uart_client client = { rx_bytes, tx_ready };
 
 static bool rx_pending(const struct tty *t)
 {
-	return READ_ONCE(t->breaks) || (READ_ONCE(t->rx_head) != READ_ONCE(t->rx_tail) && ldisc_has_room(t));
+	return READ_ONCE(t->breaks) ||
+	       (READ_ONCE(t->rx_head) != READ_ONCE(t->rx_tail) && ldisc_has_room(t));
 }
 
 /* One byte out of the ring: true with *c, or a break with *is_break. */
@@ -170,7 +171,8 @@ static int wait_input(struct file *f, size_t n, bool nonblock)
 
 		if (nonblock)
 			return have ? 0 : -EAGAIN;
-		err = wait_event(&t->read_wait, readable(t) != have || tty_hung_up(f), WAIT_INTERRUPTIBLE, deadline);
+		err = wait_event(&t->read_wait, readable(t) != have || tty_hung_up(f),
+				 WAIT_INTERRUPTIBLE, deadline);
 		if (err == -ETIMEDOUT)
 			return 0;
 		if (err)
@@ -262,16 +264,21 @@ static int current_open(struct file *f)
 	return tty_open_as(f, tty_of_session());
 }
 
-#define TTY_OPS(open_fn) \
-	{ .open = (open_fn), .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .poll = tty_poll }
+#define TTY_OPS(open_fn)                                                                           \
+	{                                                                                          \
+		.open = (open_fn), .read = tty_read, .write = tty_write, .ioctl = tty_ioctl,       \
+		.poll = tty_poll                                                                   \
+	}
 
 static const struct file_ops port_ops = TTY_OPS(port_open);
 static const struct file_ops console_ops = TTY_OPS(console_open);
 static const struct file_ops current_ops = TTY_OPS(current_open);
 
 static struct device_node port_nodes[TTYS_MAX];
-static struct device_node console_node = { "console", S_IFCHR | 0600, DEVNO(TTYAUX_MAJOR, 1), &console_ops, NULL, NULL };
-static struct device_node current_node = { "tty", S_IFCHR | 0666, DEVNO(TTYAUX_MAJOR, 0), &current_ops, NULL, NULL };
+static struct device_node console_node = { "console",    S_IFCHR | 0600, DEVNO(TTYAUX_MAJOR, 1),
+					   &console_ops, NULL,           NULL };
+static struct device_node current_node = { "tty",        S_IFCHR | 0666, DEVNO(TTYAUX_MAJOR, 0),
+					   &current_ops, NULL,           NULL };
 
 static struct tty *tty_create(struct uart *u)
 {

@@ -19,10 +19,10 @@
 
 struct session;
 
-#define TTY_RX_SIZE 1024
+#define TTY_RX_SIZE   1024
 #define TTY_LINE_SIZE 4096
-#define TTY_OUT_SIZE 4096
-#define CC_DISABLED 0 /* a c_cc entry with this value names no key */
+#define TTY_OUT_SIZE  4096
+#define CC_DISABLED   0 /* a c_cc entry with this value names no key */
 
 struct tty {
 	const char *name;
@@ -31,39 +31,41 @@ struct tty {
 
 	/* Received, not looked at yet. rx_lock. */
 	struct spinlock rx_lock;
-	uint32_t rx_head, rx_tail;	/* free running */
+	uint32_t rx_head, rx_tail; /* free running */
 	uint32_t breaks;
-	bool rx_off;		/* the port was told to hold bytes back */
-	struct waitq rx_wait;	/* the terminal's thread */
+	bool rx_off;          /* the port was told to hold bytes back */
+	struct waitq rx_wait; /* the terminal's thread */
 
 	/* Settings and the line discipline. mutex. */
 	struct mutex mutex;
 	struct termios2 termios;
 	struct winsize winsize;
-	uint32_t head;		/* free running: next byte of line[] to be stored, */
-	uint32_t canon;		/* end of the last complete line, */
-	uint32_t tail;		/* next byte to be read */
-	bool literal;		/* the next byte has no special meaning (VLNEXT) */
-	unsigned line_column;	/* where the line being edited begins on the screen */
-	int raise;		/* signal that the last byte asked for, 0: none */
+	uint32_t head;        /* free running: next byte of line[] to be stored, */
+	uint32_t canon;       /* end of the last complete line, */
+	uint32_t tail;        /* next byte to be read */
+	bool literal;         /* the next byte has no special meaning (VLNEXT) */
+	unsigned line_column; /* where the line being edited begins on the screen */
+	int raise;            /* signal that the last byte asked for, 0: none */
 	struct waitq read_wait;
 
 	/* Output. out_lock. */
-	struct mutex write_mutex;	/* one write(2) at a time */
+	struct mutex write_mutex; /* one write(2) at a time */
 	struct spinlock out_lock;
-	uint32_t out_head, out_tail;	/* free running */
+	uint32_t out_head, out_tail; /* free running */
 	unsigned column;
-	bool stopped;		/* ^S or TCOOFF */
+	bool stopped; /* ^S or TCOOFF */
 	struct waitq write_wait;
 
 	/* Job control. tty_mutex. */
-	struct session *session;	/* whose controlling terminal this is; it points back */
-	int pgrp;		/* foreground group */
-	uint64_t generation;	/* counts hang-ups: older files are dead */
+	struct session *session; /* whose controlling terminal this is; it points back */
+	int pgrp;                /* foreground group */
+	uint64_t generation;     /* counts hang-ups: older files are dead */
 
 	uint8_t rx[TTY_RX_SIZE];
 	uint8_t line[TTY_LINE_SIZE];
-	uint64_t delimiter[TTY_LINE_SIZE / 64];	/* bit set: this byte ends a line; a 0 byte so marked is the end-of-file key */
+	uint64_t delimiter
+		[TTY_LINE_SIZE /
+		 64]; /* bit set: this byte ends a line; a 0 byte so marked is the end-of-file key */
 	uint8_t out[TTY_OUT_SIZE];
 };
 
@@ -71,7 +73,8 @@ extern struct mutex tty_mutex;
 
 /* tty_ldisc.c; mutex held. */
 void ldisc_init(struct tty *t);
-void ldisc_input(struct tty *t, uint8_t c); /* may set t->raise; the caller wakes readers when ldisc_readable() */
+void ldisc_input(struct tty *t,
+		 uint8_t c); /* may set t->raise; the caller wakes readers when ldisc_readable() */
 void ldisc_break(struct tty *t);
 bool ldisc_has_room(const struct tty *t); /* the next byte can be taken; without mutex: a hint */
 /* Bytes that a read may have now; in canonical mode a complete line's (an end of file alone counts: then *eof). Without mutex: a hint. */
@@ -98,7 +101,8 @@ int64_t tty_write(struct file *f, struct io *io);
 /* tty_job.c */
 /* A background process wants to read (SIGTTIN) or change (SIGTTOU) t: 0 when it may go on, -EIO, or -ERESTART with the signal sent. */
 int tty_check_background(struct tty *t, int signo);
-int64_t tty_job_ioctl(struct file *f, struct tty *t, unsigned cmd, uint64_t arg); /* -ENOIOCTLCMD when cmd is none of these */
+int64_t tty_job_ioctl(struct file *f, struct tty *t, unsigned cmd,
+		      uint64_t arg); /* -ENOIOCTLCMD when cmd is none of these */
 void tty_signal_foreground(struct tty *t, int signo);
 /* An open by a session leader without terminal makes t its controlling terminal. */
 void tty_opened(struct tty *t);

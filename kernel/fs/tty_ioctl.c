@@ -38,7 +38,7 @@ static int64_t set_termios(struct tty *t, uint64_t arg, size_t size, bool drain,
 	t->termios = new;
 	ldisc_set_mode(t, &old);
 	mutex_unlock(&t->mutex);
-	if (old.c_iflag & IXON && !(new.c_iflag & IXON))
+	if (old.c_iflag & IXON && !(new.c_iflag &IXON))
 		tty_stop(t, false);
 	waitq_wake_all(&t->read_wait);
 	waitq_wake_all(&t->rx_wait);
@@ -99,9 +99,7 @@ static int64_t flow_control(struct tty *t, uint64_t what)
 		return err;
 	switch (what) {
 	case TCOOFF:
-	case TCOON:
-		tty_stop(t, what == TCOOFF);
-		return 0;
+	case TCOON: tty_stop(t, what == TCOOFF); return 0;
 	case TCIOFF:
 	case TCION:
 		c = t->termios.c_cc[what == TCIOFF ? VSTOP : VSTART];
@@ -110,8 +108,7 @@ static int64_t flow_control(struct tty *t, uint64_t what)
 			tty_push(t);
 		}
 		return 0;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -146,36 +143,26 @@ int64_t tty_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	if (ret != -ENOIOCTLCMD)
 		return ret;
 	switch (cmd) {
-	case TCGETS:
-		return get_termios(t, arg, sizeof(struct termios));
+	case TCGETS: return get_termios(t, arg, sizeof(struct termios));
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
 		return set_termios(t, arg, sizeof(struct termios), cmd != TCSETS, cmd == TCSETSF);
-	case TCGETS2:
-		return get_termios(t, arg, sizeof(struct termios2));
+	case TCGETS2: return get_termios(t, arg, sizeof(struct termios2));
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
-		return set_termios(t, arg, sizeof(struct termios2), cmd != TCSETS2, cmd == TCSETSF2);
-	case TIOCGWINSZ:
-		return get_winsize(t, arg);
-	case TIOCSWINSZ:
-		return set_winsize(t, arg);
-	case TCFLSH:
-		return flush(t, arg);
-	case TCXONC:
-		return flow_control(t, arg);
+		return set_termios(t, arg, sizeof(struct termios2), cmd != TCSETS2,
+				   cmd == TCSETSF2);
+	case TIOCGWINSZ: return get_winsize(t, arg);
+	case TIOCSWINSZ: return set_winsize(t, arg);
+	case TCFLSH: return flush(t, arg);
+	case TCXONC: return flow_control(t, arg);
 	case TCSBRK: /* 0 would send a break, which the port cannot; else tcdrain(3) */
-	case TCSBRKP:
-		return drain(t);
-	case FIONREAD:
-		return input_pending(t, arg);
-	case TIOCOUTQ:
-		return user_store32((virt_addr_t)arg, tty_out_pending(t));
-	case TIOCGETD:
-		return user_store32((virt_addr_t)arg, 0); /* N_TTY */
-	default:
-		return -ENOTTY;
+	case TCSBRKP: return drain(t);
+	case FIONREAD: return input_pending(t, arg);
+	case TIOCOUTQ: return user_store32((virt_addr_t)arg, tty_out_pending(t));
+	case TIOCGETD: return user_store32((virt_addr_t)arg, 0); /* N_TTY */
+	default: return -ENOTTY;
 	}
 }

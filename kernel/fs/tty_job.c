@@ -43,7 +43,8 @@ int tty_check_background(struct tty *t, int signo)
 	struct job j;
 
 	/* The common case without locks: words that change only by calls of this session's own processes. */
-	if (READ_ONCE(t->session) != p->session || READ_ONCE(t->pgrp) == p->pgid || READ_ONCE(t->pgrp) == 0)
+	if (READ_ONCE(t->session) != p->session || READ_ONCE(t->pgrp) == p->pgid ||
+	    READ_ONCE(t->pgrp) == 0)
 		return 0;
 	j = my_job();
 	if (signal_is_ignored(signo) || signal_is_blocked(signo))
@@ -230,17 +231,11 @@ int64_t tty_job_ioctl(struct file *f, struct tty *t, unsigned cmd, uint64_t arg)
 {
 	(void)f;
 	switch (cmd) {
-	case TIOCSCTTY:
-		return take_terminal(t, arg == 1);
-	case TIOCNOTTY:
-		return give_up_terminal(t);
-	case TIOCGPGRP:
-		return get_ids(t, false, arg);
-	case TIOCSPGRP:
-		return set_foreground(t, arg);
-	case TIOCGSID:
-		return get_ids(t, true, arg);
-	default:
-		return -ENOIOCTLCMD;
+	case TIOCSCTTY: return take_terminal(t, arg == 1);
+	case TIOCNOTTY: return give_up_terminal(t);
+	case TIOCGPGRP: return get_ids(t, false, arg);
+	case TIOCSPGRP: return set_foreground(t, arg);
+	case TIOCGSID: return get_ids(t, true, arg);
+	default: return -ENOIOCTLCMD;
 	}
 }

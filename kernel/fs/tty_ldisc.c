@@ -12,7 +12,7 @@
 
 #include <asm/signal.h>
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 static const struct termios2 default_termios = {
 	.c_iflag = ICRNL | IXON | IUTF8,
@@ -156,7 +156,8 @@ static void erase_one(struct tty *t)
 
 static bool is_word(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c >= 0x80;
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
+	       c >= 0x80;
 }
 
 static void erase_word(struct tty *t)
@@ -342,9 +343,11 @@ bool ldisc_has_room(const struct tty *t)
 
 size_t ldisc_readable(const struct tty *t, bool *eof)
 {
-	uint32_t tail = READ_ONCE(t->tail), end = mode(t, ICANON) ? READ_ONCE(t->canon) : READ_ONCE(t->head);
+	uint32_t tail = READ_ONCE(t->tail),
+		 end = mode(t, ICANON) ? READ_ONCE(t->canon) : READ_ONCE(t->head);
 
-	*eof = mode(t, ICANON) && end - tail == 1 && is_delimiter(t, tail) && t->line[tail % TTY_LINE_SIZE] == 0;
+	*eof = mode(t, ICANON) && end - tail == 1 && is_delimiter(t, tail) &&
+	       t->line[tail % TTY_LINE_SIZE] == 0;
 	return end - tail;
 }
 

@@ -10,9 +10,9 @@
 #include "kernel/syscall.h"
 #include "kernel/time.h"
 
-#define PUSH_MAX 32	/* bytes to the port per locked step */
+#define PUSH_MAX    32  /* bytes to the port per locked step */
 #define WRITE_CHUNK 128 /* user bytes processed per locked step */
-#define ROOM_WAKE 512	/* free bytes in the ring that are worth waking a writer for */
+#define ROOM_WAKE   512 /* free bytes in the ring that are worth waking a writer for */
 
 static uint32_t room(const struct tty *t)
 {
@@ -62,14 +62,13 @@ static bool process(struct tty *t, uint8_t c)
 		}
 		t->column = (t->column | 7) + 1;
 		break;
-	case '\b':
-		t->column -= t->column > 0;
-		break;
+	case '\b': t->column -= t->column > 0; break;
 	default:
 		if (flags & OLCUC && c >= 'a' && c <= 'z')
 			c -= 'a' - 'A';
 		/* Continuation bytes of UTF-8 take no column. */
-		t->column += c >= ' ' && c != 0x7f && !((c & 0xc0) == 0x80 && t->termios.c_iflag & IUTF8);
+		t->column += c >= ' ' && c != 0x7f &&
+			     !((c & 0xc0) == 0x80 && t->termios.c_iflag & IUTF8);
 	}
 	put(t, c);
 	return true;
@@ -134,7 +133,9 @@ uint32_t tty_out_pending(struct tty *t)
 
 int tty_drain(struct tty *t)
 {
-	int err = wait_event(&t->write_wait, tty_out_pending(t) == 0 || room(t) >= TTY_OUT_SIZE - ROOM_WAKE, WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+	int err = wait_event(&t->write_wait,
+			     tty_out_pending(t) == 0 || room(t) >= TTY_OUT_SIZE - ROOM_WAKE,
+			     WAIT_INTERRUPTIBLE, WAIT_FOREVER);
 
 	/* The rest, and what the FIFO holds, has no interrupt of its own. */
 	while (!err && (tty_out_pending(t) || !t->uart->ops->tx_empty(t->uart)))
@@ -157,7 +158,8 @@ static int64_t write_chunk(struct file *f, const uint8_t *buf, size_t n, bool no
 			return -EIO;
 		if (nonblock)
 			return done ? (int64_t)done : -EAGAIN;
-		if (wait_event(&t->write_wait, room(t) >= ROOM_WAKE || tty_hung_up(f), WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(&t->write_wait, room(t) >= ROOM_WAKE || tty_hung_up(f),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
 			return done ? (int64_t)done : -ERESTART;
 	}
 }

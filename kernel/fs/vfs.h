@@ -35,51 +35,53 @@ struct super;
 typedef uint32_t devno_t; /* major << 20 | minor */
 #define DEVNO(major, minor) ((devno_t)(major) << 20 | (minor))
 /* As stat(2) and statx(2) want it in one word. */
-#define DEVNO_USER(d) ((uint64_t)((d) >> 20) << 8 | ((d) & 0xff) | (uint64_t)((d) & 0xfff00) << 12)
+#define DEVNO_USER(d) ((uint64_t)((d) >> 20) << 8 | ((d)&0xff) | (uint64_t)((d)&0xfff00) << 12)
 
 struct inode {
-	uint32_t refs;		/* atomic */
-	uint32_t mode;		/* type and permissions; changed under mutex, read by anyone */
-	uint32_t uid, gid;	/* likewise */
-	uint32_t nlink;		/* mutex (of the inode, or of the directories that name it) */
-	devno_t rdev;		/* character and block nodes; constant */
-	uint64_t ino;		/* constant */
-	struct super *super;	/* constant */
+	uint32_t refs;       /* atomic */
+	uint32_t mode;       /* type and permissions; changed under mutex, read by anyone */
+	uint32_t uid, gid;   /* likewise */
+	uint32_t nlink;      /* mutex (of the inode, or of the directories that name it) */
+	devno_t rdev;        /* character and block nodes; constant */
+	uint64_t ino;        /* constant */
+	struct super *super; /* constant */
 	const struct inode_ops *ops;
-	const struct file_ops *fops;	/* for regular files and directories; devices and FIFOs find theirs at open */
-	struct object *object;	/* regular files: the page cache, which has the size; else NULL */
-	uint64_t size;		/* others: directories, symbolic links */
-	int64_t atime, mtime, ctime;	/* ns since 1970; single words, written by whoever comes last */
-	struct mutex mutex;	/* directory contents; attributes; order of writes to a file */
-	struct spinlock lock;	/* locks, pipe */
-	int32_t writers;	/* times open for writing, or minus times being executed; atomic */
+	const struct file_ops *
+		fops; /* for regular files and directories; devices and FIFOs find theirs at open */
+	struct object *object; /* regular files: the page cache, which has the size; else NULL */
+	uint64_t size;         /* others: directories, symbolic links */
+	int64_t atime, mtime,
+		ctime;        /* ns since 1970; single words, written by whoever comes last */
+	struct mutex mutex;   /* directory contents; attributes; order of writes to a file */
+	struct spinlock lock; /* locks, pipe */
+	int32_t writers;      /* times open for writing, or minus times being executed; atomic */
 	struct file_locks *locks; /* POSIX and flock locks, NULL until the first (locks.c); lock */
-	struct pipe *pipe;	/* FIFOs that are open (pipe.c); lock */
-	void *data;		/* the file system's own */
+	struct pipe *pipe;        /* FIFOs that are open (pipe.c); lock */
+	void *data;               /* the file system's own */
 };
 
 #define DENTRY_INLINE 32
 
 enum dentry_flag {
-	DENTRY_HASHED = 1,	/* found by walks; cleared when removed: then " (deleted)" */
-	DENTRY_MOUNTED = 2,	/* something is mounted here */
+	DENTRY_HASHED = 1,  /* found by walks; cleared when removed: then " (deleted)" */
+	DENTRY_MOUNTED = 2, /* something is mounted here */
 };
 
 struct dentry {
-	uint32_t refs;		/* atomic; from 0 only under dentry_lock */
-	uint32_t flags;		/* dentry_lock */
+	uint32_t refs;  /* atomic; from 0 only under dentry_lock */
+	uint32_t flags; /* dentry_lock */
 	/* Under dentry_lock; also constant while the parent's inode->mutex is held. */
 	uint32_t hash;
 	uint32_t name_len;
-	struct dentry *parent;	/* a reference; itself at the root of a super */
-	char *name;		/* inline_name, or kmalloc'ed */
+	struct dentry *parent; /* a reference; itself at the root of a super */
+	char *name;            /* inline_name, or kmalloc'ed */
 	char inline_name[DENTRY_INLINE];
 	struct dentry *hash_next;
-	struct rb_node sibling;	/* in parent->children, by cookie */
+	struct rb_node sibling; /* in parent->children, by cookie */
 	struct rb_root children;
-	uint64_t cookie;	/* position in the parent for readdir: grows with each name */
+	uint64_t cookie; /* position in the parent for readdir: grows with each name */
 	uint64_t next_cookie;
-	struct inode *inode;	/* constant, never NULL; a reference */
+	struct inode *inode; /* constant, never NULL; a reference */
 };
 
 /* A component of a path; text is not terminated. */
@@ -101,7 +103,15 @@ struct attr {
 	uint64_t size;
 	int64_t atime, mtime;
 };
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32, ATTR_CTIME = 64 };
+enum {
+	ATTR_MODE = 1,
+	ATTR_UID = 2,
+	ATTR_GID = 4,
+	ATTR_SIZE = 8,
+	ATTR_ATIME = 16,
+	ATTR_MTIME = 32,
+	ATTR_CTIME = 64
+};
 
 /*
  * Operations on inodes. All may sleep. The directory's mutex is held for those that change it; permissions, names' lengths, read-only
@@ -111,8 +121,10 @@ struct inode_ops {
 	/* The inode that name has in dir, with a reference; -ENOENT. NULL op: only the dentry tree counts. Directory mutex held. */
 	int (*lookup)(struct inode *dir, const struct name *name, struct inode **out);
 	/* A new file of the type in mode (regular, directory, device, FIFO, socket), with a reference for the caller. */
-	int (*create)(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev, struct inode **out);
-	int (*symlink)(struct inode *dir, const struct name *name, const char *target, struct inode **out);
+	int (*create)(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev,
+		      struct inode **out);
+	int (*symlink)(struct inode *dir, const struct name *name, const char *target,
+		       struct inode **out);
 	int (*link)(struct inode *dir, const struct name *name, struct inode *inode);
 	/* Removes a name that is not a directory; nlink is the op's to lower. */
 	int (*unlink)(struct inode *dir, struct dentry *victim);
@@ -120,8 +132,8 @@ struct inode_ops {
 	int (*rmdir)(struct inode *dir, struct dentry *victim);
 	/* from moves from old_dir to new_dir under name; target is the dentry it replaces, or NULL; exchange swaps the two. Both directories'
 	 * mutexes are held; emptiness of a target directory is the op's to check. */
-	int (*rename)(struct inode *old_dir, struct dentry *from, struct inode *new_dir, const struct name *name, struct dentry *target,
-		      bool exchange);
+	int (*rename)(struct inode *old_dir, struct dentry *from, struct inode *new_dir,
+		      const struct name *name, struct dentry *target, bool exchange);
 	/* The target of a symbolic link, terminated, into buf: length or -errno. */
 	int (*readlink)(struct inode *inode, char *buf, size_t size);
 	/* A link that leads straight to a place (/proc/PID/cwd): *to gets references. NULL: follow what readlink says. */
@@ -135,8 +147,8 @@ struct inode_ops {
 };
 
 enum super_flag {
-	SUPER_TREE = 1,		/* the dentry tree is the directory: names pin dentries */
-	SUPER_MAGIC_OWNER = 2,	/* permission checks by owner make no sense (internal) */
+	SUPER_TREE = 1,        /* the dentry tree is the directory: names pin dentries */
+	SUPER_MAGIC_OWNER = 2, /* permission checks by owner make no sense (internal) */
 };
 
 struct super_ops {
@@ -154,71 +166,82 @@ struct super_ops {
 };
 
 struct super {
-	uint32_t refs;		/* mounts; dentry_lock */
+	uint32_t refs; /* mounts; dentry_lock */
 	unsigned flags;
 	devno_t dev;
 	uint32_t magic;
 	const struct super_type *type;
 	const struct super_ops *ops;
 	struct dentry *root;
-	uint64_t next_ino;	/* atomic */
+	uint64_t next_ino; /* atomic */
 	void *data;
-	struct list link;	/* on the list of all; mount_mutex */
+	struct list link; /* on the list of all; mount_mutex */
 };
 
 struct super_type {
 	const char *name;
 	bool needs_device;
 	/* A new super with its root dentry. source and options may be "". ERR_PTR on failure. May sleep. */
-	struct super *(*create)(const struct super_type *type, const char *source, const char *options);
+	struct super *(*create)(const struct super_type *type, const char *source,
+				const char *options);
 	struct super_type *next;
 };
 
-enum mount_flag { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 1024, MOUNT_RELATIME = 1 << 21 };
+enum mount_flag {
+	MOUNT_RDONLY = 1,
+	MOUNT_NOSUID = 2,
+	MOUNT_NODEV = 4,
+	MOUNT_NOEXEC = 8,
+	MOUNT_NOATIME = 1024,
+	MOUNT_RELATIME = 1 << 21
+};
 
 struct mount {
-	uint32_t refs;		/* dentry_lock to leave 1 while attached; else atomic */
-	unsigned flags;		/* Linux's MS_ bits */
+	uint32_t refs;  /* dentry_lock to leave 1 while attached; else atomic */
+	unsigned flags; /* Linux's MS_ bits */
 	struct super *super;
-	struct dentry *root;	/* of what is mounted */
-	struct mount *parent;	/* a reference; NULL: the root, or detached */
-	struct dentry *point;	/* in parent; a reference */
-	char *source;		/* first column of /proc/mounts */
-	struct list link;	/* on the list of mounts in order; dentry_lock */
+	struct dentry *root;  /* of what is mounted */
+	struct mount *parent; /* a reference; NULL: the root, or detached */
+	struct dentry *point; /* in parent; a reference */
+	char *source;         /* first column of /proc/mounts */
+	struct list link;     /* on the list of mounts in order; dentry_lock */
 };
 
 /* One transfer between a file and memory. */
 struct io {
-	uintptr_t buf;		/* user address; kernel address when !user */
+	uintptr_t buf; /* user address; kernel address when !user */
 	size_t n;
-	uint64_t pos;		/* files without FILE_SEEK ignore it */
+	uint64_t pos; /* files without FILE_SEEK ignore it */
 	bool user;
-	bool nonblock;		/* O_NONBLOCK, or something has been transferred already */
+	bool nonblock; /* O_NONBLOCK, or something has been transferred already */
 };
 
 enum file_mode {
 	FILE_READ = 1,
 	FILE_WRITE = 2,
-	FILE_SEEK = 4,	/* regular file or directory: has a position */
-	FILE_PATH = 8,	/* O_PATH: a place only */
+	FILE_SEEK = 4,    /* regular file or directory: has a position */
+	FILE_PATH = 8,    /* O_PATH: a place only */
 	FILE_WRITER = 16, /* counted in inode->writers */
-	FILE_EXEC = 32,	/* being executed: counted there negatively */
+	FILE_EXEC = 32,   /* being executed: counted there negatively */
 };
 
 /* All may sleep. read and write return bytes, or negative errno when nothing was transferred. NULL ops: -EINVAL for read, write; see each call. */
 struct file_ops {
-	const char *name;	/* of files without path, for /proc/PID/fd: "[eventfd]" */
+	const char *name; /* of files without path, for /proc/PID/fd: "[eventfd]" */
 	int (*open)(struct file *f);
-	void (*release)(struct file *f);	/* the last reference went; only after open succeeded */
+	void (*release)(struct file *f); /* the last reference went; only after open succeeded */
 	int64_t (*read)(struct file *f, struct io *io);
 	int64_t (*write)(struct file *f, struct io *io);
-	int64_t (*seek)(struct file *f, int64_t off, int whence);	/* pos_mutex held; NULL: by size with FILE_SEEK, else -ESPIPE */
+	int64_t (*seek)(
+		struct file *f, int64_t off,
+		int whence); /* pos_mutex held; NULL: by size with FILE_SEEK, else -ESPIPE */
 	int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
 	/* Ready events now; registers on the queues that tell of changes when pt is not NULL (kernel/fs/poll.h). NULL: always readable and writable. */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);
 	/* Emits names from f->pos on until the sink is full; directory mutex held. */
 	int (*readdir)(struct file *f, struct dir_sink *sink);
-	int (*map)(struct file *f, unsigned area_flags, uint64_t offset, struct object **object);	/* NULL: the inode's object */
+	int (*map)(struct file *f, unsigned area_flags, uint64_t offset,
+		   struct object **object); /* NULL: the inode's object */
 	int (*sync)(struct file *f);
 	int (*allocate)(struct file *f, int mode, uint64_t off, uint64_t len);
 	void (*flags_changed)(struct file *f, unsigned flags);
@@ -226,26 +249,29 @@ struct file_ops {
 };
 
 struct file {
-	uint32_t refs;		/* atomic */
-	uint32_t mode;		/* enum file_mode; constant once open */
-	uint32_t flags;		/* O_ flags that fcntl shows; O_NONBLOCK, O_APPEND change by F_SETFL: single word */
+	uint32_t refs; /* atomic */
+	uint32_t mode; /* enum file_mode; constant once open */
+	uint32_t
+		flags; /* O_ flags that fcntl shows; O_NONBLOCK, O_APPEND change by F_SETFL: single word */
 	const struct file_ops *ops;
-	struct inode *inode;	/* a reference */
-	struct path path;	/* references; pipes and their like have a dentry of their own outside any tree */
-	uint64_t pos;		/* pos_mutex */
+	struct inode *inode; /* a reference */
+	struct path
+		path; /* references; pipes and their like have a dentry of their own outside any tree */
+	uint64_t pos; /* pos_mutex */
 	struct mutex pos_mutex;
-	void *data;		/* the ops' own */
+	void *data;              /* the ops' own */
 	struct list epoll_items; /* epoll_lock in epoll.c */
 };
 
 /* Collects directory entries. emit: false when the sink is full (the entry was not taken). */
 struct dir_sink {
-	bool (*emit)(struct dir_sink *s, const char *name, size_t len, uint64_t ino, unsigned mode, uint64_t next_pos);
+	bool (*emit)(struct dir_sink *s, const char *name, size_t len, uint64_t ino, unsigned mode,
+		     uint64_t next_pos);
 };
 
-extern struct mutex rename_mutex;	/* moves of directories between directories */
-extern struct mutex mount_mutex;	/* mounts and supers come and go */
-extern struct spinlock dentry_lock;	/* dentry tree, hash, mount table */
+extern struct mutex rename_mutex;   /* moves of directories between directories */
+extern struct mutex mount_mutex;    /* mounts and supers come and go */
+extern struct spinlock dentry_lock; /* dentry tree, hash, mount table */
 
 /* inode.c */
 /* A zeroed inode with refs 1, nlink 1, times now, ids of the running task; NULL: no memory. */
@@ -301,12 +327,13 @@ int dentry_readdir(struct file *f, struct dir_sink *sink);
 bool dir_emit_dots(struct file *f, struct dir_sink *sink);
 
 /* mount.c */
-struct path path_get(struct path p);	/* + references; returns p */
+struct path path_get(struct path p); /* + references; returns p */
 void path_put(struct path p);
 void super_type_register(struct super_type *t);
 const struct super_type *super_type_find(const char *name);
 const struct super_type *super_type_next(const struct super_type *t);
-struct super *super_alloc(const struct super_type *type, const struct super_ops *ops, uint32_t magic, unsigned flags);
+struct super *super_alloc(const struct super_type *type, const struct super_ops *ops,
+			  uint32_t magic, unsigned flags);
 void super_free(struct super *s);
 /* Mounts s (consumed) at `at` (NULL: as the root of everything). 0 or -errno. */
 int mount_add(struct super *s, const struct path *at, unsigned flags, const char *source);
@@ -324,7 +351,8 @@ bool mount_is_rdonly(const struct path *p);
 
 /* file.c */
 /* A file over inode (consumes the reference, on failure too); calls ops->open. ERR_PTR on failure. */
-struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode, unsigned flags, void *data);
+struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode,
+			      unsigned flags, void *data);
 /* Opens what path says (references are consumed on success only). flags: O_. Permissions have been checked. */
 struct file *file_open_path(const struct path *path, unsigned flags);
 /* An inode of the internal file system that has no directories; NULL: no memory. */

@@ -152,7 +152,8 @@ static int walk_expand(struct walk *w, struct inode *link)
 	int n;
 
 	memmove(tail, w->rest, rest);
-	n = link->ops->readlink ? link->ops->readlink(link, w->buffer, (size_t)(tail - w->buffer)) : -EINVAL;
+	n = link->ops->readlink ? link->ops->readlink(link, w->buffer, (size_t)(tail - w->buffer))
+				: -EINVAL;
 	if (n < 0)
 		return n;
 	if (n == 0)

@@ -9,21 +9,21 @@
 #include "kernel/fs/vfs.h"
 
 enum last_type {
-	LAST_NAME,	/* a real name */
-	LAST_NOTHING,	/* the path ended: "/" */
+	LAST_NAME,    /* a real name */
+	LAST_NOTHING, /* the path ended: "/" */
 	LAST_DOT,
 	LAST_DOTDOT,
 };
 
 struct walk {
-	struct path at;		/* the directory reached; references */
-	struct path root;	/* the task's root; references */
+	struct path at;   /* the directory reached; references */
+	struct path root; /* the task's root; references */
 	char *buffer;
-	char *rest;		/* in buffer: what is still to be walked */
-	struct name last;	/* in buffer */
+	char *rest;       /* in buffer: what is still to be walked */
+	struct name last; /* in buffer */
 	enum last_type type;
-	bool must_be_dir;	/* a slash follows the last component */
-	unsigned links;		/* symbolic links followed */
+	bool must_be_dir; /* a slash follows the last component */
+	unsigned links;   /* symbolic links followed */
 };
 
 /* Begins at dirfd (AT_FDCWD: the working directory) or the root with a path from user or kernel memory. 0, or -ENOENT (empty), -ENAMETOOLONG, -EFAULT,

@@ -9,7 +9,8 @@
 
 static void kb(struct seq *s, const char *name, uint64_t frames)
 {
-	seq_printf(s, "%s:%*s%8ju kB\n", name, (int)(15 - strlen(name)), "", frames << (PAGE_SHIFT - 10));
+	seq_printf(s, "%s:%*s%8ju kB\n", name, (int)(15 - strlen(name)), "",
+		   frames << (PAGE_SHIFT - 10));
 }
 
 int show_meminfo(struct seq *s, const struct proc_ref *ref)
@@ -56,10 +57,13 @@ int show_vmstat(struct seq *s, const struct proc_ref *ref)
 	(void)ref;
 	lru_stats(&lru);
 	seq_printf(s, "nr_free_pages %u\n", frames_free());
-	seq_printf(s, "nr_inactive_anon %u\nnr_active_anon %u\n", lru.inactive_anon, lru.active_anon);
-	seq_printf(s, "nr_inactive_file %u\nnr_active_file %u\nnr_unevictable %u\n", lru.inactive_file, lru.active_file, lru.unevictable);
+	seq_printf(s, "nr_inactive_anon %u\nnr_active_anon %u\n", lru.inactive_anon,
+		   lru.active_anon);
+	seq_printf(s, "nr_inactive_file %u\nnr_active_file %u\nnr_unevictable %u\n",
+		   lru.inactive_file, lru.active_file, lru.unevictable);
 	for (int e = 0; e < VM_EVENTS; e++)
-		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e), vm_events((enum vm_event)e));
+		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e),
+			   vm_events((enum vm_event)e));
 	return 0;
 }
 
@@ -82,11 +86,17 @@ int show_slabinfo(struct seq *s, const struct proc_ref *ref)
 
 	(void)ref;
 	seq_puts(s, "slabinfo - version: 2.1\n");
-	seq_puts(s, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
-		    "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	seq_puts(
+		s,
+		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+		"<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	for (unsigned i = 0; slab_stats(i, &c); i++)
-		seq_printf(s, "%-17s %6u %6u %6zu %4zu %4u : tunables    0    0    0 : slabdata %6u %6u      0\n", c.name, c.active, c.total,
-			   c.object_size, c.frames_per_slab * PAGE_SIZE / MAX(c.object_size, 1), c.frames_per_slab, c.slabs, c.slabs);
+		seq_printf(
+			s,
+			"%-17s %6u %6u %6zu %4zu %4u : tunables    0    0    0 : slabdata %6u %6u      0\n",
+			c.name, c.active, c.total, c.object_size,
+			c.frames_per_slab * PAGE_SIZE / MAX(c.object_size, 1), c.frames_per_slab,
+			c.slabs, c.slabs);
 	return 0;
 }
 
@@ -98,6 +108,8 @@ int show_swaps(struct seq *s, const struct proc_ref *ref)
 	swap_stats(&swap);
 	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
 	if (swap.slots_total)
-		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t-2\n", "swap", swap.slots_total << (PAGE_SHIFT - 10), swap.slots_used << (PAGE_SHIFT - 10));
+		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t-2\n", "swap",
+			   swap.slots_total << (PAGE_SHIFT - 10),
+			   swap.slots_used << (PAGE_SHIFT - 10));
 	return 0;
 }

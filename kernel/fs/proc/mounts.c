@@ -7,8 +7,14 @@ static const char special[] = " \t\n\\#";
 
 static void seq_flags(struct seq *s, const struct mount *m)
 {
-	static const struct { unsigned flag; const char *text; } names[] = {
-		{ MOUNT_NOSUID, ",nosuid" }, { MOUNT_NODEV, ",nodev" }, { MOUNT_NOEXEC, ",noexec" }, { MOUNT_NOATIME, ",noatime" },
+	static const struct {
+		unsigned flag;
+		const char *text;
+	} names[] = {
+		{ MOUNT_NOSUID, ",nosuid" },
+		{ MOUNT_NODEV, ",nodev" },
+		{ MOUNT_NOEXEC, ",noexec" },
+		{ MOUNT_NOATIME, ",noatime" },
 	};
 
 	seq_puts(s, m->flags & MOUNT_RDONLY ? "ro" : "rw");
@@ -72,7 +78,9 @@ static void mountinfo_line(struct seq *s, struct mount *m, const char *at)
 	unsigned minor = m->super->dev & 0xfffff;
 
 	/* Mounts have no numbers of their own; their file systems' serve, as each is mounted once. */
-	seq_printf(s, "%u %u %u:%u / ", minor + 20, m->parent ? (m->parent->super->dev & 0xfffff) + 20 : 1, m->super->dev >> 20, minor);
+	seq_printf(s, "%u %u %u:%u / ", minor + 20,
+		   m->parent ? (m->parent->super->dev & 0xfffff) + 20 : 1, m->super->dev >> 20,
+		   minor);
 	seq_escaped(s, at, special);
 	seq_puts(s, " ");
 	seq_flags(s, m);

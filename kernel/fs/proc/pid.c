@@ -152,7 +152,8 @@ static int show_fdinfo(struct seq *s, const struct proc_ref *ref)
 	f = fd_file(ref);
 	if (!f)
 		return -ENOENT;
-	seq_printf(s, "pos:\t%ju\nflags:\t0%o\nmnt_id:\t%u\nino:\t%ju\n", f->mode & FILE_SEEK ? f->pos : 0, f->flags,
+	seq_printf(s, "pos:\t%ju\nflags:\t0%o\nmnt_id:\t%u\nino:\t%ju\n",
+		   f->mode & FILE_SEEK ? f->pos : 0, f->flags,
 		   (f->path.mount->super->dev & 0xfffff) + 20, f->inode->ino);
 	file_put(f);
 	return 0;
@@ -190,32 +191,42 @@ static int next_fd(const struct proc_ref *dir, int from)
 	return fd;
 }
 
-static const struct proc_node fd_node = { .name = "fd", .mode = S_IFLNK | 0700, .link = link_fd, .follow = follow_fd };
+static const struct proc_node fd_node = {
+	.name = "fd", .mode = S_IFLNK | 0700, .link = link_fd, .follow = follow_fd
+};
 static const struct proc_node fdinfo_node = PROC_FILE("fdinfo", 0400, show_fdinfo);
 const struct proc_list proc_fd_list = { &fd_node, find_fd, next_fd };
 const struct proc_list proc_fdinfo_list = { &fdinfo_node, find_fd, next_fd };
 
 /* What a process and each of its threads have in common. */
-#define COMMON_FILES \
-	{ .name = "auxv", .mode = S_IFREG | 0400, .show = show_pid_auxv }, \
-	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_pid_cmdline }, \
-	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, \
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd }, \
-	{ .name = "environ", .mode = S_IFREG | 0400, .show = show_pid_environ }, \
-	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe }, \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .list = &proc_fd_list }, \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .list = &proc_fdinfo_list }, \
-	{ .name = "limits", .mode = S_IFREG | 0444, .show = show_pid_limits }, \
-	{ .name = "maps", .mode = S_IFREG | 0444, .show = show_pid_maps }, \
-	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo }, \
-	{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts }, \
-	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score }, \
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .store = store_oom_score_adj }, \
-	{ .name = "root", .mode = S_IFLNK | 0777, .follow = follow_root }, \
-	{ .name = "stat", .mode = S_IFREG | 0444, .show = show_pid_stat }, \
-	{ .name = "statm", .mode = S_IFREG | 0444, .show = show_pid_statm }, \
-	{ .name = "status", .mode = S_IFREG | 0444, .show = show_pid_status }, \
-	{ .name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan }
+#define COMMON_FILES                                                                               \
+	{ .name = "auxv", .mode = S_IFREG | 0400, .show = show_pid_auxv },                         \
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_pid_cmdline },           \
+		{ .name = "comm",                                                                  \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = show_comm,                                                               \
+		  .store = store_comm },                                                           \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd },                   \
+		{ .name = "environ", .mode = S_IFREG | 0400, .show = show_pid_environ },           \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe },                   \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .list = &proc_fd_list },                   \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .list = &proc_fdinfo_list },           \
+		{ .name = "limits", .mode = S_IFREG | 0444, .show = show_pid_limits },             \
+		{ .name = "maps", .mode = S_IFREG | 0444, .show = show_pid_maps },                 \
+		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo },           \
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts },                 \
+		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },           \
+		{ .name = "oom_score_adj",                                                         \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = show_oom_score_adj,                                                      \
+		  .store = store_oom_score_adj },                                                  \
+		{ .name = "root", .mode = S_IFLNK | 0777, .follow = follow_root },                 \
+		{ .name = "stat", .mode = S_IFREG | 0444, .show = show_pid_stat },                 \
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = show_pid_statm },               \
+		{ .name = "status", .mode = S_IFREG | 0444, .show = show_pid_status },             \
+	{                                                                                          \
+		.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan                        \
+	}
 
 static const struct proc_node thread_children[] = { COMMON_FILES, PROC_END };
 static const struct proc_node thread_node = PROC_DIR("task", 0555, thread_children);

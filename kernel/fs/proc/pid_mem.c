@@ -18,9 +18,11 @@ static void maps_line(struct seq *s, const struct area *a, char *name)
 	uint32_t dev = f ? f->inode->super->dev : 0;
 	size_t start = s->len;
 
-	seq_printf(s, "%08jx-%08jx %c%c%c%c %08jx %02x:%02x %ju ", (uint64_t)a->start, (uint64_t)a->end, a->flags & AREA_READ ? 'r' : '-',
-		   a->flags & AREA_WRITE ? 'w' : '-', a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
-		   f ? a->offset << PAGE_SHIFT : 0, dev >> 20, dev & 0xfffff, f ? f->inode->ino : 0);
+	seq_printf(s, "%08jx-%08jx %c%c%c%c %08jx %02x:%02x %ju ", (uint64_t)a->start,
+		   (uint64_t)a->end, a->flags & AREA_READ ? 'r' : '-',
+		   a->flags & AREA_WRITE ? 'w' : '-', a->flags & AREA_EXEC ? 'x' : '-',
+		   a->flags & AREA_SHARED ? 's' : 'p', f ? a->offset << PAGE_SHIFT : 0, dev >> 20,
+		   dev & 0xfffff, f ? f->inode->ino : 0);
 	if (area_name(a, name, PATH_MAX) > 0 && name[0]) {
 		/* Linux lines names up at column 73. */
 		if (!s->overflow && s->len - start < 73)

@@ -20,7 +20,7 @@ static uint64_t ticks(uint64_t ns)
 }
 
 struct figures {
-	struct task *task;	/* a reference */
+	struct task *task; /* a reference */
 	struct process *process;
 	int ppid, pgid, sid, tty_pgrp;
 	devno_t tty;
@@ -31,7 +31,8 @@ struct figures {
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
 	uint64_t total, rss, swapped, tables, locked, data, stack, peak_rss;
-	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start, arg_end, env_start, env_end;
+	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start,
+		arg_end, env_start, env_end;
 };
 
 static void collect_tree(struct figures *f)
@@ -139,23 +140,30 @@ int show_pid_stat(struct seq *s, const struct proc_ref *ref)
 		return err;
 	t = f.task;
 	priority = is_rt_policy(t->sched.policy) ? -1 - t->sched.rt_priority : 20 + t->sched.nice;
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d 0 %ju %ju %ju %ju ", t->tid, t->name, task_state_letter(t), f.ppid, f.pgid, f.sid,
-		   (int)DEVNO_USER(f.tty), f.tty ? f.tty_pgrp : -1, f.minflt, f.children.minflt, f.majflt, f.children.majflt);
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d 0 %ju %ju %ju %ju ", t->tid, t->name,
+		   task_state_letter(t), f.ppid, f.pgid, f.sid, (int)DEVNO_USER(f.tty),
+		   f.tty ? f.tty_pgrp : -1, f.minflt, f.children.minflt, f.majflt,
+		   f.children.majflt);
 	/* All CPU time is shown as user time: it is not told apart. */
-	seq_printf(s, "%ju 0 %ju 0 %d %d %u 0 %ju %ju %ju %ju ", ticks(f.runtime), ticks(f.children.runtime), priority,
-		   t->sched.nice, f.threads, ticks(f.started), f.total << PAGE_SHIFT, f.rss, (uint64_t)f.process->limits[RLIMIT_RSS].rlim_cur);
-	seq_printf(s, "%ju %ju %ju 0 0 %ju %ju %ju %ju 0 0 0 %d %d %d %d 0 0 0 ", (uint64_t)f.code_start, (uint64_t)f.code_end,
-		   (uint64_t)f.stack_top, f.pending & INT32_MAX, f.blocked & INT32_MAX, f.ignored & INT32_MAX, f.caught & INT32_MAX,
-		   f.process->exit_signal, t->sched.cpu, t->sched.rt_priority, t->sched.policy);
-	seq_printf(s, "%ju %ju %ju %ju %ju %ju %ju %d\n", (uint64_t)f.data_start, (uint64_t)f.data_end, (uint64_t)f.brk_start,
-		   (uint64_t)f.arg_start, (uint64_t)f.arg_end, (uint64_t)f.env_start, (uint64_t)f.env_end, t->exit_status);
+	seq_printf(s, "%ju 0 %ju 0 %d %d %u 0 %ju %ju %ju %ju ", ticks(f.runtime),
+		   ticks(f.children.runtime), priority, t->sched.nice, f.threads, ticks(f.started),
+		   f.total << PAGE_SHIFT, f.rss, (uint64_t)f.process->limits[RLIMIT_RSS].rlim_cur);
+	seq_printf(s, "%ju %ju %ju 0 0 %ju %ju %ju %ju 0 0 0 %d %d %d %d 0 0 0 ",
+		   (uint64_t)f.code_start, (uint64_t)f.code_end, (uint64_t)f.stack_top,
+		   f.pending & INT32_MAX, f.blocked & INT32_MAX, f.ignored & INT32_MAX,
+		   f.caught & INT32_MAX, f.process->exit_signal, t->sched.cpu, t->sched.rt_priority,
+		   t->sched.policy);
+	seq_printf(s, "%ju %ju %ju %ju %ju %ju %ju %d\n", (uint64_t)f.data_start,
+		   (uint64_t)f.data_end, (uint64_t)f.brk_start, (uint64_t)f.arg_start,
+		   (uint64_t)f.arg_end, (uint64_t)f.env_start, (uint64_t)f.env_end, t->exit_status);
 	task_put(t);
 	return 0;
 }
 
 static uint64_t code_pages(const struct figures *f)
 {
-	return (ALIGN_UP(f->code_end, PAGE_SIZE) - ALIGN_DOWN(f->code_start, PAGE_SIZE)) >> PAGE_SHIFT;
+	return (ALIGN_UP(f->code_end, PAGE_SIZE) - ALIGN_DOWN(f->code_start, PAGE_SIZE)) >>
+	       PAGE_SHIFT;
 }
 
 int show_pid_statm(struct seq *s, const struct proc_ref *ref)
@@ -174,18 +182,12 @@ int show_pid_statm(struct seq *s, const struct proc_ref *ref)
 static const char *state_name(char letter)
 {
 	switch (letter) {
-	case 'R':
-		return "R (running)";
-	case 'S':
-		return "S (sleeping)";
-	case 'D':
-		return "D (disk sleep)";
-	case 'T':
-		return "T (stopped)";
-	case 'Z':
-		return "Z (zombie)";
-	default:
-		return "X (dead)";
+	case 'R': return "R (running)";
+	case 'S': return "S (sleeping)";
+	case 'D': return "D (disk sleep)";
+	case 'T': return "T (stopped)";
+	case 'Z': return "Z (zombie)";
+	default: return "X (dead)";
 	}
 }
 
@@ -194,9 +196,11 @@ static void status_ids(struct seq *s, const struct figures *f)
 	struct cred *c = cred_of_task(f->task);
 	struct files *files = process_files(f->process);
 
-	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", f->process->pid, f->task->tid, f->ppid);
+	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", f->process->pid,
+		   f->task->tid, f->ppid);
 	if (c) {
-		seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+		seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
+			   c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 		seq_printf(s, "FDSize:\t%u\nGroups:\t", files ? files_table_size(files) : 0);
 		for (uint32_t i = 0; i < c->ngroups; i++)
 			seq_printf(s, "%u ", c->groups[i]);
@@ -211,9 +215,11 @@ static void status_memory(struct seq *s, const struct figures *f)
 {
 	if (!f->total)
 		return;
-	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->total), KB(f->total), KB(f->locked));
+	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->total),
+		   KB(f->total), KB(f->locked));
 	seq_printf(s, "VmHWM:\t%8ju kB\nVmRSS:\t%8ju kB\n", KB(f->peak_rss), KB(f->rss));
-	seq_printf(s, "VmData:\t%8ju kB\nVmStk:\t%8ju kB\nVmExe:\t%8ju kB\n", KB(f->data), KB(f->stack), KB(code_pages(f)));
+	seq_printf(s, "VmData:\t%8ju kB\nVmStk:\t%8ju kB\nVmExe:\t%8ju kB\n", KB(f->data),
+		   KB(f->stack), KB(code_pages(f)));
 	seq_printf(s, "VmPTE:\t%8ju kB\nVmSwap:\t%8ju kB\n", KB(f->tables), KB(f->swapped));
 }
 
@@ -236,7 +242,8 @@ int show_pid_status(struct seq *s, const struct proc_ref *ref)
 	status_ids(s, &f);
 	status_memory(s, &f);
 	seq_printf(s, "Threads:\t%u\n", f.threads);
-	seq_printf(s, "SigPnd:\t%016jx\nShdPnd:\t%016jx\nSigBlk:\t%016jx\n", f.pending, f.shared_pending, f.blocked);
+	seq_printf(s, "SigPnd:\t%016jx\nShdPnd:\t%016jx\nSigBlk:\t%016jx\n", f.pending,
+		   f.shared_pending, f.blocked);
 	seq_printf(s, "SigIgn:\t%016jx\nSigCgt:\t%016jx\n", f.ignored, f.caught);
 	seq_printf(s, "Cpus_allowed:\t%jx\n", f.task->sched.affinity & sched_cpus_online());
 	task_put(f.task);

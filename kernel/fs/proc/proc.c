@@ -17,9 +17,9 @@
 #include "mm/slab.h"
 
 #define TEXT_FIRST 2048u
-#define TEXT_MAX ((size_t)4 << 20)
-#define STORE_MAX 4096
-#define LIST_POS 0x10000 /* readdir positions: 2.. static entries, from here on numbers */
+#define TEXT_MAX   ((size_t)4 << 20)
+#define STORE_MAX  4096
+#define LIST_POS   0x10000 /* readdir positions: 2.. static entries, from here on numbers */
 
 static const struct inode_ops proc_file_inode_ops, proc_place_ops, proc_dir_inode_ops;
 static const struct file_ops proc_file_ops, proc_dir_ops;
@@ -117,7 +117,9 @@ static int inode_make(struct super *s, const struct proc_ref *ref, struct inode 
 	}
 	*copy = *ref;
 	i->data = copy;
-	i->ops = S_ISDIR(n->mode) ? &proc_dir_inode_ops : n->follow ? &proc_place_ops : &proc_file_inode_ops;
+	i->ops = S_ISDIR(n->mode) ? &proc_dir_inode_ops
+		 : n->follow      ? &proc_place_ops
+				  : &proc_file_inode_ops;
 	i->fops = S_ISDIR(n->mode) ? &proc_dir_ops : &proc_file_ops;
 	i->nlink = S_ISDIR(n->mode) ? 2 : 1;
 	i->ino = ino_of(ref);
@@ -173,7 +175,8 @@ static int find_child(const struct proc_ref *dir, const struct name *name, struc
 	int number;
 
 	for (; n && n->name; n++) {
-		if (strlen(n->name) == name->len && memcmp(n->name, name->text, name->len) == 0 && shown(n, dir)) {
+		if (strlen(n->name) == name->len && memcmp(n->name, name->text, name->len) == 0 &&
+		    shown(n, dir)) {
 			*child = (struct proc_ref){ .node = n };
 			if (dir->process)
 				child->process = process_get(dir->process);
@@ -406,12 +409,15 @@ static int64_t proc_write(struct file *f, struct io *io)
 	return err ? err : (int64_t)n;
 }
 
-static const struct file_ops proc_file_ops = { .open = proc_open, .release = proc_release, .read = proc_read, .write = proc_write };
+static const struct file_ops proc_file_ops = {
+	.open = proc_open, .release = proc_release, .read = proc_read, .write = proc_write
+};
 static const struct file_ops proc_dir_ops = { .readdir = proc_readdir };
 
 static const struct super_ops proc_super_ops = { .evict = proc_evict, .valid = proc_valid };
 
-static struct super *proc_make(const struct super_type *type, const char *source, const char *options)
+static struct super *proc_make(const struct super_type *type, const char *source,
+			       const char *options)
 {
 	struct super *s = super_alloc(type, &proc_super_ops, PROC_SUPER_MAGIC, 0);
 	struct proc_ref ref = { .node = &proc_root };

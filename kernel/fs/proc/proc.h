@@ -26,14 +26,14 @@ void seq_escaped(struct seq *s, const char *text, const char *special);
 
 struct proc_ref {
 	const struct proc_node *node;
-	struct process *process;	/* a reference, or NULL */
-	struct task *task;		/* below /proc/PID/task: a reference, or NULL */
-	int number;			/* descriptor, below fd */
+	struct process *process; /* a reference, or NULL */
+	struct task *task;       /* below /proc/PID/task: a reference, or NULL */
+	int number;              /* descriptor, below fd */
 };
 
 /* Children that are numbers. */
 struct proc_list {
-	const struct proc_node *node;	/* what they are */
+	const struct proc_node *node; /* what they are */
 	/* Fills child's process, task, number (references); 0 or -ENOENT. */
 	int (*lookup)(const struct proc_ref *dir, int number, struct proc_ref *child);
 	/* The smallest number >= from that is there, or -1. */
@@ -52,18 +52,27 @@ struct proc_node {
 	int (*link)(const struct proc_ref *ref, char *buf, size_t size);
 	/* Where a link leads, with references; NULL: by its text. */
 	int (*follow)(const struct proc_ref *ref, struct path *to);
-	const struct proc_node *children;	/* ended by an entry without name */
+	const struct proc_node *children; /* ended by an entry without name */
 	const struct proc_list *list;
 	bool (*hidden)(const struct proc_ref *dir); /* not there just now; NULL: always there */
 };
 
-#define PROC_END { .name = NULL }
-#define PROC_DIR(n, m, kids) { .name = (n), .mode = S_IFDIR | (m), .children = (kids) }
-#define PROC_FILE(n, m, fn) { .name = (n), .mode = S_IFREG | (m), .show = (fn) }
+#define PROC_END                                                                                   \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
+#define PROC_DIR(n, m, kids)                                                                       \
+	{                                                                                          \
+		.name = (n), .mode = S_IFDIR | (m), .children = (kids)                             \
+	}
+#define PROC_FILE(n, m, fn)                                                                        \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | (m), .show = (fn)                                   \
+	}
 
 extern const struct proc_node proc_root;
 extern const struct proc_node proc_sys_children[];
-extern const struct proc_node proc_pid_node;	/* /proc/PID */
+extern const struct proc_node proc_pid_node; /* /proc/PID */
 extern const struct proc_list proc_fd_list, proc_fdinfo_list, proc_task_list;
 
 /* 0, or -EACCES when the running task may not look into the process. */

@@ -41,7 +41,8 @@ static int show_uptime(struct seq *s, const struct proc_ref *ref)
 		idle_sum += idle;
 	}
 	idle_sum = ticks(idle_sum);
-	seq_printf(s, "%ju.%02u %ju.%02u\n", now / 100, (unsigned)(now % 100), idle_sum / 100, (unsigned)(idle_sum % 100));
+	seq_printf(s, "%ju.%02u %ju.%02u\n", now / 100, (unsigned)(now % 100), idle_sum / 100,
+		   (unsigned)(idle_sum % 100));
 	return 0;
 }
 
@@ -90,16 +91,19 @@ static int show_stat(struct seq *s, const struct proc_ref *ref)
 		seq_printf(s, "cpu%u ", cpu);
 		cpu_line(s, busy, idle);
 	}
-	seq_printf(s, "intr %ju\nctxt %ju\nbtime %ju\n", interrupts, sched_switches(), ticks(time_wall() - time_now()) / 100);
-	seq_printf(s, "processes %ju\nprocs_running %u\nprocs_blocked 0\n", sched_started(), sched_running());
+	seq_printf(s, "intr %ju\nctxt %ju\nbtime %ju\n", interrupts, sched_switches(),
+		   ticks(time_wall() - time_now()) / 100);
+	seq_printf(s, "processes %ju\nprocs_running %u\nprocs_blocked 0\n", sched_started(),
+		   sched_running());
 	return 0;
 }
 
 /* Names of the bits of AT_HWCAP that these CPUs may have, in Linux's order. */
 static const char *const hwcap_names[] = {
-	"fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp", "cpuid", "asimdrdm", "jscvt", "fcma",
-	"lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm", "dit", "uscat", "ilrcpc", "flagm", "ssbs", "sb",
-	"paca", "pacg",
+	"fp",      "asimd", "evtstrm", "aes",   "pmull",    "sha1",   "sha2", "crc32",
+	"atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
+	"dcpop",   "sha3",  "sm3",     "sm4",   "asimddp",  "sha512", "sve",  "asimdfhm",
+	"dit",     "uscat", "ilrcpc",  "flagm", "ssbs",     "sb",     "paca", "pacg",
 };
 
 static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
@@ -110,7 +114,8 @@ static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
 	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		if (!(cpus >> cpu & 1))
 			continue;
-		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %ju.%02u\nFeatures\t:", cpu, mhz2 / 100, (unsigned)(mhz2 % 100));
+		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %ju.%02u\nFeatures\t:", cpu, mhz2 / 100,
+			   (unsigned)(mhz2 % 100));
 		for (unsigned i = 0; i < ARRAY_SIZE(hwcap_names); i++)
 			if (cap >> i & 1)
 				seq_printf(s, " %s", hwcap_names[i]);
@@ -222,4 +227,6 @@ static int next_process(const struct proc_ref *dir, int from)
 
 static const struct proc_list process_list = { &proc_pid_node, find_process, next_process };
 
-const struct proc_node proc_root = { .name = "/", .mode = S_IFDIR | 0555, .children = root_children, .list = &process_list };
+const struct proc_node proc_root = {
+	.name = "/", .mode = S_IFDIR | 0555, .children = root_children, .list = &process_list
+};

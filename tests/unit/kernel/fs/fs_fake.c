@@ -191,7 +191,8 @@ WEAK int64_t object_write(struct object *o, uint64_t pos, const void *src, size_
 	return (int64_t)n;
 }
 
-WEAK struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+WEAK struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
+				  bool *major)
 {
 	(void)o, (void)index, (void)want, (void)major;
 	*err = 0;

@@ -21,7 +21,7 @@ void fake_begin(void);
 void fake_end(void);
 extern uint64_t fake_limit_nofile;
 extern uint32_t fake_uid;
-extern int fake_signal;		/* the last signal sent, 0: none */
-unsigned fake_objects(void);	/* objects not freed */
+extern int fake_signal;      /* the last signal sent, 0: none */
+unsigned fake_objects(void); /* objects not freed */
 
 #endif

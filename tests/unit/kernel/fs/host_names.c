@@ -24,7 +24,8 @@ void host_begin(const char *deep)
 	char path[256], *p;
 
 	/* tmpfs where there is one: some file systems refuse part of renameat2. */
-	snprintf(place, sizeof(place), "%s/granule-names-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(place, sizeof(place), "%s/granule-names-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!getcwd(before, sizeof(before)) || !mkdtemp(place) || chdir(place) != 0)
 		abort();
 	umask(022);

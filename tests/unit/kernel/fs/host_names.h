@@ -11,7 +11,7 @@ int host_unlink(const char *path, int rmdir);
 int host_rename(const char *from, const char *to, unsigned flags);
 int host_link(const char *from, const char *to, int follow);
 int host_symlink(const char *target, const char *path);
-int host_open(const char *path, int flags);	/* and close again */
+int host_open(const char *path, int flags); /* and close again */
 /* Type and permissions; *nlink for what is no directory, else 0. */
 int host_stat(const char *path, int follow, unsigned *mode, unsigned *nlink, unsigned long *size);
 int host_readlink(const char *path, char *buf, unsigned size); /* length */

@@ -28,12 +28,14 @@ static void pad(struct maker *m, size_t to)
 }
 
 /* name_room: size of the name field, terminator and padding included; 0: as small as can be. */
-static void add(struct maker *m, const char *name, size_t name_room, unsigned mode, const char *data, size_t size)
+static void add(struct maker *m, const char *name, size_t name_room, unsigned mode,
+		const char *data, size_t size)
 {
 	size_t n = name_room ? name_room : strlen(name) + 1;
 
-	m->len += (size_t)sprintf(m->bytes + m->len, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7, mode, 1, 2, 1, 99, size, 0, 0, 5, 6,
-				  n, 0);
+	m->len += (size_t)sprintf(m->bytes + m->len,
+				  "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7,
+				  mode, 1, 2, 1, 99, size, 0, 0, 5, 6, n, 0);
 	memset(m->bytes + m->len, 0, n);
 	memcpy(m->bytes + m->len, name, strlen(name));
 	m->len += n;
@@ -209,7 +211,7 @@ static void test_lying_lengths(void **state)
 	(void)state;
 	add(m, "one", 0, 0100644, "11111", 5);
 	end(m, 4);
-	expect_damaged(m, 6, "ffffffff");  /* file size */
+	expect_damaged(m, 6, "ffffffff"); /* file size */
 	expect_damaged(m, 6, "00001000");
 	expect_damaged(m, 11, "00000000"); /* name size */
 	expect_damaged(m, 11, "ffffffff");
@@ -234,7 +236,8 @@ static void test_random_damage(void **state)
 		for (int k = 0; k < 4; k++)
 			((uint8_t *)c.data)[(size_t)rand() % m->len] = (uint8_t)rand();
 		while ((ret = cpio_next(&c, &e)) > 0) {
-			assert_true(e.data >= c.data && e.size <= (size_t)(c.data + c.size - e.data));
+			assert_true(e.data >= c.data &&
+				    e.size <= (size_t)(c.data + c.size - e.data));
 			assert_true(strlen(e.name) < c.size);
 			entries++;
 		}

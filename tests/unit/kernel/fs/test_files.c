@@ -133,7 +133,8 @@ static void test_random(void **state)
 	fake_limit_nofile = MODEL_FDS;
 	srand(5);
 	for (int step = 0; step < 20000; step++) {
-		unsigned fd = (unsigned)rand() % (rand() % 10 ? 100 : MODEL_FDS), which = (unsigned)rand() % 4;
+		unsigned fd = (unsigned)rand() % (rand() % 10 ? 100 : MODEL_FDS),
+			 which = (unsigned)rand() % 4;
 		bool cloexec = rand() % 2;
 		unsigned lowest = fd;
 
@@ -142,7 +143,8 @@ static void test_random(void **state)
 		case 1:
 			while (lowest < MODEL_FDS && model[lowest])
 				lowest++;
-			assert_int_equal(install(which, (int)fd, cloexec), lowest < MODEL_FDS ? (int)lowest : -EMFILE);
+			assert_int_equal(install(which, (int)fd, cloexec),
+					 lowest < MODEL_FDS ? (int)lowest : -EMFILE);
 			if (lowest < MODEL_FDS)
 				model[lowest] = (int)which + 1 + 16 * cloexec;
 			break;
@@ -195,12 +197,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_lowest_first),
-		T(test_limit),
-		T(test_borrow_counts_only_when_shared),
-		T(test_close_on_exec),
-		T(test_random),
-		T(test_no_memory),
+		T(test_lowest_first),  T(test_limit),  T(test_borrow_counts_only_when_shared),
+		T(test_close_on_exec), T(test_random), T(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

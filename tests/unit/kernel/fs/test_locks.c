@@ -6,7 +6,6 @@
  */
 #include "tests/mock/mock.h"
 
-
 #include "kernel/fs/locks.h"
 #include "kernel/process.h"
 #include "tests/mock/objects.h"
@@ -41,7 +40,8 @@ static void be(unsigned owner)
 	current()->files = (struct files *)&owner_of[owner];
 }
 
-static int64_t call(unsigned owner, unsigned cmd, short type, int64_t start, int64_t len, struct flock *out)
+static int64_t call(unsigned owner, unsigned cmd, short type, int64_t start, int64_t len,
+		    struct flock *out)
 {
 	struct flock fl = { .l_type = type, .l_start = start, .l_len = len };
 	int64_t ret;
@@ -214,12 +214,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_random),
-		T(test_what_getlk_tells),
-		T(test_bad_ranges),
-		T(test_waiting),
-		T(test_flock),
-		T(test_no_memory),
+		T(test_random), T(test_what_getlk_tells), T(test_bad_ranges), T(test_waiting),
+		T(test_flock),  T(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

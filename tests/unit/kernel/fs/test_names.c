@@ -29,7 +29,7 @@ int64_t sys_linkat(const uint64_t *args);
 int64_t sys_renameat2(const uint64_t *args);
 int64_t sys_readlinkat(const uint64_t *args);
 
-#define AT ((uint64_t)(int64_t)AT_FDCWD)
+#define AT        ((uint64_t)(int64_t)AT_FDCWD)
 #define ARGS(...) ((const uint64_t[6]){ __VA_ARGS__ })
 #define PTR(p)    ((uint64_t)(uintptr_t)(p))
 
@@ -121,7 +121,8 @@ static int64_t do_open(const char *path, unsigned flags)
 	return 0;
 }
 
-static int do_stat(const char *path, bool follow, unsigned *mode, unsigned *nlink, unsigned long *size)
+static int do_stat(const char *path, bool follow, unsigned *mode, unsigned *nlink,
+		   unsigned long *size)
 {
 	struct path p;
 	int err = path_lookup(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW, &p);
@@ -145,7 +146,10 @@ static const char *pick(const char *const *set, unsigned n)
 /* One to three components; at most two lead up. */
 static void random_path(char *path)
 {
-	static const char *const names[] = { "a", "b", "c", "d", "a", "b", "c", "d", "e-name-too-long-for-the-dentry-itself", ".", ".." };
+	static const char *const names[] = { "a", "b", "c",
+					     "d", "a", "b",
+					     "c", "d", "e-name-too-long-for-the-dentry-itself",
+					     ".", ".." };
 	unsigned n = 1 + (unsigned)rand() % 3, ups = 0;
 
 	path[0] = '\0';
@@ -168,15 +172,18 @@ static void compare_path(const char *path)
 		int here = do_stat(path, follow, &mode[0], &nlink[0], &size[0]);
 		int there = host_stat(path, follow, &mode[1], &nlink[1], &size[1]);
 
-		if (here != there || mode[0] != mode[1] || nlink[0] != nlink[1] || size[0] != size[1])
-			fail_msg("stat(%s, follow %d): here %d %o %u %lu, host %d %o %u %lu", path, follow, here, mode[0], nlink[0], size[0],
-				 there, mode[1], nlink[1], size[1]);
+		if (here != there || mode[0] != mode[1] || nlink[0] != nlink[1] ||
+		    size[0] != size[1])
+			fail_msg("stat(%s, follow %d): here %d %o %u %lu, host %d %o %u %lu", path,
+				 follow, here, mode[0], nlink[0], size[0], there, mode[1], nlink[1],
+				 size[1]);
 	}
 }
 
 static void compare_trees(void)
 {
-	static const char *const names[] = { "a", "b", "c", "d", "e-name-too-long-for-the-dentry-itself" };
+	static const char *const names[] = { "a", "b", "c", "d",
+					     "e-name-too-long-for-the-dentry-itself" };
 	char path[200];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -191,7 +198,9 @@ static void compare_trees(void)
 static unsigned random_open(const char *path, int64_t *here, int64_t *there)
 {
 	static const unsigned modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
-	static const unsigned bits[] = { O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH };
+	static const unsigned bits[] = {
+		O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH
+	};
 	unsigned flags = modes[rand() % 3];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bits); i++)
@@ -254,12 +263,14 @@ static void random_step(int step)
 		}
 	}
 	if (here != there)
-		fail_msg("step %d: op %u (%s, %s, flags %#o, coin %d): here %ld, host %ld", step, op, p, q, flags, coin, (long)here, (long)there);
+		fail_msg("step %d: op %u (%s, %s, flags %#o, coin %d): here %ld, host %ld", step,
+			 op, p, q, flags, coin, (long)here, (long)there);
 }
 
 static void test_random_against_host(void **state)
 {
-	static const char *const dirs[] = { "/1", "/1/2", "/1/2/3", "/1/2/3/4", "/1/2/3/4/5", "/1/2/3/4/5/w" };
+	static const char *const dirs[] = { "/1",       "/1/2",       "/1/2/3",
+					    "/1/2/3/4", "/1/2/3/4/5", "/1/2/3/4/5/w" };
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++)
@@ -394,7 +405,8 @@ struct counter {
 	char names[600][16];
 };
 
-static bool count_name(struct dir_sink *s, const char *name, size_t len, uint64_t ino, unsigned mode, uint64_t next)
+static bool count_name(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
+		       unsigned mode, uint64_t next)
 {
 	struct counter *c = container_of(s, struct counter, sink);
 
@@ -500,7 +512,8 @@ static void test_permissions(void **state)
 	assert_int_equal(do_open("/shared/roots", O_RDONLY), -EACCES);
 	assert_int_equal(do_unlink("/shared/roots", false), -EPERM);
 	assert_int_equal(do_open("/shared/mine", O_CREAT | O_RDWR), 0);
-	assert_int_equal(sys_renameat2(ARGS(AT, PTR("/shared/mine"), AT, PTR("/shared/roots"), 0)), -EPERM);
+	assert_int_equal(sys_renameat2(ARGS(AT, PTR("/shared/mine"), AT, PTR("/shared/roots"), 0)),
+			 -EPERM);
 	assert_int_equal(do_unlink("/shared/mine", false), 0);
 	assert_int_equal(do_unlink("/private/f", false), -EACCES);
 }
@@ -514,7 +527,8 @@ static void sequence(void)
 	(void)do_open("/d/f", O_CREAT | O_RDWR);
 	(void)sys_symlinkat(ARGS(PTR("f"), AT, PTR("/d/s")));
 	(void)sys_linkat(ARGS(AT, PTR("/d/f"), AT, PTR(long_name), 0));
-	(void)sys_renameat2(ARGS(AT, PTR("/d/f"), AT, PTR("/d/another-name-that-is-too-long-for-it"), 0));
+	(void)sys_renameat2(
+		ARGS(AT, PTR("/d/f"), AT, PTR("/d/another-name-that-is-too-long-for-it"), 0));
 	(void)do_open("/d/s", O_CREAT | O_RDWR | O_TRUNC);
 	(void)do_open("/d", O_TMPFILE | O_RDWR);
 }
@@ -522,7 +536,10 @@ static void sequence(void)
 static void clean_up(void)
 {
 	static const char *const names[] = {
-		"/d/f", "/d/s", "/d/a-name-that-is-too-long-for-the-dentry", "/d/another-name-that-is-too-long-for-it",
+		"/d/f",
+		"/d/s",
+		"/d/a-name-that-is-too-long-for-the-dentry",
+		"/d/another-name-that-is-too-long-for-it",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/fs/pipe.c tests/unit/kernel/fs/fs_fake.c
+// SOURCES: kernel/fs/pipe.c kernel/fs/pipe_open.c tests/unit/kernel/fs/fs_fake.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
  * The pipe's ring against a reference queue: random reads, writes and sizes; blocking on either side; closed ends; no memory.
@@ -41,7 +41,8 @@ struct inode *inode_get(struct inode *i)
 	return i;
 }
 
-struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode, unsigned flags, void *data)
+struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode,
+			      unsigned flags, void *data)
 {
 	struct file *f;
 
@@ -50,7 +51,9 @@ struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, u
 		return ERR_PTR(-ENOMEM);
 	}
 	f = calloc(1, sizeof(*f));
-	*f = (struct file){ .refs = 1, .ops = ops, .inode = inode, .mode = mode, .flags = flags, .data = data };
+	*f = (struct file){
+		.refs = 1, .ops = ops, .inode = inode, .mode = mode, .flags = flags, .data = data
+	};
 	return f;
 }
 

@@ -206,10 +206,12 @@ static void test_reprint(void **state)
 static void test_literal_next(void **state)
 {
 	(void)state;
-	type("a\x16\x03" "b\n");
+	type("a\x16\x03"
+	     "b\n");
 	expect_echo("a^\b^Cb\r\n");
 	assert_int_equal(tty.raise, 0);
-	expect_line("a\x03" "b\n");
+	expect_line("a\x03"
+		    "b\n");
 }
 
 static void test_end_of_file(void **state)
@@ -240,8 +242,14 @@ static void test_end_of_file_after_a_full_read(void **state)
 
 static void test_signals(void **state)
 {
-	static const struct { char key; int signo; const char *echo; } keys[] = {
-		{ 3, SIGINT, "^C" }, { 0x1c, SIGQUIT, "^\\" }, { 0x1a, SIGTSTP, "^Z" },
+	static const struct {
+		char key;
+		int signo;
+		const char *echo;
+	} keys[] = {
+		{ 3, SIGINT, "^C" },
+		{ 0x1c, SIGQUIT, "^\\" },
+		{ 0x1a, SIGTSTP, "^Z" },
 	};
 
 	(void)state;

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ends of pipes: pipe2(2), and the opening and closing of FIFOs, where each side waits for the other.
+ *
+ * The inode's mutex orders openings and closings; the pipe is made with the first end and goes with the last.
+ */
+#include "kernel/fs/internal.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/syscall.h"
+#include "mm/usercopy.h"
+
+static void wake_both(struct pipe *p)
+{
+	waitq_wake_all(&p->readable);
+	waitq_wake_all(&p->writable);
+}
+
+/* Counts an end in. Inode mutex held. */
+static void end_open(struct pipe *p, unsigned mode)
+{
+	mutex_lock(&p->mutex);
+	if (mode & FILE_READ) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (mode & FILE_WRITE) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	mutex_unlock(&p->mutex);
+	wake_both(p);
+}
+
+static void end_close(struct inode *i, unsigned mode)
+{
+	struct pipe *p = i->pipe;
+	bool last;
+
+	mutex_lock(&i->mutex);
+	mutex_lock(&p->mutex);
+	p->readers -= (mode & FILE_READ) != 0;
+	p->writers -= (mode & FILE_WRITE) != 0;
+	last = !p->readers && !p->writers;
+	mutex_unlock(&p->mutex);
+	if (last)
+		i->pipe = NULL;
+	mutex_unlock(&i->mutex);
+	if (last)
+		pipe_destroy(p);
+	else
+		wake_both(p);
+}
+
+/* Waits for the other side of a FIFO. The counts of opens tell even when the other end came and went. */
+static int wait_for_other(struct file *f, struct pipe *p)
+{
+	uint32_t readers = p->reader_opens, writers = p->writer_opens;
+
+	if (p->unnamed || (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
+		return 0;
+	if (f->mode & FILE_READ) {
+		if (p->writers || file_nonblock(f))
+			return 0;
+		return wait_event(&p->readable, READ_ONCE(p->writer_opens) != writers,
+				  WAIT_INTERRUPTIBLE, WAIT_FOREVER);
+	}
+	if (p->readers)
+		return 0;
+	if (file_nonblock(f))
+		return -ENXIO;
+	return wait_event(&p->writable, READ_ONCE(p->reader_opens) != readers, WAIT_INTERRUPTIBLE,
+			  WAIT_FOREVER);
+}
+
+static int fifo_open(struct file *f)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	mutex_lock(&i->mutex);
+	if (!i->pipe)
+		i->pipe = pipe_create();
+	if (!i->pipe) {
+		mutex_unlock(&i->mutex);
+		return -ENOMEM;
+	}
+	/* What poll compares with: hang-up needs a writer that was there in this reader's time. */
+	f->data = (void *)(uintptr_t)(i->pipe->writers ? i->pipe->writer_opens - 1
+						       : i->pipe->writer_opens);
+	end_open(i->pipe, f->mode);
+	mutex_unlock(&i->mutex);
+	err = wait_for_other(f, i->pipe);
+	if (err)
+		end_close(i, f->mode);
+	return err == -EINTR ? -ERESTART : err;
+}
+
+static void fifo_release(struct file *f)
+{
+	end_close(f->inode, f->mode);
+}
+
+const struct file_ops fifo_ops = {
+	.name = "pipe",
+	.open = fifo_open,
+	.release = fifo_release,
+	.read = pipe_read,
+	.write = pipe_write,
+	.ioctl = pipe_ioctl,
+	.poll = pipe_poll,
+};
+
+/* Both ends of a new pipe. */
+static int pipe_files(unsigned flags, struct file *end[2])
+{
+	struct inode *i = anon_inode(S_IFIFO | 0600);
+
+	if (!i)
+		return -ENOMEM;
+	i->pipe = pipe_create();
+	if (!i->pipe) {
+		inode_put(i);
+		return -ENOMEM;
+	}
+	end[0] = file_create_anon(&fifo_ops, inode_get(i), FILE_READ,
+				  (flags & ~(unsigned)O_ACCMODE) | O_RDONLY, NULL);
+	if (IS_ERR(end[0])) {
+		pipe_destroy(i->pipe);
+		inode_put(i);
+		return PTR_ERR(end[0]);
+	}
+	i->pipe->unnamed = true;
+	i->pipe->readers = 1;
+	i->pipe->writer_opens = 1;
+	end[1] = file_create_anon(&fifo_ops, i, FILE_WRITE,
+				  (flags & ~(unsigned)O_ACCMODE) | O_WRONLY, NULL);
+	if (IS_ERR(end[1])) {
+		file_put(end[0]);
+		return PTR_ERR(end[1]);
+	}
+	i->pipe->writers = 1;
+	return 0;
+}
+
+SYSCALL(pipe2)
+{
+	unsigned flags = (unsigned)args[1];
+	struct file *end[2] = { NULL, NULL };
+	int32_t fd[2];
+	int err;
+
+	if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+		return -EINVAL;
+	if (flags & O_DIRECT)
+		return -EINVAL; /* packet mode is not there */
+	err = pipe_files(flags, end);
+	if (err)
+		return err;
+	fd[0] = file_install(end[0], 0, flags & O_CLOEXEC);
+	if (fd[0] < 0) {
+		file_put(end[0]);
+		file_put(end[1]);
+		return fd[0];
+	}
+	fd[1] = file_install(end[1], 0, flags & O_CLOEXEC);
+	if (fd[1] < 0) {
+		file_put(end[1]);
+		(void)file_close_fd((unsigned)fd[0]);
+		return fd[1];
+	}
+	if (copy_to_user((virt_addr_t)args[0], fd, sizeof(fd))) {
+		(void)file_close_fd((unsigned)fd[0]);
+		(void)file_close_fd((unsigned)fd[1]);
+		return -EFAULT;
+	}
+	return 0;
+}
