@@ -315,6 +315,30 @@ int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	return 0;
 }
 
+int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *a = area_first_in(as, start, end), *next;
+	int err;
+
+	if (a != NULL && a->start < start && a->end > end) {
+		err = area_split(as, a, end);
+		if (err)
+			return err;
+	}
+	for (; a != NULL && a->start < end; a = next) {
+		next = area_next(a);
+		if (a->start < start) {
+			area_resize(as, a, a->start, start);
+		} else if (a->end > end) {
+			area_resize(as, a, end, a->end);
+		} else {
+			area_remove(as, a);
+			area_free(a);
+		}
+	}
+	return 0;
+}
+
 /* True when b continues a: together they could have been one mapping. */
 static bool area_continues(const struct area *a, const struct area *b)
 {
@@ -329,12 +353,14 @@ struct area *area_merge(struct aspace *as, struct area *a)
 
 	if (next != NULL && area_continues(a, next)) {
 		end = next->end;
+		a->has_anon |= next->has_anon;
 		area_remove(as, next);
 		area_resize(as, a, a->start, end);
 		area_free(next);
 	}
 	if (prev != NULL && area_continues(prev, a)) {
 		end = a->end;
+		prev->has_anon |= a->has_anon;
 		area_remove(as, a);
 		area_resize(as, prev, prev->start, end);
 		area_free(a);
@@ -364,9 +390,11 @@ struct area *area_add(struct aspace *as, const struct area *like, struct area *s
 
 	if (prev != NULL && area_continues(prev, like)) {
 		area_resize(as, prev, prev->start, like->end);
+		prev->has_anon |= like->has_anon;
 		a = area_merge(as, prev);
 	} else if (next != NULL && area_continues(like, next)) {
 		area_resize(as, next, like->start, next->end);
+		next->has_anon |= like->has_anon;
 		a = next;
 	} else {
 		a = spare != NULL ? spare : area_clone(like);

@@ -38,6 +38,7 @@ struct area {
 	struct object *object;	/* NULL: private anonymous only */
 	uint64_t offset;	/* pages: index in object of `start` */
 	struct aspace *aspace;
+	bool has_anon;		/* with an object: some page was copied on write */
 	void *file;		/* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */
 	virt_addr_t gap;	/* bytes that a mapping may use right below this area (mm/area.c) */
 	virt_addr_t max_gap;	/* the largest gap in the subtree of node */

@@ -35,7 +35,7 @@
 #define AREA_LIMIT 65530	/* areas per address space */
 #define STACK_GUARD (256 * PAGE_SIZE)	/* unmapped below a growing stack */
 #define LEAF_SPAN_BYTES ((virt_addr_t)1 << 21) /* what one leaf table maps */
-#define CHUNK_ENTRIES 32	/* entries looked at under one hold of a table lock */
+#define CHUNK_ENTRIES 16	/* entries looked at under one hold of a table lock */
 #define AREA_RIGHTS (AREA_READ | AREA_WRITE | AREA_EXEC)
 #define AREA_LOCK_BITS (AREA_LOCKED | AREA_LOCK_ON_FAULT)
 
@@ -47,6 +47,12 @@ static inline uint64_t bytes_to_pages(uint64_t bytes)
 static inline uint64_t area_pages(const struct area *a)
 {
 	return bytes_to_pages(a->end - a->start);
+}
+
+/* May an entry of a map a private page? Only then do its entries hold what cannot be had again from an object. */
+static inline bool area_may_hold_anon(const struct area *a)
+{
+	return a->object == NULL || a->has_anon;
 }
 
 static inline bool area_is_private(const struct area *a)
@@ -111,6 +117,8 @@ struct area *area_covering(struct aspace *as, virt_addr_t va);
 struct area *area_first_in(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* Splits so that no area straddles start or end. 0 or -ENOMEM (memory, or too many areas), then nothing has changed. */
 int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+/* Takes [start, end) out of all areas. Returns as area_isolate; entries are the caller's. */
+int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 /* Makes a one with equal neighbours; the area that remains. */
 struct area *area_merge(struct aspace *as, struct area *a);
 /* Merges where neighbours became equal, from the area before start to the one after end. */

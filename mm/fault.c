@@ -105,6 +105,7 @@ static struct page *take_frame(struct fault *f)
 	p->type = PAGE_ANON;
 	page_set_flag(p, PAGE_DIRTY);
 	f->frame = NULL;
+	f->area->has_anon = true;
 	return p;
 }
 
@@ -286,26 +287,35 @@ static int fault_area(struct fault *f)
 	return a->flags & needed ? 0 : -EACCES;
 }
 
-static int fault_entry(struct fault *f)
+/* One look at the entry, whose table is locked. */
+static int fault_entry(struct fault *f, struct pte *pte)
 {
 	struct pte_view v;
-	struct pte *pte;
 
-	if (f->access & FAULT_WRITE) {
-		int err = unshare_table(f->as, f->va);
-
-		if (unlikely(err))
-			return err;
-	}
-	pte = entry_lock_alloc(f->as, f->va);
-	if (unlikely(pte == NULL))
-		return -ENOMEM;
 	pte_view(pte, &v);
 	if (v.state == PTE_NONE)
 		return fault_none(f, pte);
 	if (v.state == PTE_SWAPPED)
 		return fault_swapped(f, pte, v.slot);
 	return fault_present(f, pte, &v);
+}
+
+/* From table to entry, until it is resolved, failed, or must read. While the mutex is held the table stays linked and is not shared anew. */
+static int fault_table(struct fault *f)
+{
+	struct pte *pte;
+	int err = 0;
+
+	if (f->access & FAULT_WRITE)
+		err = unshare_table(f->as, f->va);
+	if (unlikely(err))
+		return err;
+	pte = entry_lock_alloc(f->as, f->va);
+	if (unlikely(pte == NULL))
+		return -ENOMEM;
+	while ((err = fault_entry(f, pte)) == -EAGAIN)
+		pmap_table_lock(pte_table(pte));
+	return err;
 }
 
 /* Reads what fault_swapped or fault_none_file asked for, with the mutex dropped. */
@@ -330,21 +340,18 @@ static int fault_wait(struct fault *f)
 
 int fault_handle(struct fault *f)
 {
-	int err = fault_area(f);
+	int err;
 
-	while (err == 0) {
-		err = fault_entry(f);
-		if (err == -EAGAIN) {
-			err = 0;
-		} else if (err == -EINPROGRESS) {
-			err = fault_wait(f);
-			if (err == 0)
-				err = fault_area(f);
-		} else {
-			break;
-		}
+	for (;;) {
+		err = fault_area(f);
+		if (err == 0)
+			err = fault_table(f);
+		if (err != -EINPROGRESS)
+			return err;
+		err = fault_wait(f);
+		if (err)
+			return err;
 	}
-	return err;
 }
 
 static enum fault_outcome outcome_of(int err)

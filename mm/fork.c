@@ -5,7 +5,9 @@
  *
  * Tables are copied at once, entry by entry, where the two address spaces must differ: a 2 MB range with areas that the
  * child does not get (MADV_DONTFORK), gets empty (MADV_WIPEONFORK), or whose pages are locked in the parent (locks are
- * not inherited, and the parent's entries stay writable: a real-time task may fork and still never fault).
+ * not inherited, and the parent's entries stay writable: a real-time task may fork and still never fault). They are also
+ * copied where that is cheaper than sharing them and parting at the first write, which for stacks and data comes at once:
+ * in 2 MB with few pages that can be private. Entries of objects' pages are never copied: a fault finds those again.
  */
 #include "mm/aspace_internal.h"
 
@@ -43,6 +45,9 @@ static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
 	return 0;
 }
 
+/* Pages under one leaf table up to which it is copied at once. */
+#define COPY_AT_ONCE 128
+
 static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base, struct tlb_batch *b)
 {
 	virt_addr_t top = base + LEAF_SPAN_BYTES;
@@ -50,7 +55,7 @@ static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t b
 	int err = child_tables(child, base, true);
 
 	for (; err == 0 && a != NULL && a->start < top; a = area_next(a))
-		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)))
+		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)) && area_may_hold_anon(a))
 			err = copy_entries(pmap_leaf(&parent->pmap, base), pmap_leaf(&child->pmap, base),
 					   MAX(a->start, base), MIN(a->end, top), a->flags, b);
 	return err;
@@ -60,14 +65,18 @@ static int fork_table(struct aspace *parent, struct aspace *child, virt_addr_t b
 {
 	virt_addr_t top = base + LEAF_SPAN_BYTES;
 	struct area *a = area_first_in(parent, base, top);
+	uint64_t pages = 0;
 	unsigned flags = 0;
 	int err;
 
-	if (a == NULL)
-		return 0;
-	for (; a != NULL && a->start < top; a = area_next(a))
+	for (; a != NULL && a->start < top; a = area_next(a)) {
 		flags |= a->flags;
-	if (flags & COPY_FLAGS)
+		if (area_may_hold_anon(a))
+			pages += bytes_to_pages(MIN(a->end, top) - MAX(a->start, base));
+	}
+	if (pages == 0)
+		return 0;
+	if ((flags & COPY_FLAGS) || pages <= COPY_AT_ONCE)
 		return copy_table(parent, child, base, b);
 	err = child_tables(child, base, false);
 	if (err == 0)

@@ -34,7 +34,6 @@ static uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t e
 
 int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
-	struct area *a, *next;
 	int err;
 
 	if (area_first_in(as, start, end) == NULL)
@@ -43,16 +42,10 @@ int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end)
 		as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
 	err = unshare_edges(as, start, end);
 	if (err == 0)
-		err = area_isolate(as, start, end);
-	if (err)
-		return err;
-	for (a = area_first_in(as, start, end); a != NULL && a->start < end; a = next) {
-		next = area_next(a);
-		area_remove(as, a);
-		area_free(a);
-	}
-	zap_range(as, start, end);
-	return 0;
+		err = area_cut(as, start, end);
+	if (err == 0)
+		zap_range(as, start, end);
+	return err;
 }
 
 int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length)
@@ -100,8 +93,26 @@ static int64_t place_fixed(struct aspace *as, const struct map_request *r, uint6
 	return (int64_t)r->addr;
 }
 
-/* What must hold, and be there, before the tree changes. */
-static int map_prepare(struct aspace *as, const struct area *like, bool replace, struct area **spare)
+/* Adds *like in the place of what is there. The area's memory comes first: once something was unmapped nothing may fail. */
+static int map_replacing(struct aspace *as, const struct area *like)
+{
+	struct area *spare = area_clone(like);
+	int err;
+
+	if (spare == NULL)
+		return -ENOMEM;
+	err = unmap_locked(as, like->start, like->end);
+	if (err == 0)
+		err = unshare_edges(as, like->start, like->end);
+	if (err)
+		area_free(spare);
+	else
+		(void)area_add(as, like, spare);
+	return err;
+}
+
+/* Adds *like; with `replace` something else may be there. 0, -ENOMEM, -EAGAIN. */
+static int map_area(struct aspace *as, const struct area *like, bool replace)
 {
 	uint64_t gone = replace ? pages_mapped(as, like->start, like->end) : 0;
 	int err = limits_check(as, area_pages(like) - gone, like->flags);
@@ -110,22 +121,19 @@ static int map_prepare(struct aspace *as, const struct area *like, bool replace,
 		return err;
 	if (as->area_count >= AREA_LIMIT)
 		return -ENOMEM;
-	*spare = area_clone(like);
-	if (*spare == NULL)
-		return -ENOMEM;
-	err = replace ? unmap_locked(as, like->start, like->end) : 0;
-	if (err == 0)
-		err = unshare_edges(as, like->start, like->end);
+	if (replace)
+		return map_replacing(as, like);
+	err = unshare_edges(as, like->start, like->end);
 	if (err)
-		area_free(*spare);
-	return err;
+		return err;
+	return area_add(as, like, NULL) != NULL ? 0 : -ENOMEM;
 }
 
 /* The mutex held. *area: what was made or extended. */
 static int64_t map_locked(struct aspace *as, const struct map_request *r, struct object *object)
 {
 	struct area like = { .flags = r->flags, .object = object, .file = r->file,
-			     .offset = bytes_to_pages(r->offset) }, *spare;
+			     .offset = bytes_to_pages(r->offset) };
 	uint64_t length = ALIGN_UP(r->length, PAGE_SIZE);
 	int64_t at = r->fixed ? place_fixed(as, r, length) : (int64_t)place(as, r->addr, length);
 	int err;
@@ -138,11 +146,8 @@ static int64_t map_locked(struct aspace *as, const struct map_request *r, struct
 	like.end = like.start + length;
 	if (like.flags & AREA_RIGHTS)
 		like.flags |= as->mlock_future;
-	err = map_prepare(as, &like, r->fixed, &spare);
-	if (err)
-		return err;
-	(void)area_add(as, &like, spare);
-	return at;
+	err = map_area(as, &like, r->fixed);
+	return err ? err : at;
 }
 
 static bool request_ok(const struct map_request *r)
@@ -198,16 +203,11 @@ static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)
 	struct area like = { .start = from, .end = to,
 			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HEAP };
 	uint64_t data = to - as->brk_start + (as->data_end - as->data_start);
-	struct area *spare;
-	int err;
 
 	like.flags |= as->mlock_future;
 	if (data > as->limit.data || !range_free(as, from, to))
 		return -ENOMEM;
-	err = map_prepare(as, &like, false, &spare);
-	if (err == 0)
-		(void)area_add(as, &like, spare);
-	return err;
+	return map_area(as, &like, false);
 }
 
 virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)

@@ -120,21 +120,27 @@ static void page_discard(struct page *p)
 }
 
 /* Puts p at index if that still holds `expected` and lies within the object. */
-static bool page_insert(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
+static bool insert_locked(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
 {
 	uint32_t index = p->u.file.index;
+
+	if (radix_get(&o->pages, index) != expected || (uint64_t)index << PAGE_SHIFT >= o->size)
+		return false;
+	if (expected == 0)
+		radix_set(&o->pages, index, (uintptr_t)p, nodes);
+	else
+		radix_replace(&o->pages, index, (uintptr_t)p);
+	o->nr_pages++;
+	o->nr_swapped -= expected != 0;
+	return true;
+}
+
+static bool page_insert(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
+{
 	bool fits;
 
 	spin_lock(&o->lock);
-	fits = radix_get(&o->pages, index) == expected && (uint64_t)index << PAGE_SHIFT < o->size;
-	if (fits) {
-		if (expected == 0)
-			radix_set(&o->pages, index, (uintptr_t)p, nodes);
-		else
-			radix_replace(&o->pages, index, (uintptr_t)p);
-		o->nr_pages++;
-		o->nr_swapped -= expected != 0;
-	}
+	fits = insert_locked(o, p, expected, nodes);
 	spin_unlock(&o->lock);
 	return fits;
 }
@@ -146,27 +152,43 @@ static void page_failed(struct object *o, struct page *p)
 	object_remove_pages(o, p->u.file.index, p->u.file.index);
 }
 
-/* Fills a hole. The page, or NULL: *err, or 0 when somebody else was faster. */
+/* Puts p into the hole at its index, with nodes if it takes any. 0; -ENOMEM; -EAGAIN: no hole any more, or beyond the end. */
+static int hole_insert(struct object *o, struct page *p)
+{
+	struct radix_reserve nodes;
+	bool inserted;
+	int err;
+
+	spin_lock(&o->lock);
+	inserted = radix_ready(&o->pages, p->u.file.index) && insert_locked(o, p, 0, NULL);
+	spin_unlock(&o->lock);
+	if (inserted)
+		return 0;
+	err = radix_prepare(&nodes);
+	if (err)
+		return err;
+	inserted = page_insert(o, p, 0, &nodes);
+	radix_unprepare(&nodes);
+	return inserted ? 0 : -EAGAIN;
+}
+
+/* Fills a hole. The page, or NULL: *err, -EAGAIN when somebody else was faster. */
 static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *major)
 {
 	bool read = o->ops->read_page != NULL;
-	struct radix_reserve nodes;
 	struct page *p = page_create(o, index, read ? 0 : ALLOC_ZERO);
 
-	*err = p != NULL ? radix_prepare(&nodes) : -ENOMEM;
-	if (*err) {
-		if (p != NULL)
-			page_discard(p);
+	if (p == NULL) {
+		*err = -ENOMEM;
 		return NULL;
 	}
 	if (read)
 		page_set_flag(p, PAGE_READING);
-	if (!page_insert(o, p, 0, &nodes)) {
-		radix_unprepare(&nodes);
+	*err = hole_insert(o, p);
+	if (*err) {
 		page_discard(p);
 		return NULL;
 	}
-	radix_unprepare(&nodes);
 	lru_add(p);
 	if (!read)
 		return p;

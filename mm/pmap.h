@@ -143,6 +143,10 @@ void pte_clear(struct pte *pte, struct tlb_batch *b);
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
 /* Changes prot of a present entry; notes a flush only when rights were taken away. */
 void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b);
+/* Changes the rights of the present entries among n from pte on, in one table, to prot (PTE_SPECIAL stays as it is). With PTE_WRITE in prot an entry may be written if it was
+ * writable before or may_write(its page) says so; PTE_SPECIAL ones never. Notes a flush when rights were taken away. */
+typedef bool (*pte_may_write)(struct page *page);
+void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write, struct tlb_batch *b);
 /* present -> present with another frame: invalid, flush for pm (all CPUs), new entry. */
 void pte_replace(struct pte *pte, struct page *page, unsigned prot);
 /* Test and clear "used". No flush: a stale entry only makes a page look older. */
@@ -169,6 +173,8 @@ struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *cop
 void pmap_table_prepare(struct page *table, virt_addr_t va);
 /* Entry i (0..511) of a leaf table, without locking. */
 struct pte *pmap_table_entry(struct page *table, unsigned i);
+/* The first entry of a leaf table in [i, end) that is not none, or end. */
+unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end);
 void pmap_table_lock(struct page *table);
 bool pmap_table_trylock(struct page *table);
 void pmap_table_unlock(struct page *table);

@@ -5,41 +5,31 @@
  */
 #include "mm/aspace_internal.h"
 
-/* New rights of a present entry in an area with `flags`. */
-static void protect_entry(struct pte *pte, unsigned flags, struct tlb_batch *b)
+/* Invariant (8), without giving up a swap cache for a write that may never come. */
+static bool may_write(struct page *p)
 {
-	struct pte_view v;
-	unsigned prot = prot_of_flags(flags);
-
-	pte_view(pte, &v);
-	if (v.state != PTE_PRESENT)
-		return;
-	prot |= v.prot & PTE_SPECIAL;
-	if (flags & AREA_WRITE) {
-		prot |= v.prot & PTE_WRITE;
-		if (!(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON && atomic_load(&v.page->refs) == 1) {
-			page_set_flag(v.page, PAGE_DIRTY);
-			prot |= PTE_WRITE;
-		}
-	}
-	if (prot != v.prot)
-		pte_protect(pte, prot, b);
+	if (p->type != PAGE_ANON || atomic_load(&p->refs) != 1)
+		return false;
+	if (!page_flag(p, PAGE_DIRTY))
+		page_set_flag(p, PAGE_DIRTY);
+	return true;
 }
 
 static void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
+	unsigned prot = prot_of_flags(flags) | (flags & AREA_WRITE ? PTE_WRITE : 0);
+	/* Pages that become executable may each need instruction cache maintenance. */
+	size_t chunk = (flags & AREA_EXEC ? CHUNK_ENTRIES / 4 : CHUNK_ENTRIES) * PAGE_SIZE;
 	struct tlb_batch b;
 	virt_addr_t va;
 
 	tlb_batch_init(&b, &as->pmap);
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, va, end)) {
-		virt_addr_t stop = MIN(leaf_end(va, end), va + CHUNK_ENTRIES * PAGE_SIZE);
+		virt_addr_t stop = MIN(leaf_end(va, end), va + chunk);
 		struct pte *pte = pmap_entry_lock(&as->pmap, va);
-		unsigned n = (unsigned)bytes_to_pages(stop - va);
 
-		for (unsigned i = 0; i < n; i++)
-			protect_entry(pte_next(pte, (int)i), flags, &b);
+		pte_protect_run(pte, (unsigned)bytes_to_pages(stop - va), prot, may_write, &b);
 		pmap_entry_unlock(pte);
 		va = stop;
 	}

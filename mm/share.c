@@ -46,15 +46,16 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 	return 0;
 }
 
-/* Copies entries [*i, end) until done (0) or a reverse map chunk is missing (-ENOMEM, *i says where). */
+/* Copies up to CHUNK_ENTRIES of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is missing. */
 static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end, bool private,
 		      struct tlb_batch *b)
 {
+	unsigned room = CHUNK_ENTRIES;
 	int err = 0;
 
 	pmap_table_lock(from);
 	pmap_table_lock(to);
-	while (*i < end) {
+	while (room-- > 0 && (*i = pmap_table_next(from, *i, end)) < end) {
 		err = copy_entry(pmap_table_entry(from, *i), pmap_table_entry(to, *i), private, b);
 		if (err)
 			break;
@@ -104,7 +105,7 @@ int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_add
 	bool private = !(flags & AREA_SHARED), locked = private && (flags & AREA_LOCKED);
 
 	while (i < last) {
-		unsigned stop = MIN(i + (locked ? 1 : CHUNK_ENTRIES), last);
+		unsigned stop = locked ? i + 1 : last;
 		int err = locked ? copy_locked_entry(from, to, i) : -ENOENT;
 
 		if (err == 0) {

@@ -28,27 +28,18 @@ static void zap_entry(struct pte *pte, struct tlb_batch *b)
 	}
 }
 
-/* Entries that are not none. */
-static unsigned table_entries_used(struct page *table)
-{
-	unsigned used;
-
-	pmap_table_lock(table);
-	used = table->u.table.present + table->u.table.swapped;
-	pmap_table_unlock(table);
-	return used;
-}
-
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
 {
-	while (from < to && table_entries_used(table) > 0) {
-		unsigned stop = MIN(from + CHUNK_ENTRIES, to);
+	while (from < to) {
+		unsigned room = CHUNK_ENTRIES;
 
 		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
 			tlb_flush(b);
 		pmap_table_lock(table);
-		for (; from < stop; from++)
-			zap_entry(pmap_table_entry(table, from), b);
+		if (table->u.table.present + table->u.table.swapped == 0)
+			from = to;
+		while (room-- > 0 && (from = pmap_table_next(table, from, to)) < to)
+			zap_entry(pmap_table_entry(table, from++), b);
 		pmap_table_unlock(table);
 	}
 }
@@ -112,6 +103,17 @@ static void tlb_batch_forget(struct tlb_batch *b)
 	b->npages = npages;
 }
 
+/* As zap_table for all entries, without TLB maintenance. */
+static void zap_quiet_table(struct page *table, struct tlb_batch *b)
+{
+	for (unsigned i = 0; i < 512; i += CHUNK_ENTRIES) {
+		i = ALIGN_DOWN(pmap_table_next(table, i, 512), CHUNK_ENTRIES);
+		tlb_batch_forget(b);
+		if (i < 512)
+			zap_table(table, i, i + CHUNK_ENTRIES, b);
+	}
+}
+
 void zap_all(struct aspace *as)
 {
 	struct tlb_batch b;
@@ -124,14 +126,10 @@ void zap_all(struct aspace *as)
 	for (va = pmap_next_leaf(&as->pmap, USER_MIN, USER_TOP); va < USER_TOP;
 	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
 		struct page *table = pmap_leaf(&as->pmap, va);
-		unsigned i;
 
 		if (table_drop_shared(as, va, &b))
 			continue;
-		for (i = 0; i < 512 && table_entries_used(table) > 0; i += CHUNK_ENTRIES) {
-			tlb_batch_forget(&b);
-			zap_table(table, i, i + CHUNK_ENTRIES, &b);
-		}
+		zap_quiet_table(table, &b);
 		table_unlink(as, va, &b);
 	}
 	tlb_batch_forget(&b);

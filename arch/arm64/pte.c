@@ -115,6 +115,19 @@ void pte_view(const struct pte *pte, struct pte_view *v)
 	}
 }
 
+unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
+{
+	const struct pte *e = page_to_virt(table);
+
+	/* Four at a time: most of a table is empty more often than not. */
+	while (i + 4 <= end &&
+	       (pte_load(&e[i]) | pte_load(&e[i + 1]) | pte_load(&e[i + 2]) | pte_load(&e[i + 3])) == 0)
+		i += 4;
+	while (i < end && pte_load(&e[i]) == 0)
+		i++;
+	return i;
+}
+
 /* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be what the instruction
  * side fetches (DDI 0487, B2.4.4 "Cache maintenance for instruction accesses"), and a page that user mode may write
  * stops being known for that. About 270 instructions with the page lock held, the first time a page of code is entered
@@ -221,6 +234,52 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 	pte_store(pte, raw);
 	if (lost)
 		flush_note(pte, b);
+}
+
+/* The flush of a run: its first and last entry give the range. */
+static void flush_note_run(const struct pte *first, const struct pte *last, struct tlb_batch *b)
+{
+	flush_note(first, b);
+	if (last == first)
+		return;
+	flush_note(last, b);
+	b->naddresses += TLB_BATCH_ADDRESSES; /* not these two addresses alone */
+}
+
+void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write,
+		     struct tlb_batch *b)
+{
+	const uint64_t rights = PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED;
+	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
+	struct pte *end = pte + n, *first = NULL, *last = NULL;
+
+	if (prot & PTE_EXEC)
+		may_write = NULL; /* the next store decides; rare */
+	for (; pte < end; pte++) {
+		uint64_t old = pte_load(pte), raw = (old & ~rights) | clean;
+
+		if (!(old & PTE_VALID))
+			continue;
+		if (prot & PTE_EXEC)
+			contents_prepare(phys_to_page(pte_pa(old)),
+					 PTE_EXEC | (leaf_prot(old) & prot & PTE_WRITE));
+		if ((prot & PTE_WRITE) && may_write != NULL && !(old & PTE_SW_SPECIAL) &&
+		    may_write(phys_to_page(pte_pa(old)))) {
+			page_changed(phys_to_page(pte_pa(old)));
+			raw &= ~PTE_AP_READONLY;
+		} else if ((prot & PTE_WRITE) && (leaf_prot(old) & PTE_WRITE)) {
+			raw &= ~PTE_AP_READONLY;
+		}
+		if (raw == old)
+			continue;
+		pte_store(pte, raw);
+		if (leaf_prot(old) & RIGHTS & ~leaf_prot(raw)) {
+			first = first != NULL ? first : pte;
+			last = pte;
+		}
+	}
+	if (first != NULL)
+		flush_note_run(first, last, b);
 }
 
 void pte_replace(struct pte *pte, struct page *page, unsigned prot)

@@ -91,6 +91,11 @@ uintptr_t radix_get(const struct radix *r, uint32_t index)
 	return leaf != NULL ? leaf->slots[slot_of(index, 0)] : 0;
 }
 
+bool radix_ready(const struct radix *r, uint32_t index)
+{
+	return leaf_find(r, index) != NULL;
+}
+
 int radix_prepare(struct radix_reserve *res)
 {
 	struct kmem_cache *c = cache_get();

@@ -27,6 +27,8 @@ void radix_init(struct radix *r);
 uintptr_t radix_get(const struct radix *r, uint32_t index); /* 0: nothing there */
 /* Fills res, whatever it held, with what one radix_set may need. May sleep. 0, or -ENOMEM (then nothing is held). */
 int radix_prepare(struct radix_reserve *res) MUST_CHECK;
+/* True when radix_set at index needs no node now: then res may be NULL. */
+bool radix_ready(const struct radix *r, uint32_t index);
 /* Frees what is left in res: after every radix_prepare that succeeded. */
 void radix_unprepare(struct radix_reserve *res);
 /* Stores a non-zero word, returns the one it replaced (0: none). Takes nodes from res; cannot fail. */
