@@ -206,6 +206,14 @@ bool sched_wake_if(struct task *t, unsigned states)
 	preempt_disable();
 	old = hw_irq_save();
 	woke = sched_wake_irqs_off(t, states);
+	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long. When this look comes too early, t has still to pass
+	 * through its way to user mode, and sees what the caller wrote before. */
+	if (!woke && READ_ONCE(t->sched.on_cpu)) {
+		int cpu = READ_ONCE(t->sched.cpu);
+
+		if (cpu != (int)hw_cpu())
+			ipi_send((unsigned)cpu, IPI_RESCHEDULE);
+	}
 	hw_irq_restore(old);
 	preempt_enable();
 	return woke;
@@ -213,7 +221,15 @@ bool sched_wake_if(struct task *t, unsigned states)
 
 bool sched_wake(struct task *t)
 {
-	return sched_wake_if(t, SCHED_ANY_SLEEP);
+	uint64_t old;
+	bool woke;
+
+	preempt_disable();
+	old = hw_irq_save();
+	woke = sched_wake_irqs_off(t, SCHED_ANY_SLEEP);
+	hw_irq_restore(old);
+	preempt_enable();
+	return woke;
 }
 
 void sched_start(struct task *t)

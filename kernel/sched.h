@@ -27,7 +27,8 @@ bool sched_wake(struct task *t);
 #define SCHED_ANY_SLEEP                                                                            \
 	(SCHED_STATE(TASK_SLEEPING) | SCHED_STATE(TASK_SLEEPING_KILLABLE) |                        \
 	 SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) | SCHED_STATE(TASK_STOPPED))
-/* As sched_wake, only when t's state is in the set, tested and changed at once: for signals. */
+/* For signals: as sched_wake, only when t's state is in the set, tested and changed at once. A task that runs on another CPU is interrupted, so that
+ * it looks at its hot.pending bits, set before, on its way back to user mode. */
 bool sched_wake_if(struct task *t, unsigned states);
 /* The same for callers that have interrupts off, cheaper: a switch that is due happens when they let it. */
 bool sched_wake_irqs_off(struct task *t, unsigned states);

@@ -453,6 +453,33 @@ static void test_policy_values_are_checked(void **state)
 	assert_int_equal(sched_set(&t, 4, 0, 0), -EINVAL);
 }
 
+/* A signal for a task that computes on another CPU interrupts it; one for a task that waits, or is here, interrupts nobody. */
+static void signal_main(void *arg)
+{
+	struct share *s = arg;
+	unsigned ipis;
+
+	s[0].t = sim_task("w", until_done, &s[0], SCHED_OTHER, 0, 0x2);
+	sim_sleep(MS);
+	ipis = sim_ipis();
+	assert_false(sched_wake_if(s[0].t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE)));
+	assert_int_equal(sim_ipis(), ipis + 1);
+	assert_false(sched_wake(s[0].t));
+	assert_false(sched_wake_if(current(), SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE)));
+	s[1].t = sim_task("w", until_done, &s[1], SCHED_OTHER, 0, 0x1);
+	ipis = sim_ipis();
+	assert_false(sched_wake_if(s[1].t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE)));
+	assert_int_equal(sim_ipis(), ipis);
+}
+
+static void test_signals_interrupt_running_tasks(void **state)
+{
+	struct share s[2] = { { .work = 10 * MS }, { .work = MS } };
+
+	(void)state;
+	sim_run(2, SECOND, signal_main, s);
+}
+
 /* No timer interrupts while a task is alone on its CPU. */
 static void tickless_main(void *arg)
 {
@@ -487,6 +514,7 @@ int main(void)
 		cmocka_unit_test_setup(test_preempted_rt_is_pushed, setup),
 		cmocka_unit_test_setup(test_ordinary_tasks_leave_a_busy_rt_cpu, setup),
 		cmocka_unit_test_setup(test_policy_values_are_checked, setup),
+		cmocka_unit_test_setup(test_signals_interrupt_running_tasks, setup),
 		cmocka_unit_test_setup(test_no_tick_for_a_single_task, setup),
 	};
 
