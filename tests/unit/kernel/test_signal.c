@@ -239,6 +239,9 @@ static void handler_is_called_once(void **state)
 	assert_int_equal(seen.handled[0], SIGUSR1);
 	assert_int_equal(seen.mask, 0);
 	assert_int_equal(a->sig_blocked, SIGNAL_MASK(SIGUSR1) | SIGNAL_MASK(SIGUSR2));
+	signal_mask_set(0);
+	work();
+	assert_int_equal(seen.nhandled, 1);
 }
 
 static void nodefer_and_resethand(void **state)
