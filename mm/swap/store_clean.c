@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The cleaner: moves the live records of one sealed segment to the head and frees the segment. Which one:
+ *
+ *   1. a segment without live records: it costs nothing
+ *   2. a suspect segment, while there is room for what it holds
+ *   3. the best of benefit / cost = free bytes * age / (segment + live bytes): old segments are cleaned although they hold more, for what died
+ *      young has died already, and young ones are given time
+ *   4. every WEAR_TURN cleanings, the least worn sealed segment when it is WEAR_SPREAD erases behind the most worn: contents that never
+ *      change would otherwise keep their blocks from sharing the wear
+ *
+ * A victim's records are found by walking the map, not the records: a damaged record header can then hide nothing. What the cleaner moved
+ * is on the medium before the original is given up. One call cleans one segment, at most a segment's worth of copying.
+ */
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "mm/swap/store_internal.h"
+
+#define WEAR_TURN 8u
+
+uint32_t store_capacity(const struct store *s)
+{
+	uint32_t gone = READ_ONCE(s->stats.retired_segments) + s->reserve;
+
+	return gone < s->nsegments ? (s->nsegments - gone) * s->per_segment : 0;
+}
+
+static uint32_t live_bytes(const struct segment *g)
+{
+	return READ_ONCE(g->live);
+}
+
+/* True when the head and the free segments can take what g holds. */
+static bool fits(const struct store *s, const struct segment *g)
+{
+	uint32_t room = segments_free(s) * s->per_segment;
+
+	if (head_has_room(s))
+		room += (s->segment_size - s->head.fill) / s->record_space;
+	return live_bytes(g) / RECORD_SIZE <= room;
+}
+
+static uint64_t score(const struct store *s, const struct segment *g)
+{
+	uint32_t live = live_bytes(g), gain = s->per_segment * RECORD_SIZE - live;
+	uint64_t age = s->openings - g->opened + 1;
+
+	return (uint64_t)gain * age / (s->segment_size + live) + 1;
+}
+
+/* Case 4, or NO_SEGMENT. */
+static uint32_t cold_victim(const struct store *s)
+{
+	uint32_t least = segment_least_worn(s, SEGMENT_SEALED), most = 0;
+
+	if (least == NO_SEGMENT || s->cleanings % WEAR_TURN != 0)
+		return NO_SEGMENT;
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		if (s->segments[i].state != SEGMENT_RETIRED)
+			most = MAX(most, s->segments[i].erase_count);
+	return most - s->segments[least].erase_count > WEAR_SPREAD ? least : NO_SEGMENT;
+}
+
+/* Case 1, 2 or 3, or NO_SEGMENT. min_gain in bytes. */
+static uint32_t best_victim(const struct store *s, uint32_t min_gain)
+{
+	uint32_t best = NO_SEGMENT, full = s->per_segment * RECORD_SIZE;
+	uint64_t best_score = 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++) {
+		const struct segment *g = &s->segments[i];
+		uint32_t live = live_bytes(g);
+
+		if (g->state != SEGMENT_SEALED)
+			continue;
+		if (live == 0)
+			return i;
+		if (segment_suspect(g) || live + min_gain > full)
+			continue;
+		if (score(s, g) > best_score) {
+			best_score = score(s, g);
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* Retiring a segment gains no room, so it must not take the room that cleaning needs. */
+static uint32_t suspect_victim(const struct store *s)
+{
+	if (segments_free(s) <= KEEP_FREE)
+		return NO_SEGMENT;
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		if (s->segments[i].state == SEGMENT_SEALED && segment_suspect(&s->segments[i]))
+			return i;
+	return NO_SEGMENT;
+}
+
+/* One record of the victim. An error is one of the log: the record is where it was, or in the ring. */
+static int move_record(struct store *s, uint32_t slot, uint32_t loc)
+{
+	int err = 0;
+
+	if (!head_has_room(s))
+		err = head_advance(s, true);
+	if (err)
+		return err;
+	/* After head_advance(), which uses the bounce page too. */
+	err = record_read(s, slot, loc, s->bounce);
+	if (medium_gone(err))
+		return err;
+	if (err) {
+		record_poison(s, slot, loc);
+		return 0;
+	}
+	s->stats.bytes_cleaned += RECORD_SIZE;
+	return head_put(s, slot, loc, s->bounce, RECORD_MOVED);
+}
+
+static int move_records(struct store *s, uint32_t victim)
+{
+	uint32_t from = location(s, victim, 0), to = location(s, victim, s->segment_size);
+
+	for (uint32_t slot = 1; slot <= s->slots && live_bytes(&s->segments[victim]) > 0; slot++) {
+		/* Without the lock: only this task makes locations, and head_put() looks again. */
+		uint32_t loc = READ_ONCE(*map_entry(s, slot));
+		int err;
+
+		if (loc < from || loc >= to || loc == LOC_POISON)
+			continue;
+		err = move_record(s, slot, loc);
+		if (err)
+			return err;
+	}
+	return head_commit(s);
+}
+
+static bool clean_segment(struct store *s, uint32_t victim)
+{
+	s->cleanings++;
+	if (live_bytes(&s->segments[victim]) > 0 && move_records(s, victim))
+		return false;
+	ASSERT(live_bytes(&s->segments[victim]) == 0);
+	segment_release(s, victim);
+	return true;
+}
+
+bool clean_one(struct store *s, bool any)
+{
+	uint32_t least = any ? RECORD_SIZE : s->per_segment * RECORD_SIZE / 8;
+	uint32_t victim = suspect_victim(s);
+
+	if (victim == NO_SEGMENT)
+		victim = cold_victim(s);
+	if (victim == NO_SEGMENT || !fits(s, &s->segments[victim]))
+		victim = best_victim(s, least);
+	if (victim == NO_SEGMENT || !fits(s, &s->segments[victim]))
+		return false;
+	return clean_segment(s, victim);
+}
+
+/* Whether the background has work: few free segments, or one to be rid of. */
+static bool wanted(const struct store *s)
+{
+	return segments_free(s) < s->clean_below || suspect_victim(s) != NO_SEGMENT;
+}
+
+static uint32_t ready_count(const struct store *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		n += s->segments[i].state == SEGMENT_READY;
+	return n;
+}
+
+/* Erases ahead. True when it did. */
+static bool prepare_one(struct store *s)
+{
+	uint32_t segment = segment_least_worn(s, SEGMENT_FREE);
+
+	if (segment == NO_SEGMENT || ready_count(s) >= READY_TARGET)
+		return false;
+	return segment_prepare(s, segment) == 0;
+}
+
+bool store_clean(struct store *s)
+{
+	bool did;
+
+	mutex_lock(&s->writer);
+	did = prepare_one(s) || (wanted(s) && clean_one(s, false));
+	did = did && (ready_count(s) < READY_TARGET || wanted(s));
+	mutex_unlock(&s->writer);
+	return did;
+}

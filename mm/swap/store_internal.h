@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Inside the swap store; README.md draws the format.
+ *
+ * Terms. A segment is one erase block. The head is the segment that records are appended to. Its newest bytes live in the ring, at
+ * ring[offset % ring_size], until a whole record is on the medium: [first, fill) is what only the ring is sure to have. A location is a
+ * medium offset in units of 16 bytes; offset 0 is a segment header, so location 0 means "none".
+ *
+ * Locks, in order
+ *   writer  mutex: the log, the cleaner, segment states, erase counts, ring contents. One task appends, commits or cleans at a time
+ *   lock    spin, interrupts off, a leaf: the map, live bytes, readers, head.programmed and head.fill, statistics that readers bump
+ * The medium is called with `writer` or with nothing held, never under `lock`. A segment with readers is not erased; readers enter only
+ * through the map, and a segment that is to be erased has no location in it left.
+ *
+ * Invariants
+ *   (1) seg.live = RECORD_SIZE * number of map entries that point into it; the sum over all segments is live_records
+ *   (2) a map entry changes from nothing to a location only under `writer`; anybody may clear it
+ *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <= ring_size
+ *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere to go
+ */
+#ifndef MM_SWAP_STORE_INTERNAL_H
+#define MM_SWAP_STORE_INTERNAL_H
+
+#include "kernel/errno.h"
+#include "kernel/lock.h"
+#include "kernel/waitq.h"
+#include "mm/swap/store.h"
+
+#define STORE_MAGIC    0x50535247u /* "GRSP" in memory */
+#define STORE_VERSION  1
+#define RECORD_HEADER  16u
+#define RECORD_PAYLOAD 4096u
+#define RECORD_SIZE    (RECORD_HEADER + RECORD_PAYLOAD)
+#define RECORD_ALIGN   16u
+#define RECORD_MOVED   1u /* flag: the cleaner's copy; nobody keeps a frame for it */
+
+#define LOC_NONE   0u
+#define LOC_POISON UINT32_MAX /* its record cannot be read back any more */
+
+#define KEEP_FREE    2u /* free segments that only the cleaner may take */
+#define READY_TARGET 2u /* erased ahead, so that an append seldom waits for an erase */
+#define WEAR_SPREAD  16u /* erase counts may differ by this much before cold contents are moved */
+#define RETRIES      8u /* segments tried for the same data before giving up */
+#define NO_SEGMENT   UINT32_MAX
+
+#define MAP_SHIFT 10
+#define MAP_CHUNK (1u << MAP_SHIFT) /* map entries per allocation: one frame */
+
+/* On the medium, little-endian. Each is programmed once per erase. */
+struct segment_header {
+	uint32_t magic;
+	uint16_t version, flags;
+	uint32_t segment_size;
+	uint32_t erase_count; /* including the erase before this header */
+	uint32_t sequence;    /* records of this life of the segment carry the same */
+	uint32_t crc;	      /* CRC-32C of the header with this field 0 */
+	uint64_t bytes_ever;  /* programmed by the store since the medium was new */
+};
+
+struct record_header {
+	uint32_t slot;
+	uint16_t length, flags;
+	uint32_t sequence;
+	uint32_t crc; /* CRC-32C of the twelve bytes before and the payload */
+};
+
+_Static_assert(sizeof(struct segment_header) == 32, "as drawn in README.md");
+_Static_assert(sizeof(struct record_header) == RECORD_HEADER, "as drawn in README.md");
+
+enum segment_state {
+	SEGMENT_FREE,	 /* to be erased or at least looked at before use */
+	SEGMENT_READY,	 /* erased, header written */
+	SEGMENT_HEAD,
+	SEGMENT_SEALED,
+	SEGMENT_RETIRED, /* never used again */
+};
+
+#define SEGMENT_BLANK	1u /* FREE: thought to be erased; checked before use */
+#define SEGMENT_HEADER	2u /* FREE: has a good header */
+#define SEGMENT_SUSPECT 4u /* retire it once its records have moved */
+
+struct segment {
+	uint32_t live;	  /* bytes; under lock */
+	uint32_t readers; /* under lock */
+	uint32_t bad_records; /* found unreadable; under lock */
+	uint32_t erase_count, sequence;
+	uint32_t opened; /* value of store.openings when it became the head: its age */
+	uint8_t state, flags;
+};
+
+struct head {
+	uint32_t segment; /* NO_SEGMENT: none is open */
+	uint32_t first;	  /* first record that is not wholly on the medium */
+	uint32_t programmed, fill;
+	uint8_t *ring;
+	bool failed; /* a program failed: the ring must move to another segment */
+};
+
+struct store {
+	struct medium *medium;
+	uint32_t segment_size, nsegments, slots;
+	uint32_t reserve, clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
+	uint32_t record_space, per_segment; /* bytes a padded record takes; how many surely fit a segment */
+	uint32_t header_unit, header_area, align, window, ring_size;
+
+	struct mutex writer;
+	struct segment *segments;
+	struct head head;
+	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
+	uint32_t openings, sequence, cleanings;
+	uint64_t bytes_ever;
+
+	struct spinlock lock;
+	uint32_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK] */
+	uint32_t live_records;
+	uint32_t draining; /* segment whose readers are waited for */
+	struct waitq drained;
+	struct store_stats stats;
+};
+
+static inline uint32_t *map_entry(struct store *s, uint32_t slot)
+{
+	return &s->map[slot >> MAP_SHIFT][slot % MAP_CHUNK];
+}
+
+static inline uint64_t segment_base(const struct store *s, uint32_t segment)
+{
+	return (uint64_t)segment * s->segment_size;
+}
+
+static inline uint32_t location(const struct store *s, uint32_t segment, uint32_t offset)
+{
+	return (uint32_t)((segment_base(s, segment) + offset) / RECORD_ALIGN);
+}
+
+static inline uint32_t location_segment(const struct store *s, uint32_t loc)
+{
+	return (uint32_t)((uint64_t)loc * RECORD_ALIGN / s->segment_size);
+}
+
+static inline bool location_valid(uint32_t loc)
+{
+	return loc != LOC_NONE && loc != LOC_POISON;
+}
+
+/* Its records are to be moved and it is to be retired. */
+static inline bool segment_suspect(const struct segment *g)
+{
+	return (g->flags & SEGMENT_SUSPECT) || READ_ONCE(g->bad_records) != 0;
+}
+
+/* Errors that speak of the whole medium, not of one segment. */
+static inline bool medium_gone(int err)
+{
+	return err == -ENODEV || err == -EROFS;
+}
+
+/* ---- store.c: the map ---- */
+
+/* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more. `lock` held. */
+bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new);
+/* Reads and checks the record at loc, twice if need be. No `lock`; the caller keeps its segment from being erased. 0, -EIO, -ENODEV. */
+int record_read(struct store *s, uint32_t slot, uint32_t loc, void *payload) MUST_CHECK;
+/* The record at loc cannot be read: its slot gives -EIO from now on, its segment will be retired. */
+void record_poison(struct store *s, uint32_t slot, uint32_t loc);
+
+/* ---- store_segment.c: lives of segments; all under `writer` ---- */
+
+uint32_t header_crc(struct segment_header h);
+/* FREE and READY segments. */
+uint32_t segments_free(const struct store *s);
+/* The least worn READY segment, or a FREE one made ready, becomes *segment (still READY). -ENOSPC: none is left; -EIO: RETRIES of them failed; or the medium is gone. */
+int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
+/* Erases one FREE segment and writes its header: READY. -EIO: it is retired. -ENODEV, -EROFS: it stays FREE. Waits for readers. */
+int segment_prepare(struct store *s, uint32_t segment) MUST_CHECK;
+/* All of its records are dead or elsewhere, on the medium: FREE, or RETIRED when suspect. */
+void segment_release(struct store *s, uint32_t segment);
+/* The least worn FREE segment or NO_SEGMENT. */
+uint32_t segment_least_worn(const struct store *s, enum segment_state state);
+bool blank(const void *p, size_t n);
+
+/* ---- store_log.c: the head; all under `writer` ---- */
+
+/* Copies what the ring holds of a record, payload only. `lock` or `writer` held. */
+void ring_get(const struct store *s, const struct head *h, uint32_t offset, void *dst, uint32_t n);
+/* Appends a record (the caller made sure of room) and points slot from `old` to it; drops it when the slot has left `old`. Programs full windows.
+ * On an error (as store_append's) the record is in the ring still, and so readable. */
+int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload, uint16_t flags) MUST_CHECK;
+/* True when the open head has room for one more record. */
+bool head_has_room(const struct store *s);
+/* Ends the head (all of it programmed), then opens a new one: -ENOSPC when users may not have one (unless cleaning), -EIO, -ENODEV, -EROFS. */
+int head_advance(struct store *s, bool cleaning) MUST_CHECK;
+/* Everything in the ring is on the medium when this returns 0. */
+int head_commit(struct store *s) MUST_CHECK;
+/* Gives up what is in the ring: slots told to `lost`. */
+void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg);
+
+/* ---- store_clean.c: under `writer` ---- */
+
+/* Records that may be live at once, so that cleaning stays cheap; less when segments retire. */
+uint32_t store_capacity(const struct store *s);
+/* Frees one segment. False: there is nothing to gain. any: a gain of one record is enough. */
+bool clean_one(struct store *s, bool any);
+
+#endif

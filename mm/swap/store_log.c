@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The head of the log. A record goes into the ring first; whole windows (medium.program_best, aligned) are programmed as they fill, so
+ * each word of flash is programmed once. Until a record is wholly on the medium the ring has all of it and serves reads:
+ *
+ *      segment   | header | rec | rec | rec | rec | rec |                      |
+ *                                     ^first  ^programmed ^fill
+ *                                     |<---- in the ring --->|
+ *
+ * A program that fails leaves the medium's window undefined, but nothing is lost: the rescue copies [first, fill) into a
+ * fresh segment's ring and points the slots there, in one go under the lock. The old segment is sealed and suspect: its other records are
+ * readable, the cleaner moves them, then it is retired. The two rings change places, so a rescue that fails again can be repeated.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "mm/swap/store_internal.h"
+
+static void ring_put(const struct store *s, uint8_t *ring, uint32_t offset, const void *src,
+		     uint32_t n)
+{
+	uint32_t at = offset % s->ring_size, part = MIN(n, s->ring_size - at);
+
+	memcpy(ring + at, src, part);
+	memcpy(ring, (const uint8_t *)src + part, n - part);
+}
+
+void ring_get(const struct store *s, const struct head *h, uint32_t offset, void *dst, uint32_t n)
+{
+	uint32_t at = offset % s->ring_size, part = MIN(n, s->ring_size - at);
+
+	memcpy(dst, h->ring + at, part);
+	memcpy((uint8_t *)dst + part, h->ring, n - part);
+}
+
+/* CRC-32C of a record in a ring: header but its last word, then the payload. */
+static uint32_t ring_crc(const struct store *s, const uint8_t *ring, uint32_t offset)
+{
+	uint32_t crc, at, part;
+
+	crc = hw_crc32c(UINT32_MAX, ring + offset % s->ring_size,
+			offsetof(struct record_header, crc));
+	at = (offset + RECORD_HEADER) % s->ring_size;
+	part = MIN(RECORD_PAYLOAD, s->ring_size - at);
+	crc = hw_crc32c(crc, ring + at, part);
+	return ~hw_crc32c(crc, ring, RECORD_PAYLOAD - part);
+}
+
+/* Stamps the record whose payload is at offset + RECORD_HEADER in the ring. RECORD_ALIGN keeps a header in one piece. */
+static void ring_stamp(const struct store *s, uint8_t *ring, uint32_t offset,
+		       struct record_header h)
+{
+	uint32_t crc_at = offset + offsetof(struct record_header, crc);
+
+	ring_put(s, ring, offset, &h, sizeof(h));
+	h.crc = ring_crc(s, ring, offset);
+	ring_put(s, ring, crc_at, &h.crc, sizeof(h.crc));
+}
+
+static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t *ring)
+{
+	*h = (struct head){
+		.segment = segment,
+		.first = s->header_area,
+		.programmed = s->header_area,
+		.fill = s->header_area,
+		.ring = ring,
+	};
+	s->segments[segment].state = SEGMENT_HEAD;
+	s->segments[segment].opened = ++s->openings;
+}
+
+/* ---- Failure of a program ---- */
+
+/* Copies the records that only the old ring has into the new head's. Returns how many; nothing is published. */
+static unsigned rescue_copy(struct store *s, struct head *to)
+{
+	const struct head *from = &s->head;
+	struct record_header h;
+	unsigned n = 0;
+
+	for (uint32_t at = from->first; at + RECORD_SIZE <= from->fill; at += RECORD_SIZE, n++) {
+		for (uint32_t done = 0; done < RECORD_SIZE; done += RECORD_ALIGN)
+			memcpy(to->ring + (to->fill + done) % s->ring_size,
+			       from->ring + (at + done) % s->ring_size, RECORD_ALIGN);
+		ring_get(s, to, to->fill, &h, sizeof(h));
+		h.sequence = s->segments[to->segment].sequence;
+		ring_stamp(s, to->ring, to->fill, h);
+		to->fill += RECORD_SIZE;
+	}
+	return n;
+}
+
+/* Moves what only the ring has to a fresh segment. 0, or segment_take's error: then the failed head stays, readable. */
+static int head_rescue(struct store *s)
+{
+	struct head old = s->head, new;
+	struct record_header h;
+	uint32_t segment;
+	uint64_t irq;
+	unsigned n;
+	int err = segment_take(s, &segment);
+
+	if (err)
+		return err;
+	head_open(s, &new, segment, s->spare_ring);
+	n = rescue_copy(s, &new);
+	irq = spin_lock_irq(&s->lock);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t from = old.first + i * RECORD_SIZE, to = new.first + i *RECORD_SIZE;
+
+		ring_get(s, &old, from, &h, sizeof(h));
+		(void)map_move_locked(s, h.slot, location(s, old.segment, from),
+				      location(s, new.segment, to));
+	}
+	s->head = new;
+	spin_unlock_irq(&s->lock, irq);
+	s->spare_ring = old.ring;
+	s->segments[old.segment].state = SEGMENT_SEALED;
+	s->segments[old.segment].flags |= SEGMENT_SUSPECT;
+	return 0;
+}
+
+/* ---- Programming ---- */
+
+static int head_program(struct store *s, uint32_t n)
+{
+	struct head *h = &s->head;
+	uint64_t at = segment_base(s, h->segment) + h->programmed, irq;
+	int err = s->medium->ops->program(s->medium, at, h->ring + h->programmed % s->ring_size, n);
+
+	s->bytes_ever += n;
+	irq = spin_lock_irq(&s->lock);
+	s->stats.bytes_programmed += n;
+	s->stats.program_failures += err == -EIO;
+	if (!err) {
+		h->programmed += n;
+		while (h->first + RECORD_SIZE <= h->programmed)
+			h->first += RECORD_SIZE;
+	}
+	spin_unlock_irq(&s->lock, irq);
+	return err;
+}
+
+/* Programs up to `target` window by window; moves on to other segments when that fails. all: up to fill, wherever that then is. */
+static int head_flush(struct store *s, bool all)
+{
+	struct head *h = &s->head;
+
+	for (unsigned failures = 0; failures < RETRIES;) {
+		uint32_t window_end = (uint32_t)ALIGN_DOWN(h->programmed, s->window) + s->window;
+		uint32_t target =
+			MIN(window_end, all ? h->fill : (uint32_t)ALIGN_DOWN(h->fill, s->window));
+		int err = 0;
+
+		if (!h->failed && target <= h->programmed)
+			return 0;
+		if (!h->failed)
+			err = head_program(s, target - h->programmed);
+		if (medium_gone(err))
+			return err;
+		if (err || h->failed) {
+			h->failed = true;
+			failures++;
+			err = head_rescue(s);
+			if (err)
+				return err;
+		}
+		/* A rescue drops the padding: the new segment needs its own. */
+		if (all && !IS_ALIGNED(h->fill, s->align))
+			return -EAGAIN;
+	}
+	return -EIO;
+}
+
+/* Pads the head to whole program units with ones, which program nothing on NOR. */
+static void head_pad(struct store *s)
+{
+	static const uint8_t ones[RECORD_ALIGN] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
+	struct head *h = &s->head;
+	uint64_t irq = spin_lock_irq(&s->lock);
+
+	while (!IS_ALIGNED(h->fill, s->align)) {
+		ring_put(s, h->ring, h->fill, ones, RECORD_ALIGN);
+		h->fill += RECORD_ALIGN;
+	}
+	spin_unlock_irq(&s->lock, irq);
+}
+
+int head_commit(struct store *s)
+{
+	int err;
+
+	if (s->head.segment == NO_SEGMENT)
+		return 0;
+	do {
+		head_pad(s);
+		err = head_flush(s, true);
+	} while (err == -EAGAIN);
+	if (!err)
+		s->head.first = s->head.fill;
+	return err;
+}
+
+void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg)
+{
+	struct head *h = &s->head;
+	struct record_header r;
+
+	for (uint32_t at = h->first; at + RECORD_SIZE <= h->fill; at += RECORD_SIZE) {
+		uint64_t irq = spin_lock_irq(&s->lock);
+		bool moved;
+
+		ring_get(s, h, at, &r, sizeof(r));
+		moved = map_move_locked(s, r.slot, location(s, h->segment, at),
+					r.flags & RECORD_MOVED ? LOC_POISON : LOC_NONE);
+		spin_unlock_irq(&s->lock, irq);
+		if (moved && !(r.flags & RECORD_MOVED) && lost)
+			lost(r.slot, arg);
+	}
+	s->segments[h->segment].state = SEGMENT_SEALED;
+	s->segments[h->segment].flags |= SEGMENT_SUSPECT;
+	h->segment = NO_SEGMENT;
+	h->failed = false;
+}
+
+/* ---- Appending ---- */
+
+bool head_has_room(const struct store *s)
+{
+	const struct head *h = &s->head;
+
+	return h->segment != NO_SEGMENT && !h->failed && h->fill + RECORD_SIZE <= s->segment_size;
+}
+
+int head_advance(struct store *s, bool cleaning)
+{
+	struct head h;
+	uint32_t segment;
+	uint64_t irq;
+	int err = head_commit(s);
+
+	/* A rescue may have opened a segment with room. */
+	if (err || head_has_room(s))
+		return err;
+	if (s->head.segment != NO_SEGMENT) {
+		s->segments[s->head.segment].state = SEGMENT_SEALED;
+		s->head.segment = NO_SEGMENT;
+	}
+	if (!cleaning && segments_free(s) <= KEEP_FREE)
+		return -ENOSPC;
+	err = segment_take(s, &segment);
+	if (err)
+		return err;
+	head_open(s, &h, segment, s->head.ring);
+	irq = spin_lock_irq(&s->lock);
+	s->head = h;
+	spin_unlock_irq(&s->lock, irq);
+	return 0;
+}
+
+int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload, uint16_t flags)
+{
+	struct head *h = &s->head;
+	struct record_header r = {
+		.slot = slot,
+		.length = RECORD_PAYLOAD,
+		.flags = flags,
+		.sequence = s->segments[h->segment].sequence,
+	};
+	uint64_t irq;
+	bool moved;
+
+	ASSERT(head_has_room(s));
+	ASSERT(h->fill + RECORD_SIZE - h->first <= s->ring_size);
+	/* Behind fill nobody looks yet, so the copy and its checksum need no lock. */
+	ring_put(s, h->ring, h->fill + RECORD_HEADER, payload, RECORD_PAYLOAD);
+	ring_stamp(s, h->ring, h->fill, r);
+	irq = spin_lock_irq(&s->lock);
+	moved = map_move_locked(s, slot, old, location(s, h->segment, h->fill));
+	if (moved)
+		h->fill += RECORD_SIZE;
+	spin_unlock_irq(&s->lock, irq);
+	return moved ? head_flush(s, false) : 0;
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Opening a store. Nothing of a former boot's contents is used: mounting reads one header per segment, for the erase counts and for
+ * what is retired. A segment without a good header lost it to a power failure in its erase (or is bad, which the next erase shows):
+ * its erase count is taken to be the mean of the others.
+ *
+ * A medium where no segment has our header is ours to take only when the beginning of every segment is blank: all ones, or all zeros as in a
+ * new file of an emulator. Anything else is somebody's data.
+ *
+ * How much is promised: `reserve` segments stay out of it. KEEP_FREE for the cleaner, one for the head, one for luck, and a sixteenth of the
+ * medium, so that segments have died to a useful part before they are cleaned even when every slot is in use.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "mm/slab.h"
+#include "mm/swap/store_internal.h"
+
+#define RESERVE_MIN   (KEEP_FREE + 2)
+#define RESERVE_SHARE 16u
+#define SEGMENTS_MIN  (RESERVE_MIN + 2)
+#define PEEK          512u /* bytes looked at to tell a blank segment from a foreign one */
+
+/* ---- Memory ---- */
+
+static void map_free(struct store *s)
+{
+	if (s->map)
+		for (uint32_t i = 0; i <= s->slots >> MAP_SHIFT; i++)
+			kfree(s->map[i]);
+	kfree(s->map);
+}
+
+static void store_free(struct store *s)
+{
+	map_free(s);
+	kfree(s->head.ring);
+	kfree(s->spare_ring);
+	kfree(s->bounce);
+	kfree(s->segments);
+	kfree(s);
+}
+
+static int map_alloc(struct store *s)
+{
+	uint32_t chunks = (s->slots >> MAP_SHIFT) + 1;
+
+	s->map = kmalloc(chunks * sizeof(*s->map), ALLOC_ZERO);
+	if (!s->map)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < chunks; i++) {
+		s->map[i] = kmalloc(MAP_CHUNK * sizeof(**s->map), ALLOC_ZERO);
+		if (!s->map[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int buffers_alloc(struct store *s)
+{
+	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO);
+	s->head.ring = kmalloc(s->ring_size, 0);
+	s->spare_ring = kmalloc(s->ring_size, 0);
+	s->bounce = kmalloc(RECORD_PAYLOAD, 0);
+	return s->segments && s->head.ring && s->spare_ring && s->bounce ? 0 : -ENOMEM;
+}
+
+/* ---- Geometry ---- */
+
+static bool power_of_two(uint32_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+static int geometry_check(const struct medium *m)
+{
+	uint64_t segments = m->erase_size ? m->size / m->erase_size : 0;
+
+	if (!power_of_two(m->program_unit) || m->program_unit > RECORD_PAYLOAD / 4 ||
+	    m->program_best == 0 || m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
+	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
+	    m->size % m->erase_size != 0 || m->size / RECORD_ALIGN >= LOC_POISON ||
+	    m->erase_size < 4 * RECORD_SIZE) {
+		log_error(
+			"swap store %s: a geometry that cannot be used (%u bytes per erase, %u per program)",
+			m->name, m->erase_size, m->program_unit);
+		return -EINVAL;
+	}
+	if (segments < SEGMENTS_MIN) {
+		log_error("swap store %s: too small, %u KB; the least is %u KB", m->name,
+			  (unsigned)(m->size / 1024), SEGMENTS_MIN * (m->erase_size / 1024));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void geometry_set(struct store *s, struct medium *m)
+{
+	s->medium = m;
+	s->segment_size = m->erase_size;
+	s->nsegments = (uint32_t)(m->size / m->erase_size);
+	s->header_unit = MAX(m->program_unit, (uint32_t)sizeof(struct segment_header));
+	s->header_area = 2 * s->header_unit;
+	s->align = MAX(m->program_unit, RECORD_ALIGN);
+	s->window = m->program_best;
+	s->ring_size = (uint32_t)DIV_ROUND_UP(s->window + 2 * RECORD_SIZE + s->align, s->window) *
+		       s->window;
+	/* The worst case: each record committed by itself and so padded. */
+	s->record_space = (uint32_t)ALIGN_UP(RECORD_SIZE, s->align);
+	s->per_segment = (s->segment_size - s->header_area) / s->record_space;
+	s->reserve = RESERVE_MIN + s->nsegments / RESERVE_SHARE;
+	s->reserve = MIN(s->reserve, s->nsegments - 1);
+	s->clean_below = KEEP_FREE + 2 + s->nsegments / (4 * RESERVE_SHARE);
+	s->head.segment = s->draining = NO_SEGMENT;
+}
+
+/* ---- What the medium holds ---- */
+
+struct survey {
+	uint32_t ours, foreign;
+	uint64_t erase_sum;
+};
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
+static bool header_good(const struct store *s, const struct segment_header *h)
+{
+	return h->magic == STORE_MAGIC && h->crc == header_crc(*h) && h->version == STORE_VERSION &&
+	       h->segment_size == s->segment_size;
+}
+
+/* What a good header says. The mark and the first record behind it tell a retired and an unused segment. */
+static void segment_known(struct store *s, struct segment *g, const uint8_t *head, bool format)
+{
+	const uint8_t *mark = head + s->header_unit;
+	struct segment_header h;
+
+	memcpy(&h, head, sizeof(h));
+	g->erase_count = h.erase_count;
+	s->sequence = MAX(s->sequence, h.sequence);
+	s->bytes_ever = MAX(s->bytes_ever, h.bytes_ever);
+	g->flags = SEGMENT_HEADER;
+	g->sequence = h.sequence;
+	if (all_zero(mark, MIN(s->header_unit, PEEK / 2)) && !format) {
+		g->state = SEGMENT_RETIRED;
+		s->stats.retired_segments++;
+	} else if (s->medium->erased_is_ff && blank(mark, MIN(s->header_unit, PEEK / 2))) {
+		g->flags |= SEGMENT_BLANK;
+	}
+}
+
+static int segment_survey(struct store *s, uint32_t segment, bool format, struct survey *v)
+{
+	struct segment *g = &s->segments[segment];
+	uint32_t n = MIN(MAX(PEEK, s->header_area), RECORD_PAYLOAD);
+	struct segment_header h;
+	int err = s->medium->ops->read(s->medium, segment_base(s, segment), s->bounce, n);
+
+	if (medium_gone(err))
+		return err;
+	g->state = SEGMENT_FREE;
+	if (err)
+		return 0; /* a bad block is no reason to do without the others; its erase will tell */
+	memcpy(&h, s->bounce, sizeof(h));
+	if (header_good(s, &h)) {
+		v->ours++;
+		v->erase_sum += h.erase_count;
+		segment_known(s, g, s->bounce, format);
+	} else if (blank(s->bounce, n)) {
+		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
+	} else {
+		v->foreign += !all_zero(s->bounce, n);
+	}
+	return 0;
+}
+
+/* Segments without a header on a medium that is ours: power failed in their erase. */
+static void estimate(struct store *s, const struct survey *v)
+{
+	uint32_t mean = (uint32_t)DIV_ROUND_UP(v->erase_sum, v->ours);
+
+	for (uint32_t i = 0; i < s->nsegments; i++) {
+		struct segment *g = &s->segments[i];
+
+		if (g->flags & SEGMENT_HEADER)
+			continue;
+		g->erase_count = mean;
+		g->flags = 0; /* even one that reads blank: its erase may not have been finished */
+	}
+}
+
+static int survey(struct store *s, bool format)
+{
+	struct survey v = { 0 };
+
+	for (uint32_t i = 0; i < s->nsegments; i++) {
+		int err = segment_survey(s, i, format, &v);
+
+		if (err)
+			return err;
+	}
+	if (v.ours > 0) {
+		estimate(s, &v);
+	} else if (v.foreign > 0 && !format) {
+		log_error(
+			"swap store %s: holds something else in %u of %u blocks; swap.format=1 on the command line overwrites it",
+			s->medium->name, v.foreign, s->nsegments);
+		return -EMEDIUMTYPE;
+	}
+	return 0;
+}
+
+/* ---- Calls ---- */
+
+static int store_set_up(struct store *s, bool format)
+{
+	int err = buffers_alloc(s);
+
+	if (!err)
+		err = survey(s, format);
+	if (err)
+		return err;
+	s->slots = store_capacity(s);
+	if (s->slots == 0) {
+		log_error("swap store %s: %u of %u segments are retired, too few are left",
+			  s->medium->name, s->stats.retired_segments, s->nsegments);
+		return -EIO;
+	}
+	return map_alloc(s);
+}
+
+int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots)
+{
+	struct store *s;
+	int err = geometry_check(m);
+
+	if (err)
+		return err;
+	s = kmalloc(sizeof(*s), ALLOC_ZERO);
+	if (!s)
+		return -ENOMEM;
+	geometry_set(s, m);
+	mutex_init(&s->writer);
+	spin_init(&s->lock);
+	waitq_init(&s->drained);
+	err = store_set_up(s, format);
+	if (err) {
+		store_free(s);
+		return err;
+	}
+	*store = s;
+	*slots = s->slots;
+	log_info("swap store %s: %u segments of %u KB (%u retired), %u pages", m->name,
+		 s->nsegments, s->segment_size / 1024, s->stats.retired_segments, s->slots);
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	store_free(s);
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Lives of segments:
+ *
+ *   FREE --erase, verify, header--> READY --taken by the log--> HEAD --full--> SEALED --cleaned--> FREE
+ *     \________ failing erase or header _______________________________________\__ suspect __> RETIRED
+ *
+ * The header is written straight after the erase, so that the erase count is lost only when power fails between the two (or in the erase);
+ * mounting then estimates it. A segment that a mount found erased is trusted only after all of it was read: power may have
+ * failed in the middle of an erase. A retired segment gets a mark after its header where it still takes one, so that the next boot
+ * need not find out again.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+#include "mm/swap/store_internal.h"
+
+bool blank(const void *p, size_t n)
+{
+	const uint8_t *bytes = p;
+
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i] != 0xff)
+			return false;
+	return true;
+}
+
+uint32_t header_crc(struct segment_header h)
+{
+	h.crc = 0;
+	return ~hw_crc32c(UINT32_MAX, &h, sizeof(h));
+}
+
+uint32_t segments_free(const struct store *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		n += s->segments[i].state == SEGMENT_FREE || s->segments[i].state == SEGMENT_READY;
+	return n;
+}
+
+uint32_t segment_least_worn(const struct store *s, enum segment_state state)
+{
+	uint32_t best = NO_SEGMENT;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		if (s->segments[i].state == state &&
+		    (best == NO_SEGMENT ||
+		     s->segments[i].erase_count < s->segments[best].erase_count))
+			best = i;
+	return best;
+}
+
+/* Best effort: the segment is bad, so the mark may not hold; then the next boot finds out for itself. */
+static void retired_mark(struct store *s, uint32_t segment)
+{
+	memset(s->bounce, 0, s->header_unit);
+	(void)s->medium->ops->program(s->medium, segment_base(s, segment) + s->header_unit,
+				      s->bounce, s->header_unit);
+}
+
+static void segment_retire(struct store *s, uint32_t segment, const char *why)
+{
+	struct segment *g = &s->segments[segment];
+	uint64_t irq;
+
+	ASSERT(g->live == 0 && g->state != SEGMENT_RETIRED);
+	irq = spin_lock_irq(&s->lock);
+	g->state = SEGMENT_RETIRED;
+	s->stats.retired_segments++;
+	spin_unlock_irq(&s->lock, irq);
+	log_warn("swap store %s: segment %u retired: %s", s->medium->name, segment, why);
+	retired_mark(s, segment);
+}
+
+static void count_erase_failure(struct store *s)
+{
+	uint64_t irq = spin_lock_irq(&s->lock);
+
+	s->stats.erase_failures++;
+	spin_unlock_irq(&s->lock, irq);
+}
+
+/* A reader that looked the segment up before its last record moved may still be in it. */
+static void segment_drain(struct store *s, uint32_t segment)
+{
+	struct segment *g = &s->segments[segment];
+	uint64_t irq = spin_lock_irq(&s->lock);
+
+	s->draining = segment;
+	spin_unlock_irq(&s->lock, irq);
+	(void)wait_event(&s->drained, READ_ONCE(g->readers) == 0, WAIT_UNINTERRUPTIBLE,
+			 WAIT_FOREVER);
+	irq = spin_lock_irq(&s->lock);
+	s->draining = NO_SEGMENT;
+	spin_unlock_irq(&s->lock, irq);
+}
+
+/* True when [from, segment_size) reads as erased. */
+static bool segment_blank(struct store *s, uint32_t segment, uint32_t from)
+{
+	for (uint32_t at = from, n; at < s->segment_size; at += n) {
+		n = MIN(RECORD_PAYLOAD - at % RECORD_PAYLOAD, s->segment_size - at);
+		if (s->medium->ops->read(s->medium, segment_base(s, segment) + at, s->bounce, n) ||
+		    !blank(s->bounce, n))
+			return false;
+	}
+	return true;
+}
+
+static int segment_write_header(struct store *s, uint32_t segment)
+{
+	struct segment *g = &s->segments[segment];
+	struct segment_header h = {
+		.magic = STORE_MAGIC,
+		.version = STORE_VERSION,
+		.segment_size = s->segment_size,
+		.erase_count = g->erase_count,
+		.sequence = ++s->sequence,
+		.bytes_ever = s->bytes_ever,
+	};
+	uint64_t irq;
+	int err;
+
+	h.crc = header_crc(h);
+	g->sequence = h.sequence;
+	memset(s->bounce, 0xff, s->header_unit);
+	memcpy(s->bounce, &h, sizeof(h));
+	err = s->medium->ops->program(s->medium, segment_base(s, segment), s->bounce,
+				      s->header_unit);
+	irq = spin_lock_irq(&s->lock);
+	s->stats.bytes_programmed += s->header_unit;
+	s->stats.program_failures += err == -EIO;
+	spin_unlock_irq(&s->lock, irq);
+	s->bytes_ever += s->header_unit;
+	return err;
+}
+
+static int segment_erase(struct store *s, uint32_t segment)
+{
+	struct segment *g = &s->segments[segment];
+	uint64_t irq;
+	int err;
+
+	segment_drain(s, segment);
+	g->flags = 0;
+	err = s->medium->ops->erase(s->medium, segment_base(s, segment));
+	if (medium_gone(err))
+		return err;
+	g->erase_count++;
+	irq = spin_lock_irq(&s->lock);
+	s->stats.erases++;
+	spin_unlock_irq(&s->lock, irq);
+	/* Some blocks report success and keep bits. Reading back is cheap beside the erase itself. */
+	if (!err && s->medium->erased_is_ff && !segment_blank(s, segment, 0))
+		err = -EIO;
+	if (err)
+		count_erase_failure(s);
+	return err;
+}
+
+int segment_prepare(struct store *s, uint32_t segment)
+{
+	struct segment *g = &s->segments[segment];
+	int err = 0;
+
+	ASSERT(g->state == SEGMENT_FREE && g->live == 0);
+	if ((g->flags & SEGMENT_BLANK) &&
+	    segment_blank(s, segment, g->flags & SEGMENT_HEADER ? s->header_unit : 0)) {
+		if (!(g->flags & SEGMENT_HEADER))
+			err = segment_write_header(s, segment);
+	} else {
+		err = segment_erase(s, segment);
+		if (!err)
+			err = segment_write_header(s, segment);
+	}
+	if (medium_gone(err))
+		return err;
+	if (err) {
+		segment_retire(s, segment, "erase or first program failed");
+		return -EIO;
+	}
+	g->flags = 0;
+	g->state = SEGMENT_READY;
+	return 0;
+}
+
+int segment_take(struct store *s, uint32_t *segment)
+{
+	int err = -ENOSPC;
+
+	for (unsigned i = 0; i < RETRIES; i++) {
+		*segment = segment_least_worn(s, SEGMENT_READY);
+		if (*segment != NO_SEGMENT)
+			return 0;
+		*segment = segment_least_worn(s, SEGMENT_FREE);
+		if (*segment == NO_SEGMENT)
+			return err;
+		err = segment_prepare(s, *segment);
+		if (medium_gone(err))
+			return err;
+	}
+	return err;
+}
+
+void segment_release(struct store *s, uint32_t segment)
+{
+	struct segment *g = &s->segments[segment];
+
+	ASSERT(g->state == SEGMENT_SEALED && g->live == 0);
+	if (segment_suspect(g)) {
+		segment_retire(s, segment, "a program failed or a checksum was wrong");
+		return;
+	}
+	g->state = SEGMENT_FREE;
+}
