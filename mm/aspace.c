@@ -68,13 +68,13 @@ struct aspace *aspace_use(struct aspace *as)
 static void aspace_empty(struct aspace *as)
 {
 	struct area *a, *next;
+	uint64_t rss;
 	bool quiet;
 
 	mutex_lock(&as->mutex);
-	as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
 	quiet = atomic_load(&as->pmap.active_cpus) == 0;
-	if (quiet)
-		zap_all(as);
+	rss = quiet ? zap_all(as) : aspace_rss(as);
+	as->peak_rss = MAX(as->peak_rss, rss);
 	for (a = area_first(as); a != NULL; a = next) {
 		next = area_next(a);
 		area_remove(as, a);

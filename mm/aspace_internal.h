@@ -136,8 +136,8 @@ virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, 
 void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* Empties the entries [from, to) of a leaf table that only the caller can link, in chunks. */
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b);
-/* As zap_range for an address space that no CPU runs and whose areas are gone from the tree: no TLB maintenance per page. */
-void zap_all(struct aspace *as);
+/* Everything of an address space that no CPU runs any more, without TLB maintenance per page. Returns the pages that were resident. */
+uint64_t zap_all(struct aspace *as);
 
 /* ---- share.c ---- */
 

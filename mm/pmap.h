@@ -103,6 +103,9 @@ void tlb_flush_only(struct tlb_batch *b);
 void pmap_init(struct pmap *pm, struct page *root);
 /* Loads pm (NULL: no user mappings, for kernel threads that must not borrow) on this CPU. Interrupts off. Called by arch_switch and exec. */
 void pmap_activate(struct pmap *pm);
+/* No CPU will run pm any more (none does but perhaps this one: asserted; it is deactivated): flushes its ASID and gives it up. Afterwards nothing of pm can be in a TLB,
+ * so that flushes for it cost nothing. */
+void pmap_retire(struct pmap *pm);
 /* Unlinks and returns one empty-or-shared-no-more table after the other until NULL, root last. All areas must be gone (every entry none, or the leaf table
  * shared: then only this link goes). The caller frees what it gets at once: the first step flushes. Not active on any other CPU (asserted); on this
  * one it is deactivated. */

@@ -9,6 +9,7 @@
  *        rmap -> [next|pte pte pte  .  .  .  .] -> [next|pte pte pte pte pte pte pte] -> NULL
  *                 head: filled from the front        all others: full
  *
+ * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were shared by a fork are shared by the next.
  * Adding is O(1); removing looks through the chain and fills the hole from the head. Chunks are 64 bytes, and are taken under
  * two spin locks, so they come from the cache without waiting or else from a small reserve, which rmap_reserve() refills
  * where sleeping is allowed.
@@ -33,6 +34,10 @@ struct rmap_chunk {
 };
 
 static struct kmem_cache *chunk_cache;
+
+/* Chunks kept with a single entry, for the next fork; approximate. */
+#define LONE_MAX 1024
+static uint32_t lone_chunks;
 
 static struct {
 	struct spinlock lock;
@@ -122,6 +127,8 @@ static int add_locked(struct page *p, struct pte *pte)
 	if (head != NULL) {
 		used = chunk_used(head);
 		if (used < CHUNK_PTES) {
+			if (used == 1 && head->next == NULL)
+				atomic_dec(&lone_chunks);
 			head->ptes[used] = pte;
 			return 0;
 		}
@@ -162,12 +169,19 @@ static void remove_locked(struct page *p, struct pte *pte)
 	last = chunk_used(head) - 1;
 	*chain_find(head, pte) = head->ptes[last];
 	head->ptes[last] = NULL;
-	if (last == 0)
-		p->rmap = (uintptr_t)head->next | CHUNK_TAG; /* never NULL: a lone chunk is folded at one entry */
-	else if (last == 1 && head->next == NULL)
+	if (last == 1 && head->next == NULL) {
+		if (READ_ONCE(lone_chunks) < LONE_MAX) {
+			atomic_inc(&lone_chunks);
+			return;
+		}
 		p->rmap = (uintptr_t)head->ptes[0];
-	else
+	} else if (last == 0) {
+		p->rmap = head->next != NULL ? (uintptr_t)head->next | CHUNK_TAG : 0;
+		if (head->next == NULL)
+			atomic_dec(&lone_chunks);
+	} else {
 		return;
+	}
 	kmem_cache_free(chunk_cache, head);
 }
 

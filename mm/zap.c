@@ -36,10 +36,12 @@ void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch 
 		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
 			tlb_flush(b);
 		pmap_table_lock(table);
-		if (table->u.table.present + table->u.table.swapped == 0)
-			from = to;
-		while (room-- > 0 && (from = pmap_table_next(table, from, to)) < to)
-			zap_entry(pmap_table_entry(table, from++), b);
+		for (; room > 0 && from < to; room--) {
+			if (table->u.table.present + table->u.table.swapped == 0)
+				from = to; /* the rest is none, without looking */
+			else if ((from = pmap_table_next(table, from, to)) < to)
+				zap_entry(pmap_table_entry(table, from++), b);
+		}
 		pmap_table_unlock(table);
 	}
 }
@@ -94,44 +96,24 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	tlb_flush(&b);
 }
 
-/* What was noted needs no flush. */
-static void tlb_batch_forget(struct tlb_batch *b)
+uint64_t zap_all(struct aspace *as)
 {
-	unsigned npages = b->npages;
-
-	tlb_batch_init(b, b->pmap);
-	b->npages = npages;
-}
-
-/* As zap_table for all entries, without TLB maintenance. */
-static void zap_quiet_table(struct page *table, struct tlb_batch *b)
-{
-	for (unsigned i = 0; i < 512; i += CHUNK_ENTRIES) {
-		i = ALIGN_DOWN(pmap_table_next(table, i, 512), CHUNK_ENTRIES);
-		tlb_batch_forget(b);
-		if (i < 512)
-			zap_table(table, i, i + CHUNK_ENTRIES, b);
-	}
-}
-
-void zap_all(struct aspace *as)
-{
+	uint64_t pages = 0;
 	struct tlb_batch b;
 	virt_addr_t va;
 
-	/* Nobody can walk these tables any more: one flush of the ASID now serves for every frame that follows. */
+	pmap_retire(&as->pmap);
 	tlb_batch_init(&b, &as->pmap);
-	b.all = b.tables = true;
-	tlb_flush(&b);
 	for (va = pmap_next_leaf(&as->pmap, USER_MIN, USER_TOP); va < USER_TOP;
 	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
 		struct page *table = pmap_leaf(&as->pmap, va);
 
+		pages += table->u.table.present;
 		if (table_drop_shared(as, va, &b))
 			continue;
-		zap_quiet_table(table, &b);
+		zap_table(table, 0, 512, &b);
 		table_unlink(as, va, &b);
 	}
-	tlb_batch_forget(&b);
 	tlb_flush(&b);
+	return pages;
 }

@@ -274,7 +274,7 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 }
 
 /* Makes sure that no CPU walks pm: from then on nothing of it can be cached any more. */
-static void pmap_quiesce(struct pmap *pm)
+void pmap_retire(struct pmap *pm)
 {
 	uint64_t irqs = hw_irq_save();
 
@@ -311,7 +311,7 @@ struct page *pmap_destroy_step(struct pmap *pm)
 
 	if (!page)
 		return NULL;
-	pmap_quiesce(pm);
+	pmap_retire(pm);
 	table = table_entries(page);
 	while ((i = table_next(table, 0)) < TABLE_ENTRIES) {
 		path[level] = &table[i];
