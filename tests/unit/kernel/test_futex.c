@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: MIT
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c
+// DEFINES: CONFIG_DEBUG=1
+/*
+ * Futexes on the simulated machine. User memory is host memory; reading it may take time (as a page fault does), in which others run: that
+ * is where wake-ups could be lost.
+ */
+#include <linux/futex.h>
+
+#include "tests/mock/sched_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/errno.h"
+#include "kernel/futex.h"
+#include "kernel/process.h"
+#include "kernel/syscall.h"
+#include "kernel/timespec.h"
+#include "mm/aspace.h"
+#include "mm/usercopy.h"
+
+#define MS     NSEC_PER_MSEC
+#define SECOND NSEC_PER_SEC
+
+SYSCALL(futex);
+
+static uint32_t words[64] __attribute__((aligned(4096)));
+static struct aspace spaces[2];
+static struct area shared_area;
+static struct object object;
+static uint64_t load_takes; /* ns that the next reads of user memory take */
+static char trail[256];
+static size_t trail_len;
+
+static void mark(char c)
+{
+	assert_true(trail_len < sizeof(trail) - 1);
+	trail[trail_len++] = c;
+	trail[trail_len] = '\0';
+}
+
+/* ---- The rest of the kernel ---- */
+
+bool signal_pending(void)
+{
+	return current()->hot.pending & (TASK_SIGNAL | TASK_KILLED);
+}
+
+struct area *area_find(struct aspace *as, virt_addr_t va)
+{
+	assert_true(mutex_held(&as->mutex));
+	return va >= shared_area.start && va < shared_area.end ? &shared_area : NULL;
+}
+
+struct object *object_get(struct object *o)
+{
+	o->refs++;
+	return o;
+}
+
+void object_put(struct object *o)
+{
+	o->refs--;
+}
+
+bool user_range_ok(virt_addr_t p, size_t n)
+{
+	(void)n;
+	return p < UINTPTR_MAX / 2;
+}
+
+int user_load32(uint32_t *value, virt_addr_t src)
+{
+	assert_true(preemptible());
+	if (load_takes)
+		sim_work(load_takes);
+	if (src < 4096)
+		return -EFAULT;
+	*value = *(uint32_t *)src;
+	return 0;
+}
+
+int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen)
+{
+	*seen = *(uint32_t *)dst;
+	if (*seen == expected)
+		*(uint32_t *)dst = desired;
+	return 0;
+}
+
+int timespec_from_user(virt_addr_t src, uint64_t *ns)
+{
+	*ns = *(uint64_t *)src; /* tests pass nanoseconds */
+	return 0;
+}
+
+uint64_t deadline_from_wall(uint64_t wall)
+{
+	return wall;
+}
+
+/* ---- Helpers ---- */
+
+static int64_t call(uint32_t *word, int op, uint32_t val, uint64_t arg4, uint32_t *word2,
+		    uint32_t val3)
+{
+	const uint64_t args[] = { (uint64_t)word, (uint64_t)op, val, arg4, (uint64_t)word2, val3 };
+
+	return sys_futex(args);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(words, 0, sizeof(words));
+	memset(&object, 0, sizeof(object));
+	shared_area = (struct area){ .start = 4096, .end = UINTPTR_MAX / 2, .flags = AREA_READ };
+	mutex_init(&spaces[0].mutex);
+	mutex_init(&spaces[1].mutex);
+	load_takes = 0;
+	trail_len = 0;
+	trail[0] = '\0';
+	futex_init();
+	return 0;
+}
+
+struct waiter_arg {
+	uint32_t *word;
+	int op;
+	uint32_t val, bitset;
+	uint64_t timeout; /* 0: none */
+	int space;
+	char letter;
+	int64_t result;
+	uint64_t ended;
+};
+
+static void wait_task(void *arg)
+{
+	struct waiter_arg *w = arg;
+
+	current()->aspace = &spaces[w->space];
+	w->result = call(w->word, w->op, w->val, w->timeout ? (uint64_t)&w->timeout : 0, NULL,
+			 w->bitset);
+	w->ended = sim_now();
+	mark(w->letter);
+}
+
+static struct task *start_waiter(struct waiter_arg *w)
+{
+	return sim_task("waiter", wait_task, w, SCHED_OTHER, 0, 0);
+}
+
+#define WAITER(l, ...)                                                                             \
+	{                                                                                          \
+		.word = words, .op = FUTEX_WAIT | FUTEX_PRIVATE_FLAG, .letter = l, __VA_ARGS__     \
+	}
+#define WAKE (FUTEX_WAKE | FUTEX_PRIVATE_FLAG)
+
+static void run(void (*fn)(void *))
+{
+	sim_run(2, 10 * SECOND, fn, NULL);
+}
+
+/* ---- Order and counts ---- */
+
+static void first_come(void *arg)
+{
+	struct waiter_arg w[] = { WAITER('a'), WAITER('b'), WAITER('c') };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	for (int i = 0; i < 3; i++) {
+		start_waiter(&w[i]);
+		sim_sleep(1 * MS);
+	}
+	assert_int_equal(call(&words[1], WAKE, 1, 0, NULL, 0), 0); /* another word */
+	assert_int_equal(call(words, WAKE, 1, 0, NULL, 0), 1);
+	sim_sleep(1 * MS);
+	assert_string_equal(trail, "a");
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 2);
+	sim_sleep(1 * MS);
+	assert_string_equal(trail, "abc");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(w[i].result, 0);
+}
+
+static void wakes_in_order(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, first_come, NULL); /* one CPU: tasks run in the order of waking */
+}
+
+static void many(void *arg)
+{
+	static struct waiter_arg w[40];
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	for (int i = 0; i < 40; i++) {
+		w[i] = (struct waiter_arg)WAITER('.');
+		start_waiter(&w[i]);
+	}
+	sim_sleep(10 * MS);
+	assert_int_equal(call(words, WAKE, 33, 0, NULL, 0), 33);
+	assert_int_equal(call(words, WAKE, UINT32_MAX, 0, NULL, 0),
+			 1); /* a negative count is one */
+	assert_int_equal(call(words, WAKE, INT32_MAX, 0, NULL, 0), 6);
+}
+
+static void wakes_many(void **state)
+{
+	(void)state;
+	run(many);
+}
+
+static void arguments(void *arg)
+{
+	(void)arg;
+	current()->aspace = &spaces[0];
+	words[0] = 3;
+	assert_int_equal(call(words, FUTEX_WAIT, 4, 0, NULL, 0), -EAGAIN);
+	assert_int_equal(call((uint32_t *)((char *)words + 2), FUTEX_WAIT, 3, 0, NULL, 0), -EINVAL);
+	assert_int_equal(call((uint32_t *)8, FUTEX_WAIT, 3, 0, NULL, 0), -EFAULT);
+	assert_int_equal(call((uint32_t *)8, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 3, 0, NULL, 0),
+			 -EFAULT);
+	assert_int_equal(call((uint32_t *)-4096, WAKE, 1, 0, NULL, 0), -EFAULT);
+	assert_int_equal(call(words, FUTEX_WAIT_BITSET, 3, 0, NULL, 0), -EINVAL);
+	assert_int_equal(call(words, FUTEX_WAKE_BITSET, 3, 0, NULL, 0), -EINVAL);
+	assert_int_equal(call(words, FUTEX_REQUEUE, 1, (uint64_t)-1, &words[1], 0), -EINVAL);
+	assert_int_equal(call(words, 99, 0, 0, NULL, 0), -ENOSYS);
+}
+
+static void checks_arguments(void **state)
+{
+	(void)state;
+	run(arguments);
+}
+
+/* ---- Time and signals ---- */
+
+static void timeouts(void *arg)
+{
+	struct waiter_arg relative = WAITER('r', .timeout = 30 * MS);
+	struct waiter_arg absolute =
+		WAITER('a', .timeout = 20 * MS, .bitset = FUTEX_BITSET_MATCH_ANY);
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	absolute.op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+	sim_sleep(10 * MS);
+	start_waiter(&relative);
+	start_waiter(&absolute);
+	sim_sleep(100 * MS);
+	assert_int_equal(relative.result, -ETIMEDOUT);
+	assert_in_range(relative.ended, 40 * MS, 42 * MS);
+	assert_int_equal(absolute.result, -ETIMEDOUT);
+	assert_in_range(absolute.ended, 20 * MS, 22 * MS);
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0),
+			 0); /* nobody is left behind in the queue */
+}
+
+static void times_out(void **state)
+{
+	(void)state;
+	run(timeouts);
+}
+
+static void interrupted(void *arg)
+{
+	struct waiter_arg endless = WAITER('e'), timed = WAITER('t', .timeout = 500 * MS);
+	struct task *t[2] = { start_waiter(&endless), start_waiter(&timed) };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	sim_sleep(10 * MS);
+	for (int i = 0; i < 2; i++) {
+		atomic_fetch_or(&t[i]->hot.pending, TASK_SIGNAL);
+		sched_wake_if(t[i], SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
+	}
+	sim_sleep(10 * MS);
+	assert_int_equal(endless.result, -ERESTART);
+	assert_int_equal(timed.result, -ERESTART_BLOCK);
+	assert_non_null(t[1]->restart.fn);
+	assert_in_range(t[1]->restart.deadline, 499 * MS, 502 * MS);
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 0);
+	/* What restart_syscall(2) does: the rest of the time. */
+	current()->restart = t[1]->restart;
+	assert_int_equal(current()->restart.fn(current()), -ETIMEDOUT);
+	assert_in_range(sim_now(), 499 * MS, 503 * MS);
+}
+
+static void signals_interrupt(void **state)
+{
+	(void)state;
+	run(interrupted);
+}
+
+/* ---- Races ---- */
+
+/* The word changes and the wake-up comes while the waiter is about to read the word: it must not sleep. */
+static void wake_before_read(void *arg)
+{
+	struct waiter_arg w = WAITER('w');
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	load_takes = 20 * MS;
+	start_waiter(&w);
+	sim_sleep(10 * MS);
+	words[0] = 1;
+	assert_int_equal(call(words, WAKE, 1, 0, NULL, 0), 1); /* it is queued already */
+	load_takes = 0;
+	sim_sleep(30 * MS);
+	assert_string_equal(trail, "w");
+	assert_int_equal(w.result, -EAGAIN);
+}
+
+static void no_lost_wake_up(void **state)
+{
+	(void)state;
+	run(wake_before_read);
+}
+
+/* A wake-up that meets a waiter which does not sleep in the end goes to one that does. */
+static void wake_passed_on(void *arg)
+{
+	struct waiter_arg late = WAITER('l'), sleeper = WAITER('s');
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	load_takes = 30 * MS;
+	start_waiter(&late); /* first in the queue, reading slowly */
+	sim_sleep(5 * MS);
+	load_takes = 0;
+	start_waiter(&sleeper);
+	sim_sleep(5 * MS);
+	words[0] = 1;
+	assert_int_equal(call(words, WAKE, 1, 0, NULL, 0), 1);
+	sim_sleep(50 * MS);
+	assert_int_equal(late.result, -EAGAIN);
+	assert_int_equal(sleeper.result, 0);
+	assert_int_equal(strlen(trail), 2);
+}
+
+static void wake_up_is_passed_on(void **state)
+{
+	(void)state;
+	run(wake_passed_on);
+}
+
+/* ---- Bit sets, requeueing, keys ---- */
+
+static void bitsets(void *arg)
+{
+	struct waiter_arg one = WAITER('1', .bitset = 1), two = WAITER('2', .bitset = 2);
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	one.op = two.op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+	start_waiter(&one);
+	start_waiter(&two);
+	sim_sleep(5 * MS);
+	assert_int_equal(call(words, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 10, 0, NULL, 4), 0);
+	assert_int_equal(call(words, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 10, 0, NULL, 2), 1);
+	sim_sleep(5 * MS);
+	assert_string_equal(trail, "2");
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
+}
+
+static void wakes_by_bitset(void **state)
+{
+	(void)state;
+	run(bitsets);
+}
+
+#define CMP_REQUEUE (FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG)
+
+static void requeue(void *arg)
+{
+	struct waiter_arg w[] = { WAITER('a'), WAITER('b'), WAITER('c'),
+				  WAITER('d', .timeout = 50 * MS) };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	for (int i = 0; i < 4; i++) {
+		start_waiter(&w[i]);
+		sim_sleep(1 * MS);
+	}
+	assert_int_equal(call(words, CMP_REQUEUE, 1, 10, &words[5], 1), -EAGAIN);
+	assert_int_equal(call(words, CMP_REQUEUE, 1, 10, &words[5], 0), 4);
+	sim_sleep(5 * MS);
+	assert_string_equal(trail, "a");
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 0);
+	assert_int_equal(call(&words[5], WAKE, 1, 0, NULL, 0), 1);
+	sim_sleep(100 * MS); /* d times out where it was moved to */
+	assert_string_equal(trail, "abd");
+	assert_int_equal(w[3].result, -ETIMEDOUT);
+	assert_int_equal(call(&words[5], WAKE, 10, 0, NULL, 0), 1);
+}
+
+static void moves_waiters(void **state)
+{
+	(void)state;
+	run(requeue);
+}
+
+static void keys(void *arg)
+{
+	struct waiter_arg w[] = { WAITER('0'), WAITER('1', .space = 1), WAITER('2', .space = 1) };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	w[2].op = FUTEX_WAIT; /* shared: by object */
+	shared_area.flags |= AREA_SHARED;
+	shared_area.object = &object;
+	for (int i = 0; i < 3; i++)
+		start_waiter(&w[i]);
+	sim_sleep(5 * MS);
+	assert_int_equal(object.refs, 1); /* a waiter keeps it */
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
+	sim_sleep(5 * MS);
+	assert_string_equal(trail, "0");
+	assert_int_equal(call(words, FUTEX_WAKE, 10, 0, NULL, 0), 1);
+	sim_sleep(5 * MS);
+	assert_string_equal(trail, "02");
+	current()->aspace = &spaces[1];
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
+	sim_sleep(5 * MS);
+	assert_int_equal(object.refs, 0);
+}
+
+static void keys_tell_apart(void **state)
+{
+	(void)state;
+	run(keys);
+}
+
+/* ---- FUTEX_WAKE_OP ---- */
+
+static void wake_op(void *arg)
+{
+	static const struct {
+		int op, oparg, cmp, cmparg;
+		uint32_t old, new;
+		bool second;
+	} cases[] = {
+		{ FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 3, 3, 7, true },
+		{ FUTEX_OP_ADD, -1, FUTEX_OP_CMP_NE, 3, 3, 2, false },
+		{ FUTEX_OP_OR, 12, FUTEX_OP_CMP_LT, 0, (uint32_t)-5, (uint32_t)-5 | 12, true },
+		{ FUTEX_OP_ANDN, 1, FUTEX_OP_CMP_GE, 4, 3, 2, false },
+		{ FUTEX_OP_XOR, 6, FUTEX_OP_CMP_LE, 3, 3, 5, true },
+		{ FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 31, FUTEX_OP_CMP_GT, -1, 0, 1u << 31, true },
+	};
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct waiter_arg one = WAITER('1'), two = WAITER('2');
+		uint32_t code = FUTEX_OP(cases[i].op, cases[i].oparg & 0xfff, cases[i].cmp,
+					 cases[i].cmparg & 0xfff);
+		int64_t woken;
+
+		words[0] = 0;
+		words[9] = cases[i].old;
+		two.word = &words[9];
+		two.val = cases[i].old;
+		start_waiter(&one);
+		start_waiter(&two);
+		sim_sleep(5 * MS);
+		woken = call(words, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[9], code);
+		assert_int_equal(woken, 1 + cases[i].second);
+		assert_int_equal(words[9], cases[i].new);
+		call(&words[9], WAKE, 1, 0, NULL, 0);
+		sim_sleep(5 * MS);
+	}
+}
+
+static void wake_op_changes_and_compares(void **state)
+{
+	(void)state;
+	run(wake_op);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(wakes_in_order),
+		TEST(wakes_many),
+		TEST(checks_arguments),
+		TEST(times_out),
+		TEST(signals_interrupt),
+		TEST(no_lost_wake_up),
+		TEST(wake_up_is_passed_on),
+		TEST(wakes_by_bitset),
+		TEST(moves_waiters),
+		TEST(keys_tell_apart),
+		TEST(wake_op_changes_and_compares),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
