@@ -24,6 +24,7 @@
 #include "mm/buddy.h"
 #include "mm/kmap.h"
 #include "mm/memblock.h"
+#include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
 
@@ -94,6 +95,7 @@ static void start_devices(void)
 	task_start_sweeper();
 	smp_start_all();
 	log_start();
+	reclaim_init();
 	drivers_probe(DRIVER_DEVICE);
 }
 

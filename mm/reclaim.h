@@ -13,5 +13,7 @@ int swap_attach(struct medium *m, bool format);
 /* mm/oom/: picks and kills. Called by reclaim_wait when neither eviction nor refusal can help. Returns true when a victim is dying or has died (try again),
  * false when there is nobody to end. */
 bool oom_kill(unsigned alloc_flags);
+/* Starts the threads of the OOM policy. reclaim_init calls it. */
+void oom_init(void);
 
 #endif

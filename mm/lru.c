@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Five lists of user pages, linked through page->next and prev by frame number:
+ *
+ *      new pages --> inactive --second use--> active        one pair each for anonymous and file pages
+ *                       |   <---too many-----
+ *                       v old end                            unevictable: locked pages, never scanned
+ *                     evicted
+ *
+ * The list a page is on follows from type, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set these two change under the
+ * lock alone. head is the new end, tail the old one.
+ *
+ * One spin lock for all: it is held for a link or an unlink (about twenty instructions), or for sixteen of them when the daemon takes or
+ * returns pages.
+ */
+#include "mm/lru.h"
+
+#include "kernel/log.h"
+#include "mm/reclaim_internal.h"
+#include "mm/swap.h"
+
+#define LOCK_BATCH 16 /* pages moved under one hold of the lock */
+
+static struct {
+	struct spinlock lock;
+	struct {
+		pfn_t head, tail;
+		uint32_t count;
+	} lists[LRU_LISTS];
+} lru = { .lock = SPINLOCK_INIT, .lists = { [0 ... LRU_LISTS - 1] = { PFN_NONE, PFN_NONE, 0 } } };
+
+static inline enum lru_list list_of(const struct page *p)
+{
+	unsigned flags = atomic_load(&p->flags);
+
+	if (unlikely(flags & PAGE_UNEVICTABLE))
+		return LRU_UNEVICTABLE;
+	return (enum lru_list)((p->type == PAGE_FILE ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON) +
+			       ((flags & PAGE_ACTIVE) != 0));
+}
+
+static inline void link_locked(struct page *p)
+{
+	enum lru_list list = list_of(p);
+	pfn_t pfn = page_to_pfn(p), next = lru.lists[list].head;
+
+	p->prev = PFN_NONE;
+	p->next = next;
+	if (next != PFN_NONE)
+		pfn_to_page(next)->prev = pfn;
+	else
+		lru.lists[list].tail = pfn;
+	lru.lists[list].head = pfn;
+	lru.lists[list].count++;
+}
+
+static inline void unlink_locked(struct page *p)
+{
+	enum lru_list list = list_of(p);
+
+	if (p->prev != PFN_NONE)
+		pfn_to_page(p->prev)->next = p->next;
+	else
+		lru.lists[list].head = p->next;
+	if (p->next != PFN_NONE)
+		pfn_to_page(p->next)->prev = p->prev;
+	else
+		lru.lists[list].tail = p->prev;
+	p->next = p->prev = PFN_NONE;
+	lru.lists[list].count--;
+}
+
+void lru_add(struct page *p)
+{
+	DEBUG_ASSERT(p->refs > 0 && !page_flag(p, PAGE_LRU));
+	spin_lock(&lru.lock);
+	if (unlikely(page_flag(p, PAGE_WORKINGSET)))
+		page_set_flag(p, PAGE_ACTIVE);
+	link_locked(p);
+	page_set_flag(p, PAGE_LRU);
+	spin_unlock(&lru.lock);
+}
+
+void lru_remove(struct page *p)
+{
+	spin_lock(&lru.lock);
+	if (page_flag(p, PAGE_LRU)) {
+		unlink_locked(p);
+		page_clear_flag(p, PAGE_LRU);
+	}
+	spin_unlock(&lru.lock);
+}
+
+void lru_mark_accessed(struct page *p)
+{
+	if (!page_flag(p, PAGE_REFERENCED)) {
+		page_set_flag(p, PAGE_REFERENCED);
+		return;
+	}
+	if (page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE))
+		return;
+	spin_lock(&lru.lock);
+	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE)) {
+		unlink_locked(p);
+		page_set_flag(p, PAGE_ACTIVE);
+		page_clear_flag(p, PAGE_REFERENCED);
+		link_locked(p);
+	}
+	spin_unlock(&lru.lock);
+}
+
+void lru_set_unevictable(struct page *p, bool on)
+{
+	bool linked;
+
+	spin_lock(&lru.lock);
+	linked = page_flag(p, PAGE_LRU);
+	if (linked)
+		unlink_locked(p);
+	if (on)
+		page_set_flag(p, PAGE_UNEVICTABLE);
+	else
+		page_clear_flag(p, PAGE_UNEVICTABLE);
+	if (linked)
+		link_locked(p);
+	spin_unlock(&lru.lock);
+}
+
+/* Up to n pages under one hold of the lock. A page whose last reference went is about to be taken off by page_put: it moves to the new
+ * end, out of the way. */
+static unsigned isolate_locked(enum lru_list list, struct page **pages, unsigned n)
+{
+	unsigned got = 0;
+
+	for (unsigned i = 0; i < n && lru.lists[list].tail != PFN_NONE; i++) {
+		struct page *p = pfn_to_page(lru.lists[list].tail);
+
+		unlink_locked(p);
+		if (page_get_live(p)) {
+			page_clear_flag(p, PAGE_LRU);
+			pages[got++] = p;
+		} else {
+			link_locked(p);
+		}
+	}
+	return got;
+}
+
+unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n)
+{
+	unsigned got = 0;
+
+	while (n > 0) {
+		unsigned part = MIN(n, LOCK_BATCH);
+
+		spin_lock(&lru.lock);
+		got += isolate_locked(list, pages + got, part);
+		spin_unlock(&lru.lock);
+		n -= part;
+	}
+	return got;
+}
+
+void lru_put_back(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0; i < n;) {
+		unsigned from = i, stop = MIN(n, i + LOCK_BATCH);
+
+		spin_lock(&lru.lock);
+		for (; i < stop; i++) {
+			link_locked(pages[i]);
+			page_set_flag(pages[i], PAGE_LRU);
+		}
+		spin_unlock(&lru.lock);
+		while (from < stop)
+			page_put(pages[from++]);
+	}
+}
+
+uint32_t lru_size(enum lru_list list)
+{
+	return READ_ONCE(lru.lists[list].count);
+}
+
+void lru_stats(struct lru_stats *s)
+{
+	*s = (struct lru_stats){
+		.active_anon = lru_size(LRU_ACTIVE_ANON),
+		.inactive_anon = lru_size(LRU_INACTIVE_ANON),
+		.active_file = lru_size(LRU_ACTIVE_FILE),
+		.inactive_file = lru_size(LRU_INACTIVE_FILE),
+		.unevictable = lru_size(LRU_UNEVICTABLE),
+	};
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The page daemon: one thread, the only one that evicts. It wakes when fewer than `low` frames are free and works, round by round, until
+ * `high` are.
+ *
+ * A round scans the old ends of the lists in batches. Active lists that outgrow their inactive ones give pages to them, with the
+ * access flag cleared. On an inactive list a page in use gets a second chance: the first sighting marks it (PAGE_REFERENCED), the second
+ * makes it active; a page that was active needs one. What was not used is evicted (evict.c). When a whole round has freed nothing,
+ * the next one evicts pages in use as well (`force`).
+ *
+ * Those who wait for frames (reclaim_wait) sleep until more than `min` are free. A round by force that freed nothing is a fruitless one; a
+ * waiter that has seen FRUITLESS of them in a row asks the OOM policy to end a task.
+ *
+ * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a real-time task comes to want and so become
+ * real-time while it waits. The daemon looks at the waiters between batches: it borrows the highest priority among them, and wakes those
+ * that are real-time by now, to go on from the reserve.
+ *
+ * Everything is preemptible; locks are held for a batch of sixteen links at most, or for a look at the waiters.
+ */
+#include "mm/reclaim.h"
+
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "mm/buddy.h"
+#include "mm/reclaim_internal.h"
+#include "mm/rmap.h"
+#include "mm/slab.h"
+#include "mm/swap/slots.h"
+
+#define MS ((uint64_t)1000 * 1000)
+#define FRUITLESS 2              /* rounds without a frame before somebody is ended */
+#define LOOK_AGAIN (100 * MS)    /* a waiter's longest sleep without a look at how things stand */
+#define PAUSE (5 * MS)           /* between fruitless rounds, for a victim to get on with dying */
+#define REST (200 * MS)          /* after a fruitless round that nobody waited for */
+#define WAITERS_LOOKED_AT 16
+
+struct frame_waiter {
+	struct list link;
+	struct task *task;
+};
+
+static struct {
+	struct waitq daemon_wait, frame_wait;
+	struct task *task;	/* NULL: not started yet */
+	bool wanted;		/* written by anyone: frames are short */
+	uint32_t fruitless;	/* rounds since boot that freed nothing, by force; the daemon's */
+	uint32_t file_debt;	/* share of file pages in what is scanned; the daemon's */
+	struct spinlock lock;
+	struct list waiters;	/* struct frame_waiter; lock */
+} reclaim = {
+	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
+	.frame_wait = WAITQ_INIT(reclaim.frame_wait),
+	.lock = SPINLOCK_INIT,
+	.waiters = LIST_INIT(reclaim.waiters),
+};
+
+/* ---- Choosing ---- */
+
+/* The active list of `inactive` is the larger one: moves a batch over. What is used there comes back at its next sighting. */
+static void deactivate(enum lru_list inactive)
+{
+	struct page *pages[EVICT_BATCH];
+	unsigned n = lru_isolate((enum lru_list)(inactive + 1), pages, EVICT_BATCH);
+
+	for (unsigned i = 0; i < n; i++) {
+		bool locked;
+
+		if (rmap_test_clear_young(pages[i], &locked) > 0)
+			page_set_flag(pages[i], PAGE_REFERENCED);
+		else
+			page_clear_flag(pages[i], PAGE_REFERENCED);
+		page_clear_flag(pages[i], PAGE_ACTIVE | PAGE_WORKINGSET);
+	}
+	lru_put_back(pages, n);
+	vm_count(VM_PGDEACTIVATE, n);
+}
+
+static void activate(struct page *p)
+{
+	page_clear_flag(p, PAGE_REFERENCED);
+	page_set_flag(p, PAGE_ACTIVE);
+	if (p->type == PAGE_ANON)
+		swap_cache_relax(p);
+	vm_count(VM_PGACTIVATE, 1);
+}
+
+/* Is p, isolated, to go? Else its flags say where it belongs. */
+static bool page_is_due(struct page *p, bool force)
+{
+	bool locked = false;
+	int young;
+
+	if (page_flag(p, PAGE_READING))
+		return false;
+	young = rmap_test_clear_young(p, &locked);
+	if (locked) {
+		page_set_flag(p, PAGE_UNEVICTABLE);
+		return false;
+	}
+	if (young < 0)
+		return false;
+	if (young == 0 || force) {
+		page_clear_flag(p, PAGE_REFERENCED);
+		return true;
+	}
+	if (page_flag(p, PAGE_REFERENCED))
+		activate(p);
+	else
+		page_set_flag(p, PAGE_REFERENCED);
+	return false;
+}
+
+/* Looks at a batch of an inactive list. Returns frames freed; *scanned: pages seen. */
+static unsigned shrink(enum lru_list inactive, bool force, unsigned *scanned)
+{
+	static struct evict_batch b; /* the daemon's alone, and large for a stack */
+	struct page *pages[EVICT_BATCH];
+	unsigned n;
+
+	if (lru_size(inactive) < lru_size((enum lru_list)(inactive + 1)))
+		deactivate(inactive);
+	b.freed = 0;
+	n = lru_isolate(inactive, pages, EVICT_BATCH);
+	for (unsigned i = 0; i < n; i++)
+		if (page_is_due(pages[i], force))
+			evict_page(&b, pages[i]);
+		else
+			evict_keep(&b, pages[i]);
+	*scanned += n;
+	vm_count(VM_PGSCAN, n);
+	return evict_finish(&b);
+}
+
+/* Pages of a kind that may go. Without room in swap, anonymous pages may when their slot has the contents. */
+static uint32_t anon_candidates(void)
+{
+	struct swap_stats s;
+
+	swap_stats(&s);
+	return swap_writable() || s.cached > 0 ? lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON) : 0;
+}
+
+static uint32_t file_candidates(void)
+{
+	return lru_size(LRU_INACTIVE_FILE) + lru_size(LRU_ACTIVE_FILE);
+}
+
+/* Anonymous or file, in proportion to what there is. */
+static enum lru_list next_list(uint32_t anon, uint32_t file)
+{
+	reclaim.file_debt += file;
+	if (reclaim.file_debt < anon + file)
+		return LRU_INACTIVE_ANON;
+	reclaim.file_debt = MIN(reclaim.file_debt - (anon + file), anon + file);
+	return LRU_INACTIVE_FILE;
+}
+
+static void look_at_waiters(void);
+
+unsigned reclaim_round(bool force)
+{
+	uint32_t anon = anon_candidates(), file = file_candidates();
+	unsigned freed = slab_reap(), scanned = 0;
+	/* Each page may be looked at three times: deactivated, marked, evicted; and batches may come up empty. */
+	uint32_t limit = 3 * (anon + file), batches = limit / EVICT_BATCH + 4;
+
+	while (freed < EVICT_BATCH && scanned < limit && batches-- > 0) {
+		freed += shrink(next_list(anon, file), force, &scanned);
+		look_at_waiters();
+	}
+	return freed;
+}
+
+/* ---- The daemon ---- */
+
+/* Borrows the highest priority among those who wait, and wakes who need not. */
+static void look_at_waiters(void)
+{
+	struct frame_waiter *w;
+	unsigned n = 0;
+	int prio = PRIO_FAIR;
+
+	if (reclaim.task != current())
+		return;
+	spin_lock(&reclaim.lock);
+	list_for_each (w, &reclaim.waiters, link) {
+		prio = MAX(prio, READ_ONCE(w->task->sched.prio));
+		if (++n == WAITERS_LOOKED_AT)
+			break;
+	}
+	spin_unlock(&reclaim.lock);
+	if (prio != READ_ONCE(reclaim.task->sched.boost))
+		sched_boost(reclaim.task, prio);
+	if (prio >= PRIO_RT_MIN)
+		waitq_wake_all(&reclaim.frame_wait);
+}
+
+static bool somebody_waits(void)
+{
+	return !list_empty(&reclaim.waiters); /* a hint, without the lock */
+}
+
+static void daemon_sleep(uint64_t deadline)
+{
+	(void)wait_event(&reclaim.daemon_wait, READ_ONCE(reclaim.wanted), WAIT_UNINTERRUPTIBLE, deadline);
+	WRITE_ONCE(reclaim.wanted, false);
+}
+
+/* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it: then the next who finds memory short
+ * wakes us again. */
+static void balance(void)
+{
+	bool force = false;
+
+	while (frames_free() < watermarks.high) {
+		if (reclaim_round(force) > 0) {
+			force = false;
+			continue;
+		}
+		if (!force) {
+			force = true;
+			continue;
+		}
+		WRITE_ONCE(reclaim.fruitless, reclaim.fruitless + 1);
+		waitq_wake_all(&reclaim.frame_wait);
+		if (somebody_waits())
+			(void)time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE);
+		else if (wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE, time_now() + REST))
+			break;
+	}
+	waitq_wake_all(&reclaim.frame_wait);
+}
+
+static void daemon_main(void *arg)
+{
+	(void)arg;
+	current()->memory_reserve = true;
+	reclaim.task = current();
+	for (;;) {
+		daemon_sleep(WAIT_FOREVER);
+		balance();
+		look_at_waiters();
+		while (swap_clean() && !READ_ONCE(reclaim.wanted))
+			;
+	}
+}
+
+void reclaim_wake(void)
+{
+	if (READ_ONCE(reclaim.wanted))
+		return;
+	WRITE_ONCE(reclaim.wanted, true);
+	waitq_wake_one(&reclaim.daemon_wait);
+}
+
+/* ---- Those who wait ---- */
+
+static bool frames_are_there(void)
+{
+	return frames_free() > watermarks.min;
+}
+
+void reclaim_frames_freed(void)
+{
+	if (waitq_active(&reclaim.frame_wait) && frames_are_there())
+		waitq_wake_one(&reclaim.frame_wait);
+}
+
+/* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0, -EINTR, -ETIMEDOUT. */
+static int wait_once(unsigned alloc_flags, uint32_t fruitless)
+{
+	enum wait_mode mode = alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
+	struct frame_waiter w = { .task = current() };
+	int err;
+
+	spin_lock(&reclaim.lock);
+	list_push_back(&reclaim.waiters, &w.link);
+	spin_unlock(&reclaim.lock);
+	reclaim_wake();
+	waitq_wake_one(&reclaim.daemon_wait); /* it may be resting */
+	err = wait_event(&reclaim.frame_wait,
+			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless || task_is_rt(current()),
+			 mode, time_now() + LOOK_AGAIN);
+	spin_lock(&reclaim.lock);
+	list_remove(&w.link);
+	spin_unlock(&reclaim.lock);
+	return err;
+}
+
+int reclaim_wait(unsigned alloc_flags)
+{
+	uint32_t first = READ_ONCE(reclaim.fruitless), now = first;
+
+	if (reclaim.task == NULL)
+		return -ENOMEM; /* too early: nobody evicts yet */
+	while (!frames_are_there() && !task_is_rt(current())) {
+		if (current()->oom_victim || wait_once(alloc_flags, now) == -EINTR)
+			return -ENOMEM;
+		now = READ_ONCE(reclaim.fruitless);
+		/* The round under way when we came does not count. */
+		if (now - first <= FRUITLESS)
+			continue;
+		if (!oom_kill(alloc_flags))
+			return -ENOMEM;
+		first = now = READ_ONCE(reclaim.fruitless);
+	}
+	return 0;
+}
+
+void reclaim_init(void)
+{
+	struct task *t = task_create_kernel("pagedaemon", daemon_main, NULL, SCHED_OTHER, 0);
+
+	if (IS_ERR(t))
+		panic("no memory for the page daemon");
+	oom_init();
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Twelve bytes each, in chunks of one frame:
+ *
+ *    entries   how many swapped entries (leaf tables, object indices) name it, pins of the daemon and of page-ins counted
+ *    frame     the resident frame bound to it (the swap cache), or none
+ *    written   the store has a record of it; poisoned: that could not be read back
+ *    evicted   what the eviction clock said when its frame left (refault distance)
+ *
+ *        free --slot_alloc, slot_pin_page--> used --last entry and frame gone--> free (store_discard)
+ *
+ *    (1) A slot is free exactly when it has neither entries nor frame; then its bit in the map is set.
+ *    (2) PAGE_SWAPCACHE, page->u.anon.slot and slot->frame agree, and the binding holds one reference to the page.
+ *    (3) Bound and PAGE_DIRTY: the store's record, if any, is not the contents. Bound and clean: it is.
+ *    (4) The contents of a bound page do not change: whoever wants to write has it unbound first (swap_cache_detach).
+ *
+ * One spin lock, the innermost but for page freeing and the store's own. Only the daemon allocates slots, so it looks for a free one without
+ * the lock. A slot's record is discarded under the lock, before the slot can be handed out again.
+ */
+#include "mm/swap/slots.h"
+
+#include "kernel/log.h"
+#include "kernel/task.h"
+#include "mm/reclaim_internal.h"
+#include "mm/swap/swap_internal.h"
+
+struct swap_area swap = { .lock = SPINLOCK_INIT };
+
+/* True for a slot number that exists; page->u.anon.slot of a page that is something else by now may be anything. */
+static inline bool slot_exists(uint32_t slot)
+{
+	return slot > 0 && slot <= READ_ONCE(swap.total);
+}
+
+struct slot *slot_at(uint32_t slot)
+{
+	ASSERT(slot_exists(slot));
+	return &swap.chunks[slot / SLOTS_PER_CHUNK][slot % SLOTS_PER_CHUNK];
+}
+
+static inline bool scarce_locked(void)
+{
+	return swap.used > swap.total / 2;
+}
+
+bool slots_scarce(void)
+{
+	return READ_ONCE(swap.used) > READ_ONCE(swap.total) / 2;
+}
+
+/* (1): frees the slot if nothing is left of it. */
+static void slot_settle_locked(uint32_t slot, struct slot *s)
+{
+	if (s->entries > 0 || s->frame != PFN_NONE)
+		return;
+	if (s->written)
+		store_discard(swap.store, slot);
+	s->written = s->poisoned = 0;
+	swap.free[slot / 64] |= (uint64_t)1 << slot % 64;
+	swap.used--;
+	swap.refused = false;
+}
+
+void slot_bind_locked(struct page *p, uint32_t slot, struct slot *s)
+{
+	s->frame = page_to_pfn(p);
+	p->u.anon.slot = slot;
+	page_get(p);
+	page_set_flag(p, PAGE_SWAPCACHE);
+	swap.cached++;
+}
+
+void slot_unbind_locked(struct page *p, uint32_t slot, struct slot *s)
+{
+	DEBUG_ASSERT(s->frame == page_to_pfn(p) && p->u.anon.slot == slot);
+	s->frame = PFN_NONE;
+	page_clear_flag(p, PAGE_SWAPCACHE);
+	swap.cached--;
+	slot_settle_locked(slot, s);
+}
+
+/* The slot of p when it is bound to it, else NULL. */
+static struct slot *slot_of_page_locked(const struct page *p, uint32_t *slot)
+{
+	struct slot *s;
+
+	*slot = READ_ONCE(p->u.anon.slot);
+	if (!page_flag(p, PAGE_SWAPCACHE) || !slot_exists(*slot))
+		return NULL;
+	s = slot_at(*slot);
+	return s->frame == page_to_pfn(p) ? s : NULL;
+}
+
+/* ---- References ---- */
+
+void slot_get(uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+
+	spin_lock(&swap.lock);
+	DEBUG_ASSERT(s->entries > 0 || s->frame != PFN_NONE);
+	s->entries++;
+	spin_unlock(&swap.lock);
+}
+
+void slot_put(uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+	struct page *p = NULL;
+
+	spin_lock(&swap.lock);
+	ASSERT(s->entries > 0);
+	s->entries--;
+	if (s->entries == 0 && s->frame != PFN_NONE) {
+		p = pfn_to_page(s->frame);
+		if (atomic_load(&p->refs) > 1 && !scarce_locked()) {
+			p = NULL; /* its users may find it clean when it is evicted next */
+		} else {
+			page_set_flag(p, PAGE_DIRTY);
+			slot_unbind_locked(p, slot, s);
+		}
+	} else {
+		slot_settle_locked(slot, s);
+	}
+	spin_unlock(&swap.lock);
+	if (p != NULL)
+		page_put(p);
+}
+
+unsigned slot_entries(uint32_t slot)
+{
+	return READ_ONCE(slot_at(slot)->bits) & SLOT_ENTRIES_MASK;
+}
+
+/* ---- The swap cache ---- */
+
+struct page *swap_cache_lookup(uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+	struct page *p = NULL;
+
+	spin_lock(&swap.lock);
+	if (s->frame != PFN_NONE) {
+		p = pfn_to_page(s->frame);
+		if (page_flag(p, PAGE_READING | PAGE_ERROR))
+			p = NULL;
+		else
+			page_get(p);
+	}
+	spin_unlock(&swap.lock);
+	return p;
+}
+
+/* Unbinds p if nothing but the binding names its slot, and drops the binding's reference; p's contents live in RAM alone then. */
+static bool unbind_unnamed(struct page *p, uint32_t refs)
+{
+	struct slot *s;
+	uint32_t slot;
+	bool done;
+
+	spin_lock(&swap.lock);
+	s = slot_of_page_locked(p, &slot);
+	done = s != NULL && s->entries == 0 && (refs == 0 || atomic_load(&p->refs) == refs);
+	if (done) {
+		page_set_flag(p, PAGE_DIRTY);
+		slot_unbind_locked(p, slot, s);
+	}
+	spin_unlock(&swap.lock);
+	if (done)
+		page_put(p);
+	return done;
+}
+
+bool swap_cache_detach(struct page *p)
+{
+	return unbind_unnamed(p, 0);
+}
+
+void swap_cache_trim(struct page *p)
+{
+	(void)unbind_unnamed(p, 1);
+}
+
+void swap_cache_relax(struct page *p)
+{
+	if (page_flag(p, PAGE_SWAPCACHE) && slots_scarce())
+		(void)unbind_unnamed(p, 0);
+}
+
+bool swap_cache_evict(struct page *p, uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+	bool idle;
+
+	spin_lock(&swap.lock);
+	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 && !page_flag(p, PAGE_DIRTY);
+	if (idle) {
+		s->evicted = ++swap.clock;
+		slot_unbind_locked(p, slot, s);
+	}
+	spin_unlock(&swap.lock);
+	if (idle)
+		page_put(p);
+	return idle;
+}
+
+/* ---- Allocation: the page daemon alone ---- */
+
+/* A slot whose bit is set, next to the last one so that what leaves together lies together; 0: none. */
+static uint32_t slot_find(void)
+{
+	uint32_t words = swap.total / 64 + 1, word = swap.cursor / 64;
+	uint64_t bits = READ_ONCE(swap.free[word]) & (~(uint64_t)0 << swap.cursor % 64);
+
+	for (uint32_t i = 0; i <= words; i++) {
+		if (bits != 0)
+			return word * 64 + (uint32_t)__builtin_ctzll(bits);
+		word = word + 1 < words ? word + 1 : 0;
+		bits = READ_ONCE(swap.free[word]);
+	}
+	return 0;
+}
+
+/* Takes the slot with one pin. */
+static struct slot *slot_take_locked(uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+
+	swap.free[slot / 64] &= ~((uint64_t)1 << slot % 64);
+	swap.used++;
+	swap.cursor = slot < swap.total ? slot + 1 : 1;
+	s->entries = 1;
+	return s;
+}
+
+bool swap_accepts(void)
+{
+	return READ_ONCE(swap.total) != 0 && !READ_ONCE(swap.refused);
+}
+
+bool swap_writable(void)
+{
+	return swap_accepts() && READ_ONCE(swap.used) < READ_ONCE(swap.total);
+}
+
+uint32_t slot_alloc(void)
+{
+	uint32_t slot = swap_writable() ? slot_find() : 0;
+
+	if (slot == 0)
+		return 0;
+	spin_lock(&swap.lock);
+	slot_take_locked(slot);
+	spin_unlock(&swap.lock);
+	return slot;
+}
+
+uint32_t slot_pin_page(struct page *p, bool *fresh)
+{
+	uint32_t free = !page_flag(p, PAGE_SWAPCACHE) && swap_writable() ? slot_find() : 0, slot;
+	struct slot *s;
+
+	spin_lock(&swap.lock);
+	s = slot_of_page_locked(p, &slot);
+	*fresh = s == NULL;
+	if (s != NULL) {
+		s->entries++;
+	} else if (free != 0 && p->rmap != 0) {
+		slot = free;
+		slot_bind_locked(p, slot, slot_take_locked(slot));
+	} else {
+		slot = 0;
+	}
+	spin_unlock(&swap.lock);
+	return slot;
+}
+
+bool slot_unbind(struct page *p, uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+	bool alone;
+
+	spin_lock(&swap.lock);
+	alone = s->entries == 1;
+	if (alone)
+		slot_unbind_locked(p, slot, s);
+	spin_unlock(&swap.lock);
+	if (alone)
+		page_put(p);
+	return alone;
+}
+
+void swap_stats(struct swap_stats *s)
+{
+	*s = (struct swap_stats){
+		.slots_total = READ_ONCE(swap.total),
+		.slots_used = READ_ONCE(swap.used),
+		.cached = READ_ONCE(swap.cached),
+	};
+	s->bytes_total = s->slots_total << PAGE_SHIFT;
+	s->bytes_used = s->slots_used << PAGE_SHIFT;
+}

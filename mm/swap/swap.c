@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Swap's traffic with the store: page-in, and the page daemon's writing.
+ *
+ * Page-in. Whoever comes first binds an empty frame with PAGE_READING to the slot and reads into it, without locks; whoever comes
+ * while that lasts finds the frame and waits on it. So a page is read once, and only tasks that need it wait.
+ *
+ *        not bound --bind, PAGE_READING--> reading --ok--> bound, clean
+ *                                             |
+ *                                             +--failed--> not bound; poisoned when the contents are lost
+ *
+ * A slot whose record cannot be read is poisoned until its last owner has given it up: all of them get -EIO, at once from then on.
+ */
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "mm/buddy.h"
+#include "mm/reclaim.h"
+#include "mm/reclaim_internal.h"
+#include "mm/slab.h"
+#include "mm/swap/swap_internal.h"
+
+#define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
+
+/* One complaint in a while; the rest are in the store's counters. */
+static bool may_log(uint64_t *last)
+{
+	uint64_t now = time_now();
+
+	if (*last != 0 && now - *last < LOG_PAUSE)
+		return false;
+	*last = now;
+	return true;
+}
+
+/* ---- Page-in ---- */
+
+enum lookup { FOUND, ABSENT, POISONED };
+
+/* The frame bound to the slot, with a reference, even when it is still being read. */
+static enum lookup slot_lookup(uint32_t slot, struct page **p)
+{
+	struct slot *s = slot_at(slot);
+	enum lookup found = ABSENT;
+
+	spin_lock(&swap.lock);
+	ASSERT(s->entries > 0);
+	if (s->frame != PFN_NONE) {
+		*p = pfn_to_page(s->frame);
+		page_get(*p);
+		found = FOUND;
+	} else if (s->poisoned) {
+		found = POISONED;
+	}
+	spin_unlock(&swap.lock);
+	return found;
+}
+
+/* Binds p, ours alone, to the slot for reading. False: somebody else was faster, or it is poisoned by now. */
+static bool reading_begin(struct page *p, uint32_t slot)
+{
+	struct slot *s = slot_at(slot);
+	bool ours;
+
+	p->type = PAGE_ANON;
+	spin_lock(&swap.lock);
+	ours = s->frame == PFN_NONE && !s->poisoned;
+	if (ours) {
+		page_set_flag(p, PAGE_READING);
+		slot_bind_locked(p, slot, s);
+		/* Refault distance: what was evicted since. Had there been as much more room, it would have stayed. */
+		if (swap.clock - s->evicted < lru_size(LRU_ACTIVE_ANON))
+			page_set_flag(p, PAGE_WORKINGSET);
+	}
+	spin_unlock(&swap.lock);
+	return ours;
+}
+
+static void reading_failed(struct page *p, uint32_t slot, int err)
+{
+	struct slot *s = slot_at(slot);
+	static uint64_t last;
+
+	spin_lock(&swap.lock);
+	slot_unbind_locked(p, slot, s);
+	s->poisoned = err == -EIO || err == -ENOENT;
+	spin_unlock(&swap.lock);
+	if (may_log(&last))
+		log_error("swap: slot %u cannot be read back (error %d): its users get SIGBUS", slot, -err);
+	page_end_reading(p, true);
+	page_put(p); /* the binding's */
+	page_put(p);
+}
+
+/* Reads the slot into p, which reading_begin() has bound. */
+static int slot_read(struct page *p, uint32_t slot)
+{
+	int err = store_read(swap.store, slot, page_to_virt(p));
+
+	if (err) {
+		reading_failed(p, slot, err);
+		return err == -ENOENT ? -EIO : err;
+	}
+	lru_add(p);
+	page_end_reading(p, false);
+	vm_count(VM_PSWPIN, 1);
+	if (page_flag(p, PAGE_WORKINGSET))
+		vm_count(VM_REFAULT_ANON, 1);
+	return 0;
+}
+
+/* Waits for somebody else's read. 0; -EAGAIN: that failed, look again. */
+static int slot_wait(struct page *p, bool *major)
+{
+	int err = 0;
+
+	if (page_flag(p, PAGE_READING)) {
+		*major = true;
+		err = page_wait_reading(p);
+	}
+	if (err == 0 && page_flag(p, PAGE_ERROR))
+		err = -EAGAIN;
+	if (err)
+		page_put(p);
+	return err;
+}
+
+struct page *swap_in(uint32_t slot, int *err, bool *major)
+{
+	struct page *p = NULL;
+
+	for (*err = -EAGAIN; *err == -EAGAIN;) {
+		enum lookup found = slot_lookup(slot, &p);
+
+		if (found == FOUND) {
+			*err = slot_wait(p, major);
+			continue;
+		}
+		*major = true;
+		if (found == POISONED) {
+			*err = -EIO;
+			break;
+		}
+		p = page_alloc(ALLOC_USER);
+		if (p == NULL)
+			*err = -ENOMEM;
+		else if (reading_begin(p, slot))
+			*err = slot_read(p, slot);
+		else
+			page_put(p);
+	}
+	return *err == 0 ? p : NULL;
+}
+
+/* ---- Writing ---- */
+
+/* The store took nothing: swap counts as full until a slot is freed. */
+static void write_refused(int err)
+{
+	static uint64_t last;
+
+	spin_lock(&swap.lock);
+	swap.refused = true;
+	spin_unlock(&swap.lock);
+	if (may_log(&last))
+		log_warn("swap: nothing can be written (%s, error %d): counts as full",
+			 err == -ENOSPC ? "medium full" : "medium failing", -err);
+}
+
+int swap_write(uint32_t slot, const void *page)
+{
+	struct slot *s = slot_at(slot);
+	int err;
+
+	spin_lock(&swap.lock);
+	s->written = 1; /* before: a record may be there whatever the answer is */
+	s->poisoned = 0;
+	spin_unlock(&swap.lock);
+	err = store_append(swap.store, slot, page);
+	if (err)
+		write_refused(err);
+	return err;
+}
+
+int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
+{
+	int err = store_commit(swap.store, lost, arg);
+
+	if (err)
+		write_refused(err);
+	return err;
+}
+
+bool swap_clean(void)
+{
+	return swap.store != NULL && store_clean(swap.store);
+}
+
+/* ---- Attaching ---- */
+
+static void table_free(struct slot **chunks, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		page_free(virt_to_page(chunks[i]), 0);
+	kfree(chunks);
+}
+
+/* Slots 0..last, all unused: chunks of one frame each, or NULL. */
+static struct slot **table_create(uint32_t last)
+{
+	uint32_t count = last / SLOTS_PER_CHUNK + 1;
+	struct slot **chunks = kmalloc(count * sizeof(*chunks), 0);
+
+	if (chunks == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		struct page *p = page_alloc(ALLOC_ZERO);
+
+		if (p == NULL) {
+			table_free(chunks, i);
+			return NULL;
+		}
+		chunks[i] = page_to_virt(p);
+		for (unsigned j = 0; j < SLOTS_PER_CHUNK; j++)
+			chunks[i][j].frame = PFN_NONE;
+	}
+	return chunks;
+}
+
+/* A set bit for each of the slots 1..last; NULL: no memory. */
+static uint64_t *map_create(uint32_t last)
+{
+	uint64_t *map = kmalloc((last / 64 + 1) * sizeof(*map), ALLOC_ZERO);
+
+	for (uint32_t slot = 1; map != NULL && slot <= last; slot++)
+		map[slot / 64] |= (uint64_t)1 << slot % 64;
+	return map;
+}
+
+static int area_open(struct medium *m, bool format)
+{
+	struct store *store;
+	uint32_t slots;
+	int err = store_open(m, format, &store, &slots);
+
+	if (err)
+		return err;
+	if (slots == 0) {
+		store_close(store);
+		return -EINVAL;
+	}
+	swap.free = map_create(slots);
+	swap.chunks = swap.free != NULL ? table_create(slots) : NULL;
+	if (swap.chunks == NULL) {
+		kfree(swap.free);
+		swap.free = NULL;
+		store_close(store);
+		return -ENOMEM;
+	}
+	swap.store = store;
+	swap.cursor = 1;
+	hw_wmb(); /* total tells others that the rest is there */
+	WRITE_ONCE(swap.total, slots);
+	return 0;
+}
+
+int swap_attach(struct medium *m, bool format)
+{
+	int err = swap.total != 0 ? -EBUSY : area_open(m, format);
+
+	if (err == 0)
+		log_info("swap: %s, %u KB for pages", m->name, swap.total * (unsigned)(PAGE_SIZE / 1024));
+	else if (err == -EMEDIUMTYPE)
+		log_error("swap: %s holds something else: it is left alone, there is no swap. Erase it to use it",
+			  m->name);
+	else
+		log_error("swap: %s cannot be used (error %d): there is no swap", m->name, -err);
+	return err;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Event counters for /proc/vmstat. Each CPU adds to counters of its own, with preemption off so that no addition is lost; whoever
+ * reads sums up. A sum is as exact as a moving target can be: 64-bit loads are whole, and counters never go down.
+ */
+#include "kernel/preempt.h"
+#include "mm/swap.h"
+
+static struct {
+	uint64_t count[VM_EVENTS];
+} __attribute__((aligned(64))) cpus[NR_CPUS_MAX];
+
+static const char *const names[VM_EVENTS] = {
+	[VM_PGFAULT] = "pgfault",
+	[VM_PGMAJFAULT] = "pgmajfault",
+	[VM_PSWPIN] = "pswpin",
+	[VM_PSWPOUT] = "pswpout",
+	[VM_PGSCAN] = "pgscan",
+	[VM_PGSTEAL] = "pgsteal",
+	[VM_PGACTIVATE] = "pgactivate",
+	[VM_PGDEACTIVATE] = "pgdeactivate",
+	[VM_REFAULT_ANON] = "workingset_refault_anon",
+	[VM_REFAULT_FILE] = "workingset_refault_file",
+	[VM_OOM_KILL] = "oom_kill",
+	[VM_COW] = "cow",
+	[VM_UNSHARE] = "table_unshare",
+	[VM_PGALLOC] = "pgalloc",
+	[VM_PGFREE] = "pgfree",
+	[VM_SWAP_CLEAN_DROP] = "swap_clean_drop",
+};
+
+void vm_count(enum vm_event e, unsigned n)
+{
+	uint64_t *count;
+
+	preempt_disable();
+	count = &cpus[hw_cpu()].count[e];
+	WRITE_ONCE(*count, *count + n);
+	preempt_enable();
+}
+
+uint64_t vm_events(enum vm_event e)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
+		sum += READ_ONCE(cpus[i].count[e]);
+	return sum;
+}
+
+const char *vm_event_name(enum vm_event e)
+{
+	return names[e];
+}
