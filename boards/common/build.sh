@@ -38,11 +38,13 @@ need_kernel_tools()
 	"$GRANULE/boards/common/packages" build || exit
 }
 
+PRESET=${GRANULE_PRESET:-kernel} # which kernel runs
+
 # What a run needs. GRANULE_NO_BUILD=1 takes what is there: tests/run builds once for all of its tests.
 build_kernel()
 {
 	[[ -z ${GRANULE_NO_BUILD-} ]] || return 0
 	need_kernel_tools qemu
 	need_qemu
-	build kernel Image root.cpio
+	build "$PRESET" Image root.cpio
 }

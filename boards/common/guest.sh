@@ -24,9 +24,20 @@ guest_cleanup()
 	[[ -z $WORK ]] || rm -rf "$WORK"
 }
 
+# What runs left that were killed before they could clean up.
+remove_stale()
+{
+	local dir pid
+	for dir in "${TMPDIR:-/tmp}"/granule-run.*; do
+		pid=${dir%.*} pid=${pid##*.}
+		[[ -O $dir && ! -e /proc/$pid ]] && rm -rf "$dir"
+	done
+}
+
 guest_prepare()
 {
-	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule.XXXXXX") || die "no temporary directory can be made in ${TMPDIR:-/tmp}"
+	remove_stale
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule-run.$$.XXXXXX") || die "no temporary directory can be made in ${TMPDIR:-/tmp}"
 	[[ ! -t 0 ]] || TERMINAL=$(stty -g)
 	trap guest_cleanup EXIT
 	trap 'exit 130' INT

@@ -29,6 +29,10 @@ target_compile_options(granule.elf PRIVATE
 	-mgeneral-regs-only -mcpu=cortex-a72 -mno-outline-atomics
 	$<$<COMPILE_LANGUAGE:C>:${GRANULE_WARNINGS}>
 	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
+option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
+if(GRANULE_DEBUG)
+	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1)
+endif()
 set(KERNEL_LINK_SCRIPT ${PROJECT_SOURCE_DIR}/arch/arm64/granule.ld)
 target_link_options(granule.elf PRIVATE
 	-nostdlib -static -T ${KERNEL_LINK_SCRIPT}
@@ -37,8 +41,12 @@ set_target_properties(granule.elf PROPERTIES LINK_DEPENDS ${KERNEL_LINK_SCRIPT})
 target_link_libraries(granule.elf PRIVATE ${LIBFDT})
 
 find_program(CROSS_OBJCOPY aarch64-linux-gnu-objcopy REQUIRED)
+set(SIZE_CHECK ${PROJECT_SOURCE_DIR}/tests/check/kernel-size $<TARGET_FILE:granule.elf>)
+if(GRANULE_DEBUG)
+	set(SIZE_CHECK true) # no product
+endif()
 add_custom_command(OUTPUT Image
-	COMMAND ${PROJECT_SOURCE_DIR}/tests/check/kernel-size $<TARGET_FILE:granule.elf>
+	COMMAND ${SIZE_CHECK}
 	COMMAND ${CROSS_OBJCOPY} -O binary $<TARGET_FILE:granule.elf> Image
 	DEPENDS granule.elf ${PROJECT_SOURCE_DIR}/tests/check/kernel-size
 	VERBATIM)

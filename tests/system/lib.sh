@@ -14,7 +14,7 @@
 set -uo pipefail
 
 RUN=$PWD/boards/qemu-virt/run
-TESTS_ROOT=$PWD/.build/kernel/tests-root
+TESTS_ROOT=$PWD/.build/${GRANULE_PRESET:-kernel}/tests-root
 GUEST_LIMIT=${GUEST_LIMIT:-60} # seconds for one guest
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/granule-test.XXXXXX")
 trap 'rm -rf "$SCRATCH"' EXIT
