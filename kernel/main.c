@@ -13,6 +13,7 @@
 #include "kernel/irq.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/mtd.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
@@ -97,6 +98,7 @@ static void start_devices(void)
 	log_start();
 	reclaim_init();
 	drivers_probe(DRIVER_DEVICE);
+	mtd_attach_swap();
 }
 
 static void start_files(void)
