@@ -7,6 +7,7 @@
  * a time) -> queue locks -> ep->lock (ready list; interrupts off) . An item does not count as a use of its file: the file's last
  * reference takes the item away before anything of the file is released.
  */
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/poll.h"
 #include "kernel/fs/wait.h"

@@ -220,22 +220,16 @@ void file_put(struct file *f)
 	file_free(f);
 }
 
-int64_t file_read(struct file *f, struct io *io)
+int64_t file_cannot_read(const struct file *f)
 {
-	if (unlikely(!(f->mode & FILE_READ)))
+	if (!(f->mode & FILE_READ))
 		return -EBADF;
-	if (unlikely(!f->ops->read))
-		return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
-	return f->ops->read(f, io);
+	return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 }
 
-int64_t file_write(struct file *f, struct io *io)
+int64_t file_cannot_write(const struct file *f)
 {
-	if (unlikely(!(f->mode & FILE_WRITE)))
-		return -EBADF;
-	if (unlikely(!f->ops->write))
-		return -EINVAL;
-	return f->ops->write(f, io);
+	return f->mode & FILE_WRITE ? -EINVAL : -EBADF;
 }
 
 int io_put(struct io *io, const void *src, size_t n)

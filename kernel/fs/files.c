@@ -8,23 +8,12 @@
  */
 #include <linux/resource.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/process.h"
 #include "mm/slab.h"
 
-#define FILES_INLINE 64
-#define FILES_MAX    65536
-
-struct files {
-	struct spinlock lock;
-	uint32_t refs; /* atomic: tasks, and transient readers in /proc */
-	uint32_t size; /* descriptors the arrays hold: a multiple of 64 */
-	uint32_t hint; /* no descriptor below is free */
-	struct file **file;
-	uint64_t *used, *cloexec; /* bit per descriptor */
-	struct file *first_file[FILES_INLINE];
-	uint64_t first_used, first_cloexec;
-};
+#define FILES_MAX 65536
 
 struct files *files_create(void)
 {
@@ -201,21 +190,6 @@ struct file *files_lookup(struct files *fs, unsigned fd)
 		f = file_get(fs->file[fd]);
 	spin_unlock(&fs->lock);
 	return f;
-}
-
-struct fdref fd_borrow(int fd)
-{
-	struct files *fs = current()->files;
-
-	if (likely(atomic_load(&fs->refs) == 1)) {
-		/* Unsigned: negative descriptors are beyond any size. */
-		if ((unsigned)fd < fs->size)
-			return (struct fdref){ fs->file[fd], false };
-		return (struct fdref){ NULL, false };
-	}
-	struct file *f = files_lookup(fs, (unsigned)fd);
-
-	return (struct fdref){ f, f != NULL };
 }
 
 struct file *file_get_fd(int fd)

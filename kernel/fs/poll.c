@@ -9,6 +9,7 @@
 
 #include <linux/resource.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/wait.h"
 #include "kernel/process.h"

@@ -5,6 +5,7 @@
  */
 #include <linux/signalfd.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/poll.h"
 #include "kernel/process.h"

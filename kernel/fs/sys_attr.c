@@ -4,6 +4,7 @@
 #include <linux/time_types.h>
 
 #include "kernel/cred.h"
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/walk.h"
 #include "kernel/process.h"

@@ -3,6 +3,7 @@
 #include <linux/mount.h>
 
 #include "kernel/cred.h"
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/walk.h"
 #include "kernel/signal.h"

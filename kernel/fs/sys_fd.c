@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <linux/resource.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/locks.h"
 #include "kernel/fs/open.h"

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/uio.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/regular.h"
 #include "kernel/signal.h"
@@ -30,7 +31,8 @@ static bool pos_lock(const struct fdref r)
 
 typedef int64_t (*transfer_fn)(struct file *f, struct io *io);
 
-static int64_t transfer(int fd, uint64_t buf, uint64_t n, transfer_fn fn)
+static inline __attribute__((always_inline)) int64_t transfer(int fd, uint64_t buf, uint64_t n,
+							      transfer_fn fn)
 {
 	struct fdref r = fd_borrow(fd);
 	struct file *f = r.file;
@@ -67,7 +69,8 @@ SYSCALL(write)
 	return transfer((int)args[0], args[1], args[2], file_write);
 }
 
-static int64_t transfer_at(int fd, uint64_t buf, uint64_t n, int64_t pos, transfer_fn fn)
+static inline __attribute__((always_inline)) int64_t transfer_at(int fd, uint64_t buf, uint64_t n,
+								 int64_t pos, transfer_fn fn)
 {
 	struct io io = {
 		.buf = (uintptr_t)buf, .n = MIN(n, IO_MAX), .user = true, .pos = (uint64_t)pos

@@ -4,6 +4,7 @@
 #include <asm/statfs.h>
 #include <linux/mount.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/walk.h"
 #include "kernel/syscall.h"

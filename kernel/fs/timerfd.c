@@ -8,6 +8,7 @@
 #include <linux/time.h>
 #include <linux/timerfd.h>
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/poll.h"
 #include "kernel/fs/wait.h"

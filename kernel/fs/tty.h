@@ -19,9 +19,9 @@
 
 struct session;
 
-#define TTY_RX_SIZE   1024
+#define TTY_RX_SIZE   512
 #define TTY_LINE_SIZE 4096
-#define TTY_OUT_SIZE  4096
+#define TTY_OUT_SIZE  2048
 #define CC_DISABLED   0 /* a c_cc entry with this value names no key */
 
 struct tty {

@@ -358,22 +358,23 @@ struct file *file_open_path(const struct path *path, unsigned flags);
 /* An inode of the internal file system that has no directories; NULL: no memory. */
 struct inode *anon_inode(uint32_t mode);
 unsigned file_poll(struct file *f, struct poll_table *pt);
+int64_t file_cannot_read(const struct file *f); /* why: -EBADF, -EISDIR, -EINVAL */
+int64_t file_cannot_write(const struct file *f);
+static inline int64_t file_read(struct file *f, struct io *io)
+{
+	if (unlikely(!(f->mode & FILE_READ) || !f->ops->read))
+		return file_cannot_read(f);
+	return f->ops->read(f, io);
+}
+static inline int64_t file_write(struct file *f, struct io *io)
+{
+	if (unlikely(!(f->mode & FILE_WRITE) || !f->ops->write))
+		return file_cannot_write(f);
+	return f->ops->write(f, io);
+}
 static inline bool file_nonblock(const struct file *f)
 {
 	return READ_ONCE(f->flags) & O_NONBLOCK;
-}
-int64_t file_read(struct file *f, struct io *io);
-int64_t file_write(struct file *f, struct io *io);
-/* The file behind a descriptor without counting when the table is this task's alone: pair with fd_return. */
-struct fdref {
-	struct file *file;
-	bool counted;
-};
-struct fdref fd_borrow(int fd);
-static inline void fd_return(struct fdref r)
-{
-	if (r.counted)
-		file_put(r.file);
 }
 /* Moves n bytes between the io's memory and kernel memory and advances it. 0 or -EFAULT. */
 int io_put(struct io *io, const void *src, size_t n) MUST_CHECK;

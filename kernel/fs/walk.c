@@ -8,6 +8,7 @@
  */
 #include "kernel/fs/walk.h"
 
+#include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"

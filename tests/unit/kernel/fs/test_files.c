@@ -7,6 +7,7 @@
 #include "tests/mock/mock.h"
 
 #include "tests/mock/objects.h"
+#include "kernel/fs/files.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
 
 #define MODEL_FDS 3000
