@@ -58,6 +58,8 @@ static const void *hardware_stack;
 static size_t hardware_stack_size;
 static struct sim_fiber *fibers[TASKS_MAX];
 static unsigned fiber_count, live;
+static const char *panic_expected; /* NULL: none */
+static bool panicked;
 
 /* ---- hardware verbs: what tests/mock/include/hw_impl.h leaves to its user ---- */
 
@@ -239,8 +241,11 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fail_msg("panic: %s", text);
-	abort();
+	if (!panic_expected || !strstr(text, panic_expected))
+		fail_msg("panic: %s", text);
+	panicked = true;
+	for (;;)
+		to_hardware();
 }
 
 bool buddy_zero_some(void)
@@ -349,7 +354,7 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 	arch_task_init_kernel(t, boot_main, &boot);
 	for (unsigned cpu = 1; cpu < n; cpu++)
 		secondary_prepare(cpu);
-	while (live > 0) {
+	while (live > 0 && !panicked) {
 		uint64_t next = next_event();
 
 		if (next == NEVER)
@@ -358,7 +363,7 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 			fail_msg("%u tasks still run after %llu ns", live,
 				 (unsigned long long)limit);
 		pass_time(next);
-		for (unsigned cpu = 0; cpu < n && live > 0; cpu++) {
+		for (unsigned cpu = 0; cpu < n && live > 0 && !panicked; cpu++) {
 			struct sim_cpu *c = &cpus[cpu];
 
 			if (c->started && !interrupt_pending(c) && (c->waiting || c->busy_left > 0))
@@ -371,6 +376,16 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 		free(fibers[i]->stack);
 		free(fibers[i]);
 	}
+}
+
+void sim_run_panics(unsigned n, uint64_t limit, void (*fn)(void *), void *arg, const char *what)
+{
+	panic_expected = what;
+	panicked = false;
+	sim_run(n, limit, fn, arg);
+	assert_true(panicked);
+	panic_expected = NULL;
+	panicked = false;
 }
 
 /* ---- for tasks ---- */

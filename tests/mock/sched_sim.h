@@ -16,6 +16,9 @@
  * returned. Fails the test when nothing can run any more (a lost wake-up) or after limit ns. */
 void sim_run(unsigned cpus, uint64_t limit, void (*fn)(void *), void *arg);
 
+/* As sim_run(), for a machine that must panic with a reason that contains `what`: fails the test when it does not. */
+void sim_run_panics(unsigned cpus, uint64_t limit, void (*fn)(void *), void *arg, const char *what);
+
 /* The rest is for tasks of the machine. */
 
 /* A task of the given policy, started; it lives until sim_run() ends. affinity 0: every CPU. */

@@ -427,6 +427,56 @@ static void test_real_time_waiters_are_handed_it(void **state)
 	assert_string_equal(trail, "w.");
 }
 
+/* ---- mistakes ---- */
+
+static void self_main(void *arg)
+{
+	(void)arg;
+	mutex_lock(&mutexes[0]);
+	mutex_lock(&mutexes[0]);
+}
+
+static void circle_link(void *arg)
+{
+	int i = *(int *)arg;
+
+	mutex_lock(&mutexes[i]);
+	sim_sleep(10 * MS);
+	mutex_lock(&mutexes[(i + 1) % 4]);
+}
+
+static void circle_main(void *arg)
+{
+	static int numbers[] = { 0, 1, 2, 3 };
+
+	(void)arg;
+	for (int i = 0; i < 4; i++)
+		sim_task("c", circle_link, &numbers[i], SCHED_OTHER, 0, 0);
+}
+
+static void stranger(void *arg)
+{
+	(void)arg;
+	mutex_unlock(&mutexes[0]);
+}
+
+static void stranger_main(void *arg)
+{
+	(void)arg;
+	mutex_lock(&mutexes[0]);
+	sim_task("s", stranger, NULL, SCHED_FIFO, 1, 0);
+}
+
+static void test_mistakes_panic(void **state)
+{
+	sim_run_panics(1, SECOND, self_main, NULL, "mutex_owner(m) != me");
+	setup(state);
+	sim_run_panics(1, SECOND, circle_main, NULL, "closes_circle");
+	setup(state);
+	sim_run_panics(1, SECOND, stranger_main, NULL, "mutex_owner(m) == me");
+	setup(state);
+}
+
 /* ---- many tasks at random ---- */
 
 static unsigned long counters[4];
@@ -496,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_starvation_by_stealing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_time_waiters_are_handed_it, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_mistakes_panic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 	};
 
