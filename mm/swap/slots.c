@@ -38,14 +38,11 @@ struct slot *slot_at(uint32_t slot)
 	return &swap.chunks[slot / SLOTS_PER_CHUNK][slot % SLOTS_PER_CHUNK];
 }
 
-static inline bool scarce_locked(void)
-{
-	return swap.used > swap.total / 2;
-}
-
 bool slots_scarce(void)
 {
-	return READ_ONCE(swap.used) > READ_ONCE(swap.total) / 2;
+	uint32_t total = READ_ONCE(swap.total);
+
+	return READ_ONCE(swap.used) > total - total / 8;
 }
 
 /* (1): frees the slot if nothing is left of it. */
@@ -113,7 +110,7 @@ void slot_put(uint32_t slot)
 	s->entries--;
 	if (s->entries == 0 && s->frame != PFN_NONE) {
 		p = pfn_to_page(s->frame);
-		if (atomic_load(&p->refs) > 1 && !scarce_locked()) {
+		if (atomic_load(&p->refs) > 1 && !slots_scarce()) {
 			p = NULL; /* its users may find it clean when it is evicted next */
 		} else {
 			page_set_flag(p, PAGE_DIRTY);

@@ -14,7 +14,8 @@
 bool swap_writable(void);
 /* The medium takes pages, as far as is known: a page that has a slot already can be written. */
 bool swap_accepts(void);
-/* More than half of the slots are in use: those that only save a rewrite are given up. */
+/* Less than an eighth of the slots is free: those that only save a rewrite are given up, so that RAM and swap hold their sum. Not earlier, as every rewrite
+ * wears the flash. */
 bool slots_scarce(void);
 /* A free slot, pinned, without frame; 0: none. The page daemon alone. */
 uint32_t slot_alloc(void);
