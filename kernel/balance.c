@@ -14,7 +14,8 @@
  */
 #include "kernel/runq.h"
 
-#define SCAN_MAX 4 /* tasks looked at to find one that may move */
+#define SCAN_MAX 4  /* tasks looked at to find one that may move */
+#define RT_LOAD  64 /* a CPU that runs a real-time task counts as one with so many ordinary ones */
 
 static int first_cpu(uint64_t set)
 {
@@ -187,10 +188,12 @@ void balance_push_rt(struct runq *rq)
 	spin_unlock_raw(&rq->lock);
 }
 
-/* Ordinary tasks that want this CPU, as far as can be seen. A CPU busy with a real-time task counts as one more. */
+/* Ordinary tasks that want this CPU, as far as can be seen. One that runs a real-time task has nothing to give. */
 static unsigned fair_load(const struct runq *rq)
 {
-	return READ_ONCE(rq->nr_fair) + (READ_ONCE(rq->curr_prio) > PRIO_IDLE ? 1 : 0);
+	int prio = READ_ONCE(rq->curr_prio);
+
+	return READ_ONCE(rq->nr_fair) + (prio > PRIO_FAIR ? RT_LOAD : prio == PRIO_FAIR ? 1 : 0);
 }
 
 void balance_push_fair(struct runq *rq)

@@ -20,8 +20,9 @@
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-/* A real-time task that runs this long lets idle CPUs have the ordinary tasks that wait. */
-#define RT_GUARD (1 * NSEC_PER_MSEC)
+/* A real-time task that runs this long lets other CPUs have the ordinary tasks that wait behind it: idle ones, or busy ones. */
+#define RT_GUARD_IDLE (1 * NSEC_PER_MSEC)
+#define RT_GUARD_BUSY (10 * NSEC_PER_MSEC)
 
 struct runq runqs[NR_CPUS_MAX];
 uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
@@ -67,13 +68,13 @@ static bool turn_has_end(const struct runq *rq, const struct task *t)
  * interrupt finds the turn not over and sets the right one. So tasks that alternate hardly ever touch the timer. */
 static void arm_turn(struct runq *rq, const struct task *t)
 {
-	uint64_t end;
+	uint64_t end = t->sched.exec_start;
 
 	if (turn_has_end(rq, t))
-		end = t->sched.exec_start + t->sched.slice_left;
+		end += t->sched.slice_left;
 	else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
-		 (atomic_load(&cpus_idle) & ~rq->bit))
-		end = t->sched.exec_start + RT_GUARD;
+		 (atomic_load(&cpus_online) & ~rq->bit))
+		end += atomic_load(&cpus_idle) & ~rq->bit ? RT_GUARD_IDLE : RT_GUARD_BUSY;
 	else
 		return;
 	if (end < rq->turn_end) {

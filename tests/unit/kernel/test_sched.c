@@ -439,6 +439,29 @@ static void test_ordinary_tasks_leave_a_busy_rt_cpu(void **state)
 	assert_in_range(s[0].at, 10 * MS, 13 * MS);
 }
 
+/* Nor is it starved when all other CPUs are busy with ordinary tasks. */
+static void busy_main(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	s[0].t = sim_task("fair", rt_load, &s[0], SCHED_OTHER, 0, 0x2);
+	s[1].t = sim_task("hog", rt_load, &s[1], SCHED_OTHER, 0, 0x1);
+	sim_sleep(1 * MS);
+	assert_int_equal(sched_set_affinity(s[0].t, 0x3), 0);
+	s[2].t = sim_task("rt", rt_load, &s[2], SCHED_FIFO, 20, 0x2);
+}
+
+static void test_ordinary_tasks_are_not_starved_by_rt(void **state)
+{
+	struct share s[3] = { { .work = 10 * MS }, { .work = 200 * MS }, { .work = 500 * MS } };
+
+	(void)state;
+	sim_run(2, SECOND, busy_main, s);
+	assert_int_equal(s[2].at / MS, 501);
+	assert_in_range(s[0].at, 20 * MS, 40 * MS);
+}
+
 static void test_policy_values_are_checked(void **state)
 {
 	struct task t = { .hot = { 0 } };
@@ -513,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(test_rt_runs_the_most_urgent_everywhere, setup),
 		cmocka_unit_test_setup(test_preempted_rt_is_pushed, setup),
 		cmocka_unit_test_setup(test_ordinary_tasks_leave_a_busy_rt_cpu, setup),
+		cmocka_unit_test_setup(test_ordinary_tasks_are_not_starved_by_rt, setup),
 		cmocka_unit_test_setup(test_policy_values_are_checked, setup),
 		cmocka_unit_test_setup(test_signals_interrupt_running_tasks, setup),
 		cmocka_unit_test_setup(test_no_tick_for_a_single_task, setup),
