@@ -126,7 +126,7 @@ static int move_records(struct store *s, uint32_t victim)
 		uint32_t loc = READ_ONCE(*map_entry(s, slot));
 		int err;
 
-		if (loc < from || loc >= to || loc == LOC_POISON)
+		if (!location_valid(loc) || loc < from || loc >= to)
 			continue;
 		err = move_record(s, slot, loc);
 		if (err)

@@ -79,8 +79,8 @@ static int geometry_check(const struct medium *m)
 	if (!power_of_two(m->program_unit) || m->program_unit > RECORD_PAYLOAD / 4 ||
 	    m->program_best == 0 || m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
-	    m->size % m->erase_size != 0 || m->size / RECORD_ALIGN >= LOC_POISON ||
-	    m->erase_size < 4 * RECORD_SIZE) {
+	    m->erase_size < 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
+	    m->size / RECORD_ALIGN >= LOC_POISON) {
 		log_error(
 			"swap store %s: a geometry that cannot be used (%u bytes per erase, %u per program)",
 			m->name, m->erase_size, m->program_unit);
