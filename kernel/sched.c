@@ -255,13 +255,10 @@ void sched_start(struct task *t)
 	preempt_enable();
 }
 
-/* A round-robin turn that has been used up: true, and the next one is granted. */
-static bool turn_over(struct task *t)
+/* A round-robin turn that has been used up; the next one is granted when t runs again. */
+static bool turn_over(const struct task *t)
 {
-	if (!rt_has_turns(t) || t->sched.slice_left > 0)
-		return false;
-	t->sched.slice_left = RT_SLICE;
-	return true;
+	return rt_has_turns(t) && t->sched.slice_left == 0;
 }
 
 /* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who runs. */

@@ -286,6 +286,34 @@ static void test_yield(void **state)
 	assert_string_equal(trail, "abcabcabc");
 }
 
+/* A task that is far behind the others and yields lets the next one run all the same. */
+static void polite(void *arg)
+{
+	uint64_t before;
+
+	(void)arg;
+	sim_sleep(10 * MS);
+	before = sim_now();
+	sched_yield_cpu();
+	assert_in_range(sim_now() - before, 1 * MS, 5 * MS);
+}
+
+static void polite_main(void *arg)
+{
+	static uint64_t work = 50 * MS;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	sim_task("polite", polite, NULL, SCHED_OTHER, 0, 0);
+	sim_task("hog", worker, &work, SCHED_OTHER, 0, 0);
+}
+
+static void test_yield_with_credit(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, polite_main, NULL);
+}
+
 /* ---- several CPUs ---- */
 
 static void spread_main(void *arg)
@@ -530,6 +558,7 @@ int main(void)
 		cmocka_unit_test_setup(test_sleepers_are_not_starved, setup),
 		cmocka_unit_test_setup(test_the_past_gives_no_credit, setup),
 		cmocka_unit_test_setup(test_yield, setup),
+		cmocka_unit_test_setup(test_yield_with_credit, setup),
 		cmocka_unit_test_setup(test_four_tasks_use_four_cpus, setup),
 		cmocka_unit_test_setup(test_idle_cpus_pull, setup),
 		cmocka_unit_test_setup(test_affinity, setup),

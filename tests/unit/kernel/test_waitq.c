@@ -271,6 +271,34 @@ static void test_no_lost_wake_up_when_preempted_in_the_window(void **state)
 	assert_string_equal(trail, "1w");
 }
 
+/* One that loses the CPU there and then finds the condition true goes on without anybody's help. */
+static void finds_it_true(void *arg)
+{
+	struct waiter w;
+
+	(void)arg;
+	waitq_prepare(&wq, &w, WAIT_UNINTERRUPTIBLE);
+	sim_work(10 * MS);
+	waitq_finish(&wq, &w);
+	mark('w');
+}
+
+static void unaided_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	sim_task("w", finds_it_true, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(5 * MS);
+	mark('1');
+}
+
+static void test_preempted_in_the_window_is_still_runnable(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, unaided_main, NULL);
+	assert_string_equal(trail, "1w");
+}
+
 /* ---- many ---- */
 
 static int produced, consumed;
@@ -328,6 +356,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wake_up_wins_over_signal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_lost_wake_up_when_preempted_in_the_window,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_preempted_in_the_window_is_still_runnable,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_producers_and_consumers, setup, teardown),
 	};
