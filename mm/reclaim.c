@@ -207,28 +207,31 @@ static void daemon_sleep(uint64_t deadline)
 	WRITE_ONCE(reclaim.wanted, false);
 }
 
+bool reclaim_step(bool *force)
+{
+	if (reclaim_round(*force) > 0) {
+		*force = false;
+		return true;
+	}
+	if (!*force) {
+		*force = true;
+		return true;
+	}
+	WRITE_ONCE(reclaim.fruitless, reclaim.fruitless + 1);
+	waitq_wake_all(&reclaim.frame_wait);
+	if (somebody_waits())
+		return time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE) == 0;
+	return wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE, time_now() + REST) == 0;
+}
+
 /* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it: then the next who finds memory short
  * wakes us again. */
 static void balance(void)
 {
 	bool force = false;
 
-	while (frames_free() < watermarks.high) {
-		if (reclaim_round(force) > 0) {
-			force = false;
-			continue;
-		}
-		if (!force) {
-			force = true;
-			continue;
-		}
-		WRITE_ONCE(reclaim.fruitless, reclaim.fruitless + 1);
-		waitq_wake_all(&reclaim.frame_wait);
-		if (somebody_waits())
-			(void)time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE);
-		else if (wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE, time_now() + REST))
-			break;
-	}
+	while (frames_free() < watermarks.high && reclaim_step(&force))
+		;
 	waitq_wake_all(&reclaim.frame_wait);
 }
 
@@ -236,7 +239,6 @@ static void daemon_main(void *arg)
 {
 	(void)arg;
 	current()->memory_reserve = true;
-	reclaim.task = current();
 	for (;;) {
 		daemon_sleep(WAIT_FOREVER);
 		balance();
@@ -314,5 +316,6 @@ void reclaim_init(void)
 
 	if (IS_ERR(t))
 		panic("no memory for the page daemon");
+	WRITE_ONCE(reclaim.task, t);
 	oom_init();
 }

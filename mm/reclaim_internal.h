@@ -46,5 +46,8 @@ static inline void evict_keep(struct evict_batch *b, struct page *p)
 /* One round: scans until a batch of frames is free or everything has been looked at often enough. force: pages in use go, too. Returns frames freed. For the
  * daemon and for tests. */
 unsigned reclaim_round(bool force);
+/* The daemon's step: a round, by force when the last one freed nothing (*force, kept by the caller); a pause when that was fruitless as well. False: nothing
+ * comes and nobody waits. Sleeps. */
+bool reclaim_step(bool *force);
 
 #endif

@@ -80,26 +80,30 @@ static bool decide(const struct oom_request *r)
 	return true;
 }
 
-static void oom_main(void *arg)
+void oom_answer(void)
 {
 	struct oom_request r;
+	bool answer;
 
+	spin_lock(&oom.lock);
+	r = oom.request;
+	spin_unlock(&oom.lock);
+	answer = frames_came() || decide(&r);
+	spin_lock(&oom.lock);
+	oom.asked = false;
+	oom.answer = answer;
+	oom.round++;
+	spin_unlock(&oom.lock);
+	waitq_wake_all(&oom.answered);
+}
+
+static void oom_main(void *arg)
+{
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		bool answer;
-
 		(void)wait_event(&oom.work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
-		spin_lock(&oom.lock);
-		r = oom.request;
-		spin_unlock(&oom.lock);
-		answer = frames_came() || decide(&r);
-		spin_lock(&oom.lock);
-		oom.asked = false;
-		oom.answer = answer;
-		oom.round++;
-		spin_unlock(&oom.lock);
-		waitq_wake_all(&oom.answered);
+		oom_answer();
 	}
 }
 

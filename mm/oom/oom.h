@@ -52,8 +52,13 @@ void oom_report(const struct oom_request *r, const struct oom_policy *p, const s
 /* Kills the process c names and all that share its memory. The address space with a reference, or NULL: it is gone. */
 struct aspace *oom_end(const struct oom_candidate *c);
 
+/* One round of the OOM thread: decides, ends, waits for the memory, and answers all who asked. */
+void oom_answer(void);
+
 /* Has the reaper take back as's memory; consumes the reference. False: the reaper has enough to do, the victim must do it itself. */
 bool oom_reap(struct aspace *as, const char *name, int pid);
+/* One victim off the reaper's queue; false: there is none. */
+bool oom_reap_next(void);
 void oom_reaper_init(void);
 
 #endif

@@ -56,18 +56,28 @@ static void reap(const struct job *j)
 	aspace_put(j->as);
 }
 
-static void reaper_main(void *arg)
+bool oom_reap_next(void)
 {
 	struct job j;
+	bool any;
 
+	spin_lock(&reaper.lock);
+	any = reaper.put != reaper.taken;
+	if (any)
+		j = reaper.jobs[reaper.taken++ % QUEUE];
+	spin_unlock(&reaper.lock);
+	if (any)
+		reap(&j);
+	return any;
+}
+
+static void reaper_main(void *arg)
+{
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
 		(void)wait_event(&reaper.work, READ_ONCE(reaper.put) != READ_ONCE(reaper.taken), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
-		spin_lock(&reaper.lock);
-		j = reaper.jobs[reaper.taken++ % QUEUE];
-		spin_unlock(&reaper.lock);
-		reap(&j);
+		(void)oom_reap_next();
 	}
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mm/swap/store.h in host memory. A record appended but not committed is served, as the contract says; reading what was never written or has been
+ * discarded fails the test, as the kernel would hand out nonsense.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/errno.h"
+#include "tests/mock/private.h"
+#include "tests/mock/store.h"
+
+static struct record {
+	uint8_t *data;
+	bool open; /* not committed */
+} records[MOCK_STORE_SLOTS_MAX + 1];
+
+struct mock_store mock_store;
+struct medium mock_medium = { .name = "mock" };
+
+static void drop(struct record *r)
+{
+	free(r->data);
+	*r = (struct record){ NULL, false };
+}
+
+void mock_store_reset(uint32_t slots)
+{
+	for (unsigned i = 0; i <= MOCK_STORE_SLOTS_MAX; i++)
+		drop(&records[i]);
+	mock_store = (struct mock_store){ .slots = slots };
+}
+
+unsigned mock_store_records(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i <= MOCK_STORE_SLOTS_MAX; i++)
+		n += records[i].data != NULL;
+	return n;
+}
+
+static struct record *record_of(uint32_t slot)
+{
+	assert_in_range(slot, 1, mock_store.slots);
+	return &records[slot];
+}
+
+static void assert_may_sleep(void)
+{
+	if (!preemptible())
+		mock_violation(MOCK_RULE_CONTEXT, "the store is asked to sleep with preemption off");
+}
+
+int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots)
+{
+	(void)format;
+	if (mock_alloc_should_fail())
+		return -ENOMEM;
+	*store = (struct store *)m;
+	*slots = mock_store.slots;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	(void)s;
+}
+
+int store_append(struct store *s, uint32_t slot, const void *page)
+{
+	struct record *r = record_of(slot);
+
+	(void)s;
+	assert_may_sleep();
+	mock_store.appends++;
+	if (mock_store.on_append)
+		mock_store.on_append(slot);
+	if (mock_store.fail_append > 0 && (mock_store.fail_append == 1 || --mock_store.fail_append == 0)) {
+		drop(r);
+		return mock_store.append_error;
+	}
+	if (r->data == NULL)
+		r->data = malloc(PAGE_SIZE);
+	memcpy(r->data, page, PAGE_SIZE);
+	r->open = true;
+	return 0;
+}
+
+int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg)
+{
+	unsigned n = 0;
+	int err = 0;
+
+	(void)s;
+	assert_may_sleep();
+	mock_store.commits++;
+	if (mock_store.on_commit)
+		mock_store.on_commit();
+	for (uint32_t slot = 1; slot <= mock_store.slots; slot++) {
+		struct record *r = &records[slot];
+
+		if (r->data == NULL || !r->open)
+			continue;
+		r->open = false;
+		if (mock_store.lose == 0 || ++n % mock_store.lose != 0)
+			continue;
+		drop(r);
+		lost(slot, arg);
+		err = -EIO;
+	}
+	return err;
+}
+
+int store_read(struct store *s, uint32_t slot, void *buf)
+{
+	struct record *r = record_of(slot);
+
+	(void)s;
+	assert_may_sleep();
+	mock_store.reads++;
+	if (mock_store.on_read)
+		mock_store.on_read(slot);
+	if (slot == mock_store.bad_slot)
+		return mock_store.read_error;
+	assert_non_null(r->data);
+	memcpy(buf, r->data, PAGE_SIZE);
+	return 0;
+}
+
+void store_discard(struct store *s, uint32_t slot)
+{
+	(void)s;
+	mock_store.discards++;
+	drop(record_of(slot));
+}
+
+bool store_clean(struct store *s)
+{
+	(void)s;
+	return false;
+}

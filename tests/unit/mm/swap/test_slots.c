@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// The slot table alone: numbers handed out, pins, bindings, and what attaching may meet.
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/vmevent.c tests/mock/store.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+#include "tests/unit/mm/reclaim_test.h"
+
+/* Every number once, neighbours in a row, never 0; none left; freed ones come again, after those not used for longer. */
+static void test_numbers(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i <= SLOTS; i++)
+		assert_int_equal(slot_alloc(), i);
+	assert_int_equal(slot_alloc(), 0);
+	assert_false(swap_writable());
+	slot_put(60);
+	slot_put(7);
+	slot_put(3);
+	assert_int_equal(slot_alloc(), 3);
+	assert_int_equal(slot_alloc(), 7);
+	slot_put(5);
+	assert_int_equal(slot_alloc(), 60);
+	assert_int_equal(slot_alloc(), 5);
+	check_slots();
+	for (uint32_t i = 1; i <= SLOTS; i++)
+		slot_put(i);
+}
+
+/* More slots than a chunk and a word of the map hold. */
+static void test_many(void **state)
+{
+	(void)state;
+	swap_off();
+	swap_on(1000);
+	for (uint32_t i = 1; i <= 1000; i++) {
+		assert_int_equal(slot_alloc(), i);
+		assert_int_equal(slot_entries(i), 1);
+	}
+	slot_get(1000);
+	assert_int_equal(slot_entries(1000), 2);
+	slot_put(1000);
+	assert_int_equal(swap.used, 1000);
+	for (uint32_t i = 1; i <= 1000; i++)
+		slot_put(i);
+}
+
+static void test_discard_with_the_last_reference(void **state)
+{
+	static uint8_t page[PAGE_SIZE];
+	uint32_t slot = slot_alloc(), other = slot_alloc();
+
+	(void)state;
+	assert_int_equal(swap_write(slot, page), 0);
+	slot_get(slot);
+	slot_put(slot);
+	assert_int_equal(mock_store.discards, 0);
+	slot_put(slot);
+	assert_int_equal(mock_store.discards, 1);
+	slot_put(other); /* never written: nothing to discard */
+	assert_int_equal(mock_store.discards, 1);
+}
+
+/* A page bound to a slot: pinned by the daemon nobody may write it; unpinned its only user takes it out. */
+static void test_binding(void **state)
+{
+	struct aspace *as = space();
+	struct page *p;
+	uint32_t slot;
+	bool fresh;
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 1, 5);
+	assert_int_equal(lru_isolate(LRU_INACTIVE_ANON, &p, 1), 1);
+	slot = slot_pin_page(p, &fresh);
+	assert_true(slot != 0 && fresh);
+	assert_int_equal(p->refs, 3); /* entry, daemon, binding */
+	assert_ptr_equal(swap_cache_lookup(slot), p);
+	page_put(p);
+	assert_false(swap_cache_detach(p));
+	assert_int_equal(slot_pin_page(p, &fresh), slot);
+	assert_false(fresh);
+	assert_false(slot_unbind(p, slot)); /* two name it */
+	slot_put(slot);
+	assert_true(slot_unbind(p, slot));
+	slot_put(slot);
+	assert_int_equal(p->refs, 2);
+	assert_false(page_flag(p, PAGE_SWAPCACHE));
+	slot = slot_pin_page(p, &fresh);
+	slot_put(slot);
+	assert_true(page_flag(p, PAGE_SWAPCACHE));
+	assert_true(swap_cache_detach(p));
+	assert_true(page_flag(p, PAGE_DIRTY));
+	assert_int_equal(swap.used, 0);
+	lru_put_back(&p, 1);
+	end(as);
+}
+
+static void test_attaching(void **state)
+{
+	(void)state;
+	assert_int_equal(swap_attach(&mock_medium, false), -EBUSY);
+	swap_off();
+	frames_at_start = frames_free();
+	mock_store_reset(0);
+	assert_int_equal(swap_attach(&mock_medium, false), -EINVAL);
+	mock_store_reset(1000);
+	for (unsigned n = 1;; n++) {
+		mock_fail_allocation(n);
+		if (swap_attach(&mock_medium, false) == 0)
+			break;
+		assert_int_equal(frames_free(), frames_at_start);
+		assert_int_equal(swap.total, 0);
+		assert_false(swap_writable());
+	}
+	mock_fail_allocation(0);
+	swap_off();
+	swap_on(SLOTS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_numbers),
+		TEST(test_many),
+		TEST(test_discard_with_the_last_reference),
+		TEST(test_binding),
+		TEST(test_attaching),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

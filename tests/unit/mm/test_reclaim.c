@@ -1,0 +1,673 @@
+// SPDX-License-Identifier: MIT
+// Eviction and page-in through the MMU model, the real pmap, reverse map, lists and slots, over a store that fails in every way it may.
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/vmevent.c tests/mock/store.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+// TIMEOUT: 180
+#include "tests/unit/mm/reclaim_test.h"
+
+static struct aspace *meanwhile_as;
+
+/* ---- Out and in ---- */
+
+static void test_round_trip(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 40, 1);
+	assert_int_equal(evict_all(), 40);
+	assert_int_equal(look(as, BASE).state, PTE_SWAPPED);
+	assert_int_equal(mock_store_records(), 40);
+	assert_int_equal(aspace_rss(as), 0);
+	assert_filled(BASE, 40, 1);
+	assert_int_equal(as->majflt, 40);
+	assert_int_equal(mock_store.reads, 40);
+	check(as);
+	check_slots();
+	end(as);
+}
+
+/* What was read back and not written goes again without a write; what was written is rewritten. */
+static void test_clean_drop(void **state)
+{
+	uint64_t drops = vm_events(VM_SWAP_CLEAN_DROP);
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 2 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 2, 1);
+	assert_int_equal(evict_all(), 2);
+	assert_filled(BASE, 2, 1);
+	assert_int_equal(poke(BASE, 77), 0);
+	assert_int_equal(mock_store.appends, 2);
+	assert_int_equal(evict_all(), 2);
+	assert_int_equal(mock_store.appends, 3);
+	assert_int_equal(vm_events(VM_SWAP_CLEAN_DROP) - drops, 1);
+	assert_int_equal(peek(BASE), 77);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 2);
+	check_slots();
+	end(as);
+}
+
+/* Fresh pages count as used; when nobody touches them any more the same round evicts them. */
+static void test_unused_pages_go(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 8 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 8, 1);
+	assert_true(look(as, BASE).young);
+	assert_int_equal(reclaim_round(false), 8);
+	assert_filled(BASE, 8, 1);
+	end(as);
+}
+
+static void touch(struct aspace *as, unsigned page)
+{
+	struct pte *pte = pmap_entry_lock(&as->pmap, BASE + page * PAGE_SIZE);
+
+	pte_set_young(pte);
+	pmap_entry_unlock(pte);
+}
+
+static void touch_even_pages(uint32_t slot)
+{
+	(void)slot;
+	for (unsigned i = 0; i < 40; i += 2)
+		if (look(meanwhile_as, BASE + i * PAGE_SIZE).state == PTE_PRESENT)
+			touch(meanwhile_as, i);
+}
+
+/* Pages touched between the daemon's looks become active and stay. */
+static void test_used_pages_stay(void **state)
+{
+	struct aspace *as = meanwhile_as = space();
+	unsigned stayed = 0;
+
+	(void)state;
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 40, 1);
+	mock_store.on_append = touch_even_pages;
+	assert_true(reclaim_round(false) > 0);
+	mock_store.on_append = NULL;
+	for (unsigned i = 0; i < 40; i += 2)
+		stayed += look(as, BASE + i * PAGE_SIZE).state == PTE_PRESENT;
+	assert_true(stayed > 0);
+	assert_filled(BASE, 40, 1);
+	end(as);
+}
+
+static void test_locked_pages_stay(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	as->cap_ipc_lock = true;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 4, 1);
+	assert_int_equal(aspace_lock(as, BASE, 2 * PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(evict_all(), 2);
+	assert_int_equal(lru_size(LRU_UNEVICTABLE), 2);
+	assert_int_equal(look(as, BASE + PAGE_SIZE).state, PTE_PRESENT);
+	assert_int_equal(aspace_lock(as, BASE, 2 * PAGE_SIZE, 0), 0);
+	assert_int_equal(lru_size(LRU_UNEVICTABLE), 0);
+	assert_int_equal(evict_all(), 2);
+	assert_filled(BASE, 4, 1);
+	end(as);
+}
+
+/* A page of parent and child goes once, comes back once, and parts on writing. */
+static void test_forked_pages(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 4, 1);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(poke(BASE + 3 * PAGE_SIZE, 99), 0); /* tables part: four pages mapped by both, one copied */
+	assert_int_equal(evict_all(), 5);
+	assert_int_equal(mock_store.appends, 5);
+	assert_filled(BASE, 3, 1);
+	assert_int_equal(peek(BASE + 3 * PAGE_SIZE), 99);
+	assert_int_equal(mock_store.reads, 4);
+	assert_int_equal(poke(BASE, 50), 0);
+	run(child);
+	assert_filled(BASE, 4, 1);
+	assert_int_equal(mock_store.reads, 5);
+	check(as);
+	check(child);
+	end(child);
+	run(as);
+	assert_int_equal(peek(BASE), 50);
+	end(as);
+}
+
+/* ---- Failures ---- */
+
+/* The n-th append and all later ones fail, for every n: those pages stay, all contents are right, and once there is room again all go. */
+static void test_append_fails(void **state)
+{
+	static const int errors[] = { -ENOSPC, -EIO, -ENODEV, -EROFS };
+
+	(void)state;
+	for (unsigned n = 1; n <= 20; n++) {
+		struct aspace *as = space();
+		struct swap_stats s;
+
+		map_at(as, BASE, 20 * PAGE_SIZE, RW);
+		map_at(as, BASE + 4 * MB, PAGE_SIZE, RW);
+		run(as);
+		fill(BASE, 20, (uint8_t)n);
+		mock_store.fail_append = n;
+		mock_store.append_error = errors[n % 4];
+		assert_int_equal(evict_all(), n - 1);
+		assert_int_equal(aspace_rss(as), 0); /* unmapped, in the swap cache */
+		assert_false(swap_writable());
+		swap_stats(&s);
+		assert_int_equal(s.cached, 21 - n);
+		check_slots();
+		mock_store.fail_append = 0;
+		assert_int_equal(evict_all(), 0); /* counts as full */
+		assert_filled(BASE, 20, (uint8_t)n);
+		assert_int_equal(aspace_unmap(as, BASE, PAGE_SIZE), 0); /* a slot is freed */
+		assert_true(swap_writable());
+		assert_int_equal(evict_all(), 19);
+		assert_filled(BASE + PAGE_SIZE, 19, (uint8_t)(n + 1));
+		check(as);
+		end(as);
+		assert_swap_empty();
+	}
+}
+
+static void test_commit_loses(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 5; n++) {
+		struct aspace *as = space();
+
+		map_at(as, BASE, 20 * PAGE_SIZE, RW);
+		run(as);
+		fill(BASE, 20, 1);
+		mock_store.lose = n;
+		assert_int_equal(evict_all(), 20 - 20 / n);
+		mock_store.lose = 0;
+		assert_filled(BASE, 20, 1);
+		check(as);
+		check_slots();
+		end(as);
+		assert_swap_empty();
+	}
+}
+
+/* A record that cannot be read: all owners get the error, at once after the first; the rest lives, and the slot can be used again. */
+static void test_read_fails(void **state)
+{
+	static const int errors[] = { -EIO, -ENOENT };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct aspace *as = space(), *child;
+		unsigned reads;
+
+		map_at(as, BASE, 3 * PAGE_SIZE, RW);
+		run(as);
+		fill(BASE, 3, 1);
+		child = aspace_fork(as);
+		assert_int_equal(evict_all(), 3);
+		mock_store.bad_slot = look(as, BASE + PAGE_SIZE).slot;
+		mock_store.read_error = errors[i];
+		reads = mock_store.reads;
+		assert_int_equal(peek(BASE + PAGE_SIZE), -1);
+		assert_int_equal(last_outcome, FAULT_IO_ERROR);
+		run(child);
+		assert_int_equal(peek(BASE + PAGE_SIZE), -1);
+		assert_int_equal(last_outcome, FAULT_IO_ERROR);
+		assert_int_equal(mock_store.reads, reads + 1);
+		assert_int_equal(peek(BASE), 1);
+		assert_int_equal(peek(BASE + 2 * PAGE_SIZE), 3);
+		check_slots();
+		end(child);
+		end(as);
+		mock_store.bad_slot = 0;
+		assert_swap_empty();
+	}
+	assert_non_null(strstr(mock_log(), "cannot be read back"));
+}
+
+/* ---- Meanwhile ---- */
+
+static unsigned second_reads;
+
+static void fault_too(uint32_t slot)
+{
+	struct task *self = current();
+	bool major = false;
+	int err = 0;
+
+	mock_store.on_read = NULL;
+	/* While it is being read nobody finds it; who needs it waits, and can be killed. */
+	assert_null(swap_cache_lookup(slot));
+	atomic_fetch_or(&self->hot.pending, TASK_KILLED);
+	assert_null(swap_in(slot, &err, &major));
+	assert_int_equal(err, -EINTR);
+	assert_true(major);
+	atomic_fetch_and(&self->hot.pending, ~(uint32_t)TASK_KILLED);
+	second_reads = mock_store.reads;
+}
+
+static void test_two_read_once(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 1, 9);
+	assert_int_equal(evict_all(), 1);
+	mock_store.on_read = fault_too;
+	assert_filled(BASE, 1, 9);
+	assert_int_equal(second_reads, 1);
+	assert_int_equal(mock_store.reads, 1);
+	check_slots();
+	end(as);
+}
+
+static void write_meanwhile(void)
+{
+	mock_store.on_commit = NULL;
+	fill(BASE, 4, 200);
+	assert_int_equal(peek(BASE + 4 * PAGE_SIZE), 5);
+	assert_int_equal(aspace_unmap(meanwhile_as, BASE + 5 * PAGE_SIZE, PAGE_SIZE), 0);
+}
+
+/* While pages are being written, four are written to, one is read, one is unmapped. */
+static void test_used_while_written(void **state)
+{
+	struct aspace *as = meanwhile_as = space();
+
+	(void)state;
+	map_at(as, BASE, 8 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 8, 1);
+	mock_store.on_commit = write_meanwhile;
+	(void)reclaim_round(true);
+	assert_filled(BASE, 4, 200);
+	assert_int_equal(peek(BASE + 4 * PAGE_SIZE), 5);
+	assert_filled(BASE + 6 * PAGE_SIZE, 2, 7);
+	check(as);
+	check_slots();
+	(void)evict_all();
+	assert_filled(BASE, 4, 200);
+	assert_int_equal(peek(BASE + 4 * PAGE_SIZE), 5);
+	end(as);
+}
+
+/* ---- Objects ---- */
+
+static void test_shared_memory(void **state)
+{
+	struct object *o = object_create_anon(8 * PAGE_SIZE);
+	struct aspace *as = space();
+	uint8_t byte = 42;
+
+	(void)state;
+	map_object(as, BASE, 8 * PAGE_SIZE, RW | AREA_SHARED, o);
+	run(as);
+	fill(BASE, 4, 1);
+	assert_int_equal(object_write(o, 4 * PAGE_SIZE, &byte, 1, false), 1);
+	assert_int_equal(peek(BASE + 6 * PAGE_SIZE), 0); /* a hole that was never written */
+	assert_int_equal(evict_all(), 6);
+	assert_int_equal(mock_store.appends, 5);
+	assert_int_equal(o->nr_swapped, 5);
+	assert_int_equal(o->nr_pages, 0);
+	assert_filled(BASE, 4, 1);
+	assert_int_equal(object_read(o, 4 * PAGE_SIZE, &byte, 1, false), 1);
+	assert_int_equal(byte, 42);
+	assert_int_equal(peek(BASE + 6 * PAGE_SIZE), 0);
+	check_slots();
+	end(as);
+	object_put(o);
+}
+
+static struct object *meanwhile_object;
+
+static void object_meanwhile(void)
+{
+	uint8_t byte = 123;
+
+	mock_store.on_commit = NULL;
+	assert_int_equal(object_write(meanwhile_object, 0, &byte, 1, false), 1);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 2);
+	assert_int_equal(poke(BASE + 2 * PAGE_SIZE, 99), 0);
+	assert_int_equal(object_truncate(meanwhile_object, 3 * PAGE_SIZE), 0);
+}
+
+static void test_shared_memory_used_while_written(void **state)
+{
+	struct object *o = meanwhile_object = object_create_anon(4 * PAGE_SIZE);
+	struct aspace *as = space();
+
+	(void)state;
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED, o);
+	run(as);
+	fill(BASE, 4, 1);
+	mock_store.on_commit = object_meanwhile;
+	(void)reclaim_round(true);
+	assert_int_equal(peek(BASE), 123);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 2);
+	assert_int_equal(peek(BASE + 2 * PAGE_SIZE), 99);
+	(void)evict_all();
+	check_slots();
+	assert_int_equal(peek(BASE), 123);
+	assert_int_equal(peek(BASE + 2 * PAGE_SIZE), 99);
+	end(as);
+	object_put(o);
+}
+
+static int file_reads, file_writes, file_error;
+static uint8_t file_bytes[8];
+
+static int file_read(struct object *o, struct page *p)
+{
+	(void)o;
+	file_reads++;
+	memset(page_to_virt(p), file_bytes[p->u.file.index], PAGE_SIZE);
+	return 0;
+}
+
+static int file_write(struct object *o, struct page *p)
+{
+	(void)o;
+	file_writes++;
+	if (file_error == 0)
+		file_bytes[p->u.file.index] = *(uint8_t *)page_to_virt(p);
+	return file_error;
+}
+
+static const struct object_ops file_ops = { .read_page = file_read, .write_page = file_write };
+
+/* Clean pages of a file are dropped, written ones go back to it, and stay when that fails. */
+static void test_file_pages(void **state)
+{
+	static struct object o;
+	struct aspace *as = space();
+
+	(void)state;
+	file_reads = file_writes = file_error = 0;
+	memset(file_bytes, 7, sizeof(file_bytes));
+	object_init(&o, &file_ops, 4 * PAGE_SIZE);
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED, &o);
+	run(as);
+	assert_int_equal(peek(BASE), 7);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 8), 0);
+	file_error = -EIO;
+	assert_int_equal(evict_all(), 1);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 8);
+	file_error = 0;
+	assert_int_equal(evict_all(), 1);
+	assert_int_equal(o.nr_pages, 0);
+	assert_int_equal(file_bytes[1], 8);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 8);
+	assert_int_equal(mock_store.appends, 0);
+	end(as);
+	object_put(&o);
+}
+
+/* ---- Room ---- */
+
+/* More pages than slots: what does not fit stays, and swap that is nearly full gives up the slots of pages that came back, so
+ * that RAM and swap hold their sum. */
+static void test_swap_full(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 100 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 100, 1);
+	assert_int_equal(evict_all(), SLOTS);
+	assert_int_equal(swap.used, SLOTS);
+	for (unsigned i = 0; i < 100; i++) {
+		virt_addr_t va = BASE + i * PAGE_SIZE;
+
+		if (look(as, va).state != PTE_SWAPPED)
+			continue;
+		assert_int_equal(peek(va), (uint8_t)(1 + i));
+		assert_false(slots_scarce() && page_flag(look(as, va).page, PAGE_SWAPCACHE));
+	}
+	(void)evict_all();
+	assert_filled(BASE, 100, 1);
+	check_slots();
+	end(as);
+}
+
+static void test_without_swap(void **state)
+{
+	struct aspace *as;
+	struct object *o;
+
+	(void)state;
+	swap_off();
+	as = space();
+	o = object_create_anon(4 * PAGE_SIZE);
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	map_object(as, BASE + MB, 4 * PAGE_SIZE, RW | AREA_SHARED, o);
+	run(as);
+	fill(BASE, 4, 1);
+	fill(BASE + MB, 4, 1);
+	assert_int_equal(evict_all(), 0);
+	assert_int_equal(look(as, BASE + MB).state, PTE_PRESENT); /* not unmapped in vain */
+	end(as);
+	object_put(o);
+	swap_on(SLOTS);
+}
+
+/* ---- Who waits ---- */
+
+static void daemon_turn(void)
+{
+	static bool force;
+
+	(void)reclaim_step(&force);
+}
+
+static void test_waiting(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	watermarks = (struct watermarks){ .min = 16, .low = 32, .high = 48 };
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0); /* frames are there */
+	watermarks.min = frames_free() + 100;
+	mock_on_block = daemon_turn;
+	assert_int_equal(reclaim_wait(ALLOC_USER), -ENOMEM);
+	assert_int_equal(oom_kills, 1); /* asked, and nobody could be ended */
+	atomic_fetch_or(&current()->hot.pending, TASK_KILLED);
+	assert_int_equal(reclaim_wait(ALLOC_USER), -ENOMEM);
+	atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_KILLED);
+	assert_int_equal(oom_kills, 1);
+	current()->oom_victim = true;
+	assert_int_equal(reclaim_wait(0), -ENOMEM);
+	current()->oom_victim = false;
+	current()->sched.prio = PRIO_RT_MIN; /* real-time by inheritance: to the reserve */
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	current()->sched.prio = PRIO_FAIR;
+	map_at(as, BASE, 8 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 8, 1);
+	watermarks.min = frames_free() + 2;
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0); /* the daemon found some */
+	assert_int_equal(oom_kills, 1);
+	mock_on_block = NULL;
+	watermarks = (struct watermarks){ 0, 0, 0 };
+	end(as);
+}
+
+/* ---- Everything at random ---- */
+
+#define PAGES 48
+#define SPACES 3
+
+static struct model {
+	struct aspace *as;
+	uint8_t private[PAGES], shared[PAGES];
+} models[SPACES];
+static struct object *random_object;
+static uint8_t shared_bytes[PAGES];
+
+static void random_start(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->as = space();
+	map_at(m->as, BASE, PAGES * PAGE_SIZE, RW);
+	map_object(m->as, BASE + 4 * MB, PAGES * PAGE_SIZE, RW | AREA_SHARED, random_object);
+}
+
+static void random_fork(struct model *to, struct model *from)
+{
+	run(NULL);
+	aspace_unuse(to->as);
+	*to = *from;
+	to->as = aspace_fork(from->as);
+	assert_non_null(to->as);
+}
+
+static void random_step(uint32_t *seed)
+{
+	struct model *m = &models[rnd(seed) % SPACES];
+	unsigned page = rnd(seed) % PAGES;
+	uint8_t byte = (uint8_t)rnd(seed);
+
+	run(m->as);
+	switch (rnd(seed) % 10) {
+	case 0:
+	case 1:
+		assert_int_equal(poke(BASE + page * PAGE_SIZE, byte), 0);
+		m->private[page] = byte;
+		break;
+	case 2:
+	case 3: assert_int_equal(peek(BASE + page * PAGE_SIZE), m->private[page]); break;
+	case 4:
+		assert_int_equal(poke(BASE + 4 * MB + page * PAGE_SIZE, byte), 0);
+		shared_bytes[page] = byte;
+		break;
+	case 5: assert_int_equal(peek(BASE + 4 * MB + page * PAGE_SIZE), shared_bytes[page]); break;
+	case 6: (void)reclaim_round(rnd(seed) % 2); break;
+	case 7:
+		assert_int_equal(aspace_advise(m->as, BASE + page * PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED), 0);
+		m->private[page] = 0;
+		break;
+	case 8:
+		if (rnd(seed) % 8 == 0)
+			random_fork(&models[(m - models + 1) % SPACES], m);
+		break;
+	default:
+		mock_store.fail_append = rnd(seed) % 40;
+		mock_store.append_error = -ENOSPC;
+		mock_store.lose = rnd(seed) % 3 == 0 ? 2 + rnd(seed) % 5 : 0;
+		break;
+	}
+}
+
+static void test_random(void **state)
+{
+	uint32_t seed = 12345;
+
+	(void)state;
+	swap_off();
+	swap_on(2 * PAGES); /* less than there are pages: full now and then */
+	memset(shared_bytes, 0, sizeof(shared_bytes));
+	random_object = object_create_anon(PAGES * PAGE_SIZE);
+	for (unsigned i = 0; i < SPACES; i++)
+		random_start(&models[i]);
+	for (unsigned i = 0; i < 12000; i++) {
+		random_step(&seed);
+		if (i % 64 != 0)
+			continue;
+		check_slots();
+		for (unsigned j = 0; j < SPACES; j++)
+			check(models[j].as);
+	}
+	mock_store.fail_append = mock_store.lose = 0;
+	for (unsigned i = 0; i < SPACES; i++)
+		end(models[i].as);
+	object_put(random_object);
+}
+
+/* ---- Allocation failure ---- */
+
+static void life(void)
+{
+	struct aspace *as = aspace_create();
+	struct map_request r = { .addr = BASE, .length = 4 * PAGE_SIZE, .flags = RW, .fixed = true };
+
+	if (as == NULL)
+		return;
+	if (aspace_map(as, &r) == (int64_t)BASE) {
+		run(as);
+		for (unsigned i = 0; i < 4; i++)
+			(void)!poke(BASE + i * PAGE_SIZE, 1);
+		(void)evict_all();
+		for (unsigned i = 0; i < 4; i++)
+			(void)!poke(BASE + i * PAGE_SIZE, 2);
+	}
+	end(as);
+}
+
+static void test_every_allocation_fails_once(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		mock_fail_allocation(n);
+		life();
+		if (!mock_failed_allocation())
+			break;
+		assert_nothing_left();
+		assert_swap_empty();
+	}
+	assert_true(n > 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_round_trip),
+		TEST(test_clean_drop),
+		TEST(test_unused_pages_go),
+		TEST(test_used_pages_stay),
+		TEST(test_locked_pages_stay),
+		TEST(test_forked_pages),
+		TEST(test_append_fails),
+		TEST(test_commit_loses),
+		TEST(test_read_fails),
+		TEST(test_two_read_once),
+		TEST(test_used_while_written),
+		TEST(test_shared_memory),
+		TEST(test_shared_memory_used_while_written),
+		TEST(test_file_pages),
+		TEST(test_swap_full),
+		TEST(test_without_swap),
+		TEST(test_waiting),
+		TEST(test_random),
+		TEST(test_every_allocation_fails_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
