@@ -15,6 +15,7 @@
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/string.h"
+#include "kernel/log.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/sigset.h"
@@ -275,9 +276,9 @@ int64_t task_clone(const struct clone_request *r)
 		unshare_all(child);
 		return err;
 	}
-	/* clone(2) does not say what a bad address gives; the child exists by now, so as on Linux it is the caller's loss. */
+	/* The child exists by now, so a bad address is the caller's loss (clone(2) names no error for it). */
 	if ((r->flags & CLONE_PARENT_SETTID) && user_store32(r->parent_tid, (uint32_t)tid) < 0)
-		err = 0;
+		log_debug("tid %d: bad address for CLONE_PARENT_SETTID", current()->tid);
 	sched_start(child);
 	if (vfork)
 		vfork_wait(child, &w);
