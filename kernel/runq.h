@@ -100,7 +100,7 @@ void fair_link(struct runq *rq, struct task *t);
 void fair_set_cost(struct task *t);
 void fair_unlink(struct runq *rq, struct task *t);
 /* Bounds the vruntime of t, new on rq, so that it is neither starved nor hogs the CPU. */
-void fair_place(const struct runq *rq, struct task *t);
+void fair_place(struct runq *rq, struct task *t);
 /* Whether t, linked on rq, should run instead of its ordinary curr. */
 bool fair_preempts(const struct runq *rq, const struct task *t);
 void fair_yield(const struct runq *rq, struct task *t);

@@ -244,6 +244,7 @@ void sched_start(struct task *t)
 	old = hw_irq_save();
 	rq = runq_this();
 	spin_lock_raw(&rq->lock);
+	runq_account(rq, time_now());
 	t->sched.cpu = rq->cpu;
 	fair_set_cost(t);
 	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */

@@ -17,6 +17,7 @@
 #define COST_NICE_0      (1u << COST_SHIFT)
 #define COST_IDLE        (COST_NICE_0 * 340u) /* SCHED_IDLE: about a three-hundredth of a nice 0 task */
 #define SLEEP_CREDIT     (FAIR_SLICE / 2)
+#define STALE            (NSEC_PER_MSEC / 2) /* how far curr's charges may lag behind when a task is placed */
 #define WAKE_GRANULARITY (1 * NSEC_PER_MSEC) /* a lead that is worth a switch */
 /* ns accounted at once: 4 minutes; keeps the product in 64 bits. */
 #define STINT_MAX ((uint64_t)1 << 38)
@@ -123,10 +124,15 @@ void runq_account(struct runq *rq, uint64_t now)
 	}
 }
 
-void fair_place(const struct runq *rq, struct task *t)
+void fair_place(struct runq *rq, struct task *t)
 {
-	uint64_t least = rq->min_vruntime, most = least + vtime(t, 2 * FAIR_SLICE);
+	uint64_t now = time_now(), least, most;
 
+	/* min_vruntime follows curr only when that is charged, which may have been long ago when it was alone here. */
+	if (now - rq->curr->sched.exec_start > STALE)
+		runq_account(rq, now);
+	least = rq->min_vruntime;
+	most = least + vtime(t, 2 * FAIR_SLICE);
 	if (t->sched.policy == SCHED_OTHER)
 		least -= SLEEP_CREDIT;
 	if (before(t->sched.vruntime, least))
@@ -135,8 +141,7 @@ void fair_place(const struct runq *rq, struct task *t)
 		t->sched.vruntime = most;
 }
 
-/* By what curr was last charged: the clock is not read. When curr has run for longer than its turn since, the end of the turn is in
- * the past, and runq_check_preempt() sets the timer to it. */
+/* By what curr was last charged, which is not long ago: t has just been placed. */
 bool fair_preempts(const struct runq *rq, const struct task *t)
 {
 	const struct task *curr = rq->curr;

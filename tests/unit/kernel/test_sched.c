@@ -232,28 +232,55 @@ static void test_sleepers_are_not_starved(void **state)
 	assert_in_range(worst_delay, 0, 13 * MS); /* three hogs' turns at the very most */
 }
 
-/* A task that slept for long may not make up for it. */
+/* Beside a single hog it is served at once: waking up gives a little credit. */
+static void one_hog_main(void *arg)
+{
+	static uint64_t work = 600 * MS;
+
+	(void)arg;
+	sim_task("hog", worker, &work, SCHED_OTHER, 0, 0);
+	sim_task("sleeper", sleeper, NULL, SCHED_OTHER, 0, 0);
+}
+
+static void test_a_sleeper_preempts_a_hog(void **state)
+{
+	(void)state;
+	worst_delay = 0;
+	sim_run(1, 10 * SECOND, one_hog_main, NULL);
+	assert_int_equal(worst_delay, 0);
+}
+
+/* But a task that slept for long may not make up for all of it. */
+static void late_hog(void *arg)
+{
+	struct share *s = arg;
+
+	sim_sleep(SECOND);
+	sim_work(s->work);
+}
+
 static void comeback_main(void *arg)
 {
 	struct share *s = arg;
 
 	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
-	s[0].t = sim_task("late", sleeper, NULL, SCHED_OTHER, 0, 0); /* sleeps half a second */
+	s[0].t = sim_task("late", late_hog, &s[0], SCHED_OTHER, 0, 0);
 	s[1].t = sim_task("hog", worker, &s[1].work, SCHED_OTHER, 0, 0);
-	sim_sleep(2 * SECOND);
+	sim_sleep(1100 * MS);
+	s[0].at = sched_runtime(s[0].t);
 	s[2].t = sim_task("new", worker, &s[2].work, SCHED_OTHER, 0, 0);
-	sim_sleep(100 * MS);
-	s[1].at = sched_runtime(s[1].t);
+	sim_sleep(150 * MS);
 	s[2].at = sched_runtime(s[2].t);
 }
 
 static void test_the_past_gives_no_credit(void **state)
 {
-	struct share s[3] = { [1] = { .work = 3 * SECOND }, [2] = { .work = 3 * SECOND } };
+	struct share s[3] = { { .work = SECOND }, { .work = 3 * SECOND }, { .work = SECOND } };
 
 	(void)state;
 	sim_run(1, 10 * SECOND, comeback_main, s);
-	assert_in_range(s[2].at, 46 * MS, 54 * MS);
+	assert_in_range(s[0].at, 46 * MS, 56 * MS); /* of 100 ms for two */
+	assert_in_range(s[2].at, 44 * MS, 56 * MS); /* of 150 ms for three */
 }
 
 static void yielder(void *arg)
@@ -556,6 +583,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fair_shares_evenly, setup),
 		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),
 		cmocka_unit_test_setup(test_sleepers_are_not_starved, setup),
+		cmocka_unit_test_setup(test_a_sleeper_preempts_a_hog, setup),
 		cmocka_unit_test_setup(test_the_past_gives_no_credit, setup),
 		cmocka_unit_test_setup(test_yield, setup),
 		cmocka_unit_test_setup(test_yield_with_credit, setup),
