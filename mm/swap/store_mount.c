@@ -2,7 +2,8 @@
 /*
  * Opening a store. Nothing of a former boot's contents is used: mounting reads one header per segment, for the erase counts and for
  * what is retired. A segment without a good header lost it to a power failure in its erase (or is bad, which the next erase shows):
- * its erase count is taken to be the mean of the others.
+ * its erase count is taken to be the least of the others: too low by at most the spread, and it is used soon, so that it gets a
+ * header again. (With their mean it might wait through many boots, its estimate growing in each.)
  *
  * A medium where no segment has our header is ours to take only when the beginning of every segment is blank: all ones, or all zeros as in a
  * new file of an emulator. Anything else is somebody's data.
@@ -117,8 +118,7 @@ static void geometry_set(struct store *s, struct medium *m)
 /* ---- What the medium holds ---- */
 
 struct survey {
-	uint32_t ours, foreign;
-	uint64_t erase_sum;
+	uint32_t ours, foreign, erase_min;
 };
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -170,7 +170,7 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	memcpy(&h, s->bounce, sizeof(h));
 	if (header_good(s, &h)) {
 		v->ours++;
-		v->erase_sum += h.erase_count;
+		v->erase_min = MIN(v->erase_min, h.erase_count);
 		segment_known(s, g, s->bounce, format);
 	} else if (blank(s->bounce, n)) {
 		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
@@ -180,24 +180,22 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	return 0;
 }
 
-/* Segments without a header on a medium that is ours: power failed in their erase. */
+/* Segments without a header on a medium that is ours: power failed in their erase, or, when blank, they may never have been used. */
 static void estimate(struct store *s, const struct survey *v)
 {
-	uint32_t mean = (uint32_t)DIV_ROUND_UP(v->erase_sum, v->ours);
-
 	for (uint32_t i = 0; i < s->nsegments; i++) {
 		struct segment *g = &s->segments[i];
 
 		if (g->flags & SEGMENT_HEADER)
 			continue;
-		g->erase_count = mean;
+		g->erase_count = v->erase_min;
 		g->flags = 0; /* even one that reads blank: its erase may not have been finished */
 	}
 }
 
 static int survey(struct store *s, bool format)
 {
-	struct survey v = { 0 };
+	struct survey v = { .erase_min = UINT32_MAX };
 
 	for (uint32_t i = 0; i < s->nsegments; i++) {
 		int err = segment_survey(s, i, format, &v);
