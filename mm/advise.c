@@ -2,8 +2,9 @@
 /*
  * madvise, mincore, msync: what a program says and asks about its pages.
  *
- * MADV_FREE frees at once, as MADV_DONTNEED does: the manual allows the kernel to free at any time after the call.
- * Advice that would change nothing here (NORMAL aside) is not accepted: -EINVAL, so that nobody counts on it.
+ * MADV_FREE frees at once, as MADV_DONTNEED does: the manual allows the kernel to free at any time
+ * after the call. Advice that would change nothing here (NORMAL aside) is not accepted: -EINVAL, so
+ * that nobody counts on it.
  */
 #include "mm/aspace_internal.h"
 
@@ -15,8 +16,8 @@
 /* ---- madvise ---- */
 
 /* Sets and clears flags on the part [start, end) of a. */
-static int change_flags(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, unsigned set,
-			unsigned clear)
+static int change_flags(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+			unsigned set, unsigned clear)
 {
 	unsigned flags = (a->flags & ~clear) | set;
 	int err;
@@ -29,7 +30,8 @@ static int change_flags(struct aspace *as, struct area *a, virt_addr_t start, vi
 	return err;
 }
 
-static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, bool anon_only)
+static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		      bool anon_only)
 {
 	int err;
 
@@ -66,7 +68,8 @@ static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	return err == -EINTR ? err : 0;
 }
 
-static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, int advice)
+static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		       int advice)
 {
 	switch (advice) {
 	case MADV_NORMAL: return change_flags(as, a, start, end, 0, AREA_RANDOM | AREA_SEQUENTIAL);
@@ -91,12 +94,19 @@ static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, vir
 static bool advice_known(int advice)
 {
 	switch (advice) {
-	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED:
-	case MADV_DONTNEED: case MADV_FREE: case MADV_DONTFORK: case MADV_DOFORK:
-	case MADV_WIPEONFORK: case MADV_KEEPONFORK: case MADV_DONTDUMP: case MADV_DODUMP:
-		return true;
-	default:
-		return false;
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_FREE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP: return true;
+	default: return false;
 	}
 }
 
@@ -198,7 +208,8 @@ int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_add
 	for (va = addr; va < end && err == 0; va = stop) {
 		stop = MIN(end, va + INCORE_PIECE * PAGE_SIZE);
 		err = incore_piece(as, va, stop, piece);
-		if (err == 0 && copy_to_user(vec + bytes_to_pages(va - addr), piece, bytes_to_pages(stop - va)))
+		if (err == 0 &&
+		    copy_to_user(vec + bytes_to_pages(va - addr), piece, bytes_to_pages(stop - va)))
 			err = -EFAULT;
 	}
 	return err;
@@ -251,8 +262,8 @@ int aspace_sync(struct aspace *as, virt_addr_t addr, uint64_t length, int flags)
 {
 	int err;
 
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) ||
-	    !IS_ALIGNED(addr, PAGE_SIZE))
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) || !IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
 	if (length == 0)
 		return 0;

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Areas: a red-black tree by address. Beside the areas the tree knows the free space between them: an area's `gap` is what
- * a new mapping may use right below it,
+ * Areas: a red-black tree by address. Beside the areas the tree knows the free space between them:
+ * an area's `gap` is what a new mapping may use right below it,
  *
  *       prev->end            a->start - guard      a->start
  *   ------+ ................... +  (growing stack:  +------
  *   prev  |         gap         |   its guard)      |  a
  *
- * and max_gap the largest gap in the subtree below and including it. Placement asks for the highest gap that is large
- * enough: one walk up and down the tree, however many areas there are. All under the aspace mutex.
+ * and max_gap the largest gap in the subtree below and including it. Placement asks for the highest
+ * gap that is large enough: one walk up and down the tree, however many areas there are. All under
+ * the aspace mutex.
  */
 #include "mm/aspace_internal.h"
 
-#include "kernel/lib/string.h"
-
 static struct kmem_cache *area_cache;
-const struct area_file_ops *area_file_ops;
-
-void aspace_set_file_ops(const struct area_file_ops *ops)
-{
-	area_file_ops = ops;
-}
 
 void area_init(void)
 {
@@ -141,7 +134,8 @@ static struct area *highest_gap(struct rb_node *n, uint64_t length)
 /* The highest area below a (NULL: of all) with a gap of at least `length`, or NULL. */
 static struct area *gap_before(struct aspace *as, struct area *a, uint64_t length)
 {
-	struct rb_node *n = a != NULL ? &a->node : NULL, *below = a != NULL ? a->node.left : as->areas.node;
+	struct rb_node *n = a != NULL ? &a->node : NULL,
+		       *below = a != NULL ? a->node.left : as->areas.node;
 
 	for (;;) {
 		if (below != NULL && area_of(below)->max_gap >= length)
@@ -177,7 +171,8 @@ virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, 
 
 /* ---- Accounts ---- */
 
-/* Adds (or with sign -1 takes away) `pages` with these flags. RLIMIT_DATA counts private writable memory but stacks. */
+/* Adds (or with sign -1 takes away) `pages` with these flags. RLIMIT_DATA counts private writable
+ * memory but stacks. */
 static void account(struct aspace *as, unsigned flags, uint64_t pages, int sign)
 {
 	uint64_t delta = sign > 0 ? pages : -pages;
@@ -342,8 +337,8 @@ int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end)
 /* True when b continues a: together they could have been one mapping. */
 static bool area_continues(const struct area *a, const struct area *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->object == b->object && a->file == b->file &&
-	       (a->object == NULL || a->offset + area_pages(a) == b->offset);
+	return a->end == b->start && a->flags == b->flags && a->object == b->object &&
+	       a->file == b->file && (a->object == NULL || a->offset + area_pages(a) == b->offset);
 }
 
 struct area *area_merge(struct aspace *as, struct area *a)
@@ -406,21 +401,4 @@ struct area *area_add(struct aspace *as, const struct area *like, struct area *s
 	if (spare != NULL)
 		area_free(spare);
 	return a;
-}
-
-int area_name(const struct area *a, char *buf, size_t size)
-{
-	const char *name = "";
-
-	if (a->file != NULL && area_file_ops != NULL)
-		return area_file_ops->path(a->file, buf, size);
-	if (a->flags & AREA_HEAP)
-		name = "[heap]";
-	else if (a->flags & AREA_STACK)
-		name = "[stack]";
-	else if (a->flags & AREA_VDSO)
-		name = "[vdso]";
-	else if (a->flags & AREA_SHARED)
-		name = "/dev/zero (deleted)";
-	return (int)string_copy(buf, name, size);
 }

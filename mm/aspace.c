@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Life and death of an address space. Two counts: `users` are the tasks that run on it, and when the last one leaves,
- * areas and frames go, in chunks, preemptibly. `refs` keeps the structure and its upper tables for those who only look
- * (/proc, the reaper); the last one frees them. Users hold a reference each.
+ * Life and death of an address space. Two counts: `users` are the tasks that run on it, and when
+ * the last one leaves, areas and frames go, in chunks, preemptibly. `refs` keeps the structure and
+ * its upper tables for those who only look (/proc, the reaper); the last one frees them. Users hold
+ * a reference each.
  *
- * Nobody can start to use an address space whose users reached zero: aspace_use is called by its users alone.
+ * Nobody can start to use an address space whose users reached zero: aspace_use is called by its
+ * users alone.
  */
 #include "mm/aspace_internal.h"
 
 #include "kernel/lib/string.h"
 
 static struct kmem_cache *aspace_cache;
+const struct area_file_ops *area_file_ops;
 
 void aspace_init(void)
 {
@@ -104,10 +107,35 @@ uint64_t aspace_rss(struct aspace *as)
 	return usage.present;
 }
 
+/* ---- Files of areas ---- */
+
+void aspace_set_file_ops(const struct area_file_ops *ops)
+{
+	area_file_ops = ops;
+}
+
+int area_name(const struct area *a, char *buf, size_t size)
+{
+	const char *name = "";
+
+	if (a->file != NULL && area_file_ops != NULL)
+		return area_file_ops->path(a->file, buf, size);
+	if (a->flags & AREA_HEAP)
+		name = "[heap]";
+	else if (a->flags & AREA_STACK)
+		name = "[stack]";
+	else if (a->flags & AREA_VDSO)
+		name = "[vdso]";
+	else if (a->flags & AREA_SHARED)
+		name = "/dev/zero (deleted)";
+	return (int)string_copy(buf, name, size);
+}
+
 /* ---- Access from outside ---- */
 
-/* Copies up to the end of va's page; the entry is present and allows it. 0: it does not (any more). The table lock is held for one copy of at most a page, so that
- * neither copy-on-write nor the page daemon comes in between. */
+/* Copies up to the end of va's page; the entry is present and allows it. 0: it does not (any more).
+ * The table lock is held for one copy of at most a page, so that neither copy-on-write nor the page
+ * daemon comes in between. */
 static size_t access_page(struct aspace *as, virt_addr_t va, uint8_t *kva, size_t n, bool write)
 {
 	size_t offset = va & (PAGE_SIZE - 1), done = MIN(n, PAGE_SIZE - offset);
@@ -145,7 +173,8 @@ int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bo
 		done += part;
 		if (part > 0)
 			continue;
-		f = (struct fault){ .as = as, .va = (va + done) & PAGE_MASK,
+		f = (struct fault){ .as = as,
+				    .va = (va + done) & PAGE_MASK,
 				    .access = write ? FAULT_WRITE : FAULT_READ };
 		err = fault_handle(&f);
 		fault_release(&f);
@@ -156,7 +185,8 @@ int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bo
 
 /* ---- The reaper ---- */
 
-/* Private memory in tables of its own is taken back; what is shared would come back to nobody now. */
+/* Private memory in tables of its own is taken back; what is shared would come back to nobody now.
+ */
 static void reap_area(struct aspace *as, struct area *a)
 {
 	virt_addr_t va, stop;
@@ -180,7 +210,8 @@ uint64_t aspace_reap(struct aspace *as)
 	uint64_t before, after;
 	struct area *a;
 
-	/* The victim may sleep on memory with the mutex held: its allocations end, as it is killed. */
+	/* The victim may sleep on memory with the mutex held: its allocations end, as it is killed.
+	 */
 	mutex_lock(&as->mutex);
 	before = aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, before);

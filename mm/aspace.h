@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Address spaces: a mutex (priority inheriting), a balanced tree of areas, a pmap, limits and counters. The system calls of kernel/ turn file
- * descriptors into objects and call these functions; the exception handlers call aspace_fault().
+ * Address spaces: a mutex (priority inheriting), a balanced tree of areas, a pmap, limits and
+ * counters. The system calls of kernel/ turn file descriptors into objects and call these
+ * functions; the exception handlers call aspace_fault().
  *
- * Lock order: aspace mutex (parent before child in fork) -> object mutex -> table lock -> page lock -> LRU lock -> buddy locks.
+ * Lock order: aspace mutex (parent before child in fork) -> object mutex -> table lock -> page lock
+ * -> LRU lock -> buddy locks.
  */
 #ifndef MM_ASPACE_H
 #define MM_ASPACE_H
@@ -12,12 +14,12 @@
 #include "mm/pmap.h"
 
 enum area_flags {
-	AREA_READ = 1 << 0,	/* as PROT_READ, PROT_WRITE, PROT_EXEC */
+	AREA_READ = 1 << 0, /* as PROT_READ, PROT_WRITE, PROT_EXEC */
 	AREA_WRITE = 1 << 1,
 	AREA_EXEC = 1 << 2,
 	AREA_SHARED = 1 << 3,
 	AREA_GROWSDOWN = 1 << 4,
-	AREA_LOCKED = 1 << 5,	/* mlocked */
+	AREA_LOCKED = 1 << 5, /* mlocked */
 	AREA_LOCK_ON_FAULT = 1 << 6,
 	AREA_STACK = 1 << 7,
 	AREA_HEAP = 1 << 8,
@@ -27,46 +29,51 @@ enum area_flags {
 	AREA_SEQUENTIAL = 1 << 12,
 	AREA_DONTDUMP = 1 << 13,
 	AREA_NORESERVE = 1 << 14,
-	AREA_MAY_WRITE = 1 << 15, /* mprotect may add PROT_WRITE: private, or the file is open for writing */
+	AREA_MAY_WRITE = 1 << 15, /* mprotect may add PROT_WRITE: private, or a file open for it */
 	AREA_VDSO = 1 << 16,
 };
 
 struct area {
 	struct rb_node node;
-	virt_addr_t start, end;	/* page aligned, start < end */
+	virt_addr_t start, end; /* page aligned, start < end */
 	unsigned flags;
-	struct object *object;	/* NULL: private anonymous only */
-	uint64_t offset;	/* pages: index in object of `start` */
+	struct object *object; /* NULL: private anonymous only */
+	uint64_t offset;       /* pages: index in object of `start` */
 	struct aspace *aspace;
-	bool has_anon;		/* with an object: some page was copied on write */
-	void *file;		/* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */
-	virt_addr_t gap;	/* bytes that a mapping may use right below this area (mm/area.c) */
-	virt_addr_t max_gap;	/* the largest gap in the subtree of node */
+	bool has_anon; /* with an object: some page was copied on write */
+	void *file; /* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */
+	virt_addr_t gap;     /* bytes that a mapping may use right below this area (mm/area.c) */
+	virt_addr_t max_gap; /* the largest gap in the subtree of node */
 };
 
 struct aspace {
 	struct mutex mutex;
 	struct rb_root areas;
-	struct area *last_hit;	/* cache of area_find; under mutex */
+	struct area *last_hit; /* cache of area_find; under mutex */
 	struct pmap pmap;
-	uint32_t refs;		/* tasks that run on it, and transient users (/proc, reaper) */
-	uint32_t users;		/* tasks only: at 0 the areas go */
+	uint32_t refs;  /* tasks that run on it, and transient users (/proc, reaper) */
+	uint32_t users; /* tasks only: at 0 the areas go */
 	uint32_t area_count;
-	uint64_t total_pages, locked_pages, data_pages, stack_pages; /* virtual sizes, for limits and /proc */
+	/* Virtual sizes, for limits and /proc. */
+	uint64_t total_pages, locked_pages, data_pages, stack_pages;
 	uint64_t peak_rss;
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
-	virt_addr_t vdso;	/* address of the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
-	virt_addr_t arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
-	unsigned mlock_future;	/* AREA_LOCKED | AREA_LOCK_ON_FAULT for new areas */
+	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
+	virt_addr_t arg_start, arg_end, env_start, env_end;
+	virt_addr_t code_start, code_end, data_start, data_end;
+	unsigned mlock_future; /* AREA_LOCKED | AREA_LOCK_ON_FAULT for new areas */
 	uint64_t minflt, majflt;
-	struct { uint64_t as, data, stack, memlock; } limit; /* bytes; copied from the process's rlimits by kernel/ */
-	bool cap_ipc_lock;	/* memlock limit does not apply */
-	void *exe_file;		/* struct file, for /proc/PID/exe */
-	uint8_t auxv[512];	/* as given to the program, for /proc/PID/auxv */
+	struct {
+		uint64_t as, data, stack, memlock;
+	} limit;           /* bytes; copied from the process's rlimits by kernel/ */
+	bool cap_ipc_lock; /* memlock limit does not apply */
+	void *exe_file;    /* struct file, for /proc/PID/exe */
+	uint8_t auxv[512]; /* as given to the program, for /proc/PID/auxv */
 	size_t auxv_len;
 };
 
-/* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, and write its path. */
+/* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, and write
+ * its path. */
 struct area_file_ops {
 	void (*get)(void *file);
 	void (*put)(void *file);
@@ -78,22 +85,24 @@ void aspace_set_file_ops(const struct area_file_ops *ops);
 void aspace_init(void);
 /* A new, empty address space with refs = users = 1, or NULL. */
 struct aspace *aspace_create(void);
-/* A copy for fork(2): leaf tables shared, areas copied. NULL: no memory (nothing left behind). May sleep. */
+/* A copy for fork(2): leaf tables shared, areas copied. NULL: no memory (nothing left behind). May
+ * sleep. */
 struct aspace *aspace_fork(struct aspace *parent);
-struct aspace *aspace_get(struct aspace *as);	/* +refs */
+struct aspace *aspace_get(struct aspace *as); /* +refs */
 void aspace_put(struct aspace *as);
-struct aspace *aspace_use(struct aspace *as);	/* +users and +refs: a task starts to run on it */
-/* -users, -refs: at the last user every area is unmapped and every frame freed, in chunks, preemptibly. */
+struct aspace *aspace_use(struct aspace *as); /* +users and +refs: a task starts to run on it */
+/* -users, -refs: at the last user every area is unmapped and every frame freed, in chunks,
+ * preemptibly. */
 void aspace_unuse(struct aspace *as);
 
 struct map_request {
-	virt_addr_t addr;	/* hint, or exact with fixed; 0: anywhere */
-	uint64_t length;	/* bytes, rounded up to pages */
-	unsigned flags;		/* enum area_flags */
+	virt_addr_t addr; /* hint, or exact with fixed; 0: anywhere */
+	uint64_t length;  /* bytes, rounded up to pages */
+	unsigned flags;   /* enum area_flags */
 	bool fixed, noreplace, populate;
-	struct object *object;	/* or NULL */
-	uint64_t offset;	/* bytes, page aligned */
-	void *file;		/* or NULL */
+	struct object *object; /* or NULL */
+	uint64_t offset;       /* bytes, page aligned */
+	void *file;            /* or NULL */
 };
 /* mmap(2): the address, or negative errno. Takes its own references. May sleep. */
 int64_t aspace_map(struct aspace *as, const struct map_request *r);
@@ -101,35 +110,46 @@ int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length) MUST_CHEC
 /* prot: AREA_READ|WRITE|EXEC. */
 int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned prot) MUST_CHECK;
 /* mremap(2) with Linux's MREMAP_ flags. */
-int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint64_t new_len, unsigned flags, virt_addr_t new_addr);
+int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint64_t new_len,
+		     unsigned flags, virt_addr_t new_addr);
 /* brk(2): the resulting break (unchanged when it cannot be moved). */
 virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk);
 /* madvise(2), Linux's MADV_ numbers; advice that is not known: -EINVAL. */
 int aspace_advise(struct aspace *as, virt_addr_t addr, uint64_t length, int advice) MUST_CHECK;
-/* mlock/mlock2/munlock. lock_flags: 0 (unlock), AREA_LOCKED, AREA_LOCKED | AREA_LOCK_ON_FAULT. Populates. */
-int aspace_lock(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned lock_flags) MUST_CHECK;
-/* mlockall/munlockall: current and future as lock flags (0: none). Populates what is there, stack included. */
+/* mlock/mlock2/munlock. lock_flags: 0 (unlock), AREA_LOCKED, AREA_LOCKED | AREA_LOCK_ON_FAULT.
+ * Populates. */
+int aspace_lock(struct aspace *as, virt_addr_t addr, uint64_t length,
+		unsigned lock_flags) MUST_CHECK;
+/* mlockall/munlockall: current and future as lock flags (0: none). Populates what is there, stack
+ * included. */
 int aspace_lock_all(struct aspace *as, unsigned current_flags, unsigned future_flags) MUST_CHECK;
 /* mincore(2): vec in user memory. */
 int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_addr_t vec) MUST_CHECK;
 int aspace_sync(struct aspace *as, virt_addr_t addr, uint64_t length, int flags) MUST_CHECK;
 
-enum fault_access { FAULT_READ = 1, FAULT_WRITE = 2, FAULT_EXEC = 4, FAULT_ACCESS_FLAG = 8 /* entry present, its access flag was clear */ };
+enum fault_access {
+	FAULT_READ = 1,
+	FAULT_WRITE = 2,
+	FAULT_EXEC = 4,
+	FAULT_ACCESS_FLAG = 8 /* entry present, its access flag was clear */
+};
 enum fault_outcome {
-	FAULT_RESOLVED,	   /* return and retry the instruction */
+	FAULT_RESOLVED,    /* return and retry the instruction */
 	FAULT_NOT_MAPPED,  /* SIGSEGV, SEGV_MAPERR */
 	FAULT_PROTECTION,  /* SIGSEGV, SEGV_ACCERR */
 	FAULT_BEYOND_FILE, /* SIGBUS, BUS_ADRERR */
-	FAULT_IO_ERROR,	   /* SIGBUS, BUS_MCEERR_AR: the only copy could not be read */
-	FAULT_NO_MEMORY,   /* nothing could be done; the task has been killed, or gets SIGBUS when it was not */
+	FAULT_IO_ERROR,    /* SIGBUS, BUS_MCEERR_AR: the only copy could not be read */
+	FAULT_NO_MEMORY,   /* the task has been killed, or gets SIGBUS when it was not */
 };
-/* Resolves a fault of the running task at va in its own address space. Task context, interrupts on, preemptible; no locks held.
- * Counts minflt and majflt in task and aspace. */
+/* Resolves a fault of the running task at va in its own address space. Task context, interrupts on,
+ * preemptible; no locks held. Counts minflt and majflt in task and aspace. */
 enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned access);
-/* Makes [addr, addr+len) present (and writable when write) for another address space or ahead of time; 0 or -EFAULT / -ENOMEM. */
+/* Makes [addr, addr+len) present (and writable when write) for another address space or ahead of
+ * time; 0 or -EFAULT / -ENOMEM. */
 int aspace_populate(struct aspace *as, virt_addr_t addr, uint64_t len, bool write) MUST_CHECK;
 
-/* Reads or writes another address space's memory through its tables (ptrace-like uses: /proc/PID/cmdline, process_vm_readv). Bytes done, or -EFAULT. */
+/* Reads or writes another address space's memory through its tables (ptrace-like uses:
+ * /proc/PID/cmdline, process_vm_readv). Bytes done, or -EFAULT. */
 int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bool write);
 
 /* The area that holds va, or the next one above, or NULL. Mutex held. */
@@ -140,7 +160,8 @@ struct area *area_first(struct aspace *as);
 int area_name(const struct area *a, char *buf, size_t size);
 
 uint64_t aspace_rss(struct aspace *as); /* resident pages, from the tables */
-/* The OOM reaper: takes back the private anonymous pages of `as` in bounded chunks while it may still be in use by its dying tasks. Returns frames freed. */
+/* The OOM reaper: takes back the private anonymous pages of `as` in bounded chunks while it may
+ * still be in use by its dying tasks. Returns frames freed. */
 uint64_t aspace_reap(struct aspace *as);
 
 #endif

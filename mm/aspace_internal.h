@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of the address space code share. Everything here is called with the aspace mutex held, and may sleep on memory, except where said.
+ * What the files of the address space code share. Everything here is called with the aspace mutex
+ * held, and may sleep on memory, except where said.
  *
  *   area.c      the tree of areas: find, gaps, split, merge, accounts
  *   zap.c       empties a range of entries
@@ -15,10 +16,12 @@
  *   (3) gap and max_gap are as area.c defines them.
  *   (4) total_pages, data_pages, stack_pages, locked_pages and area_count are sums over the tree.
  *   (5) An entry that is not none lies in an area.
- *   (6) All address spaces that share a leaf table have the same entries-relevant layout in its 2 MB: same bounds, rights, backing. Whoever wants to change
- *       that, or to take an entry away for itself alone, unshares the table first.
+ *   (6) All address spaces that share a leaf table have the same areas in its 2 MB: same bounds,
+ *       rights, backing. Whoever wants to change that, or to take an entry away for itself alone,
+ *       unshares the table first.
  *   (7) No entry of a shared leaf table is locked (PTE_LOCKED).
- *   (8) A private page is written only through an entry that is the page's only user: refs 1, or 2 with a swap cache that nobody else's entry names.
+ *   (8) A private page is written only through an entry that is the page's only user: refs 1, or
+ *       2 with a swap cache that nobody else's entry names.
  */
 #ifndef MM_ASPACE_INTERNAL_H
 #define MM_ASPACE_INTERNAL_H
@@ -32,12 +35,12 @@
 #include "mm/slab.h"
 #include "mm/swap.h"
 
-#define AREA_LIMIT 65530	/* areas per address space */
-#define STACK_GUARD (256 * PAGE_SIZE)	/* unmapped below a growing stack */
+#define AREA_LIMIT      65530                  /* areas per address space */
+#define STACK_GUARD     (256 * PAGE_SIZE)      /* unmapped below a growing stack */
 #define LEAF_SPAN_BYTES ((virt_addr_t)1 << 21) /* what one leaf table maps */
-#define CHUNK_ENTRIES 16	/* entries looked at under one hold of a table lock */
-#define AREA_RIGHTS (AREA_READ | AREA_WRITE | AREA_EXEC)
-#define AREA_LOCK_BITS (AREA_LOCKED | AREA_LOCK_ON_FAULT)
+#define CHUNK_ENTRIES   16 /* entries looked at under one hold of a table lock */
+#define AREA_RIGHTS     (AREA_READ | AREA_WRITE | AREA_EXEC)
+#define AREA_LOCK_BITS  (AREA_LOCKED | AREA_LOCK_ON_FAULT)
 
 static inline uint64_t bytes_to_pages(uint64_t bytes)
 {
@@ -49,7 +52,8 @@ static inline uint64_t area_pages(const struct area *a)
 	return bytes_to_pages(a->end - a->start);
 }
 
-/* May an entry of a map a private page? Only then do its entries hold what cannot be had again from an object. */
+/* May an entry of a map a private page? Only then do its entries hold what cannot be had again from
+ * an object. */
 static inline bool area_may_hold_anon(const struct area *a)
 {
 	return a->object == NULL || a->has_anon;
@@ -60,13 +64,15 @@ static inline bool area_is_private(const struct area *a)
 	return !(a->flags & AREA_SHARED);
 }
 
-/* The page of a's object that va maps. Objects are indexed by 32 bits: aspace_map refuses what would not fit. */
+/* The page of a's object that va maps. Objects are indexed by 32 bits: aspace_map refuses what
+ * would not fit. */
 static inline uint32_t area_index(const struct area *a, virt_addr_t va)
 {
 	return (uint32_t)(a->offset + bytes_to_pages(va - a->start));
 }
 
-/* Rights of an entry in an area with these flags before anybody wrote: AArch64 without FEAT_EPAN cannot give write or execute without read. */
+/* Rights of an entry in an area with these flags before anybody wrote: AArch64 without FEAT_EPAN
+ * cannot give write or execute without read. */
 static inline unsigned prot_of_flags(unsigned flags)
 {
 	return (flags & AREA_RIGHTS ? PTE_READ : 0) | (flags & AREA_EXEC ? PTE_EXEC : 0) |
@@ -115,7 +121,8 @@ struct area *area_prev(struct area *a);
 struct area *area_covering(struct aspace *as, virt_addr_t va);
 /* The first area that ends above start when it begins below end, else NULL. */
 struct area *area_first_in(struct aspace *as, virt_addr_t start, virt_addr_t end);
-/* Splits so that no area straddles start or end. 0 or -ENOMEM (memory, or too many areas), then nothing has changed. */
+/* Splits so that no area straddles start or end. 0 or -ENOMEM (memory, or too many areas), then
+ * nothing has changed. */
 int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 /* Takes [start, end) out of all areas. Returns as area_isolate; entries are the caller's. */
 int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
@@ -123,58 +130,67 @@ int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 struct area *area_merge(struct aspace *as, struct area *a);
 /* Merges where neighbours became equal, from the area before start to the one after end. */
 void area_merge_range(struct aspace *as, virt_addr_t start, virt_addr_t end);
-/* Adds an area like *like (which is on the caller's stack, with borrowed references) to free space, as part of its neighbours where they are equal. `spare` is
- * used, or freed, when not NULL: then it cannot fail. The area, or NULL: no memory. */
+/* Adds an area like *like (which is on the caller's stack, with borrowed references) to free space,
+ * as part of its neighbours where they are equal. `spare` is used, or freed, when not NULL: then it
+ * cannot fail. The area, or NULL: no memory. */
 struct area *area_add(struct aspace *as, const struct area *like, struct area *spare);
 /* The highest free range of `length` bytes in [low, high), or 0. Stacks keep their guard. */
 virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, uint64_t length);
 
 /* ---- zap.c ---- */
 
-/* Empties every entry of [start, end): frames lose their references, slots too; leaf tables that no area needs any more are freed. No shared leaf table may
- * reach out of the range into an area (unshare_edges first). Cannot fail. Flushes. */
+/* Empties every entry of [start, end): frames lose their references, slots too; leaf tables that no
+ * area needs any more are freed. No shared leaf table may reach out of the range into an area
+ * (unshare_edges first). Cannot fail. Flushes. */
 void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* Empties the entries [from, to) of a leaf table that only the caller can link, in chunks. */
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b);
-/* Everything of an address space that no CPU runs any more, without TLB maintenance per page. Returns the pages that were resident. */
+/* Everything of an address space that no CPU runs any more, without TLB maintenance per page.
+ * Returns the pages that were resident. */
 uint64_t zap_all(struct aspace *as);
 
 /* ---- share.c ---- */
 
 /* Makes the leaf table of va, where there is one, pm's own. 0 or -ENOMEM (nothing changed). */
 int unshare_table(struct aspace *as, virt_addr_t va) MUST_CHECK;
-/* Unshares every leaf table of [start, end). 0 or -ENOMEM (some are unshared, which nobody can see). */
+/* Unshares every leaf table of [start, end). 0 or -ENOMEM (some are unshared, which nobody can
+ * see). */
 int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
-/* Unshares the tables at the ends of [start, end) that areas outside of it use too: afterwards zap_range may run. */
+/* Unshares the tables at the ends of [start, end) that areas outside of it use too: afterwards
+ * zap_range may run. */
 int unshare_edges(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
-/* Copies the entries of [start, end), all in an area with `flags` and under one leaf table, from table `from` to table `to`, for another address space: private
- * writable entries become read-only in both, or, when locked, the copy gets frames of its own. 0 or -ENOMEM, then what was copied stays in `to`. */
-int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end, unsigned flags,
-		 struct tlb_batch *b) MUST_CHECK;
+/* Copies the entries of [start, end), all in an area with `flags` and under one leaf table, from
+ * table `from` to table `to`, for another address space: private writable entries become read-only
+ * in both, or, when locked, the copy gets frames of its own. 0 or -ENOMEM, then what was copied
+ * stays in `to`. */
+int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
+		 unsigned flags, struct tlb_batch *b) MUST_CHECK;
 
 /* ---- fault.c ---- */
 
 struct fault {
 	struct aspace *as;
-	virt_addr_t va;		/* page aligned */
+	virt_addr_t va; /* page aligned */
 	unsigned access;
-	struct area *area;	/* valid while the mutex has not been dropped */
-	struct page *frame;	/* spare, to become an anonymous page; refs 1 */
+	struct area *area;  /* valid while the mutex has not been dropped */
+	struct page *frame; /* spare, to become an anonymous page; refs 1 */
 	bool frame_zeroed;
-	struct page *copied;	/* frame holds a copy of this page, which we hold a reference to */
-	struct page *page;	/* result of a wait, or found in the cache; a reference */
-	uint32_t slot;		/* page is of this slot, which we hold; 0: none */
-	struct object *object;	/* to wait for object's page `index`; a reference */
+	struct page *copied;   /* frame holds a copy of this page, which we hold a reference to */
+	struct page *page;     /* result of a wait, or found in the cache; a reference */
+	uint32_t slot;         /* page is of this slot, which we hold; 0: none */
+	struct object *object; /* to wait for object's page `index`; a reference */
 	uint32_t index;
 	bool major;
 };
 
-/* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is held again either way. */
+/* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is
+ * held again either way. */
 int fault_handle(struct fault *f) MUST_CHECK;
 /* Drops what f still holds. No table lock. */
 void fault_release(struct fault *f);
 void fault_drop_page(struct fault *f); /* page and slot */
-/* Steps below return 0 (resolved), -EAGAIN (look at the entry again), -EINPROGRESS (drop the mutex, read), or an error. Those with pte unlock it. */
+/* Steps below return 0 (resolved), -EAGAIN (look at the entry again), -EINPROGRESS (drop the mutex,
+ * read), or an error. Those with pte unlock it. */
 int fault_none_file(struct fault *f, struct pte *pte);
 /* Makes sure f->frame is there, zeroed if asked. 0 or -ENOMEM. */
 int fault_frame(struct fault *f, bool zero) MUST_CHECK;

@@ -2,19 +2,22 @@
 /*
  * The fault path. aspace_fault: area -> rights -> entry, then by the entry's state:
  *
- *            none, anonymous    read: the frame of zeroes        write: a zeroed frame
- *            none, file         fault_file.c
- *            swapped            in the swap cache: enter it      else: drop the mutex, read, come back
- *            present, write     the leaf table is shared: part with it (share.c), then
- *                               private: the only user writes on, else copy    shared: just let through
- *            present            young again, or a stale TLB entry
+ *    none, anonymous   read: the frame of zeroes     write: a zeroed frame
+ *    none, file        fault_file.c
+ *    swapped           in the swap cache: enter it   else: drop the mutex, read, come back
+ *    present, write    private: the only user writes on, else copy    shared: let through
+ *    present           young again, or a stale TLB entry
  *
- * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read). A step that lacks something
- * unlocks the table, gets it and asks for another look at the entry (-EAGAIN); a step that must read asks for the mutex
- * to be dropped (-EINPROGRESS). Either way everything is decided anew, from the area on if the mutex was dropped, so
- * whatever others did meanwhile is seen. What was prepared in vain is given back at the end.
+ * A write under a leaf table that others share parts with it first (share.c).
  *
- * Frames are allocated with the mutex held but never under a table lock: the page daemon needs table locks, not the mutex.
+ * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read). A
+ * step that lacks something unlocks the table, gets it and asks for another look at the entry
+ * (-EAGAIN); a step that must read asks for the mutex to be dropped (-EINPROGRESS). Either way
+ * everything is decided anew, from the area on if the mutex was dropped, so whatever others did
+ * meanwhile is seen. What was prepared in vain is given back at the end.
+ *
+ * Frames are allocated with the mutex held but never under a table lock: the page daemon needs
+ * table locks, not the mutex.
  */
 #include "mm/aspace_internal.h"
 
@@ -154,7 +157,8 @@ static bool page_sole_user(struct page *p)
 	return refs == 2 && page_flag(p, PAGE_SWAPCACHE) && swap_cache_detach(p);
 }
 
-/* Enters swap cache page p, whose reference becomes the entry's. A write to a page that others use too still has to copy it: -EAGAIN, the entry is present now. */
+/* Enters swap cache page p, whose reference becomes the entry's. A write to a page that others use
+ * too still has to copy it: -EAGAIN, the entry is present now. */
 static int enter_swapped(struct fault *f, struct pte *pte, struct page *p, uint32_t slot)
 {
 	bool write = f->access & FAULT_WRITE, mine;
@@ -233,7 +237,8 @@ static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 		replace_page(f, pte, v);
 		return 0;
 	}
-	/* While we hold a reference nobody becomes the sole user, so an anonymous page cannot change under the copy. */
+	/* While we hold a reference nobody becomes the sole user, so an anonymous page cannot
+	 * change under the copy. */
 	if (!zero)
 		page_get(v->page);
 	pmap_entry_unlock(pte);
@@ -277,7 +282,8 @@ static int fault_area(struct fault *f)
 
 	if (unlikely(a == NULL))
 		return -EFAULT;
-	if (unlikely(f->va < a->start) && (!(a->flags & AREA_GROWSDOWN) || stack_grow(f->as, a, f->va)))
+	if (unlikely(f->va < a->start) &&
+	    (!(a->flags & AREA_GROWSDOWN) || stack_grow(f->as, a, f->va)))
 		return -EFAULT;
 	if (f->access & FAULT_WRITE)
 		needed = AREA_WRITE;
@@ -300,7 +306,8 @@ static int fault_entry(struct fault *f, struct pte *pte)
 	return fault_present(f, pte, &v);
 }
 
-/* From table to entry, until it is resolved, failed, or must read. While the mutex is held the table stays linked and is not shared anew. */
+/* From table to entry, until it is resolved, failed, or must read. While the mutex is held the
+ * table stays linked and is not shared anew. */
 static int fault_table(struct fault *f)
 {
 	struct pte *pte;

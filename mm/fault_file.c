@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults on pages of an object, where the entry is none. The page comes from the object's cache, without dropping the
- * aspace mutex when it is resident. Then
+ * Faults on pages of an object, where the entry is none. The page comes from the object's cache,
+ * without dropping the aspace mutex when it is resident. Then
  *
- *    private write    its contents are copied to an anonymous frame, the page itself is never mapped
+ *    private write    its contents are copied to an anonymous frame, itself it is not mapped
  *    shared write     entered writable and marked dirty
- *    read, execute    entered read-only, and so are its neighbours in the same 64 KB that are in the cache already
+ *    read, execute    entered read-only, and so are its neighbours in the same 64 KB that are
+ *                     in the cache already
  *
- * Between finding the page and entering it, the object may be truncated or the page evicted: the entry is made only if
- * the page still belongs to the object when the reverse map learns of it (rmap_add_file).
+ * Between finding the page and entering it, the object may be truncated or the page evicted: the
+ * entry is made only if the page still belongs to the object when the reverse map learns of it
+ * (rmap_add_file).
  */
 #include "mm/aspace_internal.h"
 
 #define AROUND_PAGES 16 /* map-around window, aligned */
 
-/* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO beyond the end. */
+/* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
+ * beyond the end. */
 static int file_page(struct fault *f)
 {
 	struct object *o = f->area->object;
@@ -36,7 +39,8 @@ static bool file_page_fits(const struct fault *f)
 {
 	const struct page *p = f->page;
 
-	return p != NULL && p->type == PAGE_FILE && READ_ONCE(p->u.file.object) == f->area->object &&
+	return p != NULL && p->type == PAGE_FILE &&
+	       READ_ONCE(p->u.file.object) == f->area->object &&
 	       p->u.file.index == area_index(f->area, f->va);
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * fork(2): the child gets copies of the areas and links to the parent's leaf tables. Per 2 MB that is one link and one
- * read-only bit on either side, however many pages there are; see share.c for what follows.
+ * fork(2): the child gets copies of the areas and links to the parent's leaf tables. Per 2 MB that
+ * is one link and one read-only bit on either side, however many pages there are; see share.c for
+ * what follows.
  *
- * Tables are copied at once, entry by entry, where the two address spaces must differ: a 2 MB range with areas that the
- * child does not get (MADV_DONTFORK), gets empty (MADV_WIPEONFORK), or whose pages are locked in the parent (locks are
- * not inherited, and the parent's entries stay writable: a real-time task may fork and still never fault). They are also
- * copied where that is cheaper than sharing them and parting at the first write, which for stacks and data comes at once:
- * in 2 MB with few pages that can be private. Entries of objects' pages are never copied: a fault finds those again.
+ * Tables are copied at once, entry by entry, where the two address spaces must differ: a 2 MB range
+ * with areas that the child does not get (MADV_DONTFORK), gets empty (MADV_WIPEONFORK), or whose
+ * pages are locked in the parent (locks are not inherited, and the parent's entries stay writable:
+ * a real-time task may fork and still never fault). They are also copied where that is cheaper than
+ * sharing them and parting at the first write, which for stacks and data comes at once: in 2 MB
+ * with few pages that can be private. Entries of objects' pages are never copied: a fault finds
+ * those again.
  */
 #include "mm/aspace_internal.h"
 
@@ -35,7 +38,8 @@ static int fork_areas(struct aspace *parent, struct aspace *child)
 /* Links missing tables of the child on the way to va, the leaf table too when asked. */
 static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
 {
-	while (!pmap_uppers_present(&child->pmap, va) || (leaf && pmap_leaf(&child->pmap, va) == NULL)) {
+	while (!pmap_uppers_present(&child->pmap, va) ||
+	       (leaf && pmap_leaf(&child->pmap, va) == NULL)) {
 		struct page *table = page_alloc(ALLOC_USER | ALLOC_ZERO);
 
 		if (table == NULL)
@@ -48,7 +52,8 @@ static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
 /* Pages under one leaf table up to which it is copied at once. */
 #define COPY_AT_ONCE 128
 
-static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base, struct tlb_batch *b)
+static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base,
+		      struct tlb_batch *b)
 {
 	virt_addr_t top = base + LEAF_SPAN_BYTES;
 	struct area *a = area_first_in(parent, base, top);
@@ -56,12 +61,14 @@ static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t b
 
 	for (; err == 0 && a != NULL && a->start < top; a = area_next(a))
 		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)) && area_may_hold_anon(a))
-			err = copy_entries(pmap_leaf(&parent->pmap, base), pmap_leaf(&child->pmap, base),
-					   MAX(a->start, base), MIN(a->end, top), a->flags, b);
+			err = copy_entries(pmap_leaf(&parent->pmap, base),
+					   pmap_leaf(&child->pmap, base), MAX(a->start, base),
+					   MIN(a->end, top), a->flags, b);
 	return err;
 }
 
-static int fork_table(struct aspace *parent, struct aspace *child, virt_addr_t base, struct tlb_batch *b)
+static int fork_table(struct aspace *parent, struct aspace *child, virt_addr_t base,
+		      struct tlb_batch *b)
 {
 	virt_addr_t top = base + LEAF_SPAN_BYTES;
 	struct area *a = area_first_in(parent, base, top);

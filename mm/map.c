@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * mmap, munmap, brk: areas come and go. Every call first checks and reserves what can fail (limits, the area's memory,
- * tables that must be parted), then changes the tree, then the entries, which cannot fail.
+ * mmap, munmap, brk: areas come and go. Every call first checks and reserves what can fail (limits,
+ * the area's memory, tables that must be parted), then changes the tree, then the entries, which
+ * cannot fail.
  *
- * New areas may come to lie under a leaf table that another address space shares. It has no area there, so its copy
- * of the layout would no longer be ours: such tables are unshared before (invariant 6).
+ * New areas may come to lie under a leaf table that another address space shares. It has no area
+ * there, so its copy of the layout would no longer be ours: such tables are unshared before
+ * (invariant 6).
  */
 #include "mm/aspace_internal.h"
 
@@ -70,7 +72,8 @@ static bool range_free(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	return a == NULL || a->start >= end + (a->flags & AREA_GROWSDOWN ? STACK_GUARD : 0);
 }
 
-/* Where the mapping goes when no address is demanded: at the hint, else as high as possible below mmap_base, else above it. */
+/* Where the mapping goes when no address is demanded: at the hint, else as high as possible below
+ * mmap_base, else above it. */
 static virt_addr_t place(struct aspace *as, virt_addr_t hint, uint64_t length)
 {
 	virt_addr_t at = ALIGN_DOWN(hint, PAGE_SIZE);
@@ -93,7 +96,8 @@ static int64_t place_fixed(struct aspace *as, const struct map_request *r, uint6
 	return (int64_t)r->addr;
 }
 
-/* Adds *like in the place of what is there. The area's memory comes first: once something was unmapped nothing may fail. */
+/* Adds *like in the place of what is there. The area's memory comes first: once something was
+ * unmapped nothing may fail. */
 static int map_replacing(struct aspace *as, const struct area *like)
 {
 	struct area *spare = area_clone(like);
@@ -132,7 +136,9 @@ static int map_area(struct aspace *as, const struct area *like, bool replace)
 /* The mutex held. *area: what was made or extended. */
 static int64_t map_locked(struct aspace *as, const struct map_request *r, struct object *object)
 {
-	struct area like = { .flags = r->flags, .object = object, .file = r->file,
+	struct area like = { .flags = r->flags,
+			     .object = object,
+			     .file = r->file,
 			     .offset = bytes_to_pages(r->offset) };
 	uint64_t length = ALIGN_UP(r->length, PAGE_SIZE);
 	int64_t at = r->fixed ? place_fixed(as, r, length) : (int64_t)place(as, r->addr, length);
@@ -200,7 +206,8 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 
 static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)
 {
-	struct area like = { .start = from, .end = to,
+	struct area like = { .start = from,
+			     .end = to,
 			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HEAP };
 	uint64_t data = to - as->brk_start + (as->data_end - as->data_start);
 

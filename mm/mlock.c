@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * mlock and its family, and populating. Locking marks the areas, then the entries that are there (PTE_LOCKED, and their
- * pages go to the unevictable list), then faults in what is missing: for writing where the area is private and
- * writable, so that copy-on-write is over, too, and no fault ever comes again. Leaf tables are unshared first (7).
+ * mlock and its family, and populating. Locking marks the areas, then the entries that are there
+ * (PTE_LOCKED, and their pages go to the unevictable list), then faults in what is missing: for
+ * writing where the area is private and writable, so that copy-on-write is over, too, and no fault
+ * ever comes again. Leaf tables are unshared first (7).
  */
 #include "mm/aspace_internal.h"
 
@@ -79,7 +80,8 @@ static void mark_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, 
 	tlb_flush(&b);
 }
 
-static int lock_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, unsigned lock_flags)
+static int lock_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		     unsigned lock_flags)
 {
 	unsigned flags = (a->flags & ~(unsigned)AREA_LOCK_BITS) | lock_flags;
 	int err = 0;
@@ -119,7 +121,8 @@ static int lock_limit(struct aspace *as, uint64_t pages)
 }
 
 /* Holes are skipped when `sparse`, else they end it with -ENOMEM. */
-static int lock_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned lock_flags, bool sparse)
+static int lock_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned lock_flags,
+		       bool sparse)
 {
 	virt_addr_t va = start;
 	int err = lock_flags ? lock_limit(as, pages_unlocked(as, start, end)) : 0;
@@ -139,7 +142,8 @@ static int lock_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, un
 	return err;
 }
 
-/* Faults in every locked area of [start, end). Where memory ends: -ENOMEM; areas without rights, and pages beyond a file, are left out. */
+/* Faults in every locked area of [start, end). Where memory ends: -ENOMEM; areas without rights,
+ * and pages beyond a file, are left out. */
 static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	virt_addr_t va = start;
@@ -184,7 +188,8 @@ int aspace_lock(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned l
 	return err;
 }
 
-/* How far a growing stack is extended when everything is locked: what a real-time task may use below its present frame without a fault. */
+/* How far a growing stack is extended when everything is locked: what a real-time task may use
+ * below its present frame without a fault. */
 #define LOCKED_STACK_ROOM ((uint64_t)128 << 10)
 
 static void grow_stacks(struct aspace *as)

@@ -6,12 +6,14 @@
  *    struct page *         resident, or being read (PAGE_READING); the cache owns one reference
  *    slot << 1 | 1         swapped out (objects whose backing is swap)
  *
- * Whoever fills an index inserts the page first, with PAGE_READING, and reads then; others find it and wait, so every page is
- * read once. Contents and index agree only while the object lock is held: after sleeping, look again.
+ * Whoever fills an index inserts the page first, with PAGE_READING, and reads then; others find it
+ * and wait, so every page is read once. Contents and index agree only while the object lock is
+ * held: after sleeping, look again.
  *
- * Truncation sets the size under the object lock, and insertions check it there, so no page appears beyond the end
- * afterwards. Then page by page: out of the index, u.file.object = NULL under the page lock (from here on no new mapping: rmap_add_file),
- * out of every map. The frame lives on while somebody holds a reference.
+ * Truncation sets the size under the object lock, and insertions check it there, so no page appears
+ * beyond the end afterwards. Then page by page: out of the index, u.file.object = NULL under the
+ * page lock (from here on no new mapping: rmap_add_file), out of every map. The frame lives on
+ * while somebody holds a reference.
  */
 #include "mm/object.h"
 
@@ -120,7 +122,8 @@ static void page_discard(struct page *p)
 }
 
 /* Puts p at index if that still holds `expected` and lies within the object. */
-static bool insert_locked(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
+static bool insert_locked(struct object *o, struct page *p, uintptr_t expected,
+			  struct radix_reserve *nodes)
 {
 	uint32_t index = p->u.file.index;
 
@@ -135,7 +138,8 @@ static bool insert_locked(struct object *o, struct page *p, uintptr_t expected, 
 	return true;
 }
 
-static bool page_insert(struct object *o, struct page *p, uintptr_t expected, struct radix_reserve *nodes)
+static bool page_insert(struct object *o, struct page *p, uintptr_t expected,
+			struct radix_reserve *nodes)
 {
 	bool fits;
 
@@ -152,7 +156,8 @@ static void page_failed(struct object *o, struct page *p)
 	object_remove_pages(o, p->u.file.index, p->u.file.index);
 }
 
-/* Puts p into the hole at its index, with nodes if it takes any. 0; -ENOMEM; -EAGAIN: no hole any more, or beyond the end. */
+/* Puts p into the hole at its index, with nodes if it takes any. 0; -ENOMEM; -EAGAIN: no hole any
+ * more, or beyond the end. */
 static int hole_insert(struct object *o, struct page *p)
 {
 	struct radix_reserve nodes;
@@ -203,8 +208,10 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 	return p;
 }
 
-/* Brings a page back from swap: its contents are copied, so that the swap cache's frame can serve others. Returns as fill_hole; the slot has been pinned. */
-static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot, int *err, bool *major)
+/* Brings a page back from swap: its contents are copied, so that the swap cache's frame can serve
+ * others. Returns as fill_hole; the slot has been pinned. */
+static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot, int *err,
+				 bool *major)
 {
 	struct page *from = swap_in(slot, err, major), *p = NULL;
 
@@ -223,7 +230,8 @@ static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot
 			p = NULL;
 		}
 	}
-	slot_put(slot); /* before the page: the last reference to that looks whether the slot is still named */
+	slot_put(slot); /* before the page: the last reference to that looks whether the slot is
+			   still named */
 	if (from != NULL)
 		page_put(from);
 	return p;
@@ -248,7 +256,8 @@ static int page_settle(struct object *o, struct page *p, bool *major)
 }
 
 /* One look at the index. The page, or NULL: *err 0 (again), a hole's verdict, or an error. */
-static struct page *page_once(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+static struct page *page_once(struct object *o, uint32_t index, enum object_want want, int *err,
+			      bool *major)
 {
 	uintptr_t word;
 	struct page *p;
@@ -277,7 +286,8 @@ static struct page *page_once(struct object *o, uint32_t index, enum object_want
 	return fill_hole(o, index, err, major);
 }
 
-struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major)
+struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
+			     bool *major)
 {
 	struct page *p = NULL;
 

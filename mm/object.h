@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * struct object: a page cache. It maps page indices to frames for a file, for shared anonymous memory and for tmpfs. read(2)/write(2)
- * and mmap(2) share it. What is not resident comes from the object's ops (a disk file), from its swap slot (tmpfs, shared
- * anonymous), or is a hole (zeroes).
+ * struct object: a page cache. It maps page indices to frames for a file, for shared anonymous
+ * memory and for tmpfs. read(2)/write(2) and mmap(2) share it. What is not resident comes from the
+ * object's ops (a disk file), from its swap slot (tmpfs, shared anonymous), or is a hole (zeroes).
  *
- * Lock order: aspace mutex -> object mutex -> object lock -> page lock; neither object lock is held together with a table lock. The index tree
- * is under the spin lock alone, so that the page daemon can take pages out (replace by slot or nothing) without the mutex.
+ * Lock order: aspace mutex -> object mutex -> object lock -> page lock; neither object lock is held
+ * together with a table lock. The index tree is under the spin lock alone, so that the page daemon
+ * can take pages out (replace by slot or nothing) without the mutex.
  *
- * A page belongs to its object from object_get_page's insertion until truncation, eviction or the object's end: then u.file.object becomes NULL
- * under the page lock. While the page lock is held and u.file.object is not NULL, the object is alive: whoever takes pages out for good
- * needs that lock for each of them before it may free the object. object_pin() turns this into a reference.
+ * A page belongs to its object from object_get_page's insertion until truncation, eviction or the
+ * object's end: then u.file.object becomes NULL under the page lock. While the page lock is held
+ * and u.file.object is not NULL, the object is alive: whoever takes pages out for good needs that
+ * lock for each of them before it may free the object. object_pin() turns this into a reference.
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
@@ -20,7 +22,8 @@
 struct object;
 
 struct object_ops {
-	/* Fills page p (index p->u.file.index) from the backing store. May sleep. 0 or -EIO. NULL op: holes are zero. */
+	/* Fills page p (index p->u.file.index) from the backing store. May sleep. 0 or -EIO. NULL
+	 * op: holes are zero. */
 	int (*read_page)(struct object *o, struct page *p);
 	/* Writes p back; may sleep. 0 or -errno. NULL op: swap is the backing (tmpfs). */
 	int (*write_page)(struct object *o, struct page *p);
@@ -29,10 +32,11 @@ struct object_ops {
 };
 
 struct object {
-	struct mutex mutex;	/* one change of size at a time */
-	struct spinlock lock;	/* pages, nr_pages, nr_swapped; size is changed under both locks and read without */
-	struct radix pages;	/* index -> struct page *, or a tagged swap slot */
-	uint64_t size;		/* bytes; beyond it a mapping gets SIGBUS */
+	struct mutex mutex;   /* one change of size at a time */
+	struct spinlock lock; /* pages, nr_pages, nr_swapped; size is changed under both locks and
+				 read without */
+	struct radix pages;   /* index -> struct page *, or a tagged swap slot */
+	uint64_t size;        /* bytes; beyond it a mapping gets SIGBUS */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
 	const struct object_ops *ops;
@@ -46,39 +50,52 @@ struct object *object_get(struct object *o);
 void object_put(struct object *o);
 
 enum object_want {
-	OBJECT_READ,	/* holes give NULL with *err 0 (the reader supplies zeroes) */
-	OBJECT_WRITE,	/* holes and swapped pages become resident; marked dirty */
-	OBJECT_MAP,	/* as READ, but a hole becomes a page (for a mapping) */
+	OBJECT_READ,  /* holes give NULL with *err 0 (the reader supplies zeroes) */
+	OBJECT_WRITE, /* holes and swapped pages become resident; marked dirty */
+	OBJECT_MAP,   /* as READ, but a hole becomes a page (for a mapping) */
 };
-/* The page at index, resident and readable, with a reference for the caller; NULL and *err: 0 (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size). *major is
- * set when it had to be read. May sleep; no aspace mutex held when the page may have to be read (object_lookup tells). */
-struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err, bool *major);
+/* The page at index, resident and readable, with a reference for the caller; NULL and *err: 0
+ * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size). *major is set when it had to be read. May
+ * sleep; no aspace mutex held when the page may have to be read (object_lookup tells). */
+struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
+			     bool *major);
 /* Only what is resident and not being read, with a reference, or NULL. Never sleeps. */
 struct page *object_lookup(struct object *o, uint32_t index);
-/* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at most 16. Never sleeps. */
+/* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at
+ * most 16. Never sleeps. */
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
-/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST, -ENOMEM; on success the cache owns the reference. */
+/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
+ * -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
-/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed; the tail of the last page is zeroed. May sleep. */
+/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed; the
+ * tail of the last page is zeroed. May sleep. */
 int object_truncate(struct object *o, uint64_t size) MUST_CHECK;
 /* Drops whole pages in [first, last] (hole punching). */
 void object_punch(struct object *o, uint32_t first, uint32_t last);
 
-/* Writes the dirty pages in [first, last] back and waits; nothing to do where swap is the backing. 0 or the first error. May sleep. */
+/* Writes the dirty pages in [first, last] back and waits; nothing to do where swap is the backing.
+ * 0 or the first error. May sleep. */
 int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
 
-/* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p. ---- */
+/* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p.
+ * ---- */
 
-/* The object of file page p with a reference (object_put it: may sleep), or NULL: p was truncated or its object is going away. */
+/* The object of file page p with a reference (object_put it: may sleep), or NULL: p was truncated
+ * or its object is going away. */
 struct object *object_pin(struct page *p);
-/* p (o's page at index; unmapped, clean since its contents went to `slot`) leaves the cache, and the index names the slot instead (slot references + 1).
- * False, nothing changed: somebody uses p (references other than the cache's and the caller's, mappings), or it is dirty or no longer o's. */
+/* p (o's page at index; unmapped, clean since its contents went to `slot`) leaves the cache, and
+ * the index names the slot instead (slot references + 1). False, nothing changed: somebody uses p
+ * (references other than the cache's and the caller's, mappings), or it is dirty or no longer o's.
+ */
 bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t slot);
-/* As object_swap_out for a page whose contents can be had again (it was read by ops->read_page and is clean, or is a hole never written): the index becomes empty. */
+/* As object_swap_out for a page whose contents can be had again (it was read by ops->read_page and
+ * is clean, or is a hole never written): the index becomes empty. */
 bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
 
-/* Copies between the cache and kernel memory (kva non-NULL) or user memory (uva). Extends size when writing. Returns bytes done or negative errno when none. May sleep. */
+/* Copies between the cache and kernel memory (kva non-NULL) or user memory (uva). Extends size when
+ * writing. Returns bytes done or negative errno when none. May sleep. */
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user);
-int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n, bool user);
+int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
+		     bool user);
 
 #endif

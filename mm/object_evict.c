@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How pages leave an object: truncation and hole punching take them away for good, the page daemon replaces them by a
- * swap slot or by nothing, write-back makes them clean. See object.c for the index and its rules.
+ * How pages leave an object: truncation and hole punching take them away for good, the page daemon
+ * replaces them by a swap slot or by nothing, write-back makes them clean. See object.c for the
+ * index and its rules.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -106,7 +107,8 @@ int object_truncate(struct object *o, uint64_t size)
 
 		size_set(o, size);
 		if (shrinks)
-			object_remove_pages(o, (uint32_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT), UINT32_MAX);
+			object_remove_pages(o, (uint32_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT),
+					    UINT32_MAX);
 	}
 	mutex_unlock(&o->mutex);
 	return err;
@@ -139,9 +141,10 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 	bool ok;
 
 	spin_lock(&o->lock);
-	/* References come from the index, under o->lock, and from mappings: neither can be added now. */
-	ok = radix_get(&o->pages, index) == (uintptr_t)p && atomic_load(&p->refs) == 2 && p->rmap == 0 &&
-	     !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_UNEVICTABLE);
+	/* References come from the index, under o->lock, and from mappings: neither can be added
+	 * now. */
+	ok = radix_get(&o->pages, index) == (uintptr_t)p && atomic_load(&p->refs) == 2 &&
+	     p->rmap == 0 && !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_UNEVICTABLE);
 	if (ok) {
 		if (word != 0)
 			radix_replace(&o->pages, index, word);

@@ -20,7 +20,8 @@ static inline uintptr_t slot_word(uint32_t slot)
 	return (uintptr_t)slot << 1 | 1;
 }
 
-/* Takes every page and slot of [first, last] out: unmapped everywhere, the cache's references dropped. May sleep. */
+/* Takes every page and slot of [first, last] out: unmapped everywhere, the cache's references
+ * dropped. May sleep. */
 void object_remove_pages(struct object *o, uint32_t first, uint32_t last);
 
 #endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * read(2) and write(2) on an object. User memory may itself be a mapping of the same object, so nothing is locked while
- * it is copied: a reference pins the page, the page is marked dirty after the copy, and a page that was truncated or
- * evicted meanwhile is noticed by the next look at the index.
+ * read(2) and write(2) on an object. User memory may itself be a mapping of the same object, so
+ * nothing is locked while it is copied: a reference pins the page, the page is marked dirty after
+ * the copy, and a page that was truncated or evicted meanwhile is noticed by the next look at the
+ * index.
  *
- * A page is not evicted while it is referenced (page_evict), so what write(2) stored cannot be lost to the page daemon.
- * Truncation may win against a write in progress: the same outcome as the other order.
+ * A page is not evicted while it is referenced (page_evict), so what write(2) stored cannot be lost
+ * to the page daemon. Truncation may win against a write in progress: the same outcome as the other
+ * order.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -72,13 +74,15 @@ int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t
 	while (done < n && err == 0) {
 		size_t part = MIN(n - done, PAGE_SIZE - (size_t)((pos + done) & (PAGE_SIZE - 1)));
 
-		done += read_part(o, pos + done, (uint8_t *)user_or_kernel + done, part, user, &err);
+		done += read_part(o, pos + done, (uint8_t *)user_or_kernel + done, part, user,
+				  &err);
 	}
 	/* Truncated meanwhile (-ENXIO): the end of the file. */
 	return done > 0 || err == -ENXIO ? (int64_t)done : err;
 }
 
-static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, size_t n, bool user, int *err)
+static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, size_t n, bool user,
+			 int *err)
 {
 	struct page *p = page_for_io(o, (uint32_t)(pos >> PAGE_SHIFT), OBJECT_WRITE, err);
 	size_t offset = pos & (PAGE_SIZE - 1), left;
@@ -87,8 +91,7 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 		return 0;
 	left = copy_in((uint8_t *)page_to_virt(p) + offset, from, n, user);
 	page_set_flag(p, PAGE_DIRTY);
-	if (page_flag(p, PAGE_FETCHABLE))
-		page_changed(p);
+	page_changed(p);
 	lru_mark_accessed(p);
 	page_put(p);
 	if (left > 0)
@@ -96,7 +99,8 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 	return n - left;
 }
 
-/* Grows the object to hold [0, end), so that pages there may be inserted; returns the size before. */
+/* Grows the object to hold [0, end), so that pages there may be inserted; returns the size before.
+ */
 static uint64_t grow(struct object *o, uint64_t end)
 {
 	uint64_t before;
@@ -125,7 +129,8 @@ static void shrink_back(struct object *o, uint64_t grown, uint64_t end)
 	mutex_unlock(&o->mutex);
 }
 
-int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n, bool user)
+int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
+		     bool user)
 {
 	size_t done = 0;
 	int err = 0;

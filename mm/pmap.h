@@ -142,6 +142,8 @@ void pte_enter(struct pte *pte, struct page *page, unsigned prot);
 void pte_enter_slot(struct pte *pte, uint32_t slot);
 /* present or swapped -> none; notes the flush when it was present. */
 void pte_clear(struct pte *pte, struct tlb_batch *b);
+/* pte_view, then any state -> none as by pte_clear. */
+void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b);
 /* present -> swapped(slot); notes the flush. */
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
 /* Changes prot of a present entry; notes a flush only when rights were taken away. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mprotect: the area's rights change, then those of the entries that are there. Write is given to an entry only where
- * nobody else uses the page (invariant 8); other pages get it, or a copy, at the next write fault.
+ * mprotect: the area's rights change, then those of the entries that are there. Write is given to
+ * an entry only where nobody else uses the page (invariant 8); other pages get it, or a copy, at
+ * the next write fault.
  */
 #include "mm/aspace_internal.h"
 
@@ -41,13 +42,15 @@ static int protect_check(struct aspace *as, const struct area *a, uint64_t pages
 {
 	if ((flags & AREA_WRITE) && (a->flags & (AREA_SHARED | AREA_MAY_WRITE)) == AREA_SHARED)
 		return -EACCES;
-	if ((flags & ~a->flags & AREA_WRITE) && !(a->flags & (AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) &&
+	if ((flags & ~a->flags & AREA_WRITE) &&
+	    !(a->flags & (AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) &&
 	    as->data_pages + pages > bytes_to_pages(as->limit.data))
 		return -ENOMEM;
 	return 0;
 }
 
-static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end, unsigned prot)
+static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+			unsigned prot)
 {
 	unsigned flags = (a->flags & ~(unsigned)AREA_RIGHTS) | prot;
 	int err;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * mremap(2): shrink, grow in place, or move. Moving carries the entries over: frames, slots and their reverse map follow,
- * nothing is copied and no reference changes. Between two entries under the locks of both leaf tables, taken in
- * order of address; both tables are this address space's own by then, and everybody else only tries these locks.
+ * mremap(2): shrink, grow in place, or move. Moving carries the entries over: frames, slots and
+ * their reverse map follow, nothing is copied and no reference changes. Between two entries under
+ * the locks of both leaf tables, taken in order of address; both tables are this address space's
+ * own by then, and everybody else only tries these locks.
  */
 #include "mm/aspace_internal.h"
 
@@ -20,7 +21,8 @@ static void move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
 		pte_enter_slot(to, v.slot);
 		return;
 	}
-	/* Stale TLB entries of the old address must be gone before the frame can change hands at the new one. */
+	/* Stale TLB entries of the old address must be gone before the frame can change hands at
+	 * the new one. */
 	if (!(v.prot & PTE_SPECIAL))
 		rmap_move(v.page, from, to);
 	pte_enter(to, v.page, v.prot);
@@ -40,7 +42,8 @@ static void unlock_both(struct page *a, struct page *b)
 	pmap_table_unlock(MIN(a, b));
 }
 
-/* n entries that lie under one leaf table on either side. The flush comes before the locks go: afterwards the page daemon or copy-on-write may act on the new entry. */
+/* n entries that lie under one leaf table on either side. The flush comes before the locks go:
+ * afterwards the page daemon or copy-on-write may act on the new entry. */
 static void move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, unsigned n)
 {
 	struct page *source = pmap_leaf(&as->pmap, from), *target = pmap_leaf(&as->pmap, to);
@@ -96,10 +99,10 @@ static void move_entries(struct aspace *as, virt_addr_t from, virt_addr_t to, ui
 
 struct remap {
 	struct aspace *as;
-	virt_addr_t old, new;	/* new: demanded with MREMAP_FIXED */
+	virt_addr_t old, new; /* new: demanded with MREMAP_FIXED */
 	uint64_t old_len, new_len;
 	unsigned flags;
-	struct area *area;	/* holds old */
+	struct area *area; /* holds old */
 };
 
 static virt_addr_t remap_place(const struct remap *m)
@@ -112,7 +115,8 @@ static virt_addr_t remap_place(const struct remap *m)
 	return at != 0 ? at : area_find_gap(m->as, m->as->mmap_base, USER_TOP, m->new_len);
 }
 
-/* Tables on both sides our own and linked, the old range cut out as an area of its own: what can fail. */
+/* Tables on both sides our own and linked, the old range cut out as an area of its own: what can
+ * fail. */
 static int move_prepare(struct remap *m, virt_addr_t to)
 {
 	struct aspace *as = m->as;
@@ -151,7 +155,8 @@ static int64_t move(struct remap *m)
 		return err;
 	}
 	move_entries(as, m->old, to, m->old_len);
-	/* The old area goes before the new one comes, which might become one with it. With DONTUNMAP it stays, to be filled anew. */
+	/* The old area goes before the new one comes, which might become one with it. With
+	 * DONTUNMAP it stays, to be filled anew. */
 	if (!(m->flags & MREMAP_DONTUNMAP)) {
 		struct area *old = area_covering(as, m->old);
 
@@ -171,9 +176,11 @@ static int64_t grow_in_place(struct remap *m)
 	virt_addr_t end = m->old + m->old_len, new_end = m->old + m->new_len;
 	struct area *next = area_next(m->area);
 
-	if (m->area->end != end || (m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) || new_end > USER_TOP)
+	if (m->area->end != end || (m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    new_end > USER_TOP)
 		return 0;
-	if (next != NULL && next->start < new_end + (next->flags & AREA_GROWSDOWN ? STACK_GUARD : 0))
+	if (next != NULL &&
+	    next->start < new_end + (next->flags & AREA_GROWSDOWN ? STACK_GUARD : 0))
 		return 0;
 	if (unshare_edges(as, end, new_end))
 		return -ENOMEM;
@@ -237,7 +244,8 @@ static int arguments_check(const struct remap *m)
 		return -EINVAL;
 	if ((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
 		return -EINVAL;
-	if (!user_pages_ok(m->old, m->old_len) || m->new_len == 0 || m->new_len > USER_TOP - USER_MIN)
+	if (!user_pages_ok(m->old, m->old_len) || m->new_len == 0 ||
+	    m->new_len > USER_TOP - USER_MIN)
 		return -EINVAL;
 	if (!(m->flags & MREMAP_FIXED))
 		return 0;
@@ -267,6 +275,7 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 		   (area_covering(as, (virt_addr_t)at)->flags & AREA_LOCK_BITS) == AREA_LOCKED;
 	mutex_unlock(&as->mutex);
 	if (populate)
-		(void)populate_range(as, (virt_addr_t)at + old_len, (virt_addr_t)at + new_len, FAULT_WRITE);
+		(void)populate_range(as, (virt_addr_t)at + old_len, (virt_addr_t)at + new_len,
+				     FAULT_WRITE);
 	return at;
 }

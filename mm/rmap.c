@@ -9,13 +9,15 @@
  *        rmap -> [next|pte pte pte  .  .  .  .] -> [next|pte pte pte pte pte pte pte] -> NULL
  *                 head: filled from the front        all others: full
  *
- * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were shared by a fork are shared by the next.
- * Adding is O(1); removing looks through the chain and fills the hole from the head. Chunks are 64 bytes, and are taken under
- * two spin locks, so they come from the cache without waiting or else from a small reserve, which rmap_reserve() refills
+ * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were
+ * shared by a fork are shared by the next. Adding is O(1); removing looks through the chain and
+ * fills the hole from the head. Chunks are 64 bytes, and are taken under two spin locks, so they
+ * come from the cache without waiting or else from a small reserve, which rmap_reserve() refills
  * where sleeping is allowed.
  *
- * The page daemon starts from a page: it holds the page lock, under which no entry can leave the word, so the entry's table
- * cannot go either; it then tries the table's lock, which whoever changes an entry holds before it asks for the page lock.
+ * The page daemon starts from a page: it holds the page lock, under which no entry can leave the
+ * word, so the entry's table cannot go either; it then tries the table's lock, which whoever
+ * changes an entry holds before it asks for the page lock.
  */
 #include "mm/rmap.h"
 
@@ -24,9 +26,9 @@
 #include "mm/slab.h"
 #include "mm/swap.h"
 
-#define CHUNK_PTES 7
-#define RESERVE_LOW 4	/* rmap_reserve fills up to this */
-#define CHUNK_TAG ((uintptr_t)1)
+#define CHUNK_PTES  7
+#define RESERVE_LOW 4 /* rmap_reserve fills up to this */
+#define CHUNK_TAG   ((uintptr_t)1)
 
 struct rmap_chunk {
 	struct rmap_chunk *next;
@@ -293,9 +295,9 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 }
 
 struct unmap {
-	uint32_t slot;	/* entries become swapped(slot); 0: none */
-	bool force;	/* locked entries too */
-	bool dirty;	/* out: an entry had PTE_WRITE */
+	uint32_t slot; /* entries become swapped(slot); 0: none */
+	bool force;    /* locked entries too */
+	bool dirty;    /* out: an entry had PTE_WRITE */
 	struct tlb_batch batch;
 };
 
@@ -324,7 +326,8 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 	return 0;
 }
 
-/* Entry by entry, so that the page lock is held for a bounded time however many there are. The caller's reference keeps p. */
+/* Entry by entry, so that the page lock is held for a bounded time however many there are. The
+ * caller's reference keeps p. */
 static int unmap_all(struct page *p, struct unmap *u)
 {
 	struct pte *pte;
@@ -340,7 +343,8 @@ static int unmap_all(struct page *p, struct unmap *u)
 		if (pte == NULL || (err && !u->force))
 			break;
 		if (err)
-			hw_relax(); /* the table's holder is on another CPU with preemption off: soon */
+			hw_relax(); /* the table's holder is on another CPU with preemption off:
+				       soon */
 		else
 			page_put(p);
 	}

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reverse map: from a frame to the leaf entries that map it. One word per frame: 0, the address of the only entry, or (low bit
- * set) a chain of small chunks of entry addresses. The entry's table gives the virtual address (pte_address), so neither area
- * nor address space is needed to take a frame out of every map.
+ * Reverse map: from a frame to the leaf entries that map it. One word per frame: 0, the address of
+ * the only entry, or (low bit set) a chain of small chunks of entry addresses. The entry's table
+ * gives the virtual address (pte_address), so neither area nor address space is needed to take a
+ * frame out of every map.
  *
- * Lock order: table lock -> page lock. rmap_add and rmap_remove are called with the entry's table lock held. Whoever comes
- * from the page (the daemon) holds the page lock and only *tries* the table locks; an entry found under the page lock cannot
- * vanish, because rmap_remove needs that lock too.
+ * Lock order: table lock -> page lock. rmap_add and rmap_remove are called with the entry's table
+ * lock held. Whoever comes from the page (the daemon) holds the page lock and only *tries* the
+ * table locks; an entry found under the page lock cannot vanish, because rmap_remove needs that
+ * lock too.
  */
 #ifndef MM_RMAP_H
 #define MM_RMAP_H
@@ -14,14 +16,16 @@
 #include "mm/pmap.h"
 
 void rmap_init(void);
-/* Records that pte maps p. 0, or -ENOMEM when a chunk is needed and the cache is empty: drop the table lock, call rmap_reserve(), try again. */
+/* Records that pte maps p. 0, or -ENOMEM when a chunk is needed and the cache is empty: drop the
+ * table lock, call rmap_reserve(), try again. */
 int rmap_add(struct page *p, struct pte *pte) MUST_CHECK;
 /* As rmap_add for a fresh frame that nobody else can see yet: no lock, cannot fail. */
 static inline void rmap_set_first(struct page *p, struct pte *pte)
 {
 	p->rmap = (uintptr_t)pte;
 }
-/* As rmap_add for a file page, provided that it still belongs to o: else -ESTALE (truncated or evicted meanwhile). */
+/* As rmap_add for a file page, provided that it still belongs to o: else -ESTALE (truncated or
+ * evicted meanwhile). */
 int rmap_add_file(struct page *p, struct pte *pte, const struct object *o) MUST_CHECK;
 /* The mapping moved from one entry to another; both table locks held. */
 void rmap_move(struct page *p, struct pte *from, struct pte *to);
@@ -32,15 +36,18 @@ void rmap_remove(struct page *p, struct pte *pte);
 /* Number of entries that map p; a snapshot without the page lock. */
 unsigned rmap_count(struct page *p);
 
-/* Tests and clears the young state of the entries, of a bounded number when there are many. Returns how many were young; *locked tells whether one of them is PTE_LOCKED.
- * -EAGAIN when a table lock could not be had. Takes the page lock. */
+/* Tests and clears the young state of the entries, of a bounded number when there are many. Returns
+ * how many were young; *locked tells whether one of them is PTE_LOCKED. -EAGAIN when a table lock
+ * could not be had. Takes the page lock. */
 int rmap_test_clear_young(struct page *p, bool *locked);
 
-/* Takes an anonymous page out of every map: each entry becomes swapped(slot), slot references + 1 each, page references - 1 each. All or nothing is
- * not promised: 0 when no entry is left; -EAGAIN when a table was busy or an entry is locked (entries done stay done). Flushes before return. */
+/* Takes an anonymous page out of every map: each entry becomes swapped(slot), slot references + 1
+ * each, page references - 1 each. All or nothing is not promised: 0 when no entry is left; -EAGAIN
+ * when a table was busy or an entry is locked (entries done stay done). Flushes before return. */
 int rmap_unmap_to_slot(struct page *p, uint32_t slot);
-/* Takes a file page out of every map (entries become none). Same returns. *dirty: some entry had been written through. force (truncation): locked entries too,
- * and busy tables are waited for, so that it returns 0; page locks are not held meanwhile. */
+/* Takes a file page out of every map (entries become none). Same returns. *dirty: some entry had
+ * been written through. force (truncation): locked entries too, and busy tables are waited for, so
+ * that it returns 0; page locks are not held meanwhile. */
 int rmap_unmap_file(struct page *p, bool *dirty, bool force);
 
 #endif

@@ -2,17 +2,19 @@
 /*
  * Leaf tables shared by address spaces, and how they part.
  *
- * fork(2) links the parent's leaf tables into the child; both links are read-only for the hardware (APTable). The first
- * write, or change of layout, in such a 2 MB range comes here: the last sharer claims the table (one write), anyone
- * else gets a copy of its own, in which private entries that were writable are read-only, in the original too, so that
- * ordinary copy-on-write takes over.
+ * fork(2) links the parent's leaf tables into the child; both links are read-only for the hardware
+ * (APTable). The first write, or change of layout, in such a 2 MB range comes here: the last sharer
+ * claims the table (one write), anyone else gets a copy of its own, in which private entries that
+ * were writable are read-only, in the original too, so that ordinary copy-on-write takes over.
  *
- * While a copy is made, chunk by chunk, the original lives on: its other sharers may read-fault pages in, the page
- * daemon may swap out, in either table. That changes no contents: an entry copied as `none` reads as zeroes or from the
- * object again, one copied as swapped names the same slot. Writes and removals cannot happen in a shared table (6). When
- * all other sharers leave meanwhile, the original has become ours and is emptied in the end.
+ * While a copy is made, chunk by chunk, the original lives on: its other sharers may read-fault
+ * pages in, the page daemon may swap out, in either table. That changes no contents: an entry
+ * copied as `none` reads as zeroes or from the object again, one copied as swapped names the same
+ * slot. Writes and removals cannot happen in a shared table (6). When all other sharers leave
+ * meanwhile, the original has become ours and is emptied in the end.
  *
- * Entries made read-only here need no TLB flush when the table is shared: no TLB holds them writable since fork flushed.
+ * Entries made read-only here need no TLB flush when the table is shared: no TLB holds them
+ * writable since fork flushed.
  */
 #include "mm/aspace_internal.h"
 
@@ -46,7 +48,8 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 	return 0;
 }
 
-/* Copies up to CHUNK_ENTRIES of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is missing. */
+/* Copies up to CHUNK_ENTRIES of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is
+ * missing. */
 static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end, bool private,
 		      struct tlb_batch *b)
 {
@@ -66,7 +69,8 @@ static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned 
 	return err;
 }
 
-/* A locked private page: the copy gets a frame of its own now, so that the owner, who asked for no faults, keeps writing without one. */
+/* A locked private page: the copy gets a frame of its own now, so that the owner, who asked for no
+ * faults, keeps writing without one. */
 static int copy_locked_entry(struct page *from, struct page *to, unsigned i)
 {
 	struct page *frame, *source = NULL;
@@ -98,8 +102,8 @@ static int copy_locked_entry(struct page *from, struct page *to, unsigned i)
 	return 0;
 }
 
-int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end, unsigned flags,
-		 struct tlb_batch *b)
+int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
+		 unsigned flags, struct tlb_batch *b)
 {
 	unsigned i = leaf_index(start), last = i + (unsigned)bytes_to_pages(end - start);
 	bool private = !(flags & AREA_SHARED), locked = private && (flags & AREA_LOCKED);
@@ -185,7 +189,8 @@ int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 }
 
 /* True when an area outside of [start, end) lies in the 2 MB of va's leaf table. */
-static bool table_needed_outside(struct aspace *as, virt_addr_t va, virt_addr_t start, virt_addr_t end)
+static bool table_needed_outside(struct aspace *as, virt_addr_t va, virt_addr_t start,
+				 virt_addr_t end)
 {
 	virt_addr_t base = leaf_base(va), top = base + LEAF_SPAN_BYTES;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Growing stacks: a fault below an area with AREA_GROWSDOWN extends it down to the faulting page, within RLIMIT_STACK, and
- * never closer than STACK_GUARD to what lies below, so that running away ends in SIGSEGV and not in a neighbour's memory.
- * Placement keeps the same distance (area.c). Memory that cannot be accessed (PROT_NONE: a program's own guard) may be closer.
+ * Growing stacks: a fault below an area with AREA_GROWSDOWN extends it down to the faulting page,
+ * within RLIMIT_STACK, and never closer than STACK_GUARD to what lies below, so that running away
+ * ends in SIGSEGV and not in a neighbour's memory. Placement keeps the same distance (area.c).
+ * Memory that cannot be accessed (PROT_NONE: a program's own guard) may be closer.
  */
 #include "mm/aspace_internal.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Emptying entries: munmap, exit, MADV_DONTNEED, the reaper. A range is walked leaf table by leaf table, and each table
- * in chunks of CHUNK_ENTRIES under its lock, so that no lock is held long. Frames go on a batch and are freed only
- * after the TLBs have forgotten them.
+ * Emptying entries: munmap, exit, MADV_DONTNEED, the reaper. A range is walked leaf table by leaf
+ * table, and each table in chunks of CHUNK_ENTRIES under its lock, so that no lock is held long.
+ * Frames go on a batch and are freed only after the TLBs have forgotten them.
  *
- * A leaf table that other address spaces share is not emptied: this address space drops its link, and the last sharer
- * finds the table its own.
+ * A leaf table that other address spaces share is not emptied: this address space drops its link,
+ * and the last sharer finds the table its own.
  */
 #include "mm/aspace_internal.h"
 
@@ -14,13 +14,10 @@ static void zap_entry(struct pte *pte, struct tlb_batch *b)
 {
 	struct pte_view v;
 
-	pte_view(pte, &v);
-	if (v.state == PTE_NONE)
-		return;
-	pte_clear(pte, b);
+	pte_take(pte, &v, b);
 	if (v.state == PTE_SWAPPED) {
 		slot_put(v.slot);
-	} else if (!(v.prot & PTE_SPECIAL)) {
+	} else if (v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL)) {
 		rmap_remove(v.page, pte);
 		if (v.prot & PTE_LOCKED)
 			lru_set_unevictable(v.page, false);
@@ -89,7 +86,8 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 		stop = leaf_end(va, end);
 		if (table_drop_shared(as, va, &b))
 			continue;
-		zap_table(pmap_leaf(&as->pmap, va), from, from + (unsigned)bytes_to_pages(stop - va), &b);
+		zap_table(pmap_leaf(&as->pmap, va), from,
+			  from + (unsigned)bytes_to_pages(stop - va), &b);
 		if (table_vacant(as, va))
 			table_unlink(as, va, &b);
 	}

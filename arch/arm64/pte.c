@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Leaf entries: their states and rights (mm/pmap.h). Descriptor bits are made from enum pte_prot by leaf_make() and read back by pte_view(), nowhere
- * else.
+ * Leaf entries: their states and rights (mm/pmap.h). Descriptor bits are made from enum pte_prot by
+ * leaf_make() and read back by pte_view(), nowhere else.
  *
  *   rights        AP[2] AP[1] UXN          note
  *   none            1     0    1           present, but user mode may not touch it (PROT_NONE)
@@ -10,21 +10,25 @@
  *   read, exec      1     1    0
  *   exec            1     0    0           user mode may fetch but not read
  *
- * User pages are always PXN: the kernel never executes them. A page both writable and executable is made only when both are asked for.
+ * User pages are always PXN: the kernel never executes them. A page both writable and executable is
+ * made only when both are asked for.
  *
- * PTE_WRITE is the software's dirty state: a clean page is entered read-only, so the first store faults and mm/ learns of it. FEAT_HAFDBS may
- * set the access flag behind our back (TCR_EL1.HA); DBM stays 0, so it never grants a store. Its update is an atomic read-modify-write of a valid
- * descriptor (DDI 0487, D8.4.6), so it cannot bring back an entry that was cleared; what can be lost is one setting of the flag
- * between our load and our store, and with it one use of a page: harmless.
+ * PTE_WRITE is the software's dirty state: a clean page is entered read-only, so the first store
+ * faults and mm/ learns of it. FEAT_HAFDBS may set the access flag behind our back (TCR_EL1.HA);
+ * DBM stays 0, so it never grants a store. Its update is an atomic read-modify-write of a valid
+ * descriptor (DDI 0487, D8.4.6), so it cannot bring back an entry that was cleared; what can be
+ * lost is one setting of the flag between our load and our store, and with it one use of a page:
+ * harmless.
  *
- * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation table entries"):
- *   invalid -> valid              a DSB before somebody relies on it; pmap_entry_unlock does one for all changes made under the lock
- *   rights, access flag           no break; a TLBI when rights were taken away
- *   another frame                 break, TLBI, DSB, make: pte_replace
- * No caller may re-enter a cleared entry with another frame before its batch was flushed.
+ * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation
+ * table entries"): invalid -> valid              a DSB before somebody relies on it;
+ * pmap_entry_unlock does one for all changes made under the lock rights, access flag           no
+ * break; a TLBI when rights were taken away another frame                 break, TLBI, DSB, make:
+ * pte_replace No caller may re-enter a cleared entry with another frame before its batch was
+ * flushed.
  *
- * A shared leaf table (sharers > 1) translates for several ASIDs, so flushes noted for its entries turn the batch into one
- * for every address space.
+ * A shared leaf table (sharers > 1) translates for several ASIDs, so flushes noted for its entries
+ * turn the batch into one for every address space.
  */
 #include "arch/arm64/pte.h"
 
@@ -99,10 +103,8 @@ static unsigned leaf_prot(uint64_t raw)
 	       (unsigned)(raw >> SOFT_SHIFT & (PTE_LOCKED | PTE_SPECIAL));
 }
 
-void pte_view(const struct pte *pte, struct pte_view *v)
+static inline void view_of(uint64_t raw, struct pte_view *v)
 {
-	uint64_t raw = pte_load(pte);
-
 	*v = (struct pte_view){ .state = PTE_NONE };
 	if (raw & PTE_VALID) {
 		v->state = PTE_PRESENT;
@@ -115,26 +117,34 @@ void pte_view(const struct pte *pte, struct pte_view *v)
 	}
 }
 
+void pte_view(const struct pte *pte, struct pte_view *v)
+{
+	view_of(pte_load(pte), v);
+}
+
 unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
 {
 	const struct pte *e = page_to_virt(table);
 
 	/* Four at a time: most of a table is empty more often than not. */
-	while (i + 4 <= end &&
-	       (pte_load(&e[i]) | pte_load(&e[i + 1]) | pte_load(&e[i + 2]) | pte_load(&e[i + 3])) == 0)
+	while (i + 4 <= end && (pte_load(&e[i]) | pte_load(&e[i + 1]) | pte_load(&e[i + 2]) |
+				pte_load(&e[i + 3])) == 0)
 		i += 4;
 	while (i < end && pte_load(&e[i]) == 0)
 		i++;
 	return i;
 }
 
-/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be what the instruction
- * side fetches (DDI 0487, B2.4.4 "Cache maintenance for instruction accesses"), and a page that user mode may write
- * stops being known for that. About 270 instructions with the page lock held, the first time a page of code is entered
- * anywhere; others that enter it wait for the lock. */
-static void contents_prepare(struct page *page, unsigned prot)
+/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be
+ * what the instruction side fetches (DDI 0487, B2.4.4 "Cache maintenance for instruction
+ * accesses"), and a page that user mode may write stops being known for that. About 270
+ * instructions with the page lock held, the first time a page of code is entered anywhere; others
+ * that enter it wait for the lock. */
+static inline void contents_prepare(struct page *page, unsigned prot)
 {
-	if (prot & PTE_EXEC) {
+	/* Known to be fetchable and not locked: the maintenance that the flag announces is over. */
+	if ((prot & PTE_EXEC) && (atomic_load_acquire(&page->flags) &
+				  (PAGE_FETCHABLE | PAGE_RMAP_LOCK)) != PAGE_FETCHABLE) {
 		page_lock(page);
 		if (!page_flag(page, PAGE_FETCHABLE)) {
 			page_set_flag(page, PAGE_FETCHABLE); /* first: see page_changed() */
@@ -194,12 +204,11 @@ static void flush_note(const struct pte *pte, struct tlb_batch *b)
 	tlb_batch_add(b, pte_address(pte));
 }
 
-void pte_clear(struct pte *pte, struct tlb_batch *b)
+/* Empties an entry that holds `old`. */
+static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *b)
 {
 	struct page *table = pte_table(pte);
-	uint64_t old = pte_load(pte);
 
-	ASSERT(old != 0);
 	pte_store(pte, 0);
 	if (old & PTE_VALID) {
 		table->u.table.present--;
@@ -207,6 +216,23 @@ void pte_clear(struct pte *pte, struct tlb_batch *b)
 	} else {
 		table->u.table.swapped--;
 	}
+}
+
+void pte_clear(struct pte *pte, struct tlb_batch *b)
+{
+	uint64_t old = pte_load(pte);
+
+	ASSERT(old != 0);
+	entry_clear(pte, old, b);
+}
+
+void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b)
+{
+	uint64_t old = pte_load(pte);
+
+	view_of(old, v);
+	if (old != 0)
+		entry_clear(pte, old, b);
 }
 
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b)
@@ -286,7 +312,8 @@ void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 {
 	ASSERT(pte_load(pte) & PTE_VALID);
 	contents_prepare(page, prot);
-	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the address space's mutex. */
+	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the
+	 * address space's mutex. */
 	pte_store(pte, 0);
 	tlb_flush_page_all(pte_address(pte));
 	pte_store(pte, leaf_make(page, prot));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mm/slab.h over the host's malloc: AddressSanitizer then sees every overrun and every use after free of an object. Counts what is
- * out, and takes part in allocation failure. Weak: the real mm/slab.c wins.
+ * mm/slab.h over the host's malloc: AddressSanitizer then sees every overrun and every use after
+ * free of an object. Counts what is out, and takes part in allocation failure. Weak: the real
+ * mm/slab.c wins.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static void *take(size_t size, size_t align, unsigned flags)
 	void *p;
 
 	if (!(flags & ALLOC_NOWAIT) && !preemptible())
-		mock_violation(MOCK_RULE_CONTEXT, "an allocation that may sleep, with preemption off");
+		mock_violation(MOCK_RULE_CONTEXT,
+			       "an allocation that may sleep, with preemption off");
 	if (mock_alloc_should_fail())
 		return NULL;
 	if (posix_memalign(&p, MAX(align, sizeof(void *)), size))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mm/swap.h and mm/lru.h for tests of what lies above them: slots with contents in host memory, a swap cache, and mock_swap_out(),
- * which does to one page what the page daemon would. Lists are only the PAGE_LRU flag. Weak: real files win.
+ * mm/swap.h and mm/lru.h for tests of what lies above them: slots with contents in host memory, a
+ * swap cache, and mock_swap_out(), which does to one page what the page daemon would. Lists are
+ * only the PAGE_LRU flag. Weak: real files win.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "tests/mock/objects.h"
 #include "tests/mock/private.h"
 
-#define WEAK __attribute__((weak))
+#define WEAK  __attribute__((weak))
 #define SLOTS 8192
 
 static struct slot {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of address spaces share: a machine with CPUs that run address spaces, one-line user accesses, and checks of every invariant.
+// What the tests of address spaces share: a machine with CPUs that run address spaces, one-line
+// user accesses, and checks of every invariant.
 #ifndef TESTS_UNIT_MM_ASPACE_TEST_H
 #define TESTS_UNIT_MM_ASPACE_TEST_H
 
@@ -17,9 +18,9 @@
 #include "tests/mock/objects.h"
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, space_setup, space_teardown)
-#define BASE ((virt_addr_t)0x10000000)
-#define MB ((uint64_t)1 << 20)
-#define RW (AREA_READ | AREA_WRITE)
+#define BASE    ((virt_addr_t)0x10000000)
+#define MB      ((uint64_t)1 << 20)
+#define RW      (AREA_READ | AREA_WRITE)
 
 static uint32_t frames_at_start;
 static unsigned objects_at_start;
@@ -32,7 +33,10 @@ static int handle_fault(virt_addr_t va, enum mock_access kind, enum mock_result 
 
 	if (running == NULL)
 		return -1;
-	last_outcome = aspace_fault(running, va, access[kind] | (why == MOCK_FAULT_ACCESS_FLAG ? FAULT_ACCESS_FLAG : 0));
+	last_outcome =
+		aspace_fault(running, va,
+			     access[kind] |
+				     (why == MOCK_FAULT_ACCESS_FLAG ? FAULT_ACCESS_FLAG : 0));
 	return last_outcome == FAULT_RESOLVED ? 0 : -1;
 }
 
@@ -101,9 +105,12 @@ static inline void map_at(struct aspace *as, virt_addr_t at, uint64_t length, un
 	assert_int_equal(aspace_map(as, &r), at);
 }
 
-static inline void map_object(struct aspace *as, virt_addr_t at, uint64_t length, unsigned flags, struct object *o)
+static inline void map_object(struct aspace *as, virt_addr_t at, uint64_t length, unsigned flags,
+			      struct object *o)
 {
-	struct map_request r = { .addr = at, .length = length, .flags = flags, .fixed = true, .object = o };
+	struct map_request r = {
+		.addr = at, .length = length, .flags = flags, .fixed = true, .object = o
+	};
 
 	assert_int_equal(aspace_map(as, &r), at);
 }
@@ -169,7 +176,8 @@ static inline void check_areas(struct aspace *as)
 		assert_true(a->start < a->end && a->start >= from && a->end <= USER_TOP);
 		if (prev != NULL && prev->end == a->start)
 			assert_false(prev->flags == a->flags && prev->object == a->object &&
-				     (a->object == NULL || prev->offset + area_pages(prev) == a->offset));
+				     (a->object == NULL ||
+				      prev->offset + area_pages(prev) == a->offset));
 		if (a->flags & AREA_GROWSDOWN)
 			top -= MIN(top, STACK_GUARD);
 		assert_int_equal(a->gap, top > from ? top - from : 0);

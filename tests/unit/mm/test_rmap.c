@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The reverse map: chains against a set, unmapping from the page's side, busy tables and locked entries.
+// The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
+// entries.
 // SOURCES: mm/rmap.c mm/page.c mm/object.c mm/object_evict.c kernel/lib/radix.c
-// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
+// SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
+// SOURCES: tests/mock/slab.c tests/mock/swap.c
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/mock/mock.h"
 
@@ -227,10 +230,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chain, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_to_slot, setup, mock_teardown),
-		cmocka_unit_test_setup_teardown(test_unmap_stops_at_locked_and_busy, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_unmap_stops_at_locked_and_busy, setup,
+						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_young, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_move, setup, mock_teardown),
-		cmocka_unit_test_setup_teardown(test_file_page_of_another_object, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_file_page_of_another_object, setup,
+						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, mock_teardown),
 	};
 

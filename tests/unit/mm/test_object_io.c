@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Reads and writes of objects against a byte array; from a mapping of the object itself; bad
+// addresses, limits.
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c
+// SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c
+// SOURCES: mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
+// SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
+// SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+#include "tests/unit/mm/aspace_test.h"
+
+#define MOST (40 * PAGE_SIZE)
+
+static void random_io(uint32_t seed)
+{
+	static uint8_t model[MOST], buf[MOST];
+	struct object *o = object_create_anon(0);
+	uint64_t size = 0;
+
+	memset(model, 0, sizeof(model));
+	for (unsigned n = 0; n < 1500; n++) {
+		uint64_t pos = rnd(&seed) % MOST,
+			 len = rnd(&seed) % (rnd(&seed) % 4 ? 300 : 3 * PAGE_SIZE);
+		struct page *p;
+
+		len = MIN(len, MOST - pos);
+		switch (rnd(&seed) % 8) {
+		case 0:
+			assert_int_equal(object_truncate(o, pos), 0);
+			if (pos < size)
+				memset(model + pos, 0, size - pos);
+			size = pos;
+			break;
+		case 1:
+			object_punch(o, (uint32_t)(pos >> PAGE_SHIFT),
+				     (uint32_t)(pos >> PAGE_SHIFT) + 1);
+			memset(model + (pos & PAGE_MASK), 0,
+			       MIN(2 * PAGE_SIZE, MOST - (pos & PAGE_MASK)));
+			break;
+		case 2:
+		case 3:
+			p = object_lookup(o, (uint32_t)(pos >> PAGE_SHIFT));
+			if (p != NULL) {
+				page_put(p);
+				(void)mock_swap_out(p);
+			}
+			break;
+		case 4:
+		case 5:
+			memset(buf, (int)rnd(&seed), len);
+			assert_int_equal(object_write(o, pos, buf, len, false), len);
+			memcpy(model + pos, buf, len);
+			size = len > 0 ? MAX(size, pos + len) : size;
+			break;
+		default:
+			len = pos < size ? MIN(len, size - pos) : 0;
+			assert_int_equal(object_read(o, pos, buf, len, false), len);
+			assert_memory_equal(buf, model + pos, len);
+		}
+		assert_int_equal(o->size, size);
+	}
+	object_put(o);
+	assert_nothing_left();
+}
+
+static void test_random_io(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= 5; seed++)
+		random_io(seed * 9001);
+}
+
+/* write(2) from a mapping of the file itself, into a hole: the copy faults on the same object. */
+static void test_write_from_own_mapping(void **state)
+{
+	struct object *o = object_create_anon(4 * PAGE_SIZE);
+	struct aspace *as = space();
+	uint8_t byte;
+
+	(void)state;
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	run(as);
+	assert_int_equal(poke(BASE + 100, 8), 0);
+	assert_int_equal(object_write(o, 2 * PAGE_SIZE, (void *)BASE, 2 * PAGE_SIZE, true),
+			 2 * PAGE_SIZE);
+	assert_int_equal(object_read(o, 2 * PAGE_SIZE + 100, &byte, 1, false), 1);
+	assert_int_equal(byte, 8);
+	/* A bad address: what was copied counts, the size does not run ahead. */
+	assert_int_equal(object_write(o, 4 * PAGE_SIZE, (void *)(BASE + 3 * PAGE_SIZE),
+				      3 * PAGE_SIZE, true),
+			 PAGE_SIZE);
+	assert_int_equal(o->size, 5 * PAGE_SIZE);
+	assert_int_equal(object_write(o, 9 * PAGE_SIZE, (void *)(BASE + MB), 10, true), -EFAULT);
+	assert_int_equal(o->size, 5 * PAGE_SIZE);
+	assert_int_equal(object_read(o, 0, (void *)(BASE + MB), 10, true), -EFAULT);
+	end(as);
+	object_put(o);
+}
+
+static void test_limits(void **state)
+{
+	struct object *o = object_create_anon(0);
+	uint8_t byte = 0;
+	bool major;
+	int err;
+
+	(void)state;
+	assert_int_equal(object_write(o, UINT64_MAX, &byte, 1, false), -EFBIG);
+	assert_int_equal(object_write(o, (uint64_t)UINT32_MAX << PAGE_SHIFT, &byte, 1, false),
+			 -EFBIG);
+	assert_int_equal(object_truncate(o, UINT64_MAX), -EFBIG);
+	assert_null(object_get_page(o, 0, OBJECT_MAP, &err, &major));
+	assert_int_equal(err, -ENXIO);
+	assert_int_equal(object_read(o, 0, &byte, 1, false), 0);
+	object_put(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_random_io),
+		TEST(test_write_from_own_mapping),
+		TEST(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

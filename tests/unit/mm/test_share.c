@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Leaf tables shared by a fork: what they cost, how they part, what may happen in place.
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c
+// SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c
+// SOURCES: mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
+// SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
+// SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+#include "tests/unit/mm/aspace_test.h"
+
+static void test_tables_are_shared_and_claimed(void **state)
+{
+	struct aspace *as = space(), *child;
+	uint32_t frames;
+
+	(void)state;
+	map_at(as, BASE, 512 * PAGE_SIZE, RW);
+	run(as);
+	for (unsigned i = 0; i < 512; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, (uint8_t)i), 0);
+	frames = frames_free();
+	child = aspace_fork(as);
+	assert_non_null(child);
+	/* The child costs its root, upper tables and nothing per page. */
+	assert_int_equal(frames - frames_free(), 3);
+	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	run(child);
+	assert_int_equal(peek(BASE + 5 * PAGE_SIZE), 5);
+	assert_int_equal(frames - frames_free(), 3);
+	/* One write: one table, one page. */
+	assert_int_equal(poke(BASE + 5 * PAGE_SIZE, 77), 0);
+	assert_int_equal(frames - frames_free(), 5);
+	run(as);
+	assert_int_equal(peek(BASE + 5 * PAGE_SIZE), 5);
+	assert_int_equal(poke(BASE + 6 * PAGE_SIZE, 66), 0);
+	run(child);
+	assert_int_equal(peek(BASE + 6 * PAGE_SIZE), 6);
+	end(child);
+	run(as);
+	assert_int_equal(vm_events(VM_UNSHARE), 1);
+	/* Alone again: written in place. */
+	assert_int_equal(poke(BASE + 7 * PAGE_SIZE, 1), 0);
+	assert_int_equal(vm_events(VM_COW), 2);
+	end(as);
+}
+
+/* What one sharer maps into a hole of the shared 2 MB is nobody else's. */
+static void test_new_mapping_under_a_shared_table(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, MB, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	child = aspace_fork(as);
+	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	map_at(as, BASE + MB, PAGE_SIZE, RW);
+	assert_int_equal(peek(BASE + MB), 0);
+	run(child);
+	assert_int_equal(peek(BASE + MB), -1);
+	assert_int_equal(last_outcome, FAULT_NOT_MAPPED);
+	check(child);
+	end(child);
+	end(as);
+}
+
+static void test_page_in_under_a_shared_table(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, MB, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	child = aspace_fork(as);
+	assert_true(evict(as, BASE));
+	assert_int_equal(look(child, BASE).state, PTE_SWAPPED);
+	run(child);
+	assert_int_equal(peek(BASE), 1);
+	assert_int_equal(look(as, BASE).state, PTE_PRESENT);
+	assert_true(evict(child, BASE));
+	/* A write parts: the parent still finds its byte on swap. */
+	assert_int_equal(poke(BASE, 2), 0);
+	run(as);
+	assert_int_equal(peek(BASE), 1);
+	run(child);
+	assert_int_equal(peek(BASE), 2);
+	check(as);
+	check(child);
+	end(as);
+	end(child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_tables_are_shared_and_claimed),
+		TEST(test_new_mapping_under_a_shared_table),
+		TEST(test_page_in_under_a_shared_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
