@@ -51,8 +51,10 @@ static void reap(const struct job *j)
 {
 	uint64_t frames = aspace_reap(j->as);
 
-	log_info("oom: took %ju KB back from %s (%d), %ju us after its end was decided", frames << (PAGE_SHIFT - 10), j->name, j->pid,
-		 (uintmax_t)((time_now() - j->since) / NSEC_PER_USEC));
+	/* None: it was faster itself. */
+	if (frames > 0)
+		log_info("oom: took %ju KB back from %s (%d), %ju us after its end was decided", frames << (PAGE_SHIFT - 10), j->name,
+			 j->pid, (uintmax_t)((time_now() - j->since) / NSEC_PER_USEC));
 	aspace_put(j->as);
 }
 
