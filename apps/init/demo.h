@@ -12,6 +12,7 @@
 #define DEMO_WORDS      (DEMO_PAGE / sizeof(uint64_t))
 #define DEMO_PERIOD_NS  1000000ull
 #define DEMO_BINS       8
+#define DEMO_WORST_US   20
 #define DEMO_WILD_CASES 3
 
 /* One writer per group; the parent reads. 64-bit loads and stores are single, so no lock is needed. */
@@ -34,8 +35,7 @@ struct demo_shared {
 struct demo_options {
 	unsigned work_mb, fork_mb, passes;
 	unsigned
-		worst_us; /* limit of the real-time task's worst wake-up; 0: only missed periods count */
-	double late_percent; /* how many of the periods may be missed */
+		worst_us; /* the real-time task's worst wake-up and no period missed; 0: not judged */
 };
 
 /* The kernel's counters at one moment, or the difference of two. Absent ones are 0. */
@@ -55,6 +55,8 @@ struct demo_result {
 extern struct demo_shared *demo_shared;
 
 /* demo_figures.c */
+/* True when the clock is exact for this purpose: one CPU, and one instruction is one nanosecond (QEMU -icount). */
+bool demo_clock_counts(void);
 void demo_figures_read(struct demo_figures *f);
 struct demo_figures demo_figures_since(const struct demo_figures *before);
 /* A field of /proc/meminfo in KB; 0 when it is not there. */

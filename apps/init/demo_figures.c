@@ -2,6 +2,7 @@
 // Figures from /proc: vmstat, meminfo, swapstore.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include "demo.h"
@@ -67,4 +68,31 @@ struct demo_figures demo_figures_since(const struct demo_figures *before)
 	f.oom_kills -= before->oom_kills;
 	f.flash_bytes -= before->flash_bytes;
 	return f;
+}
+
+/* Nanoseconds that a loop of 2 * LOOPS instructions takes. */
+#define LOOPS 100000ul
+static uint64_t loop_ns(void)
+{
+	uint64_t begin, end, hz, n = LOOPS;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(begin));
+	__asm__ volatile("1:\tsubs %0, %0, #1\n\tb.ne 1b" : "+r"(n) : : "cc");
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(end));
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hz));
+	return (end - begin) * 1000 / (hz / 1000000);
+}
+
+bool demo_clock_counts(void)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) != 1)
+		return false;
+	for (int i = 0; i < 5; i++) {
+		uint64_t ns = loop_ns();
+
+		/* Interrupts may add a little; nothing can take away. */
+		if (ns < 2 * LOOPS - 100 || ns > 2 * LOOPS + 2 * LOOPS / 50)
+			return false;
+	}
+	return true;
 }
