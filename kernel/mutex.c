@@ -28,6 +28,12 @@
 #define WAITERS      ((uintptr_t)1) /* struct task is aligned to more than a byte */
 #define PI_CHAIN_MAX 16
 
+void mutex_init_owned(struct mutex *m, struct task *owner)
+{
+	mutex_init(m);
+	m->owner = (uintptr_t)owner;
+}
+
 void mutex_init(struct mutex *m)
 {
 	*m = (struct mutex)MUTEX_INIT(*m);
@@ -243,18 +249,29 @@ static void wait_begin(struct mutex *m, struct mutex_waiter *w, enum task_state 
 	waiters_changed_unlock(m);
 }
 
-/* A fatal signal ended the wait. m->lock is held and dropped. */
+/* A fatal signal ended the wait. A wake-up for a free mutex is not lost with it: the caller tried to take the mutex, and if it is
+ * still free, it is for another, who is first and has been woken. m->lock is held and dropped. */
 static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
 {
 	waiter_remove(w);
 	if (list_empty(&m->waiters))
 		atomic_fetch_and(&m->owner, ~WAITERS);
-	else if (!mutex_owner(m)) /* the wake-up for the free mutex may have been ours */
-		sched_wake(top_waiter(m)->task);
 	waiters_changed_unlock(m);
 }
 
-static NOINLINE int lock_slow(struct mutex *m, enum task_state state)
+/* Why the running task should wait no longer, or 0. *rung (NULL: no deadline) is set by the wait's alarm. */
+static int wait_over(enum task_state state, const bool *rung)
+{
+	uint32_t ends = state == TASK_SLEEPING_KILLABLE        ? TASK_KILLED
+			: state == TASK_SLEEPING_INTERRUPTIBLE ? TASK_KILLED | TASK_SIGNAL
+							       : 0;
+
+	if (READ_ONCE(current()->hot.pending) & ends)
+		return -EINTR;
+	return rung && READ_ONCE(*rung) ? -ETIMEDOUT : 0;
+}
+
+static NOINLINE int lock_slow(struct mutex *m, enum task_state state, const bool *rung)
 {
 	struct task *me = current();
 	struct mutex_waiter w;
@@ -270,22 +287,22 @@ static NOINLINE int lock_slow(struct mutex *m, enum task_state state)
 	}
 	wait_begin(m, &w, state);
 	for (;;) {
-		bool killed = state == TASK_SLEEPING_KILLABLE && task_killed(me);
-
-		if (!killed)
+		err = wait_over(state, rung);
+		if (!err)
 			schedule();
 		spin_lock(&m->lock);
-		if (w.granted)
+		if (w.granted) {
+			err = 0;
 			break;
+		}
 		if (take_or_mark(m, me)) {
+			err = 0;
 			waiter_remove(&w);
 			adopt_waiters(m, me);
 			break;
 		}
-		if (killed) {
-			err = -EINTR;
+		if (err)
 			break;
-		}
 		w.lost = true;
 		sched_set_state(state);
 		spin_unlock(&m->lock);
@@ -309,12 +326,43 @@ static bool lock_fast(struct mutex *m)
 void mutex_lock(struct mutex *m)
 {
 	if (!lock_fast(m))
-		(void)lock_slow(m, TASK_SLEEPING);
+		(void)lock_slow(m, TASK_SLEEPING, NULL);
 }
 
 int mutex_lock_killable(struct mutex *m)
 {
-	return lock_fast(m) ? 0 : lock_slow(m, TASK_SLEEPING_KILLABLE);
+	return lock_fast(m) ? 0 : lock_slow(m, TASK_SLEEPING_KILLABLE, NULL);
+}
+
+/* The end of a wait, on the waiter's stack. */
+struct mutex_alarm {
+	struct timer timer;
+	struct task *task;
+	bool rung;
+};
+
+static void alarm_ring(struct timer *timer)
+{
+	struct mutex_alarm *a = container_of(timer, struct mutex_alarm, timer);
+
+	WRITE_ONCE(a->rung, true);
+	sched_wake(a->task);
+}
+
+int mutex_lock_until(struct mutex *m, uint64_t deadline)
+{
+	struct mutex_alarm a = { .task = current() };
+	int err;
+
+	if (lock_fast(m))
+		return 0;
+	if (deadline == UINT64_MAX)
+		return lock_slow(m, TASK_SLEEPING_INTERRUPTIBLE, NULL);
+	timer_init(&a.timer, alarm_ring);
+	timer_start(&a.timer, deadline);
+	err = lock_slow(m, TASK_SLEEPING_INTERRUPTIBLE, &a.rung);
+	timer_cancel(&a.timer);
+	return err;
 }
 
 bool mutex_trylock(struct mutex *m)

@@ -333,7 +333,8 @@ static void kill_main(void *arg)
 	sim_sleep(MS);
 	assert_int_equal(l[1].err, -EINTR);
 	assert_int_equal(prio_of(current()), 0);
-	assert_ptr_equal(mutex_owner(&mutexes[0]), current());
+	assert_int_equal(mutexes[0].owner,
+			 (uintptr_t)current()); /* nobody waits: the short way is open again */
 	mutex_unlock(&mutexes[0]);
 }
 
@@ -374,6 +375,37 @@ static void test_killed_heir_passes_it_on(void **state)
 
 	(void)state;
 	sim_run(1, SECOND, killed_heir_main, l);
+}
+
+/* The same when nobody takes it back: it goes to one of the two, whoever was killed. */
+static void killed_owner_to_be_main(void *arg)
+{
+	struct locker *l = arg;
+
+	mutex_lock(&mutexes[0]);
+	l[0].err = l[1].err = l[2].err = 1;
+	for (int i = 0; i < 3; i++)
+		l[i].t = sim_task("k", killable, &l[i], i == 2 ? SCHED_FIFO : SCHED_OTHER,
+				  i == 2 ? 5 : 0, 0);
+	sim_sleep(MS);
+	preempt_disable();
+	mutex_unlock(&mutexes[0]);
+	kill_task(l[0].t);
+	kill_task(l[2].t);
+	preempt_enable();
+	sim_sleep(MS);
+	assert_int_not_equal(l[0].err, 1);
+	assert_int_equal(l[1].err, 0);
+	assert_int_not_equal(l[2].err, 1);
+}
+
+static void test_killed_owner_to_be(void **state)
+{
+	struct locker l[3] = { { .m = &mutexes[0] }, { .m = &mutexes[0] }, { .m = &mutexes[0] } };
+
+	(void)state;
+	sim_run(1, SECOND, killed_owner_to_be_main, l);
+	sim_run(2, SECOND, killed_owner_to_be_main, l);
 }
 
 /* ---- taking turns ---- */
@@ -543,6 +575,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_mutexes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_waiters_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_heir_passes_it_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_owner_to_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_starvation_by_stealing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_time_waiters_are_handed_it, setup,
 						teardown),

@@ -120,6 +120,29 @@ static void test_preemption_waits_for_the_count(void **state)
 	assert_string_equal(trail, "1R2");
 }
 
+/* Sinking below somebody who waits gives the CPU away at once. */
+static void sink(void *arg)
+{
+	(void)arg;
+	sched_boost(current(), 50);
+	sim_task("a", leave_mark, "a", SCHED_FIFO, 20, 0);
+	mark('1');
+	sched_boost(current(), 0);
+	mark('2');
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	sim_task("b", leave_mark, "b", SCHED_FIFO, 20, 0);
+	mark('3');
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 10, 0), 0);
+	mark('4');
+}
+
+static void test_sinking_tasks_give_way(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, sink, NULL);
+	assert_string_equal(trail, "1a23b4");
+}
+
 /* ---- turns ---- */
 
 static void worker(void *arg)
@@ -579,6 +602,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fifo_by_priority_then_arrival, setup),
 		cmocka_unit_test_setup(test_rt_wakes_at_its_nanosecond_and_preempts, setup),
 		cmocka_unit_test_setup(test_preemption_waits_for_the_count, setup),
+		cmocka_unit_test_setup(test_sinking_tasks_give_way, setup),
 		cmocka_unit_test_setup(test_rr_takes_turns_of_100_ms, setup),
 		cmocka_unit_test_setup(test_fair_shares_evenly, setup),
 		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),

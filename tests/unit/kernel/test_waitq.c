@@ -164,6 +164,37 @@ static void test_deadlines(void **state)
 	assert_string_equal(trail, "a");
 }
 
+/* A wait that ended before its deadline leaves nothing behind: neither a timer nor what it pointed at. */
+static __attribute__((noinline)) void scribble(void)
+{
+	volatile char buf[4096];
+
+	for (size_t i = 0; i < sizeof(buf); i++)
+		buf[i] = (char)0xdd;
+}
+
+static void early_sleeper(void *arg)
+{
+	(void)arg;
+	assert_int_equal(wait_event(&wq, tokens > 0, WAIT_UNINTERRUPTIBLE, sim_now() + 20 * MS), 0);
+	scribble();
+	sim_work(50 * MS);
+}
+
+static void early_main(void *arg)
+{
+	(void)arg;
+	sim_task("s", early_sleeper, NULL, SCHED_FIFO, 10, 0);
+	tokens = 1;
+	waitq_wake_one(&wq);
+}
+
+static void test_early_wake_ups_leave_no_timer(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, early_main, NULL);
+}
+
 /* ---- signals ---- */
 
 static void signal_task(struct task *t, uint32_t bits)
@@ -235,6 +266,34 @@ static void test_wake_up_wins_over_signal(void **state)
 
 	(void)state;
 	sim_run(1, SECOND, both_main, s);
+}
+
+static void sleep_raw(void *arg)
+{
+	struct waiter w;
+
+	waitq_prepare(&wq, &w, WAIT_KILLABLE);
+	*(int *)arg = waitq_sleep(&w, WAIT_KILLABLE, WAIT_FOREVER);
+	waitq_finish(&wq, &w);
+}
+
+static void raw_main(void *arg)
+{
+	struct task *t = sim_task("raw", sleep_raw, arg, SCHED_FIFO, 10, 0);
+
+	preempt_disable();
+	signal_task(t, TASK_KILLED);
+	waitq_wake_one(&wq);
+	preempt_enable();
+}
+
+static void test_the_pieces_agree(void **state)
+{
+	int result = 1;
+
+	(void)state;
+	sim_run(1, SECOND, raw_main, &result);
+	assert_int_equal(result, 0);
 }
 
 /* ---- the window between test and sleep ---- */
@@ -353,8 +412,11 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_wake_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_early_wake_ups_leave_no_timer, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wake_up_wins_over_signal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_pieces_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_lost_wake_up_when_preempted_in_the_window,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_preempted_in_the_window_is_still_runnable,
