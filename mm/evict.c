@@ -38,7 +38,7 @@ static void enqueue(struct evict_batch *b, struct page *p, struct object *o, uin
 static void evict_anon(struct evict_batch *b, struct page *p)
 {
 	uint32_t slot = 0;
-	bool fresh;
+	bool fresh = false;
 
 	if (!page_flag(p, PAGE_DIRTY) || swap_accepts())
 		slot = slot_pin_page(p, &fresh);
@@ -54,7 +54,7 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		evict_keep(b, p);
 		return;
 	}
-	if (page_flag(p, PAGE_DIRTY) && slot_entries(slot) > 1) {
+	if ((fresh || page_flag(p, PAGE_DIRTY)) && slot_entries(slot) > 1) {
 		enqueue(b, p, NULL, slot);
 		return;
 	}
