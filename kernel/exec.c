@@ -18,6 +18,7 @@
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/futex.h"
+#include "kernel/futex_pi.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
@@ -215,6 +216,7 @@ static void leave_old_memory(struct task *t)
 	if (!t->aspace)
 		return;
 	futex_exit_robust();
+	futex_exit_pi();
 	t->clear_tid = 0;
 	if (word && READ_ONCE(t->aspace->users) > 1 && user_store32(word, 0) == 0)
 		(void)futex_wake(word, 1);
@@ -466,6 +468,7 @@ static void make_process_one(struct task *t)
 	t->process = p;
 	list_init(&t->process_link);
 	list_init(&t->sig_queue);
+	list_init(&t->futex_owned);
 	t->sigalt_flags = SS_DISABLE;
 	atomic_inc(&cred->user->tasks);
 	process_tree_lock();

@@ -12,6 +12,7 @@
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/futex.h"
+#include "kernel/futex_pi.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
@@ -326,6 +327,7 @@ void task_exit(int status)
 	t->exit_status = status;
 	leave_signals(t, p);
 	futex_exit_robust();
+	futex_exit_pi();
 	clear_child_tid(t);
 	leave_memory(t, p);
 	leave_files(t, p);

@@ -21,6 +21,7 @@
 
 #include "kernel/errno.h"
 #include "kernel/futex_key.h"
+#include "kernel/futex_pi.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
@@ -50,6 +51,7 @@ void futex_init(void)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
 		list_init(&buckets[i].waiters);
+	futex_pi_init();
 }
 
 /* ---- Keys ---- */
@@ -495,7 +497,7 @@ SYSCALL(futex)
 	uint64_t deadline;
 	int err;
 
-	if (realtime && op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET)
+	if (realtime && op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET && op != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (op) {
 	case FUTEX_WAIT:
@@ -517,6 +519,12 @@ SYSCALL(futex)
 		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)args[3], &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(uaddr, uaddr2, private, (int)val, (int)args[3], val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		err = wait_deadline(args[3], op, realtime || op == FUTEX_LOCK_PI, &deadline);
+		return err < 0 ? err : futex_lock_pi(uaddr, private, false, deadline);
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(uaddr, private, true, 0);
+	case FUTEX_UNLOCK_PI: return futex_unlock_pi(uaddr, private);
 	default: return -ENOSYS;
 	}
 }

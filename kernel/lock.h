@@ -115,6 +115,11 @@ void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
 /* As mutex_lock, but a fatal signal ends the wait: 0 or -EINTR (then m is not held). */
 int mutex_lock_killable(struct mutex *m) MUST_CHECK;
+/* As mutex_lock, but every unblocked signal ends the wait, and so does the deadline (time_now(), ns; UINT64_MAX: none): 0, -EINTR or
+ * -ETIMEDOUT. For users' locks (PI futexes). */
+int mutex_lock_until(struct mutex *m, uint64_t deadline) MUST_CHECK;
+/* A mutex that `owner` holds already without having taken it. owner must unlock it, and be alive meanwhile. */
+void mutex_init_owned(struct mutex *m, struct task *owner);
 bool mutex_trylock(struct mutex *m) MUST_CHECK;
 /* m must stay valid until this returns, even when another task can already take it. */
 void mutex_unlock(struct mutex *m);

@@ -123,6 +123,7 @@ static void task_setup(struct task *t, virt_addr_t kstack)
 	list_init(&t->pi_owned);
 	list_init(&t->process_link);
 	list_init(&t->sig_queue);
+	list_init(&t->futex_owned);
 	t->start_time = time_now();
 }
 

@@ -90,6 +90,8 @@ struct task {
 
 	virt_addr_t clear_tid;	/* CLONE_CHILD_CLEARTID: user address, or 0 */
 	virt_addr_t robust_list;
+	struct list futex_owned; /* PI futexes held that others wait for, and the one waited for: kernel/futex_pi.c */
+	struct pi_state *futex_waits;
 	int exit_status;	/* as wait4(2) reports it */
 
 	/* Changed by the task itself (or by its creator before it runs) only. */
