@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
-// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c kernel/futex_pi.c
 // DEFINES: CONFIG_DEBUG=1
 /*
  * Futexes on the simulated machine. User memory is host memory; reading it may take time (as a page fault does), in which others run: that
@@ -19,10 +19,12 @@
 
 #include "kernel/errno.h"
 #include "kernel/futex.h"
+#include "kernel/futex_pi.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"
 #include "mm/aspace.h"
+#include "mm/slab.h"
 #include "mm/usercopy.h"
 
 #define MS     NSEC_PER_MSEC
@@ -105,6 +107,35 @@ uint64_t deadline_from_wall(uint64_t wall)
 	return wall;
 }
 
+void *malloc(size_t size);
+void free(void *p);
+
+static int allocated;
+
+void *kmalloc(size_t size, unsigned flags)
+{
+	void *p = malloc(size);
+
+	assert_non_null(p);
+	if (flags & ALLOC_ZERO)
+		memset(p, 0, size);
+	allocated++;
+	return p;
+}
+
+void kfree(void *p)
+{
+	allocated -= p != NULL;
+	free(p);
+}
+
+static struct task *known[8]; /* by tid */
+
+struct task *task_find(int tid)
+{
+	return tid < (int)ARRAY_SIZE(known) && known[tid] ? task_get(known[tid]) : NULL;
+}
+
 /* ---- Helpers ---- */
 
 static int64_t call(uint32_t *word, int op, uint32_t val, uint64_t arg4, uint32_t *word2,
@@ -126,6 +157,7 @@ static int setup(void **state)
 	load_takes = 0;
 	trail_len = 0;
 	trail[0] = '\0';
+	memset(known, 0, sizeof(known));
 	futex_init();
 	return 0;
 }
@@ -488,6 +520,197 @@ static void wake_op_changes_and_compares(void **state)
 	run(wake_op);
 }
 
+/* ---- PI futexes ---- */
+
+#define LOCK_PI    (FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG)
+#define TRYLOCK_PI (FUTEX_TRYLOCK_PI | FUTEX_PRIVATE_FLAG)
+#define UNLOCK_PI  (FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG)
+
+/* The running task becomes known under a tid. */
+static void be(int tid)
+{
+	current()->tid = tid;
+	current()->aspace = &spaces[0];
+	list_init(&current()->futex_owned);
+	current()->futex_waits = NULL;
+	known[tid] = current();
+}
+
+static void lock_pi(uint32_t *word)
+{
+	if (*word == 0)
+		*word = (uint32_t)current()->tid;
+	else
+		assert_int_equal(call(word, LOCK_PI, 0, 0, NULL, 0), 0);
+	assert_int_equal(*word & FUTEX_TID_MASK, current()->tid);
+}
+
+static void unlock_pi(uint32_t *word)
+{
+	if (*word == (uint32_t)current()->tid)
+		*word = 0;
+	else
+		assert_int_equal(call(word, UNLOCK_PI, 0, 0, NULL, 0), 0);
+}
+
+static void pi_low(void *arg)
+{
+	(void)arg;
+	be(1);
+	lock_pi(words);
+	sim_work(30 * MS);
+	mark('l');
+	unlock_pi(words);
+	sim_work(5 * MS);
+	mark('.');
+}
+
+static void pi_middle(void *arg)
+{
+	(void)arg;
+	sim_sleep(5 * MS);
+	sim_work(100 * MS);
+	mark('m');
+}
+
+static void pi_high(void *arg)
+{
+	(void)arg;
+	be(3);
+	sim_sleep(10 * MS);
+	lock_pi(words);
+	mark('h');
+	unlock_pi(words);
+}
+
+static void inherit(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 90, 0), 0);
+	sim_task("low", pi_low, NULL, SCHED_FIFO, 10, 0);
+	sim_task("middle", pi_middle, NULL, SCHED_FIFO, 20, 0);
+	sim_task("high", pi_high, NULL, SCHED_FIFO, 30, 0);
+}
+
+/* The owner overtakes the middle one for as long as the high one waits, and no longer. */
+static void owner_inherits(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, inherit, NULL);
+	assert_string_equal(trail, "lhm.");
+	assert_int_equal(words[0], 0);
+	assert_int_equal(allocated, 0);
+}
+
+static int pi_count;
+
+static void pi_worker(void *arg)
+{
+	be((int)(uintptr_t)arg);
+	for (int i = 0; i < 20; i++) {
+		int seen;
+
+		lock_pi(words);
+		seen = pi_count;
+		sim_work(MS / 10);
+		pi_count = seen + 1;
+		unlock_pi(words);
+		sim_work(MS / 20);
+	}
+}
+
+static void contend(void *arg)
+{
+	(void)arg;
+	for (uintptr_t i = 1; i < ARRAY_SIZE(known); i++)
+		sim_task("worker", pi_worker, (void *)i, i & 1 ? SCHED_FIFO : SCHED_OTHER,
+			 i & 1 ? (int)i : 0, 0);
+}
+
+static void excludes(void **state)
+{
+	(void)state;
+	pi_count = 0;
+	sim_run(4, 10 * SECOND, contend, NULL);
+	assert_int_equal(pi_count, 7 * 20);
+	assert_int_equal(words[0], 0);
+	assert_int_equal(allocated, 0);
+}
+
+static void pi_other_way(void *arg)
+{
+	(void)arg;
+	be(2);
+	lock_pi(&words[1]);
+	sim_sleep(10 * MS);
+	lock_pi(&words[0]); /* waits for the test, which would wait for us */
+	unlock_pi(&words[0]);
+	unlock_pi(&words[1]);
+}
+
+static void circle(void *arg)
+{
+	uint64_t until = 60 * MS;
+
+	(void)arg;
+	be(1);
+	lock_pi(&words[0]);
+	assert_int_equal(call(&words[0], LOCK_PI, 0, 0, NULL, 0), -EDEADLK);
+	sim_task("other", pi_other_way, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(20 * MS);
+	assert_int_equal(call(&words[1], TRYLOCK_PI, 0, 0, NULL, 0), -EWOULDBLOCK);
+	assert_int_equal(call(&words[1], LOCK_PI, 0, 0, NULL, 0), -EDEADLK);
+	unlock_pi(&words[0]);
+	sim_sleep(20 * MS);
+	assert_int_equal(words[0] | words[1], 0);
+	/* Words that nobody we know owns. */
+	words[2] = 5;
+	assert_int_equal(call(&words[2], LOCK_PI, 0, 0, NULL, 0), -ESRCH);
+	assert_int_equal(call(&words[2], UNLOCK_PI, 0, 0, NULL, 0), -EPERM);
+	known[5] = current(); /* one that never lets go */
+	assert_int_equal(call(&words[2], LOCK_PI, 0, 0, NULL, 0), -EDEADLK);
+	known[5] = known[2];
+	assert_int_equal(call(&words[2], LOCK_PI, 0, (uint64_t)&until, NULL, 0), -ETIMEDOUT);
+	assert_in_range(sim_now(), 60 * MS, 62 * MS);
+	assert_int_equal(allocated, 0);
+}
+
+static void refuses_circles(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, circle, NULL);
+}
+
+static void pi_dies(void *arg)
+{
+	(void)arg;
+	be(1);
+	lock_pi(words);
+	sim_sleep(20 * MS);
+	current()->exiting = true;
+	futex_exit_pi();
+	known[1] = NULL;
+}
+
+static void survivor(void *arg)
+{
+	(void)arg;
+	be(2);
+	sim_task("dies", pi_dies, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(10 * MS);
+	assert_int_equal(call(words, LOCK_PI, 0, 0, NULL, 0), 0);
+	assert_int_equal(words[0], 2 | FUTEX_OWNER_DIED);
+	words[0] = 2;
+	unlock_pi(words);
+	assert_int_equal(allocated, 0);
+}
+
+static void death_passes_the_lock_on(void **state)
+{
+	(void)state;
+	sim_run(2, 10 * SECOND, survivor, NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -504,6 +727,10 @@ int main(void)
 		TEST(moves_waiters),
 		TEST(keys_tell_apart),
 		TEST(wake_op_changes_and_compares),
+		TEST(owner_inherits),
+		TEST(excludes),
+		TEST(refuses_circles),
+		TEST(death_passes_the_lock_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
