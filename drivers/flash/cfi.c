@@ -230,7 +230,8 @@ int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n)
 		to += part;
 		n -= part;
 	}
-	c->bus->copy(c->bus, (size_t)at, to, n / WORD);
+	if (n >= WORD)
+		c->bus->copy(c->bus, (size_t)at, to, n / WORD);
 	if (n % WORD != 0)
 		read_part(c, at + (n - n % WORD), 0, to + (n - n % WORD), n % WORD);
 	mutex_unlock(&c->lock);

@@ -389,6 +389,8 @@ static void bus_write(const struct cfi_bus *bus, size_t offset, uint32_t v)
 	n->writes++;
 	if (busy_command(n, v))
 		return;
+	if (v == 0x70 * LANES && n->mode == STATUS)
+		return;
 	if (n->erasing || (n->busy_left > 0 && n->mode == STATUS && v != 0xe8 * LANES))
 		fail_msg("NOR: command %08x while busy", v);
 	switch (n->mode) {
