@@ -148,6 +148,53 @@ static void test_robust(void)
 	munmap(m, 4096);
 }
 
+static pthread_mutex_t pi_mutex;
+static long pi_counter;
+
+static void *count_pi(void *arg)
+{
+	for (int i = 0; i < ROUNDS / 4; i++) {
+		pthread_mutex_lock(&pi_mutex);
+		pi_counter++;
+		pthread_mutex_unlock(&pi_mutex);
+	}
+	return arg;
+}
+
+static void test_pi(void)
+{
+	pthread_mutexattr_t attr;
+	pthread_t t[THREADS];
+	pthread_mutex_t *m = shared_page();
+	struct timespec ts;
+	pid_t child;
+
+	pthread_mutexattr_init(&attr);
+	CHECK(pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT) == 0);
+	CHECK(pthread_mutex_init(&pi_mutex, &attr) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&t[i], NULL, count_pi, NULL) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+	CHECK(pi_counter == THREADS * (ROUNDS / 4));
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(m, &attr);
+	child = fork();
+	if (child == 0) {
+		pthread_mutex_lock(m);
+		usleep(300000);
+		_exit(0); /* with the lock held, and somebody waiting */
+	}
+	usleep(100000);
+	ts = in_ms(20);
+	CHECK(pthread_mutex_timedlock(m, &ts) == ETIMEDOUT);
+	CHECK(pthread_mutex_lock(m) == EOWNERDEAD);
+	CHECK(pthread_mutex_consistent(m) == 0 && pthread_mutex_unlock(m) == 0);
+	CHECK(waitpid(child, NULL, 0) == child);
+	munmap(m, 4096);
+}
+
 static uint32_t word_a, word_b;
 
 static long futex(uint32_t *word, int op, uint32_t val, uint64_t arg4, uint32_t *word2,
@@ -208,6 +255,7 @@ int main(void)
 	test_tls();
 	test_between_processes();
 	test_robust();
+	test_pi();
 	test_requeue();
 	test_bad_arguments();
 	test_wake_op();
