@@ -273,6 +273,39 @@ static void test_a_sleeper_preempts_a_hog(void **state)
 	assert_int_equal(worst_delay, 0);
 }
 
+/* Also when it wakes while nobody's turn it is and others wait. */
+static uint64_t served_at;
+
+static void one_sleep(void *arg)
+{
+	(void)arg;
+	sim_sleep(20 * MS);
+	served_at = sim_now();
+}
+
+static void queue_jump_main(void *arg)
+{
+	static uint64_t work = 100 * MS;
+	uint64_t until;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	sim_task("sleeper", one_sleep, NULL, SCHED_OTHER, 0, 0);
+	for (int i = 0; i < 3; i++)
+		sim_task("hog", worker, &work, SCHED_OTHER, 0, 0);
+	sim_sleep(15 * MS);
+	sim_work(10 * MS); /* the sleeper wakes behind this */
+	until = sim_now();
+	sim_sleep(MS);
+	assert_int_equal(served_at, until);
+}
+
+static void test_a_sleeper_goes_before_waiting_hogs(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, queue_jump_main, NULL);
+}
+
 /* But a task that slept for long may not make up for all of it. */
 static void late_hog(void *arg)
 {
@@ -608,6 +641,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),
 		cmocka_unit_test_setup(test_sleepers_are_not_starved, setup),
 		cmocka_unit_test_setup(test_a_sleeper_preempts_a_hog, setup),
+		cmocka_unit_test_setup(test_a_sleeper_goes_before_waiting_hogs, setup),
 		cmocka_unit_test_setup(test_the_past_gives_no_credit, setup),
 		cmocka_unit_test_setup(test_yield, setup),
 		cmocka_unit_test_setup(test_yield_with_credit, setup),
