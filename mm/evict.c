@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Evicting pages that have been chosen, a batch at a time. Each page is isolated, and the daemon holds a reference to it, which alone
- * keeps anyone from becoming its sole user. So once no entry maps it for writing its contents stand still.
+ * Evicting pages that have been chosen, a batch at a time. Each page is isolated, and the daemon
+ * holds a reference to it, which alone keeps anyone from becoming its sole user. So once no
+ * entry maps it for writing its contents stand still.
  *
- *    anonymous            slot pinned (new or old) -> every entry becomes swapped(slot) -> [written, committed] -> frame freed
- *    anonymous, clean     the same without writing: its slot has the contents (counted: swap_clean_drop)
- *    object's, dirty      unmapped -> slot pinned -> marked clean -> written, committed -> the index names the slot -> frame freed
- *    object's, clean      unmapped -> the index becomes empty -> frame freed
+ *    anonymous         slot pinned (new or old) -> every entry becomes swapped(slot)
+ *                      -> written, committed -> frame freed
+ *    anonymous, clean  the same without writing: its slot has the contents (swap_clean_drop)
+ *    object's, dirty   unmapped -> slot pinned -> marked clean -> written, committed
+ *                      -> the index names the slot -> frame freed
+ *    object's, clean   unmapped -> the index becomes empty -> frame freed
  *
- * Whatever goes wrong, the page stays where it is, dirty as before: a busy table or a locked entry while unmapping; no slot; no room on the
- * medium; a batch that did not reach it; somebody who faulted the page back in, or wrote to it, meanwhile. Frames are freed only after the
+ * Whatever goes wrong, the page stays where it is, dirty as before: a busy table or a locked
+ * entry while unmapping; no slot; no room on the medium; a batch that did not reach it; somebody
+ * who faulted the page back in, or wrote to it, meanwhile. Frames are freed only after the
  * commit, and only when cache and daemon are their last users.
  */
 #include "kernel/errno.h"
@@ -47,7 +51,8 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		return;
 	}
 	if (rmap_unmap_to_slot(p, slot)) {
-		/* What is still mapped may be writable when the binding is new: it must not stay bound (4). */
+		/* What is still mapped may be writable when the binding is new: it must not stay
+		 * bound (4). */
 		if (fresh)
 			(void)slot_unbind(p, slot);
 		slot_put(slot);
@@ -64,12 +69,14 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		vm_count(VM_SWAP_CLEAN_DROP, 1);
 		return;
 	}
-	slot_put(slot); /* in use again, or nobody names it any more: then our reference is the last */
+	/* In use again, or nobody names it: then our reference is the last. */
+	slot_put(slot);
 	evict_keep(b, p);
 }
 
-/* Marks p clean if only index and daemon hold it. From now on a writer finds it in the index, under o's lock, and makes it dirty after that: seen by
- * object_swap_out. One that was faster is seen here. */
+/* Marks p clean if only index and daemon hold it. From now on a writer finds it in the index,
+ * under o's lock, and makes it dirty after that: seen by object_swap_out. One that was faster is
+ * seen here. */
 static bool object_page_settle(struct object *o, struct page *p)
 {
 	bool idle;
@@ -82,7 +89,8 @@ static bool object_page_settle(struct object *o, struct page *p)
 	return idle;
 }
 
-/* The contents of o's page, unmapped and dirty, go to swap: true when they are to be written with the batch. */
+/* The contents of o's page, unmapped and dirty, go to swap: true when they are to be written with
+ * the batch. */
 static bool object_page_queue(struct evict_batch *b, struct object *o, struct page *p)
 {
 	uint32_t slot = slot_alloc();

@@ -2,16 +2,16 @@
 /*
  * Five lists of user pages, linked through page->next and prev by frame number:
  *
- *      new pages --> inactive --second use--> active        one pair each for anonymous and file pages
+ *      new pages --> inactive --second use--> active        a pair each: anonymous, file
  *                       |   <---too many-----
- *                       v old end                            unevictable: locked pages, never scanned
+ *                       v old end                            unevictable: locked pages
  *                     evicted
  *
- * The list a page is on follows from type, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set these two change under the
- * lock alone. head is the new end, tail the old one.
+ * The list a page is on follows from type, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set
+ * these two change under the lock alone. head is the new end, tail the old one.
  *
- * One spin lock for all: it is held for a link or an unlink (about twenty instructions), or for sixteen of them when the daemon takes or
- * returns pages.
+ * One spin lock for all: it is held for a link or an unlink (about twenty instructions), or for
+ * sixteen of them when the daemon takes or returns pages.
  */
 #include "mm/lru.h"
 
@@ -126,8 +126,8 @@ void lru_set_unevictable(struct page *p, bool on)
 	spin_unlock(&lru.lock);
 }
 
-/* Up to n pages under one hold of the lock. A page whose last reference went is about to be taken off by page_put: it moves to the new
- * end, out of the way. */
+/* Up to n pages under one hold of the lock. A page whose last reference went is about to be
+ * taken off by page_put: it moves to the new end, out of the way. */
 static unsigned isolate_locked(enum lru_list list, struct page **pages, unsigned n)
 {
 	unsigned got = 0;

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * The page daemon: one thread, the only one that evicts. It wakes when fewer than `low` frames are free and works, round by round, until
- * `high` are.
+ * The page daemon: one thread, the only one that evicts. It wakes when fewer than `low` frames
+ * are free and works, round by round, until `high` are.
  *
- * A round scans the old ends of the lists in batches. Active lists that outgrow their inactive ones give pages to them, with the
- * access flag cleared. On an inactive list a page in use gets a second chance: the first sighting marks it (PAGE_REFERENCED), the second
- * makes it active; a page that was active needs one. What was not used is evicted (evict.c). When a whole round has freed nothing,
- * the next one evicts pages in use as well (`force`).
+ * A round scans the old ends of the lists in batches. Active lists that outgrow their inactive
+ * ones give pages to them, with the access flag cleared. On an inactive list a page in use gets
+ * a second chance: the first sighting marks it (PAGE_REFERENCED), the second makes it active; a
+ * page that was active needs one. What was not used is evicted (evict.c). When a whole round has
+ * freed nothing, the next one evicts pages in use as well (`force`).
  *
- * Those who wait for frames (reclaim_wait) sleep until more than `min` are free. A round by force that freed nothing is a fruitless one; a
- * waiter that has seen FRUITLESS of them in a row asks the OOM policy to end a task.
+ * Those who wait for frames (reclaim_wait) sleep until more than `min` are free. A round by
+ * force that freed nothing is a fruitless one; a waiter that has seen FRUITLESS of them in a row
+ * asks the OOM policy to end a task.
  *
- * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a real-time task comes to want and so become
- * real-time while it waits. The daemon looks at the waiters between batches: it borrows the highest priority among them, and wakes those
- * that are real-time by now, to go on from the reserve.
+ * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a
+ * real-time task comes to want and so become real-time while it waits. The daemon looks at the
+ * waiters between batches: it borrows the highest priority among them, and wakes those that are
+ * real-time by now, to go on from the reserve.
  *
- * Everything is preemptible; locks are held for a batch of sixteen links at most, or for a look at the waiters.
+ * Everything is preemptible; locks are held for a batch of sixteen links at most, or for a look
+ * at the waiters.
  */
 #include "mm/reclaim.h"
 
@@ -28,11 +32,11 @@
 #include "mm/slab.h"
 #include "mm/swap/slots.h"
 
-#define MS ((uint64_t)1000 * 1000)
-#define FRUITLESS 2              /* rounds without a frame before somebody is ended */
-#define LOOK_AGAIN (100 * MS)    /* a waiter's longest sleep without a look at how things stand */
-#define PAUSE (5 * MS)           /* between fruitless rounds, for a victim to get on with dying */
-#define REST (200 * MS)          /* after a fruitless round that nobody waited for */
+#define MS                ((uint64_t)1000 * 1000)
+#define FRUITLESS         2          /* rounds without a frame before somebody is ended */
+#define LOOK_AGAIN        (100 * MS) /* a waiter's longest sleep without a look */
+#define PAUSE             (5 * MS) /* between fruitless rounds, for a victim to get on with dying */
+#define REST              (200 * MS) /* after a fruitless round that nobody waited for */
 #define WAITERS_LOOKED_AT 16
 
 struct frame_waiter {
@@ -42,12 +46,12 @@ struct frame_waiter {
 
 static struct {
 	struct waitq daemon_wait, frame_wait;
-	struct task *task;	/* NULL: not started yet */
-	bool wanted;		/* written by anyone: frames are short */
-	uint32_t fruitless;	/* rounds since boot that freed nothing, by force; the daemon's */
-	uint32_t file_debt;	/* share of file pages in what is scanned; the daemon's */
+	struct task *task;  /* NULL: not started yet */
+	bool wanted;        /* written by anyone: frames are short */
+	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
+	uint32_t file_debt; /* share of file pages in what is scanned; the daemon's */
 	struct spinlock lock;
-	struct list waiters;	/* struct frame_waiter; lock */
+	struct list waiters; /* struct frame_waiter; lock */
 } reclaim = {
 	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
 	.frame_wait = WAITQ_INIT(reclaim.frame_wait),
@@ -57,7 +61,8 @@ static struct {
 
 /* ---- Choosing ---- */
 
-/* The active list of `inactive` is the larger one: moves a batch over. What is used there comes back at its next sighting. */
+/* The active list of `inactive` is the larger one: moves a batch over. What is used there comes
+ * back at its next sighting. */
 static void deactivate(enum lru_list inactive)
 {
 	struct page *pages[EVICT_BATCH];
@@ -132,13 +137,16 @@ static unsigned shrink(enum lru_list inactive, bool force, unsigned *scanned)
 	return evict_finish(&b);
 }
 
-/* Pages of a kind that may go. Without room in swap, anonymous pages may when their slot has the contents. */
+/* Pages of a kind that may go. Without room in swap, anonymous pages may when their slot has the
+ * contents. */
 static uint32_t anon_candidates(void)
 {
 	struct swap_stats s;
 
 	swap_stats(&s);
-	return swap_writable() || s.cached > 0 ? lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON) : 0;
+	return swap_writable() || s.cached > 0
+		       ? lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON)
+		       : 0;
 }
 
 static uint32_t file_candidates(void)
@@ -162,7 +170,8 @@ unsigned reclaim_round(bool force)
 {
 	uint32_t anon = anon_candidates(), file = file_candidates();
 	unsigned freed = slab_reap(), scanned = 0;
-	/* Each page may be looked at three times: deactivated, marked, evicted; and batches may come up empty. */
+	/* Each page may be looked at three times: deactivated, marked, evicted; and batches may
+	 * come up empty. */
 	uint32_t limit = 3 * (anon + file), batches = limit / EVICT_BATCH + 4;
 
 	while (freed < EVICT_BATCH && scanned < limit && batches-- > 0) {
@@ -203,7 +212,8 @@ static bool somebody_waits(void)
 
 static void daemon_sleep(uint64_t deadline)
 {
-	(void)wait_event(&reclaim.daemon_wait, READ_ONCE(reclaim.wanted), WAIT_UNINTERRUPTIBLE, deadline);
+	(void)wait_event(&reclaim.daemon_wait, READ_ONCE(reclaim.wanted), WAIT_UNINTERRUPTIBLE,
+			 deadline);
 	WRITE_ONCE(reclaim.wanted, false);
 }
 
@@ -221,11 +231,12 @@ bool reclaim_step(bool *force)
 	waitq_wake_all(&reclaim.frame_wait);
 	if (somebody_waits())
 		return time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE) == 0;
-	return wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE, time_now() + REST) == 0;
+	return wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE,
+			  time_now() + REST) == 0;
 }
 
-/* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it: then the next who finds memory short
- * wakes us again. */
+/* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it:
+ * then the next who finds memory short wakes us again. */
 static void balance(void)
 {
 	bool force = false;
@@ -269,7 +280,8 @@ void reclaim_frames_freed(void)
 		waitq_wake_one(&reclaim.frame_wait);
 }
 
-/* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0, -EINTR, -ETIMEDOUT. */
+/* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0,
+ * -EINTR, -ETIMEDOUT. */
 static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 {
 	enum wait_mode mode = alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
@@ -282,7 +294,8 @@ static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 	reclaim_wake();
 	waitq_wake_one(&reclaim.daemon_wait); /* it may be resting */
 	err = wait_event(&reclaim.frame_wait,
-			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless || task_is_rt(current()),
+			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
+				 task_is_rt(current()),
 			 mode, time_now() + LOOK_AGAIN);
 	spin_lock(&reclaim.lock);
 	list_remove(&w.link);

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: MIT
-// What the files of eviction share: the lists from the daemon's side (lru.c), evicting a batch (evict.c), choosing (reclaim.c).
+// What the files of eviction share: the lists from the daemon's side (lru.c), evicting a batch
+// (evict.c), choosing (reclaim.c).
 #ifndef MM_RECLAIM_INTERNAL_H
 #define MM_RECLAIM_INTERNAL_H
 
 #include "mm/lru.h"
 
-enum lru_list { LRU_INACTIVE_ANON, LRU_ACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ACTIVE_FILE, LRU_UNEVICTABLE, LRU_LISTS };
+enum lru_list {
+	LRU_INACTIVE_ANON,
+	LRU_ACTIVE_ANON,
+	LRU_INACTIVE_FILE,
+	LRU_ACTIVE_FILE,
+	LRU_UNEVICTABLE,
+	LRU_LISTS
+};
 
 #define EVICT_BATCH 32 /* pages that are written and committed together */
 
-/* Takes up to n (at most EVICT_BATCH) pages off the list's old end, each with a reference for the caller; returns how many. While a page
- * is off the lists nobody else frees or evicts it; lru_put_back() ends that. */
+/* Takes up to n (at most EVICT_BATCH) pages off the list's old end, each with a reference for
+ * the caller; returns how many. While a page is off the lists nobody else frees or evicts it;
+ * lru_put_back() ends that. */
 unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n);
-/* Puts isolated pages at the new end of the lists their flags name, and drops the caller's references. */
+/* Puts isolated pages at the new end of the lists their flags name, and drops the caller's
+ * references. */
 void lru_put_back(struct page **pages, unsigned n);
 uint32_t lru_size(enum lru_list list);
 
@@ -33,21 +43,24 @@ struct evict_batch {
 	unsigned freed;
 };
 
-/* Takes p (isolated) out of every map, if need be with room in swap for it: frees it at once, when its contents are to be had again, or leaves it to
- * evict_finish, or has it put back. Task context. */
+/* Takes p (isolated) out of every map, if need be with room in swap for it: frees it at once,
+ * when its contents are to be had again, or leaves it to evict_finish, or has it put back. Task
+ * context. */
 void evict_page(struct evict_batch *b, struct page *p);
-/* Writes what waits, commits, frees the frames that nobody took back meanwhile, puts back all others. Returns frames freed since the batch began. */
+/* Writes what waits, commits, frees the frames that nobody took back meanwhile, puts back all
+ * others. Returns frames freed since the batch began. */
 unsigned evict_finish(struct evict_batch *b);
 static inline void evict_keep(struct evict_batch *b, struct page *p)
 {
 	b->keep[b->kept++] = p;
 }
 
-/* One round: scans until a batch of frames is free or everything has been looked at often enough. force: pages in use go, too. Returns frames freed. For the
- * daemon and for tests. */
+/* One round: scans until a batch of frames is free or everything has been looked at often
+ * enough. force: pages in use go, too. Returns frames freed. For the daemon and for tests. */
 unsigned reclaim_round(bool force);
-/* The daemon's step: a round, by force when the last one freed nothing (*force, kept by the caller); a pause when that was fruitless as well. False: nothing
- * comes and nobody waits. Sleeps. */
+/* The daemon's step: a round, by force when the last one freed nothing (*force, kept by the
+ * caller); a pause when that was fruitless as well. False: nothing comes and nobody waits.
+ * Sleeps. */
 bool reclaim_step(bool *force);
 
 #endif

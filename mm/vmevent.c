@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Event counters for /proc/vmstat. Each CPU adds to counters of its own, with preemption off so that no addition is lost; whoever
- * reads sums up. A sum is as exact as a moving target can be: 64-bit loads are whole, and counters never go down.
+ * Event counters for /proc/vmstat. Each CPU adds to counters of its own, with preemption off so
+ * that no addition is lost; whoever reads sums up. A sum is as exact as a moving target can be:
+ * 64-bit loads are whole, and counters never go down.
  */
 #include "kernel/preempt.h"
 #include "mm/swap.h"

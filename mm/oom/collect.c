@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Candidates for the OOM policy, and ending one. Everything here looks at processes under the lock of their tree, where nothing may wait for
- * memory: what is found is copied to an array of fixed size.
+ * Candidates for the OOM policy, and ending one. Everything here looks at processes under the
+ * lock of their tree, where nothing may wait for memory: what is found is copied to an array of
+ * fixed size.
  *
- * Exempt are process 1 and whoever shares its memory; oom_score_adj -1000; real-time tasks with locked memory, which have been given their
- * share and are counted on; and who has been ended already.
+ * Exempt are process 1 and whoever shares its memory; oom_score_adj -1000; real-time tasks with
+ * locked memory, which have been given their share and are counted on; and who has been ended
+ * already.
  */
 #include <linux/sched.h>
 
@@ -41,8 +43,8 @@ static struct thread_facts threads_of(struct process *p)
 	return f;
 }
 
-static const char *exempt_why(const struct collect *c, const struct process *p, const struct aspace *as,
-			      struct thread_facts f)
+static const char *exempt_why(const struct collect *c, const struct process *p,
+			      const struct aspace *as, struct thread_facts f)
 {
 	if (as == c->init)
 		return "init";

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * One decision at a time. Whoever finds nothing to be had asks (oom_kill) and waits for the end of the round; the thread answers all
- * who asked meanwhile together:
+ * One decision at a time. Whoever finds nothing to be had asks (oom_kill) and waits for the end
+ * of the round; the thread answers all who asked meanwhile together:
  *
  *    frames have come already            -> yes
- *    policy names somebody               -> ended, reaped; the round ends when frames came, when it is gone, or after VICTIM_TIME -> yes
+ *    policy names somebody               -> ended, reaped; the round lasts until frames
+ *                                           came, it is gone, or VICTIM_TIME is up -> yes
  *    policy names nobody                 -> no: the allocations fail
  *
- * So nobody else is ended before the last victim's memory came back, and a victim that does not come to its end cannot hold everyone up for ever.
+ * So nobody else is ended before the last victim's memory came back, and a victim that does not
+ * come to its end cannot hold everyone up for ever.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -25,12 +27,14 @@
 static struct {
 	struct spinlock lock;
 	struct waitq work, answered;
-	struct oom_request request;	/* of the first who asked in this round; lock */
-	bool asked;			/* lock */
-	uint32_t round;			/* counts answers; lock */
-	bool answer;			/* of the last round; lock */
+	struct oom_request request; /* of the first who asked in this round; lock */
+	bool asked;                 /* lock */
+	uint32_t round;             /* counts answers; lock */
+	bool answer;                /* of the last round; lock */
 	struct oom_candidate candidates[OOM_CANDIDATES]; /* the thread's */
-} oom = { .lock = SPINLOCK_INIT, .work = WAITQ_INIT(oom.work), .answered = WAITQ_INIT(oom.answered) };
+} oom = { .lock = SPINLOCK_INIT,
+	  .work = WAITQ_INIT(oom.work),
+	  .answered = WAITQ_INIT(oom.answered) };
 
 static bool frames_came(void)
 {
@@ -43,13 +47,16 @@ static bool is_empty(struct aspace *as)
 	return READ_ONCE(as->users) == 0 && aspace_rss(as) == 0;
 }
 
-/* Until the victim's memory came back or its address space is empty. Our reference keeps `as`; the reaper has its own. */
+/* Until the victim's memory came back or its address space is empty. Our reference keeps `as`;
+ * the reaper has its own. */
 static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
 {
 	while (time_now() - start < VICTIM_TIME && !is_empty(as) && !frames_came())
 		(void)time_sleep_until(time_now() + VICTIM_LOOK, WAIT_UNINTERRUPTIBLE);
-	log_info("oom: %s (%d) %s; %u KB free after %ju us", c->name, c->pid, is_empty(as) ? "is gone" : "is on its way",
-		 frames_free() * (unsigned)(PAGE_SIZE / 1024), (uintmax_t)((time_now() - start) / NSEC_PER_USEC));
+	log_info("oom: %s (%d) %s; %u KB free after %ju us", c->name, c->pid,
+		 is_empty(as) ? "is gone" : "is on its way",
+		 frames_free() * (unsigned)(PAGE_SIZE / 1024),
+		 (uintmax_t)((time_now() - start) / NSEC_PER_USEC));
 }
 
 /* True when somebody was ended. */
@@ -102,7 +109,8 @@ static void oom_main(void *arg)
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		(void)wait_event(&oom.work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)wait_event(&oom.work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE,
+				 WAIT_FOREVER);
 		oom_answer();
 	}
 }

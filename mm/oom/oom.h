@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * The out-of-memory policy, private to mm/oom/: who is ended when neither eviction nor refusal helps.
+ * The out-of-memory policy, private to mm/oom/: who is ended when neither eviction nor refusal
+ * helps.
  *
- *    reclaim_wait --oom_kill--> thread "oom": collect candidates -> policy scores -> policy decides -> report, kill
+ *    reclaim_wait --oom_kill--> thread "oom": collect -> score -> decide -> report, kill
  *                                                                                     |
  *                                       thread "oomreaper": aspace_reap at once  <----+
  *
- * Choosing takes the lock of the process tree, which an asker, who may hold an address space's mutex, could not; and reaping takes the victim's mutex,
- * which may be slow to come by. Hence two threads. Both may use the reserve of frames.
+ * Choosing takes the lock of the process tree, which an asker, who may hold an address space's
+ * mutex, could not; and reaping takes the victim's mutex, which may be slow to come by. Hence
+ * two threads. Both may use the reserve of frames.
  */
 #ifndef MM_OOM_OOM_H
 #define MM_OOM_OOM_H
@@ -45,17 +47,21 @@ struct oom_request {
 	unsigned alloc_flags;
 };
 
-/* Fills c with the highest scores by p (at most OOM_CANDIDATES, in no order) and returns how many; *seen counts all processes. Takes the tree lock. */
+/* Fills c with the highest scores by p (at most OOM_CANDIDATES, in no order) and returns how
+ * many; *seen counts all processes. Takes the tree lock. */
 unsigned oom_collect(const struct oom_policy *p, struct oom_candidate *c, unsigned *seen);
 /* The state of memory and all candidates, for the log. chosen: an index, or -1. */
-void oom_report(const struct oom_request *r, const struct oom_policy *p, const struct oom_candidate *c, unsigned n, int chosen);
-/* Kills the process c names and all that share its memory. The address space with a reference, or NULL: it is gone. */
+void oom_report(const struct oom_request *r, const struct oom_policy *p,
+		const struct oom_candidate *c, unsigned n, int chosen);
+/* Kills the process c names and all that share its memory. The address space with a reference, or
+ * NULL: it is gone. */
 struct aspace *oom_end(const struct oom_candidate *c);
 
 /* One round of the OOM thread: decides, ends, waits for the memory, and answers all who asked. */
 void oom_answer(void);
 
-/* Has the reaper take back as's memory; consumes the reference. False: the reaper has enough to do, the victim must do it itself. */
+/* Has the reaper take back as's memory; consumes the reference. False: the reaper has enough to
+ * do, the victim must do it itself. */
 bool oom_reap(struct aspace *as, const char *name, int pid);
 /* One victim off the reaper's queue; false: there is none. */
 bool oom_reap_next(void);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reaper: takes a victim's private memory back at once, without waiting for it to run, in bounded steps (aspace_reap). It needs the victim's
- * mutex, which a task that looks at the victim from outside may hold while it waits for memory itself; so nobody waits for the
- * reaper but the OOM thread, and that for a bounded time.
+ * The reaper: takes a victim's private memory back at once, without waiting for it to run, in
+ * bounded steps (aspace_reap). It needs the victim's mutex, which a task that looks at the
+ * victim from outside may hold while it waits for memory itself; so nobody waits for the reaper
+ * but the OOM thread, and that for a bounded time.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -53,8 +54,9 @@ static void reap(const struct job *j)
 
 	/* None: it was faster itself. */
 	if (frames > 0)
-		log_info("oom: took %ju KB back from %s (%d), %ju us after its end was decided", frames << (PAGE_SHIFT - 10), j->name,
-			 j->pid, (uintmax_t)((time_now() - j->since) / NSEC_PER_USEC));
+		log_info("oom: took %ju KB back from %s (%d), %ju us after its end was decided",
+			 frames << (PAGE_SHIFT - 10), j->name, j->pid,
+			 (uintmax_t)((time_now() - j->since) / NSEC_PER_USEC));
 	aspace_put(j->as);
 }
 
@@ -78,7 +80,8 @@ static void reaper_main(void *arg)
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		(void)wait_event(&reaper.work, READ_ONCE(reaper.put) != READ_ONCE(reaper.taken), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)wait_event(&reaper.work, READ_ONCE(reaper.put) != READ_ONCE(reaper.taken),
+				 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		(void)oom_reap_next();
 	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The default policy: Linux's measure. A process scores what its end would give back (resident, swapped and table pages) plus
- * oom_score_adj thousandths of all memory. The highest score is ended; a process that is dying anyway goes before all others, as
- * letting it finish costs nobody anything.
+ * The default policy: Linux's measure. A process scores what its end would give back (resident,
+ * swapped and table pages) plus oom_score_adj thousandths of all memory. The highest score is
+ * ended; a process that is dying anyway goes before all others, as letting it finish costs
+ * nobody anything.
  */
 #include "mm/oom/oom.h"
 

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Twelve bytes each, in chunks of one frame:
+ * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Twelve bytes
+ * each, in chunks of one frame:
  *
- *    entries   how many swapped entries (leaf tables, object indices) name it, pins of the daemon and of page-ins counted
+ *    entries   swapped entries (leaf tables, object indices) that name it, and pins of the
+ *              daemon and of page-ins
  *    frame     the resident frame bound to it (the swap cache), or none
  *    written   the store has a record of it; poisoned: that could not be read back
  *    evicted   what the eviction clock said when its frame left (refault distance)
  *
  *        free --slot_alloc, slot_pin_page--> used --last entry and frame gone--> free (store_discard)
  *
- *    (1) A slot is free exactly when it has neither entries nor frame; then its bit in the map is set.
- *    (2) PAGE_SWAPCACHE, page->u.anon.slot and slot->frame agree, and the binding holds one reference to the page.
- *    (3) Bound and PAGE_DIRTY: the store's record, if any, is not the contents. Bound and clean: it is.
- *    (4) The contents of a bound page do not change: whoever wants to write has it unbound first (swap_cache_detach).
+ *    (1) A slot is free exactly when it has neither entries nor frame; then its bit is set.
+ *    (2) PAGE_SWAPCACHE, page->u.anon.slot and slot->frame agree; the binding holds a page reference.
+ *    (3) Bound and PAGE_DIRTY: the store's record, if any, is outdated. Bound, clean: it is valid.
+ *    (4) The contents of a bound page do not change: who writes unbinds it (swap_cache_detach).
  *
- * One spin lock, the innermost but for page freeing and the store's own. Only the daemon allocates slots, so it looks for a free one without
- * the lock. A slot's record is discarded under the lock, before the slot can be handed out again.
+ * One spin lock, the innermost but for page freeing and the store's own. Only the daemon
+ * allocates slots, so it looks for a free one without the lock. A slot's record is discarded
+ * under the lock, before the slot can be handed out again.
  */
 #include "mm/swap/slots.h"
 
@@ -26,7 +29,8 @@
 
 struct swap_area swap = { .lock = SPINLOCK_INIT };
 
-/* True for a slot number that exists; page->u.anon.slot of a page that is something else by now may be anything. */
+/* True for a slot number that exists; page->u.anon.slot of a page that is something else by now
+ * may be anything. */
 static inline bool slot_exists(uint32_t slot)
 {
 	return slot > 0 && slot <= READ_ONCE(swap.total);
@@ -148,7 +152,8 @@ struct page *swap_cache_lookup(uint32_t slot)
 	return p;
 }
 
-/* Unbinds p if nothing but the binding names its slot, and drops the binding's reference; p's contents live in RAM alone then. */
+/* Unbinds p if nothing but the binding names its slot, and drops the binding's reference; p's
+ * contents live in RAM alone then. */
 static bool unbind_unnamed(struct page *p, uint32_t refs)
 {
 	struct slot *s;
@@ -190,7 +195,8 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 	bool idle;
 
 	spin_lock(&swap.lock);
-	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 && !page_flag(p, PAGE_DIRTY);
+	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 &&
+	       !page_flag(p, PAGE_DIRTY);
 	if (idle) {
 		s->evicted = ++swap.clock;
 		slot_unbind_locked(p, slot, s);
@@ -203,7 +209,8 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 
 /* ---- Allocation: the page daemon alone ---- */
 
-/* A slot whose bit is set, next to the last one so that what leaves together lies together; 0: none. */
+/* A slot whose bit is set, next to the last one so that what leaves together lies together; 0:
+ * none. */
 static uint32_t slot_find(void)
 {
 	uint32_t words = swap.total / 64 + 1, word = swap.cursor / 64;

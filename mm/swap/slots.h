@@ -2,8 +2,9 @@
 /*
  * The swap slots from the page daemon's side. What everyone else may do is in mm/swap.h.
  *
- * A pin is a reference like an entry's: while the daemon has one, the slot's binding to its frame stays, and nobody becomes the
- * sole user of the page (swap_cache_detach says no), so its contents cannot change once no entry is writable.
+ * A pin is a reference like an entry's: while the daemon has one, the slot's binding to its
+ * frame stays, and nobody becomes the sole user of the page (swap_cache_detach says no), so its
+ * contents cannot change once no entry is writable.
  */
 #ifndef MM_SWAP_SLOTS_H
 #define MM_SWAP_SLOTS_H
@@ -14,23 +15,25 @@
 bool swap_writable(void);
 /* The medium takes pages, as far as is known: a page that has a slot already can be written. */
 bool swap_accepts(void);
-/* Less than an eighth of the slots is free: those that only save a rewrite are given up, so that RAM and swap hold their sum. Not earlier, as every rewrite
- * wears the flash. */
+/* Less than an eighth of the slots is free: those that only save a rewrite are given up, so that
+ * RAM and swap hold their sum. Not earlier, as every rewrite wears the flash. */
 bool slots_scarce(void);
 /* A free slot, pinned, without frame; 0: none. The page daemon alone. */
 uint32_t slot_alloc(void);
-/* Pins the slot that p (anonymous, isolated) is bound to, or binds it to a new one (*fresh); 0: none is free, or p is used by nobody. The page
- * daemon alone. */
+/* Pins the slot that p (anonymous, isolated) is bound to, or binds it to a new one (*fresh); 0:
+ * none is free, or p is used by nobody. The page daemon alone. */
 uint32_t slot_pin_page(struct page *p, bool *fresh);
-/* Ends the binding that slot_pin_page made, when only the pin names the slot: p is as before, the pin stays. False: entries name it by now. */
+/* Ends the binding that slot_pin_page made, when only the pin names the slot: p is as before, the
+ * pin stays. False: entries name it by now. */
 bool slot_unbind(struct page *p, uint32_t slot);
-/* The contents of p, bound to `slot` and clean, are on the medium: when only cache and caller hold it the frame leaves the swap cache (and
- * is the caller's to put). False: somebody uses it. */
+/* The contents of p, bound to `slot` and clean, are on the medium: when only cache and caller
+ * hold it the frame leaves the swap cache (and is the caller's to put). False: somebody uses it. */
 bool swap_cache_evict(struct page *p, uint32_t slot);
 /* p is in use again: gives its slot up if only the binding keeps it and slots are scarce. */
 void swap_cache_relax(struct page *p);
 
-/* Writing, by the page daemon alone: as store_append and store_commit. An error makes swap count as full until a slot is freed, and is logged. */
+/* Writing, by the page daemon alone: as store_append and store_commit. An error makes swap count
+ * as full until a slot is freed, and is logged. */
 int swap_write(uint32_t slot, const void *page) MUST_CHECK;
 int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg) MUST_CHECK;
 /* What the medium's cleaner can do while there is time. */

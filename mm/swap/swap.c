@@ -2,14 +2,16 @@
 /*
  * Swap's traffic with the store: page-in, and the page daemon's writing.
  *
- * Page-in. Whoever comes first binds an empty frame with PAGE_READING to the slot and reads into it, without locks; whoever comes
- * while that lasts finds the frame and waits on it. So a page is read once, and only tasks that need it wait.
+ * Page-in. Whoever comes first binds an empty frame with PAGE_READING to the slot and reads into
+ * it, without locks; whoever comes while that lasts finds the frame and waits on it. So a page
+ * is read once, and only tasks that need it wait.
  *
  *        not bound --bind, PAGE_READING--> reading --ok--> bound, clean
  *                                             |
- *                                             +--failed--> not bound; poisoned when the contents are lost
+ *                                             +--failed--> not bound; poisoned when contents are lost
  *
- * A slot whose record cannot be read is poisoned until its last owner has given it up: all of them get -EIO, at once from then on.
+ * A slot whose record cannot be read is poisoned until its last owner has given it up: all of
+ * them get -EIO, at once from then on.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -56,7 +58,8 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 	return found;
 }
 
-/* Binds p, ours alone, to the slot for reading. False: somebody else was faster, or it is poisoned by now. */
+/* Binds p, ours alone, to the slot for reading. False: somebody else was faster, or it is
+ * poisoned by now. */
 static bool reading_begin(struct page *p, uint32_t slot)
 {
 	struct slot *s = slot_at(slot);
@@ -68,7 +71,8 @@ static bool reading_begin(struct page *p, uint32_t slot)
 	if (ours) {
 		page_set_flag(p, PAGE_READING);
 		slot_bind_locked(p, slot, s);
-		/* Refault distance: what was evicted since. Had there been as much more room, it would have stayed. */
+		/* Refault distance: what was evicted since. Had there been as much more room, it
+		 * would have stayed. */
 		if (swap.clock - s->evicted < lru_size(LRU_ACTIVE_ANON))
 			page_set_flag(p, PAGE_WORKINGSET);
 	}
@@ -86,7 +90,8 @@ static void reading_failed(struct page *p, uint32_t slot, int err)
 	s->poisoned = err == -EIO || err == -ENOENT;
 	spin_unlock(&swap.lock);
 	if (may_log(&last))
-		log_error("swap: slot %u cannot be read back (error %d): its users get SIGBUS", slot, -err);
+		log_error("swap: slot %u cannot be read back (error %d): its users get SIGBUS",
+			  slot, -err);
 	page_end_reading(p, true);
 	page_put(p); /* the binding's */
 	page_put(p);
@@ -269,10 +274,12 @@ int swap_attach(struct medium *m, bool format)
 	int err = swap.total != 0 ? -EBUSY : area_open(m, format);
 
 	if (err == 0)
-		log_info("swap: %s, %u KB for pages", m->name, swap.total * (unsigned)(PAGE_SIZE / 1024));
+		log_info("swap: %s, %u KB for pages", m->name,
+			 swap.total * (unsigned)(PAGE_SIZE / 1024));
 	else if (err == -EMEDIUMTYPE)
-		log_error("swap: %s holds something else: it is left alone, there is no swap. Erase it to use it",
-			  m->name);
+		log_error(
+			"swap: %s holds something else: left alone, no swap. Erase it to use it",
+			m->name);
 	else
 		log_error("swap: %s cannot be used (error %d): there is no swap", m->name, -err);
 	return err;

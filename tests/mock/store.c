@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mm/swap/store.h in host memory. A record appended but not committed is served, as the contract says; reading what was never written or has been
- * discarded fails the test, as the kernel would hand out nonsense.
+ * mm/swap/store.h in host memory. A record appended but not committed is served, as the contract
+ * says; reading what was never written or has been discarded fails the test, as the kernel would
+ * hand out nonsense.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static struct record *record_of(uint32_t slot)
 static void assert_may_sleep(void)
 {
 	if (!preemptible())
-		mock_violation(MOCK_RULE_CONTEXT, "the store is asked to sleep with preemption off");
+		mock_violation(MOCK_RULE_CONTEXT,
+			       "the store is asked to sleep with preemption off");
 }
 
 int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots)
@@ -76,7 +78,8 @@ int store_append(struct store *s, uint32_t slot, const void *page)
 	mock_store.appends++;
 	if (mock_store.on_append)
 		mock_store.on_append(slot);
-	if (mock_store.fail_append > 0 && (mock_store.fail_append == 1 || --mock_store.fail_append == 0)) {
+	if (mock_store.fail_append > 0 &&
+	    (mock_store.fail_append == 1 || --mock_store.fail_append == 0)) {
 		drop(r);
 		return mock_store.append_error;
 	}

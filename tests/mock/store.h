@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A swap store in host memory (store.c) with failures on request, for tests of what lies above mm/swap/store.h.
+// A swap store in host memory (store.c) with failures on request, for tests of what lies above
+// mm/swap/store.h.
 #ifndef TESTS_MOCK_STORE_H
 #define TESTS_MOCK_STORE_H
 
@@ -8,14 +9,16 @@
 #define MOCK_STORE_SLOTS_MAX 4096
 
 extern struct mock_store {
-	uint32_t slots;		     /* what store_open promises */
+	uint32_t slots; /* what store_open promises */
 	unsigned appends, commits, reads, discards;
-	unsigned fail_append;	     /* the n-th append from now on and all after it answer append_error; 0: none */
+	unsigned
+		fail_append; /* the n-th append from now on and all after it answer append_error; 0: none */
 	int append_error;
-	unsigned lose;		     /* a commit loses every lose-th record of its batch; 0: none */
-	uint32_t bad_slot;	     /* reading it answers read_error */
+	unsigned lose;     /* a commit loses every lose-th record of its batch; 0: none */
+	uint32_t bad_slot; /* reading it answers read_error */
 	int read_error;
-	void (*on_append)(uint32_t slot), (*on_commit)(void), (*on_read)(uint32_t slot); /* what others do meanwhile */
+	void (*on_append)(uint32_t slot), (*on_commit)(void),
+		(*on_read)(uint32_t slot); /* what others do meanwhile */
 } mock_store;
 
 /* An empty store of that many slots, nothing fails. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of eviction share: address spaces over real lists, slots and page-in, with a store in host memory.
+// What the tests of eviction share: address spaces over real lists, slots and page-in, with a
+// store in host memory.
 #ifndef TESTS_UNIT_MM_RECLAIM_TEST_H
 #define TESTS_UNIT_MM_RECLAIM_TEST_H
 
@@ -16,7 +17,7 @@
 
 #undef TEST
 #define TEST(f) cmocka_unit_test_setup_teardown(f, swap_setup, swap_teardown)
-#define SLOTS 64
+#define SLOTS   64
 
 /* ---- The kernel around the daemon ---- */
 
@@ -29,7 +30,8 @@ unsigned slab_reap(void)
 	return 0;
 }
 
-struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy, int priority)
+struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
+				int priority)
 {
 	(void)fn, (void)arg, (void)policy, (void)priority;
 	return daemon_task = mock_task(name);
@@ -41,9 +43,7 @@ void sched_boost(struct task *t, int prio)
 }
 
 #ifndef REAL_OOM
-void oom_init(void)
-{
-}
+void oom_init(void) {}
 
 bool oom_kill(unsigned alloc_flags)
 {
@@ -113,8 +113,10 @@ static inline void assert_swap_empty(void)
 	check_slots();
 	assert_int_equal(swap.used, 0);
 	assert_int_equal(mock_store_records(), 0);
-	assert_int_equal(lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON) + lru_size(LRU_INACTIVE_FILE) +
-				 lru_size(LRU_ACTIVE_FILE) + lru_size(LRU_UNEVICTABLE), 0);
+	assert_int_equal(lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON) +
+				 lru_size(LRU_INACTIVE_FILE) + lru_size(LRU_ACTIVE_FILE) +
+				 lru_size(LRU_UNEVICTABLE),
+			 0);
 }
 
 static inline int swap_teardown(void **state)

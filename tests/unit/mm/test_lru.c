@@ -41,8 +41,9 @@ static void assert_sizes(uint32_t ia, uint32_t aa, uint32_t in, uint32_t af, uin
 
 static void test_which_list(void **state)
 {
-	struct page *p[5] = { page_on_list(PAGE_ANON, 0), page_on_list(PAGE_ANON, PAGE_WORKINGSET), page_on_list(PAGE_FILE, 0),
-			      page_on_list(PAGE_FILE, PAGE_ACTIVE), page_on_list(PAGE_ANON, PAGE_UNEVICTABLE) };
+	struct page *p[5] = { page_on_list(PAGE_ANON, 0), page_on_list(PAGE_ANON, PAGE_WORKINGSET),
+			      page_on_list(PAGE_FILE, 0), page_on_list(PAGE_FILE, PAGE_ACTIVE),
+			      page_on_list(PAGE_ANON, PAGE_UNEVICTABLE) };
 
 	(void)state;
 	assert_sizes(1, 1, 1, 1, 1);
@@ -124,9 +125,11 @@ static void test_random(void **state)
 			lru_add(one);
 			break;
 		default:
-			n = lru_isolate((enum lru_list)((seed >> 16) % LRU_LISTS), got, 1 + (seed >> 12) % EVICT_BATCH);
+			n = lru_isolate((enum lru_list)((seed >> 16) % LRU_LISTS), got,
+					1 + (seed >> 12) % EVICT_BATCH);
 			for (unsigned j = 0; j < n; j++)
-				page_clear_flag(got[j], seed >> 10 & 1 ? PAGE_ACTIVE : PAGE_REFERENCED);
+				page_clear_flag(got[j],
+						seed >> 10 & 1 ? PAGE_ACTIVE : PAGE_REFERENCED);
 			lru_put_back(got, n);
 		}
 	}

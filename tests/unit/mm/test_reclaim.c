@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Eviction and page-in through the MMU model, the real pmap, reverse map, lists and slots, over a store that fails in every way it may.
+// Eviction and page-in through the MMU model, the real pmap, reverse map, lists and slots, over a
+// store that fails in every way it may.
 // SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/vmevent.c tests/mock/store.c
@@ -57,7 +58,8 @@ static void test_clean_drop(void **state)
 	end(as);
 }
 
-/* Fresh pages count as used: the first look marks them, the second evicts those that nobody touched meanwhile. */
+/* Fresh pages count as used: the first look marks them, the second evicts those that nobody
+ * touched meanwhile. */
 static void test_unused_pages_go(void **state)
 {
 	uint64_t scanned = vm_events(VM_PGSCAN);
@@ -74,7 +76,8 @@ static void test_unused_pages_go(void **state)
 	end(as);
 }
 
-/* A page found in use at its second look becomes active; there it is safe until the inactive list is the shorter one. */
+/* A page found in use at its second look becomes active; there it is safe until the inactive list
+ * is the shorter one. */
 static void test_used_pages_stay(void **state)
 {
 	uint64_t activated = vm_events(VM_PGACTIVATE);
@@ -126,7 +129,8 @@ static void test_forked_pages(void **state)
 	fill(BASE, 4, 1);
 	child = aspace_fork(as);
 	assert_non_null(child);
-	assert_int_equal(poke(BASE + 3 * PAGE_SIZE, 99), 0); /* tables part: four pages mapped by both, one copied */
+	assert_int_equal(poke(BASE + 3 * PAGE_SIZE, 99),
+			 0); /* tables part: four pages mapped by both, one copied */
 	assert_int_equal(evict_all(), 5);
 	assert_int_equal(mock_store.appends, 5);
 	assert_filled(BASE, 3, 1);
@@ -146,7 +150,8 @@ static void test_forked_pages(void **state)
 
 /* ---- Failures ---- */
 
-/* The n-th append and all later ones fail, for every n: those pages stay, all contents are right, and once there is room again all go. */
+/* The n-th append and all later ones fail, for every n: those pages stay, all contents are right,
+ * and once there is room again all go. */
 static void test_append_fails(void **state)
 {
 	static const int errors[] = { -ENOSPC, -EIO, -ENODEV, -EROFS };
@@ -201,7 +206,8 @@ static void test_commit_loses(void **state)
 	}
 }
 
-/* A record that cannot be read: all owners get the error, at once after the first; the rest lives, and the slot can be used again. */
+/* A record that cannot be read: all owners get the error, at once after the first; the rest
+ * lives, and the slot can be used again. */
 static void test_read_fails(void **state)
 {
 	static const int errors[] = { -EIO, -ENOENT };
@@ -402,7 +408,8 @@ static void write_and_let_go(void)
 	page_put(held);
 }
 
-/* Somebody got a page for writing before the daemon came, and writes while the batch is on its way. */
+/* Somebody got a page for writing before the daemon came, and writes while the batch is on its
+ * way. */
 static void test_shared_memory_held(void **state)
 {
 	struct object *o = object_create_anon(2 * PAGE_SIZE);
@@ -415,7 +422,8 @@ static void test_shared_memory_held(void **state)
 	assert_int_equal(object_write(o, PAGE_SIZE, &byte, 1, false), 1);
 	held = object_get_page(o, 0, OBJECT_WRITE, &err, &major);
 	mock_store.on_commit = write_and_let_go;
-	assert_int_equal(reclaim_round(true), 2); /* the other at once, this one when it was let go */
+	assert_int_equal(reclaim_round(true),
+			 2); /* the other at once, this one when it was let go */
 	assert_null(mock_store.on_commit);
 	assert_int_equal(object_read(o, 0, &byte, 1, false), 1);
 	assert_int_equal(byte, 77);
@@ -497,8 +505,8 @@ static void test_file_pages(void **state)
 
 /* ---- Room ---- */
 
-/* More pages than slots: what does not fit stays, and swap that is nearly full gives up the slots of pages that came back, so
- * that RAM and swap hold their sum. */
+/* More pages than slots: what does not fit stays, and swap that is nearly full gives up the
+ * slots of pages that came back, so that RAM and swap hold their sum. */
 static void test_swap_full(void **state)
 {
 	struct aspace *as = space();
@@ -587,7 +595,7 @@ static void test_waiting(void **state)
 
 /* ---- Everything at random ---- */
 
-#define PAGES 48
+#define PAGES  48
 #define SPACES 3
 
 static struct model {
@@ -636,7 +644,9 @@ static void random_step(uint32_t *seed)
 	case 5: assert_int_equal(peek(BASE + 4 * MB + page * PAGE_SIZE), shared_bytes[page]); break;
 	case 6: (void)reclaim_round(rnd(seed) % 2); break;
 	case 7:
-		assert_int_equal(aspace_advise(m->as, BASE + page * PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED), 0);
+		assert_int_equal(aspace_advise(m->as, BASE + page * PAGE_SIZE, PAGE_SIZE,
+					       MADV_DONTNEED),
+				 0);
 		m->private[page] = 0;
 		break;
 	case 8:
@@ -681,7 +691,9 @@ static void test_random(void **state)
 static void life(void)
 {
 	struct aspace *as = aspace_create();
-	struct map_request r = { .addr = BASE, .length = 4 * PAGE_SIZE, .flags = RW, .fixed = true };
+	struct map_request r = {
+		.addr = BASE, .length = 4 * PAGE_SIZE, .flags = RW, .fixed = true
+	};
 
 	if (as == NULL)
 		return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From a task that finds nothing to the victim's memory back in the buddy: candidates, exemptions, sharers, the report, waiting for a victim.
+// From a task that finds nothing to the victim's memory back in the buddy: candidates, exemptions,
+// sharers, the report, waiting for a victim.
 // SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/vmevent.c tests/mock/store.c
@@ -121,9 +122,12 @@ static const struct oom_candidate *find(unsigned n, int pid)
 
 static void test_collect(void **state)
 {
-	struct process *init = process_with("init", 1, NULL), *sharer = process_with("vforked", 0, init->leader->aspace);
-	struct process *small = process_with("small", 2, NULL), *spared = process_with("spared", 9, NULL);
-	struct process *rt = process_with("rt", 5, NULL), *rt_unlocked = process_with("rt2", 5, NULL);
+	struct process *init = process_with("init", 1, NULL),
+		       *sharer = process_with("vforked", 0, init->leader->aspace);
+	struct process *small = process_with("small", 2, NULL),
+		       *spared = process_with("spared", 9, NULL);
+	struct process *rt = process_with("rt", 5, NULL),
+		       *rt_unlocked = process_with("rt2", 5, NULL);
 	struct process *zombie = process_with("zombie", 3, NULL);
 	unsigned n, seen;
 
@@ -166,7 +170,8 @@ static void test_collect_many(void **state)
 
 /* ---- A round ---- */
 
-/* What the other threads do while somebody waits: the OOM thread decides; waits of its own let the reaper work. */
+/* What the other threads do while somebody waits: the OOM thread decides; waits of its own let
+ * the reaper work. */
 static void others(void)
 {
 	static bool deciding;
@@ -182,7 +187,9 @@ static void others(void)
 
 static void short_of_frames(void)
 {
-	watermarks = (struct watermarks){ .min = frames_free() + 1, .low = frames_free() + 2, .high = frames_free() + 3 };
+	watermarks = (struct watermarks){ .min = frames_free() + 1,
+					  .low = frames_free() + 2,
+					  .high = frames_free() + 3 };
 	mock_on_block = others;
 }
 
@@ -220,7 +227,8 @@ static void test_kill(void **state)
 	all_gone();
 }
 
-/* A victim that does not come to its end is waited for, but not for ever; then the next is ended; at last there is nobody. */
+/* A victim that does not come to its end is waited for, but not for ever; then the next is ended;
+ * at last there is nobody. */
 static void test_stubborn_victim(void **state)
 {
 	struct process *first, *second;
@@ -278,12 +286,8 @@ static void test_dying(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_collect),
-		TEST(test_collect_many),
-		TEST(test_kill),
-		TEST(test_stubborn_victim),
-		TEST(test_frames_came_meanwhile),
-		TEST(test_dying),
+		TEST(test_collect),         TEST(test_collect_many),          TEST(test_kill),
+		TEST(test_stubborn_victim), TEST(test_frames_came_meanwhile), TEST(test_dying),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

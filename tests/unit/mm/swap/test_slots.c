@@ -9,7 +9,8 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/reclaim_test.h"
 
-/* Every number once, neighbours in a row, never 0; none left; freed ones come again, after those not used for longer. */
+/* Every number once, neighbours in a row, never 0; none left; freed ones come again, after those
+ * not used for longer. */
 static void test_numbers(void **state)
 {
 	(void)state;
@@ -64,7 +65,8 @@ static void test_discard_with_the_last_reference(void **state)
 	assert_int_equal(mock_store.discards, 1);
 }
 
-/* A page bound to a slot: pinned by the daemon nobody may write it; unpinned its only user takes it out. */
+/* A page bound to a slot: pinned by the daemon nobody may write it; unpinned its only user takes
+ * it out. */
 static void test_binding(void **state)
 {
 	struct aspace *as = space();
