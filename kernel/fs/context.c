@@ -84,43 +84,64 @@ static bool prepend(char *buf, char **at, const char *text, size_t n)
 	return true;
 }
 
-/* Writes the names from p up to root backwards. *reached: root was met. dentry_lock held; work bounded by the buffer. */
-static bool names_locked(const struct path *p, const struct path *root, char *buf, char **at,
-			 bool *reached)
+/* One name in front of *at; *p becomes the directory it is in. False: it does not fit. */
+static bool name_step(struct path *p, char *buf, char **at)
 {
-	const struct mount *m = p->mount;
-	const struct dentry *d = p->dentry;
+	struct dentry *d = p->dentry;
+	bool fits;
 
-	for (;;) {
-		*reached = root && d == root->dentry && m == root->mount;
-		if (*reached)
-			return true;
-		if (d == m->root || d == d->parent) {
-			if (!m->parent)
-				return true;
-			d = m->point;
-			m = m->parent;
-			continue;
-		}
-		if (!prepend(buf, at, d->name, d->name_len) || !prepend(buf, at, "/", 1))
-			return false;
-		d = d->parent;
-	}
+	spin_lock(&dentry_lock);
+	fits = prepend(buf, at, d->name, d->name_len) && prepend(buf, at, "/", 1);
+	p->dentry = dentry_get(d->parent);
+	spin_unlock(&dentry_lock);
+	dentry_put(d);
+	return fits;
 }
 
+/* Writes the names from p (whose references are consumed) up to root backwards. *reached: root was met. */
+static bool names_up(struct path p, const struct path *root, char *buf, char **at, bool *reached)
+{
+	bool fits = true;
+
+	for (;;) {
+		*reached = root && p.dentry == root->dentry && p.mount == root->mount;
+		if (*reached || !fits)
+			break;
+		if (p.dentry == p.mount->root) {
+			if (!mount_climb(&p))
+				break;
+		} else if (READ_ONCE(p.dentry->parent) == p.dentry) {
+			break;
+		} else {
+			fits = name_step(&p, buf, at);
+		}
+	}
+	path_put(p);
+	return fits;
+}
+
+/*
+ * The tree is locked for one name at a time, so that depth costs no latency. What a rename meanwhile would garble is done again; after some tries
+ * the caller gets what a slower look would have seen anyway.
+ */
 int path_text(const struct path *p, const struct path *root, char *buf, size_t size)
 {
 	static const char deleted[] = " (deleted)", unreachable[] = "(unreachable)";
-	char *end = buf + size, *at = end;
+	char *end = buf + size, *at;
 	bool fits, reached, gone;
+	uint32_t seen;
 
-	if (size == 0 || !prepend(buf, &at, "", 1))
-		return -ERANGE;
-	spin_lock(&dentry_lock);
-	gone = !(p->dentry->flags & DENTRY_HASHED) && p->dentry != p->mount->root;
-	fits = !gone || prepend(buf, &at, deleted, sizeof(deleted) - 1);
-	fits = fits && names_locked(p, root, buf, &at, &reached);
-	spin_unlock(&dentry_lock);
+	for (int tries = 0; tries < 5; tries++) {
+		seen = atomic_load_acquire(&dentry_renames);
+		at = end;
+		gone = !(READ_ONCE(p->dentry->flags) & DENTRY_HASHED) &&
+		       p->dentry != p->mount->root;
+		fits = prepend(buf, &at, "", size > 0) && size > 0;
+		fits = fits && (!gone || prepend(buf, &at, deleted, sizeof(deleted) - 1));
+		fits = fits && names_up(path_get(*p), root, buf, &at, &reached);
+		if (seen == atomic_load_acquire(&dentry_renames))
+			break;
+	}
 	if (fits && (*at == '\0' || *at == ' '))
 		fits = prepend(buf, &at, "/", 1);
 	if (fits && !reached && root && p->mount->parent == NULL && p->mount != root->mount)

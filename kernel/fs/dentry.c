@@ -4,7 +4,7 @@
  * that readdir goes on where it stopped whatever was made or removed meanwhile.
  *
  * dentry_lock covers hash, children, parent, name and flags. A reference count leaves or reaches zero only under it, so that a walk that finds
- * a dentry in the hash can always take a reference. Chains are short (1,024 buckets); nothing else under the lock depends on the number of files but the
+ * a dentry in the hash can always take a reference. Chains are short (the table is made for the size of RAM); nothing else under the lock depends on the number of files but the
  * depth of the children tree.
  *
  * Invariants: (1) a hashed dentry is among its parent's children; (2) in a SUPER_TREE file system a hashed dentry holds a reference to itself; (3) a dentry holds
@@ -13,20 +13,30 @@
  */
 #include "kernel/fs/internal.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/log.h"
+#include "mm/buddy.h"
 #include "mm/slab.h"
 
-#define HASH_BITS 10
+#define HASH_BITS_MIN     9
+#define HASH_BITS_MAX     16
+#define FRAMES_PER_BUCKET 16
 
 struct spinlock dentry_lock = SPINLOCK_INIT;
 struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
+uint32_t dentry_renames;
 
 static struct kmem_cache *dentry_cache;
-static struct dentry *buckets[1 << HASH_BITS];
+static struct dentry **buckets;
+static unsigned hash_bits = HASH_BITS_MIN;
 
+/* The table grows with memory, so that as many files as fit into it still make short chains. */
 int dentry_init(void)
 {
+	while (hash_bits < HASH_BITS_MAX && frames_total() >> hash_bits > FRAMES_PER_BUCKET)
+		hash_bits++;
+	buckets = kmalloc(sizeof(*buckets) << hash_bits, ALLOC_ZERO);
 	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 0);
-	return dentry_cache ? 0 : -ENOMEM;
+	return buckets && dentry_cache ? 0 : -ENOMEM;
 }
 
 /* FNV-1a: names are short, one multiplication a byte is cheap enough. */
@@ -43,7 +53,7 @@ static struct dentry **bucket_of(const struct dentry *parent, uint32_t hash)
 {
 	uint32_t mixed = (hash ^ (uint32_t)((uintptr_t)parent >> 6)) * 2654435761u;
 
-	return &buckets[mixed >> (32 - HASH_BITS)];
+	return &buckets[mixed >> (32 - hash_bits)];
 }
 
 static void hash_insert(struct dentry *d)
@@ -276,7 +286,8 @@ void dentry_move(struct dentry *d, struct dentry *new_parent, const struct name 
 	spin_lock(&dentry_lock);
 	unlink_locked(d);
 	old_name = rename_locked(d, name, &room);
-	d->parent = new_parent;
+	WRITE_ONCE(d->parent, new_parent);
+	atomic_store_release(&dentry_renames, dentry_renames + 1);
 	hash_insert(d);
 	children_insert(new_parent, d);
 	spin_unlock(&dentry_lock);
@@ -311,8 +322,9 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 	unlink_locked(b);
 	swap_names(a, b);
 	parent = a->parent; /* the references of the two just change hands */
-	a->parent = b->parent;
-	b->parent = parent;
+	WRITE_ONCE(a->parent, b->parent);
+	WRITE_ONCE(b->parent, parent);
+	atomic_store_release(&dentry_renames, dentry_renames + 1);
 	hash_insert(a);
 	children_insert(a->parent, a);
 	hash_insert(b);
@@ -349,14 +361,11 @@ struct dentry *dentry_next_child(struct dentry *d, uint64_t cookie)
 
 bool dentry_is_below(struct dentry *d, struct dentry *ancestor)
 {
-	bool below = false;
-
-	/* Depth is bounded by PATH_MAX / 2 steps for anything a walk can reach. */
-	spin_lock(&dentry_lock);
-	for (; !below && d != d->parent; d = d->parent)
-		below = d == ancestor;
-	spin_unlock(&dentry_lock);
-	return below || d == ancestor;
+	/* Directories get another parent only under rename_mutex, and each holds a reference to its own: no lock, however deep the tree. */
+	DEBUG_ASSERT(mutex_held(&rename_mutex));
+	while (d != ancestor && d != d->parent)
+		d = d->parent;
+	return d == ancestor;
 }
 
 void dentry_drop_tree(struct dentry *root)

@@ -4,7 +4,7 @@
  *
  * Whoever changes a table holds its lock. A task whose table nobody shares (refs 1) reads it without: only it could change it, and a second
  * user can only come from its own clone(2). That is the fast path of every read and write: no lock, no count.
- * Tables grow by doubling outside the lock; arrays are replaced under it.
+ * Tables grow by doubling, in steps under the lock.
  */
 #include <linux/resource.h>
 
@@ -26,6 +26,7 @@ struct files *files_create(void)
 	fs->file = fs->first_file;
 	fs->used = &fs->first_used;
 	fs->cloexec = &fs->first_cloexec;
+	mutex_init(&fs->grow_mutex);
 	return fs;
 }
 
@@ -35,37 +36,73 @@ static void arrays_free(struct files *fs, struct file **file)
 		kfree(file); /* one allocation holds all three arrays */
 }
 
+/* Larger arrays on their way in: one allocation. */
+struct file_arrays {
+	struct file **file;
+	uint64_t *used, *cloexec;
+	uint32_t size, copied;
+};
+
+static void copy_slot(struct files *fs, unsigned fd)
+{
+	struct file_arrays *a = fs->growing;
+
+	if (!a || fd >= a->copied)
+		return;
+	a->file[fd] = fs->file[fd];
+	a->used[fd / 64] = fs->used[fd / 64];
+	a->cloexec[fd / 64] = fs->cloexec[fd / 64];
+}
+
+/* Copies 64 descriptors at a time, so that the lock is held for a short while only; then the new arrays take over. */
+static struct file **copy_arrays(struct files *fs, struct file_arrays *a)
+{
+	struct file **old = fs->file;
+
+	spin_lock(&fs->lock);
+	fs->growing = a;
+	while (a->copied < fs->size) {
+		unsigned word = a->copied / 64;
+
+		memcpy(a->file + a->copied, fs->file + a->copied, 64 * sizeof(*a->file));
+		a->used[word] = fs->used[word];
+		a->cloexec[word] = fs->cloexec[word];
+		a->copied += 64;
+		spin_unlock(&fs->lock);
+		spin_lock(&fs->lock);
+	}
+	fs->growing = NULL;
+	fs->file = a->file;
+	fs->used = a->used;
+	fs->cloexec = a->cloexec;
+	fs->size = a->size;
+	spin_unlock(&fs->lock);
+	return old;
+}
+
 /* Makes room for descriptor fd. 0, -EMFILE or -ENOMEM. */
 static int files_grow(struct files *fs, unsigned fd)
 {
-	uint32_t size = FILES_INLINE;
-	struct file **file, **old;
-	uint64_t *used, *cloexec;
+	struct file_arrays a = { .size = FILES_INLINE };
+	int err = 0;
 
 	if (fd >= FILES_MAX)
 		return -EMFILE;
-	while (size <= fd)
-		size *= 2;
-	file = kmalloc(size * sizeof(*file) + 2 * size / 8, ALLOC_ZERO);
-	if (!file)
-		return -ENOMEM;
-	used = (uint64_t *)(file + size);
-	cloexec = used + size / 64;
-	spin_lock(&fs->lock);
-	old = file; /* somebody else may have grown it meanwhile */
-	if (fs->size < size) {
-		old = fs->file;
-		memcpy(file, fs->file, fs->size * sizeof(*file));
-		memcpy(used, fs->used, fs->size / 8);
-		memcpy(cloexec, fs->cloexec, fs->size / 8);
-		fs->file = file;
-		fs->used = used;
-		fs->cloexec = cloexec;
-		fs->size = size;
+	while (a.size <= fd)
+		a.size *= 2;
+	mutex_lock(&fs->grow_mutex);
+	if (fs->size < a.size) { /* nobody was faster */
+		a.file = kmalloc(a.size * sizeof(*a.file) + 2 * a.size / 8, ALLOC_ZERO);
+		if (a.file) {
+			a.used = (uint64_t *)(a.file + a.size);
+			a.cloexec = a.used + a.size / 64;
+			arrays_free(fs, copy_arrays(fs, &a));
+		} else {
+			err = -ENOMEM;
+		}
 	}
-	spin_unlock(&fs->lock);
-	arrays_free(fs, old);
-	return 0;
+	mutex_unlock(&fs->grow_mutex);
+	return err;
 }
 
 /* The lowest free descriptor >= min, perhaps behind the arrays' end. Lock held. */
@@ -96,6 +133,7 @@ static void slot_set(struct files *fs, unsigned fd, struct file *f, bool cloexec
 		fs->cloexec[fd / 64] &= ~bit;
 	/* Release: a reader without lock that sees the pointer sees the file. */
 	atomic_store_release(&fs->file[fd], f);
+	copy_slot(fs, fd);
 }
 
 static struct file *slot_clear(struct files *fs, unsigned fd)
@@ -107,6 +145,7 @@ static struct file *slot_clear(struct files *fs, unsigned fd)
 	fs->cloexec[fd / 64] &= ~(1ull << fd % 64);
 	if (fd < fs->hint)
 		fs->hint = fd;
+	copy_slot(fs, fd);
 	return f;
 }
 

@@ -16,6 +16,9 @@ struct files {
 	uint64_t *used, *cloexec; /* bit per descriptor */
 	struct file *first_file[FILES_INLINE];
 	uint64_t first_used, first_cloexec;
+	struct mutex grow_mutex; /* one growth at a time */
+	struct file_arrays
+		*growing; /* half filled; who changes a slot changes it there too. lock */
 };
 
 /*
@@ -32,7 +35,8 @@ static inline struct fdref fd_borrow(int fd)
 	struct files *fs = current()->files;
 	struct file *f;
 
-	if (likely(atomic_load(&fs->refs) == 1)) {
+	/* Acquire: what the user before the last one did to the table. */
+	if (likely(atomic_load_acquire(&fs->refs) == 1)) {
 		/* Unsigned: negative descriptors are beyond any size. */
 		f = (unsigned)fd < fs->size ? fs->file[fd] : NULL;
 		return (struct fdref){ f, false };

@@ -56,7 +56,9 @@ static int check_names(const struct move *m)
 		return -ENOTDIR;
 	if (!from_dir && (m->from_slash || (m->to_slash && !exchange)))
 		return -ENOTDIR;
-	/* A directory may not end up inside itself. */
+	/* A directory may not end up inside itself. Within one directory it cannot. */
+	if (m->new_at->dentry == m->old_at->dentry)
+		return 0;
 	if (dentry_is_below(m->new_at->dentry, m->from))
 		return -EINVAL;
 	if (m->target && dentry_is_below(m->old_at->dentry, m->target))

@@ -271,6 +271,7 @@ struct dir_sink {
 
 extern struct mutex rename_mutex;   /* moves of directories between directories */
 extern struct mutex mount_mutex;    /* mounts and supers come and go */
+extern uint32_t dentry_renames;     /* counts moves of dentries; dentry_lock to change */
 extern struct spinlock dentry_lock; /* dentry tree, hash, mount table */
 
 /* inode.c */
@@ -318,7 +319,7 @@ void dentry_exchange(struct dentry *a, struct dentry *b);
 bool dentry_has_children(struct dentry *d);
 /* The child with the smallest cookie >= cookie, with a reference, or NULL. */
 struct dentry *dentry_next_child(struct dentry *d, uint64_t cookie);
-/* True when d is ancestor or below it. */
+/* True when d is ancestor or below it. Both directories; rename_mutex held. */
 bool dentry_is_below(struct dentry *d, struct dentry *ancestor);
 /* Drops every name of a tree that is no longer mounted. */
 void dentry_drop_tree(struct dentry *root);
