@@ -29,6 +29,8 @@
 #define CACHED_MAX   8
 #define WINDOWS_BASE (KERNEL_MAP_BASE + STACK_SLOTS * SLOT_SIZE)
 #define WINDOWS_END  (KERNEL_MAP_BASE + KERNEL_MAP_SIZE)
+/* Windows from here on lie so that blocks can map them: 64 MB of flash then cost no tables. */
+#define BIG_WINDOW ((size_t)2 << 20)
 
 _Static_assert(KSTACK_SIZE % 4096 == 0, "stacks are whole pages");
 _Static_assert((KSTACK_SIZE & (KSTACK_SIZE - 1)) == 0, "one bit tells stack from guard");
@@ -198,7 +200,8 @@ virt_addr_t kmap_device(phys_addr_t pa, size_t size)
 
 	if (size == 0 || pa + size < pa || whole < size)
 		return 0;
-	va = kmap_reserve(whole, PAGE_SIZE);
+	va = kmap_reserve(whole, IS_ALIGNED(base, BIG_WINDOW) && whole >= BIG_WINDOW ? BIG_WINDOW
+										     : PAGE_SIZE);
 	if (va == 0 || pmap_kernel_map(va, base, whole, KERNEL_DEVICE, table_alloc) != 0)
 		return 0;
 	return va + offset;
