@@ -15,7 +15,7 @@
 #include "mm/swap/medium.h"
 
 #define CFI_REGIONS_MAX 4
-#define CFI_BUSY	1 /* a status; the others are 0 and negative errno */
+#define CFI_BUSY        1 /* a status; the others are 0 and negative errno */
 
 /* How the bank is reached: the kernel's mapping, or a test's model. Offsets in bytes, multiples of 4. */
 struct cfi_bus {
@@ -61,7 +61,7 @@ struct cfi_chip {
 
 	struct mutex writer;
 	struct mutex lock;
-	bool array; /* reads are memory; under lock */
+	bool array;       /* reads are memory; under lock */
 	unsigned waiting; /* readers that want lock; atomic */
 	struct waitq wanted;
 	uint64_t suspensions; /* under lock */
@@ -69,7 +69,8 @@ struct cfi_chip {
 
 /* Finds out what is behind bus; fills *c, leaves the chips in array mode. -ENODEV: no CFI flash on 32 bits; -EOPNOTSUPP: a command set this driver does not know;
  * -EINVAL: a description that contradicts itself, or `size` (the window's). Task context. */
-int cfi_probe(struct cfi_chip *c, const struct cfi_bus *bus, const char *name, uint64_t size) MUST_CHECK;
+int cfi_probe(struct cfi_chip *c, const struct cfi_bus *bus, const char *name,
+	      uint64_t size) MUST_CHECK;
 /* Any alignment. 0 or -EINVAL (outside). Sleeps; waits for a program, but not for an erase where the chips can suspend it. */
 int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n) MUST_CHECK;
 /* at and n multiples of 8, the range erased. 0, -EIO (the block is bad), -EROFS, -EINVAL. Sleeps. */
@@ -89,7 +90,8 @@ struct cfi_part {
 };
 
 /* Fills *p. -EINVAL: not on erase block boundaries of one region. */
-int cfi_part_init(struct cfi_part *p, struct cfi_chip *c, uint64_t offset, uint64_t size) MUST_CHECK;
+int cfi_part_init(struct cfi_part *p, struct cfi_chip *c, uint64_t offset,
+		  uint64_t size) MUST_CHECK;
 
 /* The command sets. */
 extern const struct cfi_commands cfi_intel;

@@ -15,12 +15,12 @@ struct mtdpart {
 
 struct mtdparts_error {
 	const char *what; /* for people */
-	size_t where;	  /* offset in the text */
+	size_t where;     /* offset in the text */
 };
 
 /* The parts that text gives to `chip`, of chip_size bytes, in the order written: their number, 0 when it says nothing about the chip. All of text is checked.
  * -EINVAL: syntax, a part outside the chip or over another one, more than max: *error says which. No context needed. */
-int mtdparts_parse(const char *text, const char *chip, uint64_t chip_size, struct mtdpart *parts, unsigned max,
-		   struct mtdparts_error *error) MUST_CHECK;
+int mtdparts_parse(const char *text, const char *chip, uint64_t chip_size, struct mtdpart *parts,
+		   unsigned max, struct mtdparts_error *error) MUST_CHECK;
 
 #endif

@@ -37,10 +37,10 @@
 #define LOC_NONE   0u
 #define LOC_POISON UINT32_MAX /* its record cannot be read back any more */
 
-#define KEEP_FREE    2u /* free segments that only the cleaner may take */
-#define READY_TARGET 2u /* erased ahead, so that an append seldom waits for an erase */
+#define KEEP_FREE    2u  /* free segments that only the cleaner may take */
+#define READY_TARGET 2u  /* erased ahead, so that an append seldom waits for an erase */
 #define WEAR_SPREAD  16u /* erase counts may differ by this much before cold contents are moved */
-#define RETRIES      8u /* segments tried for the same data before giving up */
+#define RETRIES      8u  /* segments tried for the same data before giving up */
 #define NO_SEGMENT   UINT32_MAX
 
 #define MAP_SHIFT 10
@@ -53,7 +53,7 @@ struct segment_header {
 	uint32_t segment_size;
 	uint32_t erase_count; /* including the erase before this header */
 	uint32_t sequence;    /* records of this life of the segment carry the same */
-	uint32_t crc;	      /* CRC-32C of the header with this field 0 */
+	uint32_t crc;         /* CRC-32C of the header with this field 0 */
 	uint64_t bytes_ever;  /* programmed by the store since the medium was new */
 };
 
@@ -68,20 +68,20 @@ _Static_assert(sizeof(struct segment_header) == 32, "as drawn in README.md");
 _Static_assert(sizeof(struct record_header) == RECORD_HEADER, "as drawn in README.md");
 
 enum segment_state {
-	SEGMENT_FREE,	 /* to be erased or at least looked at before use */
-	SEGMENT_READY,	 /* erased, header written */
+	SEGMENT_FREE,  /* to be erased or at least looked at before use */
+	SEGMENT_READY, /* erased, header written */
 	SEGMENT_HEAD,
 	SEGMENT_SEALED,
 	SEGMENT_RETIRED, /* never used again */
 };
 
-#define SEGMENT_BLANK	1u /* FREE: thought to be erased; checked before use */
-#define SEGMENT_HEADER	2u /* FREE: has a good header */
+#define SEGMENT_BLANK   1u /* FREE: thought to be erased; checked before use */
+#define SEGMENT_HEADER  2u /* FREE: has a good header */
 #define SEGMENT_SUSPECT 4u /* retire it once its records have moved */
 
 struct segment {
-	uint32_t live;	  /* bytes; under lock */
-	uint32_t readers; /* under lock */
+	uint32_t live;        /* bytes; under lock */
+	uint32_t readers;     /* under lock */
 	uint32_t bad_records; /* found unreadable; under lock */
 	uint32_t erase_count, sequence;
 	uint32_t opened; /* value of store.openings when it became the head: its age */
@@ -90,7 +90,7 @@ struct segment {
 
 struct head {
 	uint32_t segment; /* NO_SEGMENT: none is open */
-	uint32_t first;	  /* first record that is not wholly on the medium */
+	uint32_t first;   /* first record that is not wholly on the medium */
 	uint32_t programmed, fill;
 	uint8_t *ring;
 	bool failed; /* a program failed: the ring must move to another segment */
@@ -99,8 +99,10 @@ struct head {
 struct store {
 	struct medium *medium;
 	uint32_t segment_size, nsegments, slots;
-	uint32_t reserve, clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
-	uint32_t record_space, per_segment; /* bytes a padded record takes; how many surely fit a segment */
+	uint32_t reserve,
+		clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
+	uint32_t record_space,
+		per_segment; /* bytes a padded record takes; how many surely fit a segment */
 	uint32_t header_unit, header_area, align, window, ring_size;
 
 	struct mutex writer;
@@ -185,7 +187,8 @@ bool blank(const void *p, size_t n);
 void ring_get(const struct store *s, const struct head *h, uint32_t offset, void *dst, uint32_t n);
 /* Appends a record (the caller made sure of room) and points slot from `old` to it; drops it when the slot has left `old`. Programs full windows.
  * On an error (as store_append's) the record is in the ring still, and so readable. */
-int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload, uint16_t flags) MUST_CHECK;
+int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload,
+	     uint16_t flags) MUST_CHECK;
 /* True when the open head has room for one more record. */
 bool head_has_room(const struct store *s);
 /* Ends the head (all of it programmed), then opens a new one: -ENOSPC when users may not have one (unless cleaning), -EIO, -ENODEV, -EROFS. */

@@ -18,39 +18,39 @@ enum nor_bad {
 	NOR_GOOD,
 	NOR_PROGRAM_FAILS, /* half of it is done, status says so */
 	NOR_ERASE_FAILS,
-	NOR_STUCK,	   /* some bits read 0, whatever was done; status is good */
-	NOR_READ_FLIPS,	   /* reads of programmed words have a wrong bit, always the same */
-	NOR_DIES,	   /* works for `endurance` more erases, then both fail */
+	NOR_STUCK,      /* some bits read 0, whatever was done; status is good */
+	NOR_READ_FLIPS, /* reads of programmed words have a wrong bit, always the same */
+	NOR_DIES,       /* works for `endurance` more erases, then both fail */
 };
 
 #define NOR_BLOCKS_MAX 512
 
 struct nor {
-	struct cfi_bus bus;	/* commands */
-	struct medium medium;	/* the whole bank, without commands */
+	struct cfi_bus bus;          /* commands */
+	struct medium medium;        /* the whole bank, without commands */
 	uint8_t *cells, *programmed; /* a flag per word */
 	uint32_t size, block_size, buffer;
 	enum nor_bad bad[NOR_BLOCKS_MAX];
 	uint32_t endurance[NOR_BLOCKS_MAX];
 	uint32_t erases[NOR_BLOCKS_MAX];
 
-	uint64_t operations;	/* programs and erases begun */
-	uint64_t cut_at;	/* the operation that power fails in; 0: none */
-	bool dead;		/* power has failed */
+	uint64_t operations; /* programs and erases begun */
+	uint64_t cut_at;     /* the operation that power fails in; 0: none */
+	bool dead;           /* power has failed */
 
 	/* Commands. */
-	unsigned busy_reads;	/* status reads that an operation takes */
+	unsigned busy_reads;     /* status reads that an operation takes */
 	bool can_suspend, locks; /* announced by the query; locks: all blocks locked at power-on */
-	bool read_only;		/* programs and erases end with error bits */
-	bool hangs;		/* never ready again */
-	uint32_t status;	/* of both chips */
+	bool read_only;          /* programs and erases end with error bits */
+	bool hangs;              /* never ready again */
+	uint32_t status;         /* of both chips */
 	unsigned busy_left, suspends;
 	int mode;
-	uint64_t at;		/* block or window of the command under way */
+	uint64_t at; /* block or window of the command under way */
 	unsigned words, words_left;
 	uint32_t data[1024];
 	bool erasing, suspended, unlocked[NOR_BLOCKS_MAX];
-	uint64_t reads, writes;	/* bus accesses but array copies */
+	uint64_t reads, writes;         /* bus accesses but array copies */
 	void (*on_busy)(struct nor *n); /* at each status read while busy */
 };
 
