@@ -11,7 +11,7 @@
 struct user_regs {
 	uint64_t x[31];
 	uint64_t sp, pc, pstate;
-	uint64_t syscall_x0;	/* x0 at the call, for restarting it */
+	uint64_t syscall_x0; /* x0 at the call, for restarting it */
 	uint64_t pad;
 };
 
@@ -23,14 +23,16 @@ struct user_regs *task_user_regs(struct task *t);
 /* Prepares a task that never ran: on its first switch it calls fn(arg) on its kernel stack (after sched_finish_switch). */
 void arch_task_init_kernel(struct task *t, void (*fn)(void *), void *arg);
 /* As fork(2)'s child: on its first switch it returns to user mode with parent's registers, x0 = 0, sp (0: unchanged) and tls (when set_tls). FP state is copied. */
-void arch_task_init_fork(struct task *child, struct task *parent, virt_addr_t sp, bool set_tls, virt_addr_t tls);
+void arch_task_init_fork(struct task *child, struct task *parent, virt_addr_t sp, bool set_tls,
+			 virt_addr_t tls);
 /* Fresh registers for exec: everything zero but pc and sp; FP and TLS cleared. current() only. */
 void arch_exec_start(virt_addr_t pc, virt_addr_t sp);
 /* Leaves the kernel for user mode with task_user_regs(current()): for the first task after exec. */
 NORETURN void arch_return_to_user(void);
 /* Builds the AArch64 Linux signal frame (rt_sigframe: siginfo, ucontext, fpsimd context) on the user's (or alternate) stack and points the registers at the
  * handler. blocked: the mask to restore afterwards. 0, or -EFAULT: the stack is bad (kill with SIGSEGV). */
-int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act, uint64_t blocked);
+int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act,
+			uint64_t blocked);
 /* rt_sigreturn(2): restores registers from the frame; *blocked gets the mask. 0 or -EFAULT. Checks pstate: user mode only. */
 int arch_signal_return(uint64_t *blocked);
 /* For exec: maps the vDSO page, which holds the return trampoline of signal handlers, and notes its address in as->vdso (AT_SYSINFO_EHDR).
@@ -44,8 +46,12 @@ NORETURN void machine_off(int status);
 NORETURN void machine_reset(void);
 
 /* Called by the exception entry. */
-void syscall_dispatch(struct user_regs *regs);		  /* kernel/syscall.c: number in x8, arguments x0..x5, result to x0 */
-void user_work(struct user_regs *regs);			  /* kernel/signal.c: TASK_SIGNAL and other pending work before user mode; interrupts on */
+void syscall_dispatch(
+	struct user_regs
+		*regs); /* kernel/syscall.c: number in x8, arguments x0..x5, result to x0 */
+void user_work(
+	struct user_regs *
+		regs); /* kernel/signal.c: TASK_SIGNAL and other pending work before user mode; interrupts on */
 /* A fault of user code that is not resolved by mm: kernel/signal.c. si_code and address as siginfo wants them. */
 void signal_fault(int signo, int si_code, virt_addr_t address);
 

@@ -12,8 +12,8 @@
 enum driver_stage { DRIVER_IRQ, DRIVER_EARLY, DRIVER_DEVICE };
 
 struct device {
-	int node;	   /* offset of the node in the device tree */
-	const char *name;  /* node name, for the log */
+	int node;         /* offset of the node in the device tree */
+	const char *name; /* node name, for the log */
 };
 
 struct driver {

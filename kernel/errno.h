@@ -9,6 +9,6 @@
 /* Pointers that carry a negative errno. */
 #define ERR_PTR(e) ((void *)(intptr_t)(e))
 #define PTR_ERR(p) ((int)(intptr_t)(p))
-#define IS_ERR(p) ((uintptr_t)(p) >= (uintptr_t)-ERRNO_MAX)
+#define IS_ERR(p)  ((uintptr_t)(p) >= (uintptr_t)-ERRNO_MAX)
 
 #endif

@@ -11,7 +11,8 @@ typedef void (*irq_handler)(unsigned irq, void *arg);
 
 /* Registers handler for an INTID and enables it (a PPI: on every CPU, as each comes up). The handler runs with interrupts off:
  * bounded work, no sleep. Returns 0, -EBUSY (taken, or too many) or -EINVAL. Task context. */
-int irq_register(unsigned irq, bool edge, irq_handler handler, void *arg, const char *name) MUST_CHECK;
+int irq_register(unsigned irq, bool edge, irq_handler handler, void *arg,
+		 const char *name) MUST_CHECK;
 void irq_unregister(unsigned irq);
 void irq_mask(unsigned irq);
 void irq_unmask(unsigned irq);
@@ -19,10 +20,10 @@ void irq_unmask(unsigned irq);
 /* What a controller driver supplies: registered once at probe. */
 struct irq_chip {
 	const char *name;
-	void (*cpu_init)(void);			 /* this CPU's interface; interrupts off */
+	void (*cpu_init)(void); /* this CPU's interface; interrupts off */
 	void (*enable)(unsigned irq, bool edge);
 	void (*disable)(unsigned irq);
-	unsigned (*acknowledge)(void);		 /* INTID, or >= IRQ_MAX: spurious */
+	unsigned (*acknowledge)(void); /* INTID, or >= IRQ_MAX: spurious */
 	void (*end)(unsigned irq);
 	void (*send)(unsigned cpu, unsigned sgi); /* inter-processor interrupt, sgi 0..15 */
 };

@@ -7,15 +7,15 @@
 
 /* The first words of struct task (kernel/task.h asserts it): all that lock and unlock need to know of it. */
 struct task_hot {
-	uint32_t preempt_count;	/* changed by its own task only */
-	uint32_t pending;	/* TASK_* bits below; set by anyone, atomically */
+	uint32_t preempt_count; /* changed by its own task only */
+	uint32_t pending;       /* TASK_* bits below; set by anyone, atomically */
 };
 
 enum {
-	TASK_NEED_RESCHED = 1u << 0,	/* give the CPU up at the next chance */
-	TASK_SIGNAL = 1u << 1,		/* look at signals before returning to user mode */
-	TASK_KILLED = 1u << 2,		/* a fatal signal is there: killable waits end */
-	TASK_WORK = 1u << 3,		/* other work before user mode (FP restore, tracing) */
+	TASK_NEED_RESCHED = 1u << 0, /* give the CPU up at the next chance */
+	TASK_SIGNAL = 1u << 1,       /* look at signals before returning to user mode */
+	TASK_KILLED = 1u << 2,       /* a fatal signal is there: killable waits end */
+	TASK_WORK = 1u << 3,         /* other work before user mode (FP restore, tracing) */
 };
 
 /* Called by preempt_enable() when the count falls to zero with TASK_NEED_RESCHED set. Does nothing while interrupts are off. */

@@ -14,11 +14,12 @@
 #define SYSCALL(name) int64_t sys_##name(const uint64_t *args)
 
 /* Internal results, never seen by users: the signal code restarts the call or turns it into -EINTR. */
-#undef ERESTART /* the UAPI has an errno of this name, which the kernel never returns */
-#define ERESTART 512	/* restart unless a handler without SA_RESTART runs */
+#undef ERESTART             /* the UAPI has an errno of this name, which the kernel never returns */
+#define ERESTART        512 /* restart unless a handler without SA_RESTART runs */
 #define ERESTART_ALWAYS 513 /* restart after the signal, handler or not */
 #define ERESTART_NOHAND 514 /* restart only when no handler runs */
-#define ERESTART_BLOCK 516 /* continue by restart_syscall(2) with current()->restart; -EINTR when a handler runs */
+#define ERESTART_BLOCK                                                                             \
+	516 /* continue by restart_syscall(2) with current()->restart; -EINTR when a handler runs */
 
 #define SYSCALL_COUNT 512 /* numbers below it have a place in the table */
 

@@ -22,47 +22,47 @@ struct fs_context;
 struct process;
 
 #define TASK_NAME_LEN 16
-#define KSTACK_SIZE 16384 /* guarded below by an unmapped range of the same size */
+#define KSTACK_SIZE   16384 /* guarded below by an unmapped range of the same size */
 
 enum task_state {
-	TASK_RUNNABLE,		/* running or on a run queue */
-	TASK_SLEEPING,		/* WAIT_UNINTERRUPTIBLE */
+	TASK_RUNNABLE, /* running or on a run queue */
+	TASK_SLEEPING, /* WAIT_UNINTERRUPTIBLE */
 	TASK_SLEEPING_KILLABLE,
 	TASK_SLEEPING_INTERRUPTIBLE,
-	TASK_STOPPED,		/* by a job-control signal */
-	TASK_DEAD,		/* never runs again; waits to be reaped */
+	TASK_STOPPED, /* by a job-control signal */
+	TASK_DEAD,    /* never runs again; waits to be reaped */
 };
 
 /* Effective priority: 0..99 real-time (POSIX 1..99 as is), below that ordinary tasks, fair among themselves. Larger is more urgent. */
 enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99 };
 
 struct sched {
-	int policy;		/* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE */
-	int rt_priority;	/* 1..99 for FIFO and RR, else 0: what the user asked for */
-	int boost;		/* a floor somebody lends it (sched_boost), else 0; under pi_lock */
-	int prio;		/* effective: the above raised by inheritance */
-	int nice;		/* -20..19 */
-	uint32_t cost;		/* fair: virtual ns per ns, times 2^16; follows from policy and nice */
-	uint64_t affinity;	/* bit per CPU */
-	uint64_t vruntime;	/* fair: weighted ns */
-	uint64_t slice_left;	/* RR and fair: ns of its turn still to come, as of exec_start */
-	uint64_t exec_start, runtime;	/* ns: start of this stint, sum of all */
+	int policy;          /* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE */
+	int rt_priority;     /* 1..99 for FIFO and RR, else 0: what the user asked for */
+	int boost;           /* a floor somebody lends it (sched_boost), else 0; under pi_lock */
+	int prio;            /* effective: the above raised by inheritance */
+	int nice;            /* -20..19 */
+	uint32_t cost;       /* fair: virtual ns per ns, times 2^16; follows from policy and nice */
+	uint64_t affinity;   /* bit per CPU */
+	uint64_t vruntime;   /* fair: weighted ns */
+	uint64_t slice_left; /* RR and fair: ns of its turn still to come, as of exec_start */
+	uint64_t exec_start, runtime; /* ns: start of this stint, sum of all */
 	struct list rt_link;
 	struct rb_node fair_node;
-	int cpu;		/* run queue the task belongs to */
-	bool queued;		/* linked in that queue; the task that runs is not */
-	bool on_cpu;		/* its registers are in a CPU */
+	int cpu;     /* run queue the task belongs to */
+	bool queued; /* linked in that queue; the task that runs is not */
+	bool on_cpu; /* its registers are in a CPU */
 };
 
 struct task {
-	struct task_hot hot;	/* first: see kernel/preempt.h */
-	struct arch_task arch;	/* second: arch asserts its offset */
-	virt_addr_t kstack;	/* lowest address of the kernel stack */
+	struct task_hot hot;   /* first: see kernel/preempt.h */
+	struct arch_task arch; /* second: arch asserts its offset */
+	virt_addr_t kstack;    /* lowest address of the kernel stack */
 
-	struct aspace *aspace;	/* NULL: kernel thread */
+	struct aspace *aspace; /* NULL: kernel thread */
 	struct process *process;
 	struct files *files;
-	struct fs_context *fs;	/* root, cwd, umask */
+	struct fs_context *fs; /* root, cwd, umask */
 	struct cred *cred;
 
 	/* Scheduler: under the run-queue lock of sched.cpu. */
@@ -72,7 +72,7 @@ struct task {
 	/* Priority inheritance (kernel/mutex.c): under pi_lock. */
 	struct spinlock pi_lock;
 	struct mutex_waiter *blocked_on;
-	struct list pi_owned;	/* contended mutexes this task owns */
+	struct list pi_owned; /* contended mutexes this task owns */
 
 	int tid;
 	char name[TASK_NAME_LEN];
@@ -82,40 +82,43 @@ struct task {
 
 	/* Signals: under process->signal_lock. Masks are 64-bit, bit n-1 for signal n. */
 	uint64_t sig_blocked, sig_saved, sig_pending;
-	uint64_t sig_waiting;	/* blocked, but rt_sigtimedwait waits for them */
+	uint64_t sig_waiting; /* blocked, but rt_sigtimedwait waits for them */
 	struct list sig_queue;
 	virt_addr_t sigalt_base;
 	size_t sigalt_size;
 	uint32_t sigalt_flags;
 
-	virt_addr_t clear_tid;	/* CLONE_CHILD_CLEARTID: user address, or 0 */
+	virt_addr_t clear_tid; /* CLONE_CHILD_CLEARTID: user address, or 0 */
 	virt_addr_t robust_list;
-	struct list futex_owned; /* PI futexes held that others wait for, and the one waited for: kernel/futex_pi.c */
+	struct list
+		futex_owned; /* PI futexes held that others wait for, and the one waited for: kernel/futex_pi.c */
 	struct pi_state *futex_waits;
-	int exit_status;	/* as wait4(2) reports it */
+	int exit_status; /* as wait4(2) reports it */
 
 	/* Changed by the task itself (or by its creator before it runs) only. */
-	int restart_code;	/* the system call just made gave -ERESTART...: which, or 0 */
-	bool sig_restore;	/* sig_saved becomes the mask again on the way to user mode */
-	bool exiting;		/* in task_exit: gets no more signals */
-	bool shares_files;	/* files is shared with another process or thread (CLONE_FILES) */
-	int death_signal;	/* prctl(PR_SET_PDEATHSIG) */
-	virt_addr_t set_tid;	/* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */
-	struct task_restart {	/* what restart_syscall(2) goes on with */
+	int restart_code;  /* the system call just made gave -ERESTART...: which, or 0 */
+	bool sig_restore;  /* sig_saved becomes the mask again on the way to user mode */
+	bool exiting;      /* in task_exit: gets no more signals */
+	bool shares_files; /* files is shared with another process or thread (CLONE_FILES) */
+	int death_signal;  /* prctl(PR_SET_PDEATHSIG) */
+	virt_addr_t
+		set_tid; /* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */
+	struct task_restart { /* what restart_syscall(2) goes on with */
 		int64_t (*fn)(struct task *t);
-		uint64_t deadline;	/* time_now() */
-		virt_addr_t remainder;	/* user's struct timespec, or 0 */
-		virt_addr_t uaddr;	/* futex wait: as futex(2)'s arguments */
+		uint64_t deadline;     /* time_now() */
+		virt_addr_t remainder; /* user's struct timespec, or 0 */
+		virt_addr_t uaddr;     /* futex wait: as futex(2)'s arguments */
 		uint32_t val, bitset;
 		bool private;
 	} restart;
-	struct vfork_wait *vfork; /* child of vfork: its waiting parent; under vfork_lock (kernel/fork.c) */
-	uint64_t start_time;	/* time_now() at creation */
+	struct vfork_wait
+		*vfork; /* child of vfork: its waiting parent; under vfork_lock (kernel/fork.c) */
+	uint64_t start_time; /* time_now() at creation */
 
 	/* Memory's view of the task: its own counters, read by anyone. */
 	uint64_t minflt, majflt;
-	bool oom_victim;	/* may use the reserve to die; set once by the OOM code */
-	bool memory_reserve;	/* page daemon and its like: may always use the reserve */
+	bool oom_victim;     /* may use the reserve to die; set once by the OOM code */
+	bool memory_reserve; /* page daemon and its like: may always use the reserve */
 
 	/* System call being run, for restart and /proc. */
 	uint64_t syscall_nr;
@@ -139,7 +142,8 @@ static inline bool task_killed(const struct task *t)
 
 /* Starts a kernel thread that runs fn(arg) at the given policy and priority; it ends when fn returns.
  * Returns the task (no reference) or ERR_PTR. Task context. */
-struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy, int priority);
+struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
+				int priority);
 
 struct task *task_get(struct task *t);
 void task_put(struct task *t);

@@ -11,13 +11,18 @@
 
 #include "mm/page.h"
 
-#define MAX_ORDER 10 /* largest block the ordinary orders know: 4 MB; larger whole ranges stay in the top list */
+#define MAX_ORDER                                                                                  \
+	10 /* largest block the ordinary orders know: 4 MB; larger whole ranges stay in the top list */
 
 enum alloc_flags {
-	ALLOC_ZERO = 1 << 0,	/* contents all zero; otherwise undefined, but never another task's old data when given to user space */
-	ALLOC_NOWAIT = 1 << 1,	/* fail rather than sleep: under spin locks, in interrupts */
-	ALLOC_RESERVE = 1 << 2,	/* may go below the min watermark whoever asks */
-	ALLOC_USER = 1 << 3,	/* for a task's memory: may end in the OOM policy; fails for a killed task */
+	ALLOC_ZERO =
+		1
+		<< 0, /* contents all zero; otherwise undefined, but never another task's old data when given to user space */
+	ALLOC_NOWAIT = 1 << 1,  /* fail rather than sleep: under spin locks, in interrupts */
+	ALLOC_RESERVE = 1 << 2, /* may go below the min watermark whoever asks */
+	ALLOC_USER =
+		1
+		<< 3, /* for a task's memory: may end in the OOM policy; fails for a killed task */
 };
 
 /*

@@ -17,7 +17,9 @@ void lru_mark_accessed(struct page *p);
 /* Moves between the evictable lists and the unevictable one, by PAGE_UNEVICTABLE. */
 void lru_set_unevictable(struct page *p, bool on);
 
-struct lru_stats { uint32_t active_anon, inactive_anon, active_file, inactive_file, unevictable; };
+struct lru_stats {
+	uint32_t active_anon, inactive_anon, active_file, inactive_file, unevictable;
+};
 void lru_stats(struct lru_stats *s);
 
 #endif

@@ -19,29 +19,33 @@
 #include "kernel/lock.h"
 
 enum page_type {
-	PAGE_RESERVED,	/* firmware, kernel image, holes: never the buddy's */
-	PAGE_FREE,	/* in the buddy (head of a block of `order`) or on a per-CPU list */
-	PAGE_KERNEL,	/* raw kernel memory, stacks */
+	PAGE_RESERVED, /* firmware, kernel image, holes: never the buddy's */
+	PAGE_FREE,     /* in the buddy (head of a block of `order`) or on a per-CPU list */
+	PAGE_KERNEL,   /* raw kernel memory, stacks */
 	PAGE_SLAB,
-	PAGE_TABLE,	/* a translation table */
-	PAGE_ANON,	/* private anonymous memory */
-	PAGE_FILE,	/* belongs to an object's page cache (tmpfs and shared anonymous memory included) */
+	PAGE_TABLE, /* a translation table */
+	PAGE_ANON,  /* private anonymous memory */
+	PAGE_FILE, /* belongs to an object's page cache (tmpfs and shared anonymous memory included) */
 };
 
 enum page_flag {
-	PAGE_RMAP_LOCK = 1 << 0,	/* bit spin lock over rmap */
-	PAGE_LRU = 1 << 1,	/* on a list of mm/lru.h; that list's lock */
-	PAGE_ACTIVE = 1 << 2,	/* on the active list */
-	PAGE_UNEVICTABLE = 1 << 3,	/* on the unevictable list: locked */
-	PAGE_REFERENCED = 1 << 4,	/* seen young once while inactive */
-	PAGE_DIRTY = 1 << 5,	/* contents differ from slot or file */
-	PAGE_SWAPCACHE = 1 << 6,	/* anon: u.anon.slot is its slot, and the slot's frame is this one */
-	PAGE_READING = 1 << 7,	/* contents not there yet: wait for the bit to clear (page_wait_reading) */
-	PAGE_WRITEBACK = 1 << 8,	/* being written out */
-	PAGE_ERROR = 1 << 9,	/* reading failed: SIGBUS for its users */
-	PAGE_ZEROED = 1 << 10,	/* free and known to be all zero */
-	PAGE_WORKINGSET = 1 << 11,	/* came back by a refault */
-	PAGE_FETCHABLE = 1 << 12,	/* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
+	PAGE_RMAP_LOCK = 1 << 0,   /* bit spin lock over rmap */
+	PAGE_LRU = 1 << 1,         /* on a list of mm/lru.h; that list's lock */
+	PAGE_ACTIVE = 1 << 2,      /* on the active list */
+	PAGE_UNEVICTABLE = 1 << 3, /* on the unevictable list: locked */
+	PAGE_REFERENCED = 1 << 4,  /* seen young once while inactive */
+	PAGE_DIRTY = 1 << 5,       /* contents differ from slot or file */
+	PAGE_SWAPCACHE =
+		1 << 6, /* anon: u.anon.slot is its slot, and the slot's frame is this one */
+	PAGE_READING =
+		1 << 7, /* contents not there yet: wait for the bit to clear (page_wait_reading) */
+	PAGE_WRITEBACK = 1 << 8,   /* being written out */
+	PAGE_ERROR = 1 << 9,       /* reading failed: SIGBUS for its users */
+	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
+	PAGE_WORKINGSET = 1 << 11, /* came back by a refault */
+	PAGE_FETCHABLE =
+		1
+		<< 12, /* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
 };
 
 #define PFN_NONE UINT32_MAX
@@ -50,29 +54,31 @@ struct object;
 struct kmem_cache;
 
 struct page {
-	uint8_t type;		/* enum page_type; set by the owner while no one else can see the frame */
-	uint8_t order;		/* FREE: order of the block this frame heads; SLAB and KERNEL: of the allocation */
-	uint16_t flags;		/* enum page_flag; atomic */
-	uint32_t refs;		/* atomic */
-	pfn_t next, prev;	/* list links, PFN_NONE at the ends; the list's lock */
-	uintptr_t rmap;		/* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
+	uint8_t type; /* enum page_type; set by the owner while no one else can see the frame */
+	uint8_t order; /* FREE: order of the block this frame heads; SLAB and KERNEL: of the allocation */
+	uint16_t flags;   /* enum page_flag; atomic */
+	uint32_t refs;    /* atomic */
+	pfn_t next, prev; /* list links, PFN_NONE at the ends; the list's lock */
+	uintptr_t
+		rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
 	union {
 		struct {
-			uint32_t slot;		/* with PAGE_SWAPCACHE: its swap slot */
+			uint32_t slot; /* with PAGE_SWAPCACHE: its swap slot */
 		} anon;
 		struct {
-			struct object *object;	/* NULL once truncated */
-			uint32_t index;		/* page number within the object */
+			struct object *object; /* NULL once truncated */
+			uint32_t index;        /* page number within the object */
 		} file;
 		struct {
-			uint32_t base;		/* leaf table: first address it maps >> 21 (va bits 21..47); upper table: pmap's own */
-			uint16_t present, swapped;	/* leaf table: entries in these states; `lock` */
-			uint16_t sharers;	/* leaf table: address spaces that link it; `lock` */
-			struct spinlock lock;	/* leaf table: over its 512 entries and the counts */
+			uint32_t
+				base; /* leaf table: first address it maps >> 21 (va bits 21..47); upper table: pmap's own */
+			uint16_t present, swapped; /* leaf table: entries in these states; `lock` */
+			uint16_t sharers;     /* leaf table: address spaces that link it; `lock` */
+			struct spinlock lock; /* leaf table: over its 512 entries and the counts */
 		} table;
 		struct {
 			struct kmem_cache *cache;
-			void *free;	/* first free object */
+			void *free; /* first free object */
 		} slab;
 	} u;
 };

@@ -33,40 +33,45 @@
 struct pte; /* opaque: one leaf entry, in its table */
 
 struct pmap {
-	struct page *root;	/* top-level table; set at init */
-	struct pte *top;	/* its entries: saves the hot path the way from page to address */
-	uint64_t context;	/* ASID and its generation; arch's lock */
-	uint64_t active_cpus;	/* CPUs on which it is loaded; atomic */
+	struct page *root;    /* top-level table; set at init */
+	struct pte *top;      /* its entries: saves the hot path the way from page to address */
+	uint64_t context;     /* ASID and its generation; arch's lock */
+	uint64_t active_cpus; /* CPUs on which it is loaded; atomic */
 };
 
 enum pte_state { PTE_NONE, PTE_PRESENT, PTE_SWAPPED };
 
 enum pte_prot {
 	PTE_READ = 1 << 0,
-	PTE_WRITE = 1 << 1,	/* hardware lets stores through: private, dirty, not copy-on-write. Implies PTE_READ */
-	PTE_EXEC = 1 << 2,	/* instruction-cache maintenance is done here, once per contents (PAGE_FETCHABLE) */
-	PTE_LOCKED = 1 << 3,	/* mlocked: the page daemon leaves it alone */
-	PTE_SPECIAL = 1 << 4,	/* not counted in rmap or refs: the zero page */
+	PTE_WRITE =
+		1
+		<< 1, /* hardware lets stores through: private, dirty, not copy-on-write. Implies PTE_READ */
+	PTE_EXEC =
+		1
+		<< 2, /* instruction-cache maintenance is done here, once per contents (PAGE_FETCHABLE) */
+	PTE_LOCKED = 1 << 3,  /* mlocked: the page daemon leaves it alone */
+	PTE_SPECIAL = 1 << 4, /* not counted in rmap or refs: the zero page */
 };
 
 struct pte_view {
 	enum pte_state state;
-	unsigned prot;		/* enum pte_prot, present only */
-	bool young;		/* present: used since last cleared */
-	struct page *page;	/* present */
-	uint32_t slot;		/* swapped */
+	unsigned prot;     /* enum pte_prot, present only */
+	bool young;        /* present: used since last cleared */
+	struct page *page; /* present */
+	uint32_t slot;     /* swapped */
 };
 
-#define TLB_BATCH_PAGES 64
+#define TLB_BATCH_PAGES     64
 #define TLB_BATCH_ADDRESSES 16 /* scattered addresses that are flushed one by one */
 
 /* What is still in TLBs and what to free once it is not. On the stack of one caller; not shared. */
 struct tlb_batch {
-	struct pmap *pmap;	/* NULL: entries of any address space (the page daemon) */
-	virt_addr_t start, end;	/* range to flush; start >= end: nothing */
-	bool tables;		/* upper tables were unlinked: flush walk caches too */
-	bool all;		/* flush pmap's whole ASID */
-	unsigned naddresses;	/* times tlb_batch_add was called; the first TLB_BATCH_ADDRESSES are kept */
+	struct pmap *pmap;      /* NULL: entries of any address space (the page daemon) */
+	virt_addr_t start, end; /* range to flush; start >= end: nothing */
+	bool tables;            /* upper tables were unlinked: flush walk caches too */
+	bool all;               /* flush pmap's whole ASID */
+	unsigned
+		naddresses; /* times tlb_batch_add was called; the first TLB_BATCH_ADDRESSES are kept */
 	virt_addr_t addresses[TLB_BATCH_ADDRESSES];
 	unsigned npages;
 	struct page *pages[TLB_BATCH_PAGES]; /* references to drop after the flush */
@@ -130,7 +135,9 @@ struct page *pmap_leaf(struct pmap *pm, virt_addr_t va); /* NULL: none. Aspace m
 struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b);
 
 /* Sums over pm's leaf tables (shared ones count whole). Aspace mutex, or a racy read for statistics while pm is kept alive. */
-struct pmap_usage { uint64_t present, swapped, tables; };
+struct pmap_usage {
+	uint64_t present, swapped, tables;
+};
 void pmap_usage(struct pmap *pm, struct pmap_usage *u);
 
 /* ---- Entries: the table's lock held ---- */
@@ -151,7 +158,8 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b);
 /* Changes the rights of the present entries among n from pte on, in one table, to prot (PTE_SPECIAL stays as it is). With PTE_WRITE in prot an entry may be written if it was
  * writable before or may_write(its page) says so; PTE_SPECIAL ones never. Notes a flush when rights were taken away. */
 typedef bool (*pte_may_write)(struct page *page);
-void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write, struct tlb_batch *b);
+void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write,
+		     struct tlb_batch *b);
 /* present -> present with another frame: invalid, flush for pm (all CPUs), new entry. */
 void pte_replace(struct pte *pte, struct page *page, unsigned prot);
 /* Test and clear "used". No flush: a stale entry only makes a page look older. */
@@ -195,7 +203,8 @@ bool pmap_fault_spurious(struct pmap *pm, virt_addr_t va, unsigned prot_needed);
 enum kernel_prot { KERNEL_RO, KERNEL_RW, KERNEL_DEVICE };
 /* Boot and mapping area: 4 KB pages (blocks where aligned when allow_blocks). Table frames from `table_alloc` (returns a zeroed frame's physical address, 0: none).
  * 0 or -ENOMEM (nothing half-mapped stays), -EEXIST. Takes the kernel map's spin lock. */
-int pmap_kernel_map(virt_addr_t va, phys_addr_t pa, size_t size, enum kernel_prot prot, phys_addr_t (*table_alloc)(void)) MUST_CHECK;
+int pmap_kernel_map(virt_addr_t va, phys_addr_t pa, size_t size, enum kernel_prot prot,
+		    phys_addr_t (*table_alloc)(void)) MUST_CHECK;
 /* Removes and flushes on all CPUs; tables stay for re-use. */
 void pmap_kernel_unmap(virt_addr_t va, size_t size);
 /* The physical address behind a kernel virtual address; false when unmapped. */

@@ -29,13 +29,30 @@ bool swap_cache_detach(struct page *p);
 /* Called by page_put for the last reference but the cache's: drops p from the swap cache when nobody names the slot. */
 void swap_cache_trim(struct page *p);
 
-struct swap_stats { uint64_t slots_total, slots_used, cached, bytes_total, bytes_used; };
+struct swap_stats {
+	uint64_t slots_total, slots_used, cached, bytes_total, bytes_used;
+};
 void swap_stats(struct swap_stats *s);
 
 /* mm's event counters, Linux's names in /proc/vmstat. Per CPU, summed on reading. */
 enum vm_event {
-	VM_PGFAULT, VM_PGMAJFAULT, VM_PSWPIN, VM_PSWPOUT, VM_PGSCAN, VM_PGSTEAL, VM_PGACTIVATE, VM_PGDEACTIVATE, VM_REFAULT_ANON, VM_REFAULT_FILE,
-	VM_OOM_KILL, VM_COW, VM_UNSHARE, VM_PGALLOC, VM_PGFREE, VM_SWAP_CLEAN_DROP, VM_EVENTS
+	VM_PGFAULT,
+	VM_PGMAJFAULT,
+	VM_PSWPIN,
+	VM_PSWPOUT,
+	VM_PGSCAN,
+	VM_PGSTEAL,
+	VM_PGACTIVATE,
+	VM_PGDEACTIVATE,
+	VM_REFAULT_ANON,
+	VM_REFAULT_FILE,
+	VM_OOM_KILL,
+	VM_COW,
+	VM_UNSHARE,
+	VM_PGALLOC,
+	VM_PGFREE,
+	VM_SWAP_CLEAN_DROP,
+	VM_EVENTS
 };
 void vm_count(enum vm_event e, unsigned n);
 uint64_t vm_events(enum vm_event e);

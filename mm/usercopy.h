@@ -23,7 +23,8 @@ int user_load64(uint64_t *value, virt_addr_t src) MUST_CHECK;
 int user_store32(virt_addr_t dst, uint32_t value) MUST_CHECK;
 int user_store64(virt_addr_t dst, uint64_t value) MUST_CHECK;
 /* Atomic: *seen gets the old value; stores desired when it equals expected. dst 4-byte aligned. 0 or -EFAULT. */
-int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen) MUST_CHECK;
+int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired,
+			    uint32_t *seen) MUST_CHECK;
 
 /* True when [p, p+n) lies in the user half. */
 bool user_range_ok(virt_addr_t p, size_t n);

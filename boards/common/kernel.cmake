@@ -28,7 +28,7 @@ target_compile_options(granule.elf PRIVATE
 	-fno-strict-aliasing -fwrapv -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 	-mgeneral-regs-only -mcpu=cortex-a72 -mno-outline-atomics
 	$<$<COMPILE_LANGUAGE:C>:${GRANULE_WARNINGS}>
-	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
+	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1280>)
 option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
 if(GRANULE_DEBUG)
 	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1)

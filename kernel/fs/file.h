@@ -23,7 +23,8 @@ void file_put(struct file *f);
 int file_install(struct file *f, int min, bool cloexec);
 /* Kernel side of mmap: the object to map at byte offset `offset` with these AREA_* flags. On success *object has a reference. *may_write tells whether mprotect
  * may later add PROT_WRITE. -ENODEV (not mappable), -EACCES (open mode forbids it). */
-int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct object **object, bool *may_write);
+int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct object **object,
+		    bool *may_write);
 
 /* For exec: opens an executable regular file by (dirfd, path in kernel memory, AT_* flags). Checks execute permission. ERR_PTR on failure. */
 struct file *file_open_exec(int dirfd, const char *path, int flags);
@@ -32,10 +33,10 @@ int64_t file_read_kernel(struct file *f, uint64_t pos, void *buf, size_t n);
 /* The absolute path as the running task's root sees it, NUL-terminated in buf: length or -ERANGE. */
 int file_path(struct file *f, char *buf, size_t size);
 
-struct files *files_create(void);		/* empty; NULL: no memory */
-struct files *files_copy(struct files *from);	/* fork: a table of its own with the same files */
+struct files *files_create(void);             /* empty; NULL: no memory */
+struct files *files_copy(struct files *from); /* fork: a table of its own with the same files */
 struct files *files_get(struct files *fs);
-void files_put(struct files *fs);		/* last one closes everything; may sleep */
+void files_put(struct files *fs); /* last one closes everything; may sleep */
 void files_close_on_exec(struct files *fs);
 struct fs_context *fs_context_copy(struct fs_context *from);
 struct fs_context *fs_context_get(struct fs_context *c);

@@ -17,7 +17,8 @@ struct rb_root {
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
 /* Links node as a leaf at *link below parent (both found by the caller's descent) and rebalances. */
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent, struct rb_node **link);
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link);
 void rb_remove(struct rb_root *root, struct rb_node *node);
 /* In order; NULL at the ends. */
 struct rb_node *rb_first(const struct rb_root *root);
@@ -30,7 +31,8 @@ struct rb_node *rb_prev(const struct rb_node *node);
  * A tree that uses one of these uses no plain rb_insert or rb_remove.
  */
 typedef void (*rb_update)(struct rb_node *n);
-void rb_insert_augmented(struct rb_root *root, struct rb_node *node, struct rb_node *parent, struct rb_node **link, rb_update update);
+void rb_insert_augmented(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+			 struct rb_node **link, rb_update update);
 void rb_remove_augmented(struct rb_root *root, struct rb_node *node, rb_update update);
 /* After node's own share of the summary changed: updates it and everything above. */
 void rb_augment(struct rb_node *node, rb_update update);

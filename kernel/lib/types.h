@@ -8,32 +8,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint64_t phys_addr_t;	/* a physical (bus) address */
-typedef uintptr_t virt_addr_t;	/* a virtual address, user or kernel */
-typedef uint32_t pfn_t;		/* a frame number: physical address / PAGE_SIZE */
+typedef uint64_t phys_addr_t;  /* a physical (bus) address */
+typedef uintptr_t virt_addr_t; /* a virtual address, user or kernel */
+typedef uint32_t pfn_t;        /* a frame number: physical address / PAGE_SIZE */
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_SIZE  ((size_t)1 << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define ALIGN_UP(x, a) (((x) + ((a) - 1)) & ~((a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((a) - 1))
-#define IS_ALIGNED(x, a) (((x) & ((a) - 1)) == 0)
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)                       ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                       ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(x, a)                  (((x) + ((a)-1)) & ~((a)-1))
+#define ALIGN_DOWN(x, a)                ((x) & ~((a)-1))
+#define IS_ALIGNED(x, a)                (((x) & ((a)-1)) == 0)
+#define DIV_ROUND_UP(n, d)              (((n) + (d)-1) / (d))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-#define barrier() __asm__ volatile("" ::: "memory")
-#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define likely(x)        __builtin_expect(!!(x), 1)
+#define unlikely(x)      __builtin_expect(!!(x), 0)
+#define barrier()        __asm__ volatile("" ::: "memory")
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define NORETURN __attribute__((noreturn))
-#define NOINLINE __attribute__((noinline)) /* keeps a rare path's registers out of a common one */
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define NORETURN          __attribute__((noreturn))
+#define NOINLINE          __attribute__((noinline)) /* keeps a rare path's registers out of a common one */
+#define MUST_CHECK        __attribute__((warn_unused_result))
 
 #endif

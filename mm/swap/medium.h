@@ -23,11 +23,11 @@ struct medium_ops {
 struct medium {
 	const struct medium_ops *ops;
 	const char *name;
-	uint64_t size;		/* bytes, a multiple of erase_size */
-	uint32_t erase_size;	/* bytes per erase block */
-	uint32_t program_unit;	/* smallest program, bytes; a power of two */
-	uint32_t program_best;	/* program in units of this, aligned, for speed */
-	bool erased_is_ff;	/* an erased block reads 0xff and only clears bits when programmed */
+	uint64_t size;         /* bytes, a multiple of erase_size */
+	uint32_t erase_size;   /* bytes per erase block */
+	uint32_t program_unit; /* smallest program, bytes; a power of two */
+	uint32_t program_best; /* program in units of this, aligned, for speed */
+	bool erased_is_ff;     /* an erased block reads 0xff and only clears bits when programmed */
 };
 
 #endif

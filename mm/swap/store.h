@@ -35,10 +35,11 @@ bool store_clean(struct store *s);
 
 struct store_stats {
 	uint32_t segments, free_segments, retired_segments, live_records;
-	uint64_t bytes_in;	 /* page bytes appended by users */
+	uint64_t bytes_in;                        /* page bytes appended by users */
 	uint64_t bytes_programmed, bytes_cleaned; /* on the medium, all; of these by the cleaner */
 	uint64_t erases, crc_errors, program_failures, erase_failures;
-	uint32_t erase_min, erase_max; uint64_t erase_sum; /* over segments in use */
+	uint32_t erase_min, erase_max;
+	uint64_t erase_sum; /* over segments in use */
 };
 void store_stats(struct store *s, struct store_stats *st);
 

@@ -277,9 +277,8 @@ int swap_attach(struct medium *m, bool format)
 		log_info("swap: %s, %u KB for pages", m->name,
 			 swap.total * (unsigned)(PAGE_SIZE / 1024));
 	else if (err == -EMEDIUMTYPE)
-		log_error(
-			"swap: %s holds something else: left alone, no swap. Erase it to use it",
-			m->name);
+		log_error("swap: %s holds something else: left alone, no swap. Erase it to use it",
+			  m->name);
 	else
 		log_error("swap: %s cannot be used (error %d): there is no swap", m->name, -err);
 	return err;

@@ -27,9 +27,8 @@ struct swap_area {
 	uint32_t used, cached; /* lock */
 	uint32_t clock;        /* evictions of anonymous pages; lock */
 	bool refused;          /* the store took nothing more: lock; cleared when a slot is freed */
-	uint64_t *
-		free; /* a bit per slot; cleared by the daemon alone; lock */
-	uint32_t cursor; /* the daemon's */
+	uint64_t *free;        /* a bit per slot; cleared by the daemon alone; lock */
+	uint32_t cursor;       /* the daemon's */
 	/* Set once, total last. */
 	uint32_t total; /* slots 1..total */
 	struct slot **chunks;

@@ -15,10 +15,10 @@
 #include "kernel/elf.h"
 #include "kernel/errno.h"
 
-#define USER_LOW 0x10000ull
+#define USER_LOW  0x10000ull
 #define USER_HIGH 0x0000ffffffff0000ull
 #define FILE_SIZE 0x5000ull
-#define HEADERS 4
+#define HEADERS   4
 
 /* A file of two segments, an interpreter and a stack note. */
 struct fixture {
@@ -39,10 +39,19 @@ static struct fixture good(void)
 	f.eh.e_phoff = sizeof(f.eh);
 	f.eh.e_phentsize = sizeof(Elf64_Phdr);
 	f.eh.e_phnum = HEADERS;
-	f.ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000, .p_filesz = 0x2000,
-				.p_memsz = 0x2000, .p_align = 0x1000 };
-	f.ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 0x2100, .p_vaddr = 0x412100,
-				.p_filesz = 0x300, .p_memsz = 0x9000, .p_align = 0x10000 };
+	f.ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_vaddr = 0x400000,
+				.p_filesz = 0x2000,
+				.p_memsz = 0x2000,
+				.p_align = 0x1000 };
+	f.ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_W,
+				.p_offset = 0x2100,
+				.p_vaddr = 0x412100,
+				.p_filesz = 0x300,
+				.p_memsz = 0x9000,
+				.p_align = 0x10000 };
 	f.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x200, .p_filesz = 20 };
 	f.ph[3] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
 	return f;
@@ -135,10 +144,10 @@ static void refuses_bad_segments(void **state)
 	REFUSED(f.ph[1].p_memsz = UINT64_MAX);
 	REFUSED(f.ph[1].p_vaddr = USER_HIGH - 0xf00);
 	REFUSED(f.ph[1].p_vaddr = 0xffff000000412100ull); /* the kernel's half */
-	REFUSED(f.ph[1].p_vaddr += 0x10);		  /* not congruent to its offset */
-	REFUSED(f.ph[1].p_vaddr = 0x401100);		  /* overlaps the first */
-	REFUSED(f.ph[1].p_vaddr = 0x300100);		  /* not ascending */
-	REFUSED(f.ph[1].p_flags = PF_R);		  /* bss in a page that cannot be cleared */
+	REFUSED(f.ph[1].p_vaddr += 0x10);                 /* not congruent to its offset */
+	REFUSED(f.ph[1].p_vaddr = 0x401100);              /* overlaps the first */
+	REFUSED(f.ph[1].p_vaddr = 0x300100);              /* not ascending */
+	REFUSED(f.ph[1].p_flags = PF_R);                  /* bss in a page that cannot be cleared */
 	REFUSED(f.ph[0].p_type = f.ph[1].p_type = PT_NOTE);
 	REFUSED(f.eh.e_entry = 0x500000);
 	REFUSED(f.eh.e_entry = 0);
@@ -175,7 +184,8 @@ static void check_promises(const struct elf_image *e)
 
 		assert_true(s->memsz > 0 && s->filesz <= s->memsz);
 		assert_true(s->vaddr >= last && s->vaddr + s->memsz > s->vaddr);
-		assert_true(s->offset + s->filesz >= s->offset && s->offset + s->filesz <= FILE_SIZE);
+		assert_true(s->offset + s->filesz >= s->offset &&
+			    s->offset + s->filesz <= FILE_SIZE);
 		last = s->vaddr + s->memsz;
 	}
 	assert_true(e->low < e->high && e->high < USER_HIGH && e->high >= last);
