@@ -9,20 +9,23 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Empties one entry; its table's lock is held and the batch has room. */
-static void zap_entry(struct pte *pte, struct tlb_batch *b)
+/* Empties one entry; its table's lock is held and the batch has room. False: it was none. */
+static inline bool zap_entry(struct pte *pte, struct tlb_batch *b)
 {
 	struct pte_view v;
 
 	pte_take(pte, &v, b);
+	if (v.state == PTE_NONE)
+		return false;
 	if (v.state == PTE_SWAPPED) {
 		slot_put(v.slot);
-	} else if (v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL)) {
+	} else if (!(v.prot & PTE_SPECIAL)) {
 		rmap_remove(v.page, pte);
 		if (v.prot & PTE_LOCKED)
 			lru_set_unevictable(v.page, false);
 		tlb_batch_page(b, v.page);
 	}
+	return true;
 }
 
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
@@ -33,11 +36,13 @@ void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch 
 		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
 			tlb_flush(b);
 		pmap_table_lock(table);
-		for (; room > 0 && from < to; room--) {
+		while (room > 0 && from < to) {
 			if (table->u.table.present + table->u.table.swapped == 0)
 				from = to; /* the rest is none, without looking */
-			else if ((from = pmap_table_next(table, from, to)) < to)
-				zap_entry(pmap_table_entry(table, from++), b);
+			else if (zap_entry(pmap_table_entry(table, from++), b))
+				room--;
+			else
+				from = pmap_table_next(table, from, to);
 		}
 		pmap_table_unlock(table);
 	}

@@ -126,6 +126,8 @@ unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
 {
 	const struct pte *e = page_to_virt(table);
 
+	if (i < end && pte_load(&e[i]) != 0)
+		return i;
 	/* Four at a time: most of a table is empty more often than not. */
 	while (i + 4 <= end && (pte_load(&e[i]) | pte_load(&e[i + 1]) | pte_load(&e[i + 2]) |
 				pte_load(&e[i + 3])) == 0)
