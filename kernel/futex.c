@@ -66,7 +66,9 @@ int futex_key_get(virt_addr_t uaddr, bool private, struct futex_key *key)
 		return -EINVAL;
 	if (!user_range_ok(uaddr, 4))
 		return -EFAULT;
-	*key = (struct futex_key){ .base = as, .offset = uaddr };
+	key->base = as;
+	key->offset = uaddr;
+	key->object = NULL;
 	if (private)
 		return 0;
 	mutex_lock(&as->mutex);
@@ -220,15 +222,13 @@ static void sleep_on(const struct futex_waiter *w, const struct futex_alarm *a)
 	WRITE_ONCE(current()->state, TASK_RUNNABLE);
 }
 
-static void sleep_until(const struct futex_waiter *w, uint64_t deadline)
+static NOINLINE void sleep_until(const struct futex_waiter *w, uint64_t deadline)
 {
-	struct futex_alarm a = { .task = current() };
+	struct futex_alarm a;
 
-	if (deadline == WAIT_FOREVER) {
-		sleep_on(w, NULL);
-		return;
-	}
 	timer_init(&a.timer, alarm_ring);
+	a.task = current();
+	a.rung = false;
 	timer_start(&a.timer, deadline);
 	sleep_on(w, &a);
 	timer_cancel(&a.timer);
@@ -245,7 +245,10 @@ static int wait_queued(struct futex_waiter *w, virt_addr_t uaddr, uint32_t val, 
 			wake_key(&w->key, 1, w->bitset); /* it was for somebody who sleeps */
 		return err < 0 ? err : -EAGAIN;
 	}
-	sleep_until(w, deadline);
+	if (deadline == WAIT_FOREVER)
+		sleep_on(w, NULL);
+	else
+		sleep_until(w, deadline);
 	if (dequeue(w))
 		return 0;
 	return signal_pending() ? -EINTR : -ETIMEDOUT;
@@ -254,20 +257,22 @@ static int wait_queued(struct futex_waiter *w, virt_addr_t uaddr, uint32_t val, 
 static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t deadline,
 		      uint32_t bitset)
 {
-	struct futex_waiter w = { .bitset = bitset };
-	struct futex_key key;
+	struct futex_waiter w;
+	struct object *object;
 	int err;
 
 	if (!bitset)
 		return -EINVAL;
-	err = futex_key_get(uaddr, private, &key);
+	err = futex_key_get(uaddr, private, &w.key);
 	if (err < 0)
 		return err;
-	w.key = key;
+	object = w.key.object; /* requeueing changes the rest of the key */
+	w.bitset = bitset;
 	list_init(&w.link);
 	enqueue(&w);
 	err = wait_queued(&w, uaddr, val, deadline);
-	futex_key_put(&key);
+	if (object)
+		object_put(object);
 	return err;
 }
 
