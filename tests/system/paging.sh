@@ -27,7 +27,7 @@ worst=$(sed -nE 's/^rt: .* worst ([0-9]+) ns; majflt 0;.*/\1/p' "$SCRATCH/output
 
 # An array of awk's, larger than RAM.
 expect_output 1800030000 --mem 32M \
-	"busybox awk 'BEGIN { n = 60000; for (i = 1; i <= n; i++) a[i] = sprintf(\"%0500d\", i); for (i = n; i; i--) s += a[i]; print s }'"
+	"busybox awk 'BEGIN { n = 60000; for (i = 1; i <= n; i++) a[i] = sprintf(\"%-500d\", i); for (i = n; i; i--) s += a[i]; print s }'"
 
 # Four threads fault on the same pages at the same moments.
 expect_match '^all good$' --mem 32M 'faultonce 60'
