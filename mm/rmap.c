@@ -158,33 +158,44 @@ static struct pte **chain_find(struct rmap_chunk *c, const struct pte *pte)
 	panic("reverse map: entry %p is not in the chain", (const void *)pte);
 }
 
+/* head has come down to `left` entries: gives itself up where that pays. */
+static void chunk_shrink(struct page *p, struct rmap_chunk *head, unsigned left)
+{
+	if (head->next != NULL) {
+		p->rmap = (uintptr_t)head->next | CHUNK_TAG;
+	} else if (left == 0) {
+		p->rmap = 0;
+		atomic_dec(&lone_chunks);
+	} else if (READ_ONCE(lone_chunks) < LONE_MAX) {
+		atomic_inc(&lone_chunks);
+		return;
+	} else {
+		p->rmap = (uintptr_t)head->ptes[0];
+	}
+	kmem_cache_free(chunk_cache, head);
+}
+
 static void remove_locked(struct page *p, struct pte *pte)
 {
 	struct rmap_chunk *head = chunk_of(p->rmap);
-	unsigned last;
+	struct pte **hole = NULL;
+	unsigned used;
 
 	if (head == NULL) {
 		ASSERT(p->rmap == (uintptr_t)pte);
 		p->rmap = 0;
 		return;
 	}
-	last = chunk_used(head) - 1;
-	*chain_find(head, pte) = head->ptes[last];
-	head->ptes[last] = NULL;
-	if (last == 1 && head->next == NULL) {
-		if (READ_ONCE(lone_chunks) < LONE_MAX) {
-			atomic_inc(&lone_chunks);
-			return;
-		}
-		p->rmap = (uintptr_t)head->ptes[0];
-	} else if (last == 0) {
-		p->rmap = head->next != NULL ? (uintptr_t)head->next | CHUNK_TAG : 0;
-		if (head->next == NULL)
-			atomic_dec(&lone_chunks);
-	} else {
-		return;
-	}
-	kmem_cache_free(chunk_cache, head);
+	for (used = 0; used < CHUNK_PTES && head->ptes[used] != NULL; used++)
+		if (head->ptes[used] == pte)
+			hole = &head->ptes[used];
+	if (hole == NULL)
+		hole = chain_find(head->next, pte);
+	used--;
+	*hole = head->ptes[used];
+	head->ptes[used] = NULL;
+	if (used == 0 || (used == 1 && head->next == NULL))
+		chunk_shrink(p, head, used);
 }
 
 static struct pte *first_locked(const struct page *p)
