@@ -80,7 +80,8 @@ static int64_t map_file(struct map_request *r, int fd)
 			r->flags |= AREA_MAY_WRITE;
 		r->file = f;
 		at = aspace_map(current()->aspace, r);
-		object_put(r->object);
+		if (r->object) /* NULL: /dev/zero, plain anonymous memory */
+			object_put(r->object);
 	}
 	file_put(f);
 	return at;

@@ -21,7 +21,7 @@ struct file *file_get(struct file *f);
 void file_put(struct file *f);
 /* Installs f (consumes the reference on success) at the lowest free descriptor >= min. fd or -EMFILE. */
 int file_install(struct file *f, int min, bool cloexec);
-/* Kernel side of mmap: the object to map at byte offset `offset` with these AREA_* flags. On success *object has a reference. *may_write tells whether mprotect
+/* Kernel side of mmap: the object to map at byte offset `offset` with these AREA_* flags. On success *object has a reference, or is NULL: plain anonymous memory (/dev/zero). *may_write tells whether mprotect
  * may later add PROT_WRITE. -ENODEV (not mappable), -EACCES (open mode forbids it). */
 int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct object **object,
 		    bool *may_write);

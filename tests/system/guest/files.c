@@ -110,6 +110,8 @@ static void mapping_is_the_file(void)
 	}
 	wait(NULL);
 	CHECK(shared[0] == 5);
+	m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+	CHECK(m != MAP_FAILED && m[9] == 0 && (m[9] = 1) == 1 && munmap(m, 4096) == 0);
 	close(fd);
 	close(zero);
 }
