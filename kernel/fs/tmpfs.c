@@ -5,7 +5,7 @@
  *
  * devtmpfs is the same with a node for every registered device.
  *
- * Space: a mount may have a limit (size=). Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
+ * Space: a mount has a limit, as Linux's: half of RAM, or size=. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
  * fills into a hole are counted at the next of these.
  */
 #include <linux/falloc.h>
@@ -22,7 +22,8 @@
 #define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 
 struct tmpfs {
-	uint64_t limit;          /* pages; 0: none */
+	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
+	bool limit_given;
 	uint64_t used;           /* pages counted; atomic */
 	uint64_t inodes;         /* atomic */
 	uint32_t mode, uid, gid; /* of the root */
@@ -287,7 +288,7 @@ static int tmpfs_show_options(struct super *s, char *buf, size_t size)
 {
 	struct tmpfs *t = s->data;
 
-	if (!t->limit)
+	if (!t->limit_given)
 		return format(buf, size, "%s", "");
 	return format(buf, size, ",size=%juk", t->limit << (PAGE_SHIFT - 10));
 }
@@ -330,6 +331,7 @@ static int parse_option(struct tmpfs *t, const char *s, size_t n)
 			at++;
 		}
 		t->limit = DIV_ROUND_UP(v, PAGE_SIZE);
+		t->limit_given = true;
 		return err || at != end ? -EINVAL : 0;
 	}
 	if (n > 4 && (memcmp(s, "uid=", 4) == 0 || memcmp(s, "gid=", 4) == 0)) {
@@ -366,6 +368,7 @@ static struct super *tmpfs_make(const struct super_type *type, const char *sourc
 	if (!t)
 		return ERR_PTR(-ENOMEM);
 	t->mode = type == &tmpfs_type ? 01777 : 0755;
+	t->limit = frames_total() / 2;
 	err = parse_options(t, options);
 	if (!err)
 		s = super_alloc(type, &tmpfs_super_ops, TMPFS_MAGIC, SUPER_TREE);
