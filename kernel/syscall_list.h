@@ -3,7 +3,8 @@
 /* fork.c, exec.c, exit.c, wait.c */
 X(clone)
 X(clone3)
-X(execve) X(execveat) X(exit) X(exit_group) X(wait4) X(waitid)
+X(execve)
+X(execveat) X(exit) X(exit_group) X(wait4) X(waitid)
 	/* sys_task.c */
 	X(getpid) X(gettid) X(getppid) X(set_tid_address) X(getpgid) X(getsid) X(setpgid) X(setsid)
 		X(prctl) X(personality) X(getrusage)
