@@ -42,43 +42,6 @@ static int read_head(struct exec *x)
 	return 0;
 }
 
-static char *skip_blanks(char *s)
-{
-	while (*s == ' ' || *s == '\t')
-		s++;
-	return s;
-}
-
-/* Cuts a script's first line, behind "#!", into the interpreter and the rest, which is one argument. -ENOEXEC: no interpreter, or cut off. */
-int script_parse(char *line, const char **interp, const char **arg)
-{
-	char *end = strchr(line, '\n'), *s;
-
-	if (end) {
-		*end = '\0';
-	} else {
-		/* Without an end the interpreter's name at least must have one. */
-		s = skip_blanks(line);
-		if (!strchr(s, ' ') && !strchr(s, '\t') && strlen(line) >= EXEC_HEAD - 2)
-			return -ENOEXEC;
-		end = line + strlen(line);
-	}
-	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
-		*--end = '\0';
-	s = skip_blanks(line);
-	if (!*s)
-		return -ENOEXEC;
-	*interp = s;
-	*arg = NULL;
-	while (*s && *s != ' ' && *s != '\t')
-		s++;
-	if (*s) {
-		*s++ = '\0';
-		*arg = skip_blanks(s);
-	}
-	return 0;
-}
-
 static void prefix_push_front(struct exec *x, const char *s)
 {
 	memmove(&x->prefix[1], &x->prefix[0], x->nprefix * sizeof(x->prefix[0]));

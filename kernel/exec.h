@@ -30,4 +30,8 @@ int exec_check_image(struct exec *x) MUST_CHECK;
 /* Maps program, interpreter, vDSO, heap and stack into current()'s address space, which is fresh. 0 or negative errno. May sleep. */
 int exec_load(struct exec *x) MUST_CHECK;
 
+/* Cuts a script's first line, behind "#!", into the interpreter and the rest, which is one argument (NULL: none). line is terminated and at most
+ * EXEC_HEAD - 2 characters long; longer ones were cut there. 0, or -ENOEXEC: no interpreter, or its name may be cut off. */
+int script_parse(char *line, const char **interp, const char **arg) MUST_CHECK;
+
 #endif
