@@ -11,6 +11,37 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/aspace_test.h"
 
+/* Counting VM_UNSHARE is the moment when the copy's frame is there, nothing is copied, and no spin
+ * lock is held: what others may do then. */
+static void (*on_unshare)(void);
+static unsigned counts[VM_EVENTS];
+
+void vm_count(enum vm_event e, unsigned n)
+{
+	void (*callback)(void) = on_unshare;
+
+	counts[e] += n;
+	if (e != VM_UNSHARE || callback == NULL)
+		return;
+	on_unshare = NULL;
+	callback();
+}
+
+uint64_t vm_events(enum vm_event e)
+{
+	return counts[e];
+}
+
+static int share_setup(void **state)
+{
+	memset(counts, 0, sizeof(counts));
+	on_unshare = NULL;
+	return space_setup(state);
+}
+
+#undef TEST
+#define TEST(f) cmocka_unit_test_setup_teardown(f, share_setup, space_teardown)
+
 static void test_tables_are_shared_and_claimed(void **state)
 {
 	struct aspace *as = space(), *child;
@@ -95,12 +126,109 @@ static void test_page_in_under_a_shared_table(void **state)
 	end(child);
 }
 
+/* ---- Parting while the other does something too ---- */
+
+static struct aspace *the_other;
+
+/* Parent and child share 1 MB of pages with their number in them; one page is on swap. */
+static struct aspace *family(void)
+{
+	struct aspace *as = space();
+
+	map_at(as, BASE, MB, RW);
+	run(as);
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, (uint8_t)i), 0);
+	assert_true(evict(as, BASE + 9 * PAGE_SIZE));
+	the_other = aspace_fork(as);
+	assert_non_null(the_other);
+	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&the_other->pmap, BASE));
+	return as;
+}
+
+static void assert_pages(struct aspace *as, unsigned written, int byte)
+{
+	run(as);
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(peek(BASE + i * PAGE_SIZE), i == written ? byte : (int)i);
+	check(as);
+}
+
+static void other_exits(void)
+{
+	end(the_other);
+	the_other = NULL;
+}
+
+static void test_other_exits_meanwhile(void **state)
+{
+	struct aspace *as = family();
+
+	(void)state;
+	on_unshare = other_exits;
+	assert_int_equal(poke(BASE + 5 * PAGE_SIZE, 200), 0);
+	assert_null(the_other);
+	assert_pages(as, 5, 200);
+	end(as);
+}
+
+static void other_writes(void)
+{
+	struct aspace *self = running;
+
+	mock_on_cpu(1);
+	run(the_other);
+	assert_int_equal(poke(BASE + 6 * PAGE_SIZE, 100), 0);
+	run(NULL);
+	mock_on_cpu(0);
+	running = self;
+}
+
+static void test_other_parts_meanwhile(void **state)
+{
+	struct aspace *as = family();
+
+	(void)state;
+	on_unshare = other_writes;
+	assert_int_equal(poke(BASE + 5 * PAGE_SIZE, 200), 0);
+	assert_int_equal(vm_events(VM_UNSHARE), 2);
+	assert_pages(as, 5, 200);
+	assert_pages(the_other, 6, 100);
+	end(as);
+	end(the_other);
+}
+
+static void daemon_works(void)
+{
+	for (unsigned i = 20; i < 60; i++)
+		assert_true(evict(the_other, BASE + i * PAGE_SIZE));
+	mock_on_cpu(1);
+	assert_int_equal(aspace_fault(the_other, BASE + 9 * PAGE_SIZE, FAULT_READ), FAULT_RESOLVED);
+	mock_on_cpu(0);
+}
+
+static void test_pages_move_meanwhile(void **state)
+{
+	struct aspace *as = family();
+
+	(void)state;
+	on_unshare = daemon_works;
+	assert_int_equal(poke(BASE + 30 * PAGE_SIZE, 200), 0);
+	assert_pages(as, 30, 200);
+	assert_pages(the_other, 256, 0);
+	end(the_other);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_tables_are_shared_and_claimed),
 		TEST(test_new_mapping_under_a_shared_table),
 		TEST(test_page_in_under_a_shared_table),
+		TEST(test_other_exits_meanwhile),
+		TEST(test_other_parts_meanwhile),
+		TEST(test_pages_move_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
