@@ -366,60 +366,7 @@ put_first:
 	return err;
 }
 
-/* ---- FUTEX_WAKE_OP ---- */
-
-static int32_t sign_extend12(uint32_t v)
-{
-	return (int32_t)(v << 20) >> 20;
-}
-
-static int wake_op_new(int op, uint32_t old, uint32_t arg, uint32_t *new)
-{
-	switch (op) {
-	case FUTEX_OP_SET: *new = arg; return 0;
-	case FUTEX_OP_ADD: *new = old + arg; return 0;
-	case FUTEX_OP_OR: *new = old | arg; return 0;
-	case FUTEX_OP_ANDN: *new = old & ~arg; return 0;
-	case FUTEX_OP_XOR: *new = old ^ arg; return 0;
-	default: return -ENOSYS;
-	}
-}
-
-static int wake_op_compare(int cmp, int32_t old, int32_t arg)
-{
-	switch (cmp) {
-	case FUTEX_OP_CMP_EQ: return old == arg;
-	case FUTEX_OP_CMP_NE: return old != arg;
-	case FUTEX_OP_CMP_LT: return old < arg;
-	case FUTEX_OP_CMP_GE: return old >= arg;
-	case FUTEX_OP_CMP_LE: return old <= arg;
-	case FUTEX_OP_CMP_GT: return old > arg;
-	default: return -ENOSYS;
-	}
-}
-
-/* Changes *uaddr as encoded says (futex(2), FUTEX_WAKE_OP): whether the old value passes the comparison, or negative errno. */
-static int wake_op(virt_addr_t uaddr, uint32_t encoded)
-{
-	int op = encoded >> 28 & 7, cmp = encoded >> 24 & 15, err;
-	uint32_t arg = (uint32_t)sign_extend12(encoded >> 12 & 0xfff), old, new, seen;
-
-	if (encoded >> 28 & 8) /* FUTEX_OP_OPARG_SHIFT: the argument is a bit number */
-		arg = 1u << (arg & 31);
-	err = user_load32(&old, uaddr);
-	while (err == 0) {
-		err = wake_op_new(op, old, arg, &new);
-		if (err == 0)
-			err = user_compare_exchange32(uaddr, old, new, &seen);
-		if (err == 0 && seen == old)
-			return wake_op_compare(cmp, (int32_t)old, sign_extend12(encoded & 0xfff));
-		old = seen;
-		if (err == 0 && task_killed(current()))
-			err = -EINTR;
-	}
-	return err;
-}
-
+/* FUTEX_WAKE_OP: changes the second word, then wakes waiters of the first and, if its old value says so, of the second. */
 static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wake1, int wake2,
 			 uint32_t encoded)
 {
@@ -431,7 +378,7 @@ static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wak
 	err = futex_key_get(two, private, &b);
 	if (err < 0)
 		goto put_first;
-	err = wake_op(two, encoded);
+	err = futex_change_word(two, encoded);
 	if (err >= 0) {
 		woken = wake_key(&a, wake1, FUTEX_BITSET_MATCH_ANY);
 		if (err > 0)

@@ -18,4 +18,7 @@ struct futex_key {
 int futex_key_get(virt_addr_t uaddr, bool private, struct futex_key *key) MUST_CHECK;
 void futex_key_put(struct futex_key *key);
 
+/* Changes *uaddr as encoded says (kernel/futex_op.c): whether the old value passes the comparison, or negative errno. May sleep. */
+int futex_change_word(virt_addr_t uaddr, uint32_t encoded) MUST_CHECK;
+
 #endif

@@ -23,6 +23,8 @@ bool signal_default_ignored(int signo);
 /* Takes the most urgent signal of mask off a queue: its number, or 0. signal_lock held. */
 int sigqueue_take(struct list *queue, uint64_t *pending, uint64_t mask, struct ksiginfo *info);
 void sigqueue_remove_mask(struct list *queue, uint64_t *pending, uint64_t mask);
+/* One entry counted for the running task's user; NULL: over the limit or no memory. */
+struct sigqueue *sigqueue_alloc(const struct ksiginfo *info);
 struct ksigaction signal_action_locked(struct process *p, int signo);
 bool signal_stop_counted_locked(struct process *p);
 void signal_kill_thread_locked(struct task *t);

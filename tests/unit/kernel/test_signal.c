@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/signal.c kernel/signal_deliver.c tests/mock/machine.c tests/mock/kernel.c
+// SOURCES: kernel/signal.c kernel/sigqueue.c kernel/signal_deliver.c tests/mock/machine.c tests/mock/kernel.c
 /*
  * Signals without a machine: who gets what, in which order, what is dropped, what kills, what stops, how system calls go on.
  * A process of two threads, A (the leader) and B; whoever is current() takes signals by user_work().
