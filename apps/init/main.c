@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One executable, several names: a static C library costs half a megabyte of RAM, and the board has 64. The last part
+ * One executable, several names: what lies in the root file system takes RAM, a C library in it as well. The last part
  * of argv[0] picks the program (links in boards/common/root).
  */
 #include <string.h>
