@@ -44,11 +44,11 @@ static void end_close(struct inode *i, unsigned mode)
 	mutex_unlock(&p->mutex);
 	if (last)
 		i->pipe = NULL;
+	else
+		wake_both(p); /* under the inode's mutex: the other end's closing would take the pipe away */
 	mutex_unlock(&i->mutex);
 	if (last)
 		pipe_destroy(p);
-	else
-		wake_both(p);
 }
 
 /* Waits for the other side of a FIFO. The counts of opens tell even when the other end came and went. */
