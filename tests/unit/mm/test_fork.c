@@ -297,9 +297,48 @@ static void test_random(void **state)
 		random_life(s, 3000);
 }
 
+/* Pages of a file that were copied on write go to the child, whatever became of their area; others
+ * come from the file again. */
+static void test_private_file_pages(void **state)
+{
+	struct object *o = object_create_anon(64 * PAGE_SIZE);
+	struct aspace *as = space(), *child;
+	uint8_t byte = 3;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(object_write(o, i * PAGE_SIZE, &byte, 1, false), 1);
+	map_object(as, BASE, 64 * PAGE_SIZE, RW, o);
+	run(as);
+	assert_int_equal(peek(BASE), 3);
+	assert_int_equal(poke(BASE + 40 * PAGE_SIZE, 9), 0);
+	assert_int_equal(poke(BASE + 41 * PAGE_SIZE, 8), 0);
+	assert_true(evict(as, BASE + 41 * PAGE_SIZE));
+	/* Split, read-only, moved: as a loader does with what it has relocated. */
+	assert_int_equal(aspace_protect(as, BASE + 32 * PAGE_SIZE, 16 * PAGE_SIZE, AREA_READ), 0);
+	assert_int_equal(aspace_remap(as, BASE + 40 * PAGE_SIZE, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
+				      MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 8 * MB),
+			 BASE + 8 * MB);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	run(child);
+	assert_int_equal(peek(BASE), 3);
+	assert_int_equal(peek(BASE + 8 * MB), 9);
+	assert_int_equal(peek(BASE + 8 * MB + PAGE_SIZE), 8);
+	assert_int_equal(poke(BASE, 4), 0);
+	run(as);
+	assert_int_equal(peek(BASE), 3);
+	check(as);
+	check(child);
+	end(child);
+	end(as);
+	object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_private_file_pages),
 		TEST(test_random),
 	};
 

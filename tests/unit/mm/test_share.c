@@ -81,6 +81,7 @@ static void test_tables_are_shared_and_claimed(void **state)
 /* What one sharer maps into a hole of the shared 2 MB is nobody else's. */
 static void test_new_mapping_under_a_shared_table(void **state)
 {
+	struct map_request r = { .addr = BASE + MB + PAGE_SIZE, .length = PAGE_SIZE, .flags = RW };
 	struct aspace *as = space(), *child;
 
 	(void)state;
@@ -89,6 +90,19 @@ static void test_new_mapping_under_a_shared_table(void **state)
 	assert_int_equal(poke(BASE, 1), 0);
 	child = aspace_fork(as);
 	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	/* Where the kernel chooses the place: a look, and both have a table of their own. */
+	assert_int_equal(aspace_map(child, &r), BASE + MB + PAGE_SIZE);
+	assert_ptr_not_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	end(child);
+	/* A heap. */
+	child = aspace_fork(as);
+	assert_ptr_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	child->brk_start = child->brk = BASE + MB + 8 * PAGE_SIZE;
+	assert_int_equal(aspace_brk(child, BASE + MB + 9 * PAGE_SIZE), BASE + MB + 9 * PAGE_SIZE);
+	assert_ptr_not_equal(pmap_leaf(&as->pmap, BASE), pmap_leaf(&child->pmap, BASE));
+	end(child);
+	/* An address that is demanded. */
+	child = aspace_fork(as);
 	map_at(as, BASE + MB, PAGE_SIZE, RW);
 	assert_int_equal(peek(BASE + MB), 0);
 	run(child);
