@@ -71,6 +71,7 @@ struct aspace *aspace_use(struct aspace *as)
 static void aspace_empty(struct aspace *as)
 {
 	struct area *a, *next;
+	void *exe_file;
 	uint64_t rss;
 	bool quiet;
 
@@ -86,10 +87,12 @@ static void aspace_empty(struct aspace *as)
 	if (!quiet)
 		zap_range(as, USER_MIN, USER_TOP);
 	as->brk = as->brk_start;
-	mutex_unlock(&as->mutex);
-	if (as->exe_file != NULL && area_file_ops != NULL)
-		area_file_ops->put(as->exe_file);
+	/* Under the mutex: readers of /proc/PID/exe take their reference there. */
+	exe_file = as->exe_file;
 	as->exe_file = NULL;
+	mutex_unlock(&as->mutex);
+	if (exe_file != NULL && area_file_ops != NULL)
+		area_file_ops->put(exe_file);
 }
 
 void aspace_unuse(struct aspace *as)
