@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // System calls of kernel/: included with X(name) defined; so without a guard.
-// clang-format off: a list of names, which the formatter takes for expressions.
+// A list of names, which the formatter would take for expressions.
+// clang-format off
 /* fork.c, exec.c, exit.c, wait.c */
 X(clone) X(clone3) X(execve) X(execveat) X(exit) X(exit_group) X(wait4) X(waitid)
 /* sys_task.c */

@@ -45,7 +45,8 @@ static void end_close(struct inode *i, unsigned mode)
 	if (last)
 		i->pipe = NULL;
 	else
-		wake_both(p); /* under the inode's mutex: the other end's closing would take the pipe away */
+		wake_both(
+			p); /* under the inode's mutex: the other end's closing would take the pipe away */
 	mutex_unlock(&i->mutex);
 	if (last)
 		pipe_destroy(p);
