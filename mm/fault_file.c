@@ -14,8 +14,8 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about every
- * second page of a program's text is used: eight cost an exec least. */
+/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about
+ * every second page of a program's text is used: eight cost an exec least. */
 #define AROUND_PAGES 8
 
 /* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
@@ -64,14 +64,16 @@ static void around_find(struct fault *f, struct around *n)
 	object_lookup_run(a->object, area_index(a, n->start), n->count, n->pages);
 }
 
-/* Enters what fits; the rest of the references stay in n. */
-static void around_enter(struct fault *f, struct around *n, struct pte *pte)
+/* Enters what fits of [from, to); the rest of the references stay in n. pte is the entry of the
+ * fault. */
+static void around_enter(struct fault *f, struct around *n, struct pte *pte, unsigned from,
+			 unsigned to)
 {
 	int at = (int)bytes_to_pages(f->va - n->start);
 	struct pte_view v;
 
-	for (int i = 0; i < (int)n->count; i++) {
-		struct pte *neighbour = pte_next(pte, i - at);
+	for (unsigned i = from; i < to; i++) {
+		struct pte *neighbour = pte_next(pte, (int)i - at);
 
 		if (n->pages[i] == NULL)
 			continue;
@@ -83,15 +85,19 @@ static void around_enter(struct fault *f, struct around *n, struct pte *pte)
 	}
 }
 
+/* A page of code may need cache maintenance when it is entered: fewer of them under one lock. */
 static void map_around(struct fault *f)
 {
+	unsigned step = f->area->flags & AREA_EXEC ? AROUND_PAGES / 2 : AROUND_PAGES;
 	struct around n;
 	struct pte *pte;
 
 	around_find(f, &n);
-	pte = pmap_entry_lock(&f->as->pmap, f->va);
-	if (pte != NULL) {
-		around_enter(f, &n, pte);
+	for (unsigned i = 0; i < n.count; i += step) {
+		pte = pmap_entry_lock(&f->as->pmap, f->va);
+		if (pte == NULL)
+			break;
+		around_enter(f, &n, pte, i, MIN(i + step, n.count));
 		pmap_entry_unlock(pte);
 	}
 	for (unsigned i = 0; i < n.count; i++)

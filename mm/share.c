@@ -18,6 +18,9 @@
  */
 #include "mm/aspace_internal.h"
 
+/* Entries copied under one hold of both locks: up to 260 instructions each. */
+#define COPY_CHUNK (CHUNK_ENTRIES / 2)
+
 /* Copies one entry between two locked tables. 0 or -ENOMEM: rmap_reserve and again. */
 static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb_batch *b)
 {
@@ -48,12 +51,12 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 	return 0;
 }
 
-/* Copies up to CHUNK_ENTRIES of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is
+/* Copies up to COPY_CHUNK of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is
  * missing. */
 static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end, bool private,
 		      struct tlb_batch *b)
 {
-	unsigned room = CHUNK_ENTRIES;
+	unsigned room = COPY_CHUNK;
 	int err = 0;
 
 	pmap_table_lock(from);
