@@ -188,8 +188,7 @@ int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bo
 
 /* ---- The reaper ---- */
 
-/* Private memory in tables of its own is taken back; what is shared would come back to nobody now.
- */
+/* Private memory in tables of its own is taken back; shared tables would free nothing now. */
 static void reap_area(struct aspace *as, struct area *a)
 {
 	virt_addr_t va, stop;

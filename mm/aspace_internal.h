@@ -145,8 +145,8 @@ virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, 
 void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* Empties the entries [from, to) of a leaf table that only the caller can link, in chunks. */
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b);
-/* Everything of an address space that no CPU runs any more, without TLB maintenance per page.
- * Returns the pages that were resident. */
+/* Empties all areas, which are still in the tree, of an address space that no CPU runs any more,
+ * without TLB maintenance per page. Returns the pages that were resident. */
 uint64_t zap_all(struct aspace *as);
 
 /* ---- share.c ---- */

@@ -99,24 +99,48 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	tlb_flush(&b);
 }
 
+/* True when a is the last area under the leaf table that ends at `top`. */
+static bool last_in_table(struct area *a, virt_addr_t top)
+{
+	struct area *next = a->end < top ? area_next(a) : NULL;
+
+	return next == NULL || next->start >= top;
+}
+
+/* Empties what a maps, and frees the tables of which it is the last user. Returns pages that were
+ * resident, those of shared tables counted where their first area is. */
+static uint64_t zap_area(struct aspace *as, struct area *a, struct tlb_batch *b)
+{
+	virt_addr_t va, stop, end = a->end;
+	uint64_t pages = 0;
+
+	for (va = pmap_next_leaf(&as->pmap, a->start, end); va < end;
+	     va = pmap_next_leaf(&as->pmap, stop, end)) {
+		struct page *table = pmap_leaf(&as->pmap, va);
+		unsigned from = leaf_index(va), present = table->u.table.present;
+
+		stop = leaf_end(va, end);
+		if (table_drop_shared(as, va, b)) {
+			pages += present;
+			continue;
+		}
+		zap_table(table, from, from + (unsigned)bytes_to_pages(stop - va), b);
+		pages += present - table->u.table.present;
+		if (last_in_table(a, leaf_base(va) + LEAF_SPAN_BYTES))
+			table_unlink(as, va, b);
+	}
+	return pages;
+}
+
 uint64_t zap_all(struct aspace *as)
 {
 	uint64_t pages = 0;
 	struct tlb_batch b;
-	virt_addr_t va;
 
 	pmap_retire(&as->pmap);
 	tlb_batch_init(&b, &as->pmap);
-	for (va = pmap_next_leaf(&as->pmap, USER_MIN, USER_TOP); va < USER_TOP;
-	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
-		struct page *table = pmap_leaf(&as->pmap, va);
-
-		pages += table->u.table.present;
-		if (table_drop_shared(as, va, &b))
-			continue;
-		zap_table(table, 0, 512, &b);
-		table_unlink(as, va, &b);
-	}
+	for (struct area *a = area_first(as); a != NULL; a = area_next(a))
+		pages += zap_area(as, a, &b);
 	tlb_flush(&b);
 	return pages;
 }
