@@ -107,6 +107,25 @@ guest_open_input()
 	fi
 }
 
+# Interactive, the log is part of the console, of which QEMU writes a copy to $WORK/console. Its end is enough to tell
+# how the guest ended.
+guest_open_log()
+{
+	[[ -z $GUEST_EXEC ]] || return 0
+	mkfifo "$WORK/console"
+	exec {CONSOLE}<>"$WORK/console" # neither side waits for the other to open it
+	tail -c 64K <"$WORK/console" >"$WORK/log" 2>/dev/null {CONSOLE}>&- &
+	COPIER=$!
+	HELPERS+=("$COPIER")
+}
+
+guest_close_log()
+{
+	[[ -z $GUEST_EXEC ]] || return 0
+	exec {CONSOLE}>&-
+	wait "$COPIER"
+}
+
 # guest_run TIMEOUT COMMAND...: runs QEMU to its end and sets STATUS. 0 seconds: no limit. Should this shell be killed,
 # QEMU ends as well.
 guest_run()
@@ -114,6 +133,7 @@ guest_run()
 	local limit=$1 started=$SECONDS errors=2
 	shift
 	guest_open_input
+	guest_open_log
 	[[ -z $GUEST_EXEC ]] || exec {errors}>"$WORK/qemu-errors"
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" \
 		<&"$INPUT" 2>&"$errors" &
@@ -121,6 +141,7 @@ guest_run()
 	wait "$GUEST"
 	STATUS=$?
 	GUEST=
+	guest_close_log
 	TIMED_OUT=
 	if (( limit > 0 && SECONDS - started >= limit && (STATUS == 124 || STATUS == 137) )); then
 		TIMED_OUT=yes
@@ -137,6 +158,26 @@ guest_follow_log()
 
 log_tail() { tail -n "$1" "$WORK/log" 2>/dev/null | tr -d '\r' >&2; }
 
+# The log from the panic on, if it has one.
+panic_report() { tr -d '\r' <"$WORK/log" | sed -nE '/^\[ *[0-9]+\.[0-9]{6}\] PANIC: /,$ p' 2>/dev/null; }
+
+# The back trace of a panic report, as functions, files and lines. A return address is after its call, which may be the
+# last instruction of a line or of a function: so the call is looked up. The link register tells the caller of a function
+# that has no frame of its own.
+name_addresses()
+{
+	local elf=$BUILD/$PRESET/granule.elf how address call names
+	command -v aarch64-linux-gnu-addr2line >/dev/null || return 0
+	sed -nE 's/^\[[ 0-9.]+\]   (at|from) ([0-9a-f]{16})$/\1 \2/p
+		s/^\[[ 0-9.]+\] x28 [0-9a-f]{16} [0-9a-f]{16} (f[0-9a-f]{15})$/lr \1/p' | while read -r how address; do
+		call=$address
+		[[ $how == at ]] || call=$(printf '%x' $((16#$address - 4)))
+		names=$(aarch64-linux-gnu-addr2line -ipf -e "$elf" "$call")
+		names=${names//"$GRANULE/"/}
+		printf '  %-4s %s %s\n' "$how" "$address" "${names// .\// }"
+	done
+}
+
 # guest_end: says what has to be said about how it ended, and ends with the right status.
 guest_end()
 {
@@ -146,8 +187,10 @@ guest_end()
 		say "time is up: the guest was ended after $GUEST_TIMEOUT seconds"
 		exit 124
 	fi
-	if grep -aqs '^PANIC' "$WORK/log"; then
-		[[ -n ${GUEST_LOG-} ]] || log_tail 60
+	panic_report >"$WORK/panic"
+	if [[ -s $WORK/panic ]]; then
+		[[ -n ${GUEST_LOG-} || -z $GUEST_EXEC ]] || cat "$WORK/panic" >&2
+		name_addresses <"$WORK/panic" >&2
 		say "the kernel panicked"
 		exit 125
 	fi

@@ -10,7 +10,7 @@
 #
 # The last argument is the command, those before it are flags for boards/qemu-virt/run. guest_run leaves the output in
 # $OUTPUT, the status in $STATUS and the kernel's log and run's own words in $ERRORS. Guest programs of tests/system/
-# guest and tests/bench are in /bin. The first failure ends the test and shows the log's end.
+# guest and tests/bench are in /bin. The first failure ends the test and shows the log's end, of a panic all of it.
 set -uo pipefail
 
 RUN=$PWD/boards/qemu-virt/run
@@ -26,7 +26,11 @@ fail()
 	echo "--- output"
 	tail -n 40 "$SCRATCH/output" 2>/dev/null
 	echo "--- log"
-	tail -n 60 "$SCRATCH/errors" 2>/dev/null
+	if grep -q '\] PANIC: ' "$SCRATCH/errors" 2>/dev/null; then
+		sed -n '/\] PANIC: /,$ p' "$SCRATCH/errors"
+	else
+		tail -n 60 "$SCRATCH/errors" 2>/dev/null
+	fi
 	exit 1
 }
 
