@@ -312,7 +312,8 @@ struct unmap {
 	struct tlb_batch batch;
 };
 
-/* Takes p out of one entry; the page lock held. */
+/* Takes p out of one entry; the page lock held. The TLBs forget it before the table's lock goes:
+ * who finds the entry changed then may copy the page, and nobody writes to it behind his back. */
 static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 {
 	struct page *table = pte_table(pte);
@@ -331,6 +332,7 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 	} else {
 		pte_clear(pte, &u->batch);
 	}
+	tlb_flush_only(&u->batch);
 	u->dirty |= (v.prot & PTE_WRITE) != 0;
 	remove_locked(p, pte);
 	pmap_table_unlock(table);
@@ -359,7 +361,6 @@ static int unmap_all(struct page *p, struct unmap *u)
 		else
 			page_put(p);
 	}
-	tlb_flush_only(&u->batch);
 	return pte == NULL ? 0 : -EAGAIN;
 }
 

@@ -123,6 +123,34 @@ static void test_unmap_to_slot(void **state)
 	assert_int_equal(table->u.table.swapped, 20);
 }
 
+/* Whoever gets the table's lock after the daemon finds no TLB that still has the entry: else he could
+ * copy a page to which another thread is writing. */
+static unsigned flushes;
+
+static void flushed_under_lock(void)
+{
+	assert_true(spin_held(&table->u.table.lock));
+	flushes++;
+	mock_on_dsb = flushed_under_lock;
+}
+
+static void test_unmap_flushes_under_lock(void **state)
+{
+	bool dirty;
+
+	(void)state;
+	flushes = 0;
+	map_entry(0, PTE_READ | PTE_WRITE);
+	map_entry(7, PTE_READ);
+	mock_on_dsb = flushed_under_lock;
+	assert_int_equal(rmap_unmap_to_slot(page, 5), 0);
+	assert_int_equal(flushes, 2);
+	map_entry(9, PTE_READ);
+	assert_int_equal(rmap_unmap_file(page, &dirty, false), 0);
+	assert_int_equal(flushes, 3);
+	mock_on_dsb = NULL;
+}
+
 static void test_unmap_stops_at_locked_and_busy(void **state)
 {
 	bool dirty;
@@ -240,6 +268,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chain, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_to_slot, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_unmap_flushes_under_lock, setup,
+						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_stops_at_locked_and_busy, setup,
 						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_young, setup, mock_teardown),
