@@ -3,15 +3,17 @@
  * The buddy allocator (Knowlton 1965): free frames in blocks of 2^order frames, aligned to their
  * size.
  *
- *   (1) The head of a free block has type PAGE_FREE and its order; it is on that order's list.
- *       Every other free frame has ORDER_NONE.
+ *   (1) The head of a free block has type PAGE_BUDDY and its order; it is on that order's list.
+ *       Every other free frame is PAGE_FREE.
  *   (2) Two free blocks that are each other's buddy (pfn ^ size) never exist below the top order:
  *       they are merged.
  *   (3) `free` is the sum of all blocks' frames.
  *
  * The buddy of a block is never the inside of a larger block without containing the block itself
- * too, so its entry is the head of some piece, allocated or free, and (1) tells which. Blocks do
- * not cross a group of 2^MAX_ORDER frames, for which memblock made all entries: looking at a
+ * too, so its entry is the head of some piece, allocated or free, and (1) tells which. Frames
+ * that are not the buddy's change type and order without its lock, while we look: but a frame
+ * becomes PAGE_BUDDY, and ceases to be that, under the lock alone. Blocks do not cross a group of
+ * 2^MAX_ORDER frames, for which memblock made all entries: looking at a
  * buddy's entry is always allowed.
  *
  * Splitting and merging take at most MAX_ORDER steps of about fifteen instructions; batches are cut
@@ -49,6 +51,7 @@ static void block_link(struct page *p, unsigned order)
 {
 	pfn_t pfn = page_to_pfn(p), next = buddy.head[order];
 
+	p->type = PAGE_BUDDY;
 	p->order = (uint8_t)order;
 	p->next = next;
 	p->prev = PFN_NONE;
@@ -66,7 +69,7 @@ static void block_unlink(struct page *p, unsigned order)
 		buddy.head[order] = p->next;
 	if (p->next != PFN_NONE)
 		pfn_to_page(p->next)->prev = p->prev;
-	p->order = ORDER_NONE;
+	p->type = PAGE_FREE;
 	buddy.blocks[order]--;
 }
 
@@ -77,7 +80,7 @@ static void give_locked(pfn_t pfn, unsigned order)
 	while (order < MAX_ORDER) {
 		struct page *other = pfn_to_page(pfn ^ (1u << order));
 
-		if (other->type != PAGE_FREE || other->order != order)
+		if (READ_ONCE(other->type) != PAGE_BUDDY || other->order != order)
 			break;
 		block_unlink(other, order);
 		pfn &= ~(1u << order);
@@ -179,7 +182,6 @@ void buddy_add_range(pfn_t start, pfn_t end)
 
 		ASSERT(p->type == PAGE_RESERVED);
 		p->type = PAGE_FREE;
-		p->order = ORDER_NONE;
 	}
 	total += end - start;
 	while (start < end) {
@@ -292,9 +294,9 @@ static uint32_t check_order(unsigned order)
 	for (pfn_t pfn = buddy.head[order]; pfn != PFN_NONE; pfn = pfn_to_page(pfn)->next) {
 		const struct page *p = pfn_to_page(pfn), *other = pfn_to_page(pfn ^ (1u << order));
 
-		ASSERT(p->type == PAGE_FREE && p->order == order && p->prev == prev);
+		ASSERT(p->type == PAGE_BUDDY && p->order == order && p->prev == prev);
 		ASSERT(IS_ALIGNED(pfn, 1u << order));
-		ASSERT(order == MAX_ORDER || other->type != PAGE_FREE || other->order != order);
+		ASSERT(order == MAX_ORDER || other->type != PAGE_BUDDY || other->order != order);
 		prev = pfn;
 		n++;
 	}

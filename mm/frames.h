@@ -31,10 +31,6 @@ static inline void frame_freed(pfn_t pfn)
 }
 #endif
 
-/* page->order of a PAGE_FREE frame that heads no block of the buddy: inside a block, or on a list
- * or chain. */
-#define ORDER_NONE 0xff
-
 /* A singly linked run of free frames, through page->next. */
 struct chain {
 	pfn_t head;
@@ -70,7 +66,7 @@ struct chain chain_cut(struct chain *c, uint32_t keep);
  * together. Takes the buddy's lock. */
 #define BUDDY_BATCH 16
 struct chain buddy_take(uint32_t n, uint32_t floor);
-/* One block, or NULL, leaving `floor` frames. The head is still PAGE_FREE with ORDER_NONE. */
+/* One block, or NULL, leaving `floor` frames. The head is PAGE_FREE still. */
 struct page *buddy_take_block(unsigned order, uint32_t floor);
 /* Gives the whole chain back; empty afterwards. A lock round for every few frames. */
 void buddy_give(struct chain *c);

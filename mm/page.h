@@ -20,8 +20,9 @@
 
 enum page_type {
 	PAGE_RESERVED, /* firmware, kernel image, holes: never the buddy's */
-	PAGE_FREE,     /* in the buddy (head of a block of `order`) or on a per-CPU list */
-	PAGE_KERNEL,   /* raw kernel memory, stacks */
+	PAGE_FREE,     /* inside a block of the buddy, or on a per-CPU list */
+	PAGE_BUDDY, /* heads a block of `order`; becomes and ceases to be so under the buddy's lock */
+	PAGE_KERNEL, /* raw kernel memory, stacks */
 	PAGE_SLAB,
 	PAGE_TABLE, /* a translation table */
 	PAGE_ANON,  /* private anonymous memory */
@@ -55,7 +56,7 @@ struct kmem_cache;
 
 struct page {
 	uint8_t type; /* enum page_type; set by the owner while no one else can see the frame */
-	uint8_t order; /* FREE: order of the block this frame heads; SLAB and KERNEL: of the allocation */
+	uint8_t order; /* BUDDY: order of the block this frame heads; SLAB and KERNEL: of the allocation */
 	uint16_t flags;   /* enum page_flag; atomic */
 	uint32_t refs;    /* atomic */
 	pfn_t next, prev; /* list links, PFN_NONE at the ends; the list's lock */
@@ -122,6 +123,14 @@ static inline void page_set_flag(struct page *p, unsigned flag)
 static inline void page_clear_flag(struct page *p, unsigned flag)
 {
 	atomic_fetch_and(&p->flags, (uint16_t)~flag);
+}
+
+/* True while nobody has the frame: a look, unless the caller keeps it from changing. */
+static inline bool page_is_free(const struct page *p)
+{
+	uint8_t type = READ_ONCE(p->type);
+
+	return type == PAGE_FREE || type == PAGE_BUDDY;
 }
 
 /* The page lock: preemption off while held. */

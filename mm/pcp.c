@@ -278,10 +278,9 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 /* Checks that p is in use and marks it free, on no list yet. */
 static inline void page_mark_free(struct page *p)
 {
-	ASSERT(p->type != PAGE_FREE && p->type != PAGE_RESERVED);
+	ASSERT(!page_is_free(p) && p->type != PAGE_RESERVED);
 	ASSERT(!(p->flags & (PAGE_LRU | PAGE_RMAP_LOCK | PAGE_SWAPCACHE)));
 	p->type = PAGE_FREE;
-	p->order = ORDER_NONE;
 	p->flags = 0;
 	atomic_store(&p->refs, 0);
 	frame_freed(page_to_pfn(p));

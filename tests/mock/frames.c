@@ -82,7 +82,7 @@ WEAK struct page *page_alloc(unsigned flags)
 WEAK void page_free(struct page *p, unsigned order)
 {
 	assert_int_equal(order, 0);
-	if (p->type == PAGE_FREE || p->type == PAGE_RESERVED)
+	if (page_is_free(p) || p->type == PAGE_RESERVED)
 		fail_msg("frame %#x is freed but not allocated", page_to_pfn(p));
 	mock_frame_freed(page_to_pfn(p));
 	memset(page_to_virt(p), FREED, PAGE_SIZE);

@@ -338,7 +338,7 @@ void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid)
 				"CPU %u loads ASID %u while its TLB knows %#lx from another root",
 				cpu, asid, (unsigned long)e->va);
 		if (e->used && e->asid == asid &&
-		    pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
+		    page_is_free(pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))))
 			mock_violation(
 				MOCK_RULE_STALE_FRAME,
 				"CPU %u loads ASID %u whose TLB entry for %#lx maps a free frame",
@@ -409,7 +409,7 @@ void mock_check(void)
 			const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
 			if (e->used &&
-			    pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))->type == PAGE_FREE)
+			    page_is_free(pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))))
 				tlb_check_frame(pte_pa(e->desc), "free");
 		}
 }

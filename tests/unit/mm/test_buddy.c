@@ -460,6 +460,28 @@ static void test_double_free(void **state)
 
 /* ---- Several CPUs at once ---- */
 
+/* While a frame goes to or from a CPU's list, which takes no lock of the buddy's, another CPU may
+ * see its type and order in any mixture. Its buddy is freed in that moment: they must not merge. */
+static void test_frame_on_its_way(void **state)
+{
+	struct page *pair = page_alloc_order(1, ALLOC_NOWAIT), *moving = pair + 1;
+	static const uint8_t types[] = { PAGE_KERNEL, PAGE_FREE };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+		moving->type = types[i];
+		moving->order = 0;
+		pair->type = PAGE_FREE;
+		buddy_give_block(pair, 0);
+		buddy_check();
+		assert_int_equal(pair->type, PAGE_BUDDY);
+		assert_int_equal(pair->order, 0);
+		assert_ptr_equal(buddy_take_block(0, 0), pair);
+	}
+	pair->type = moving->type = PAGE_KERNEL;
+	page_free(pair, 1);
+}
+
 static pthread_barrier_t start;
 static unsigned running;
 
@@ -518,19 +540,13 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_watermarks),
-		TEST(test_random),
-		TEST(test_zero_pool),
-		TEST(test_order_from_pool),
-		TEST(test_reserve),
-		TEST(test_no_waiting),
-		TEST(test_waits_for_reclaim),
-		TEST(test_order_gives_up),
-		TEST(test_order_from_lists),
-		TEST(test_failure_on_request),
-		TEST(test_double_free),
-		TEST(test_threads),
-		TEST(test_claim),
+		TEST(test_watermarks),        TEST(test_random),
+		TEST(test_zero_pool),         TEST(test_order_from_pool),
+		TEST(test_reserve),           TEST(test_no_waiting),
+		TEST(test_waits_for_reclaim), TEST(test_order_gives_up),
+		TEST(test_order_from_lists),  TEST(test_failure_on_request),
+		TEST(test_double_free),       TEST(test_frame_on_its_way),
+		TEST(test_threads),           TEST(test_claim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
