@@ -208,6 +208,9 @@ void store_stats(struct store *s, struct store_stats *st)
 	*st = s->stats;
 	st->live_records = s->live_records;
 	spin_unlock_irq(&s->lock, irq);
+	st->medium = s->medium->name;
+	st->bytes_ever = s->bytes_ever;
+	st->segment_size = s->segment_size;
 	st->segments = s->nsegments;
 	st->free_segments = segments_free(s);
 	st->erase_min = UINT32_MAX;

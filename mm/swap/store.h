@@ -10,6 +10,7 @@
 #ifndef MM_SWAP_STORE_H
 #define MM_SWAP_STORE_H
 
+#include "mm/store_stats.h"
 #include "mm/swap/medium.h"
 
 struct store;
@@ -33,14 +34,7 @@ void store_discard(struct store *s, uint32_t slot);
 /* Cleans while segments are scarce and there is something to gain, a bounded amount a call; true when there is more to do. May sleep. */
 bool store_clean(struct store *s);
 
-struct store_stats {
-	uint32_t segments, free_segments, retired_segments, live_records;
-	uint64_t bytes_in;                        /* page bytes appended by users */
-	uint64_t bytes_programmed, bytes_cleaned; /* on the medium, all; of these by the cleaner */
-	uint64_t erases, crc_errors, program_failures, erase_failures;
-	uint32_t erase_min, erase_max;
-	uint64_t erase_sum; /* over segments in use */
-};
+/* Figures (mm/store_stats.h). Waits for a write or a cleaning under way; may sleep. */
 void store_stats(struct store *s, struct store_stats *st);
 
 #endif

@@ -114,6 +114,7 @@ static int move_record(struct store *s, uint32_t slot, uint32_t loc)
 		return 0;
 	}
 	s->stats.bytes_cleaned += RECORD_SIZE;
+	s->stats.records_moved++;
 	return head_put(s, slot, loc, s->bounce, RECORD_MOVED);
 }
 

@@ -201,6 +201,15 @@ bool swap_clean(void)
 	return swap.store != NULL && store_clean(swap.store);
 }
 
+bool swap_store_stats(struct store_stats *st)
+{
+	if (READ_ONCE(swap.total) == 0)
+		return false;
+	hw_rmb(); /* pairs with area_open() */
+	store_stats(swap.store, st);
+	return true;
+}
+
 /* ---- Attaching ---- */
 
 static void table_free(struct slot **chunks, uint32_t count)

@@ -138,6 +138,13 @@ void store_discard(struct store *s, uint32_t slot)
 	drop(record_of(slot));
 }
 
+void store_stats(struct store *s, struct store_stats *st)
+{
+	*st = (struct store_stats){ .medium = ((struct medium *)s)->name,
+				    .live_records = mock_store_records(),
+				    .bytes_in = (uint64_t)mock_store.appends * PAGE_SIZE };
+}
+
 bool store_clean(struct store *s)
 {
 	(void)s;

@@ -13,6 +13,7 @@ for name in work fork wild leak 'real time' bystander; do
 done
 grep -Eq '^work( +[0-9.]+){6}$' "$SCRATCH/output" || fail "the report has no figures"
 (( $(awk '/^work( +[0-9.]+)+$/ { print int($4) }' "$SCRATCH/output") >= 30 )) || fail "hardly a page went out"
+awk '/^work( +[0-9.]+)+$/ { exit !($6 > $4) }' "$SCRATCH/output" || fail "no more was written to flash than paged out"
 
 expect_match '^demo: all of it held$' --host-clock --smp 4 demo
 

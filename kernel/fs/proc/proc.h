@@ -86,6 +86,9 @@ int show_vmstat(struct seq *s, const struct proc_ref *ref);
 int show_buddyinfo(struct seq *s, const struct proc_ref *ref);
 int show_slabinfo(struct seq *s, const struct proc_ref *ref);
 int show_swaps(struct seq *s, const struct proc_ref *ref);
+/* flash.c */
+int show_mtd(struct seq *s, const struct proc_ref *ref);
+int show_swapstore(struct seq *s, const struct proc_ref *ref);
 /* pid_stat.c */
 int show_pid_stat(struct seq *s, const struct proc_ref *ref);
 int show_pid_statm(struct seq *s, const struct proc_ref *ref);

@@ -105,9 +105,14 @@ static void test_binding(void **state)
 
 static void test_attaching(void **state)
 {
+	struct store_stats st;
+
 	(void)state;
+	assert_true(swap_store_stats(&st));
+	assert_string_equal(st.medium, "mock");
 	assert_int_equal(swap_attach(&mock_medium, false), -EBUSY);
 	swap_off();
+	assert_false(swap_store_stats(&st));
 	frames_at_start = frames_free();
 	mock_store_reset(0);
 	assert_int_equal(swap_attach(&mock_medium, false), -EINVAL);

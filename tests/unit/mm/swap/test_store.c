@@ -191,6 +191,11 @@ static void test_full_churn(void **state)
 	assert_true(st.bytes_programmed < 5 * st.bytes_in);
 	assert_int_equal(st.live_records, slots);
 	assert_true(st.free_segments >= 1 && st.retired_segments == 0);
+	assert_string_equal(st.medium, nor.medium.name);
+	assert_int_equal(st.segment_size, BLOCK);
+	assert_int_equal(st.bytes_in, 21ull * slots * RECORD_PAYLOAD);
+	assert_true(st.records_moved > 0 && st.bytes_cleaned == st.records_moved * RECORD_SIZE);
+	assert_int_equal(st.bytes_ever, st.bytes_programmed); /* the medium was new */
 }
 
 static void test_read_from_ring(void **state)
