@@ -19,8 +19,9 @@ static bool need_resched(void)
 	return READ_ONCE(current()->hot.pending) & TASK_NEED_RESCHED;
 }
 
-/* Each time the CPU has come here from another task (rq->switches tells), it looks once at the other CPUs before it sleeps; a task queued
- * behind others after that look finds this CPU's idle bit set and interrupts it: runq_check_preempt(). */
+/* Each time the CPU has come here from another task (rq->switches tells), it looks once at the other CPUs before it sleeps; who queues a task
+ * behind others after that look finds this CPU's idle bit set and asks it to look again: runq_check_preempt(). The request is a
+ * flag, not the interrupt alone, which may come and go before the WFI. */
 NORETURN static void idle_loop(void)
 {
 	struct runq *rq = runq_this();

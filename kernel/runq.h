@@ -4,7 +4,8 @@
  *
  * Invariants, with rq->lock held
  *  (1) A task that can run is linked in exactly one queue (sched.queued), or is the `curr` of one, or is on its way between
- *      two (state TASK_RUNNABLE, neither queued nor curr: the one who moves it will queue it).
+ *      two (sched.moving: the one who moves it will queue it). Its state may say that it sleeps, when it was preempted on its way there:
+ *      who wakes it then changes the state alone.
  *  (2) curr and the idle task are never linked.
  *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is neither linked nor curr.
  *  (4) The lock is held from the choice of the next task until sched_finish_switch() on that task's stack: who holds it never sees a

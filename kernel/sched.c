@@ -93,6 +93,13 @@ static bool preempts(struct runq *rq, const struct task *t)
 	return t->sched.prio == PRIO_FAIR && fair_preempts(rq, t);
 }
 
+/* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag of an idle task back before it looks. */
+static void rouse(int cpu)
+{
+	atomic_fetch_or(&runq_of(cpu)->idle->hot.pending, TASK_NEED_RESCHED);
+	ipi_send((unsigned)cpu, IPI_RESCHEDULE);
+}
+
 void runq_check_preempt(struct runq *rq, struct task *t)
 {
 	uint64_t idle;
@@ -112,7 +119,7 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 	hw_mb();
 	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
 	if (unlikely(idle))
-		ipi_send((unsigned)__builtin_ctzll(idle), IPI_RESCHEDULE);
+		rouse(__builtin_ctzll(idle));
 }
 
 struct runq *runq_lock_task(struct task *t)
@@ -147,6 +154,8 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 	while (cpu != rq->cpu) {
 		struct runq *to = runq_of(cpu);
 
+		t->sched.moving =
+			true; /* while no lock is held, a waker may find t with a state that says it sleeps */
 		t->sched.vruntime -= rq->min_vruntime;
 		WRITE_ONCE(t->sched.cpu, cpu);
 		spin_unlock_raw(&rq->lock);
@@ -158,6 +167,7 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 	}
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
+	t->sched.moving = false;
 	runq_link(rq, t, false);
 	set_idle(rq, false);
 	runq_check_preempt(rq, t);
@@ -190,7 +200,7 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 	asleep = SCHED_STATE(t->state) & states;
 	if (asleep) {
 		WRITE_ONCE(t->state, TASK_RUNNABLE);
-		if (likely(!t->sched.queued && rq->curr != t)) {
+		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
 			runq_place(rq, t, balance_select(t));
 			return true;
 		}
@@ -324,6 +334,13 @@ static NOINLINE void fetch_better(struct runq *rq, const struct task *prev, bool
 		balance_pull(rq, prio);
 }
 
+/* The switch that t was asked for is being made. rq->lock held. */
+static void take_request(struct task *t)
+{
+	if (READ_ONCE(t->hot.pending) & TASK_NEED_RESCHED)
+		atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+}
+
 /* Interrupts off. preempted: the running task did not ask, so it stays runnable whatever its state. */
 static void switch_task(bool preempted)
 {
@@ -334,14 +351,18 @@ static void switch_task(bool preempted)
 
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
+	if (prev == rq->idle) {
+		take_request(prev);
+		hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
+	}
 	stays = (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
 	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
 	    unlikely(atomic_load(&cpus_rt_waiting) & ~rq->bit)) {
 		fetch_better(rq, prev, stays); /* may drop the lock for a moment */
 		stays = (preempted || READ_ONCE(prev->state) == TASK_RUNNABLE) && prev != rq->idle;
 	}
-	if (READ_ONCE(prev->hot.pending) & TASK_NEED_RESCHED) /* set under rq->lock only */
-		atomic_fetch_and(&prev->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+	if (prev != rq->idle)
+		take_request(prev); /* made under rq->lock only */
 	next = choose(rq, prev, stays);
 	rq->yielding = false;
 	if (next->sched.slice_left == 0)

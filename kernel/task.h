@@ -51,6 +51,7 @@ struct sched {
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */
 	bool queued; /* linked in that queue; the task that runs is not */
+	bool moving; /* can run, but is neither linked nor running: who moves it to that queue will link it */
 	bool on_cpu; /* its registers are in a CPU */
 };
 

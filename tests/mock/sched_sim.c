@@ -76,9 +76,23 @@ void mock_barrier(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static void (*spinning)(void), (*idling)(void);
+
+/* Calls *hook, once. */
+static bool call_hook(void (**hook)(void))
+{
+	void (*fn)(void) = *hook;
+
+	*hook = NULL;
+	if (fn)
+		fn();
+	return fn != NULL;
+}
+
 void mock_relax(void)
 {
-	fail_msg("spinning on a lock that nobody can release");
+	if (!call_hook(&spinning))
+		fail_msg("spinning on a lock that nobody can release");
 }
 
 static struct sim_fiber *fiber_of(struct task *t)
@@ -250,6 +264,8 @@ void panic(const char *fmt, ...)
 
 bool buddy_zero_some(void)
 {
+	if (call_hook(&idling))
+		take_interrupts();
 	return false;
 }
 
@@ -460,6 +476,24 @@ unsigned sim_ipis(void)
 unsigned sim_timer_interrupts(void)
 {
 	return timer_interrupts;
+}
+
+void sim_while_spinning(void (*fn)(void))
+{
+	spinning = fn;
+}
+
+void sim_while_idle(void (*fn)(void))
+{
+	idling = fn;
+}
+
+unsigned sim_on_cpu(unsigned cpu)
+{
+	unsigned was = mock_cpu;
+
+	mock_cpu = cpu;
+	return was;
 }
 
 unsigned sim_cpu_of(const struct task *t)

@@ -39,4 +39,11 @@ unsigned sim_ipis(void);
 unsigned sim_timer_interrupts(void);
 unsigned sim_cpu_of(const struct task *t);
 
+/* What another CPU does meanwhile: fn is called once, at the next turn of a loop that waits for a lock (it must give the lock back), ... */
+void sim_while_spinning(void (*fn)(void));
+/* ... or between an idle CPU's look for work and its WFI, and then that CPU takes its interrupts. */
+void sim_while_idle(void (*fn)(void));
+/* For such a fn: acts as the given CPU from here on. Returns which one it was. */
+unsigned sim_on_cpu(unsigned cpu);
+
 #endif
