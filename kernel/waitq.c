@@ -92,6 +92,7 @@ void waitq_watch(struct waitq *wq, struct watcher *w)
 	uint64_t old = spin_lock_irq(&wq->lock);
 
 	list_push_back(&wq->watchers, &w->link);
+	hw_mb(); /* before the caller's look at the condition; pairs with the one in waitq_active() */
 	spin_unlock_irq(&wq->lock, old);
 }
 
