@@ -60,16 +60,14 @@ static uint32_t adopt_frames(struct object *o, phys_addr_t pa, uint32_t n)
 	return n;
 }
 
-static int fill_file(struct unpack *u, struct inode *i, const struct cpio_entry *e)
+/* Fills i: by adopting frames where they lie on page boundaries, else by copying. */
+static int fill_object(struct unpack *u, struct inode *i, const struct cpio_entry *e)
 {
 	phys_addr_t pa = u->start + (phys_addr_t)(e->data - u->cpio.data);
 	uint32_t pages = 0;
+	int err = object_truncate(i->object, e->size);
 	int64_t n;
-	int err;
 
-	if (e->size == 0)
-		return 0;
-	err = object_truncate(i->object, e->size);
 	if (err)
 		return err;
 	if (IS_ALIGNED(pa, PAGE_SIZE)) {
@@ -89,6 +87,22 @@ static int fill_file(struct unpack *u, struct inode *i, const struct cpio_entry 
 			 e->data + ((size_t)pages << PAGE_SHIFT), (size_t)n, false) != n)
 		return -ENOMEM;
 	return 0;
+}
+
+/* The file system does not see the frames come: that the size changed makes it count them. */
+static int fill_file(struct unpack *u, struct inode *i, const struct cpio_entry *e)
+{
+	const struct attr a = { .valid = ATTR_SIZE, .size = e->size };
+	int err, counted = 0;
+
+	if (e->size == 0)
+		return 0;
+	mutex_lock(&i->mutex);
+	err = fill_object(u, i, e);
+	if (i->ops->setattr)
+		counted = i->ops->setattr(i, &a);
+	mutex_unlock(&i->mutex);
+	return err ? err : counted;
 }
 
 /* Makes the directories above the last name of u->path. */

@@ -5,7 +5,7 @@
  *
  * devtmpfs is the same with a node for every registered device.
  *
- * Space: a mount has a limit, as Linux's: half of RAM, or size=. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
+ * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's includes what the initramfs gave it. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
  * fills into a hole are counted at the next of these.
  */
 #include <linux/falloc.h>

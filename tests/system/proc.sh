@@ -21,3 +21,10 @@ guest_run --mem 32M 'eater 40 && cat /proc/swapstore /proc/vmstat'
 (( $(value bytes_programmed) >= $(value bytes_in) / 4096 * 4112 )) || fail "fewer bytes programmed than written"
 (( $(value checksum_failures) + $(value program_failures) + $(value erase_failures) == 0 )) || fail "failures"
 (( $(value bytes_programmed_ever) == $(value bytes_programmed) )) || fail "a fresh medium remembers something"
+
+# What the root file system was filled with counts against its limit: df's figure is du's, but for the directories.
+guest_run 'df -k / | tail -n 1; find / -xdev -type f -exec stat -c "%b" {} + | awk "{ s += \$1 } END { print s / 2 }"'
+(( STATUS == 0 )) || fail "df: status $STATUS"
+read -r _ _ used _ < <(sed -n 1p "$SCRATCH/output")
+files=$(sed -n 2p "$SCRATCH/output")
+(( used > 5000 && used >= files && used <= files + 100 )) || fail "df says $used KB, the files have $files KB"
