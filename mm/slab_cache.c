@@ -41,9 +41,10 @@ static uint8_t order_choose(size_t stride)
 	return best;
 }
 
+/* Beyond a page: seldom wanted, and what a magazine held would be missed elsewhere. */
 static uint16_t magazine_size_for(size_t size)
 {
-	return size <= 256 ? 16 : size <= 1024 ? 8 : size <= 4096 ? 4 : 2;
+	return size <= 256 ? 16 : size <= 1024 ? 8 : size <= 4096 ? 4 : 0;
 }
 
 void slab_cache_init(struct kmem_cache *c, const char *name, size_t size, size_t align)

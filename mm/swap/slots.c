@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Twelve bytes
- * each, in chunks of one frame:
+ * each, in chunks of one frame, which the daemon adds as it comes to use them (its frames are from
+ * the reserve): swap that is not used takes no memory.
  *
  *    entries   swapped entries (leaf tables, object indices) that name it, and pins of the
  *              daemon and of page-ins
@@ -24,16 +25,18 @@
 
 #include "kernel/log.h"
 #include "kernel/task.h"
+#include "mm/buddy.h"
 #include "mm/reclaim_internal.h"
 #include "mm/swap/swap_internal.h"
 
 struct swap_area swap = { .lock = SPINLOCK_INIT };
 
-/* True for a slot number that exists; page->u.anon.slot of a page that is something else by now
- * may be anything. */
+/* True for a slot number that exists and has an entry; page->u.anon.slot of a page that is something
+ * else by now may be anything. */
 static inline bool slot_exists(uint32_t slot)
 {
-	return slot > 0 && slot <= READ_ONCE(swap.total);
+	return slot > 0 && slot <= READ_ONCE(swap.total) &&
+	       READ_ONCE(swap.chunks[slot / SLOTS_PER_CHUNK]) != NULL;
 }
 
 struct slot *slot_at(uint32_t slot)
@@ -209,9 +212,28 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 
 /* ---- Allocation: the page daemon alone ---- */
 
+/* Makes the entry of a slot exist. */
+static bool slot_chunk_ready(uint32_t slot)
+{
+	struct slot **chunk = &swap.chunks[slot / SLOTS_PER_CHUNK], *entries;
+	struct page *p;
+
+	if (*chunk != NULL)
+		return true;
+	p = page_alloc(ALLOC_ZERO | ALLOC_NOWAIT);
+	if (p == NULL)
+		return false;
+	entries = page_to_virt(p);
+	for (unsigned i = 0; i < SLOTS_PER_CHUNK; i++)
+		entries[i].frame = PFN_NONE;
+	hw_wmb(); /* whoever hears of a slot finds its entry */
+	WRITE_ONCE(*chunk, entries);
+	return true;
+}
+
 /* A slot whose bit is set, next to the last one so that what leaves together lies together; 0:
  * none. */
-static uint32_t slot_find(void)
+static uint32_t slot_find_free(void)
 {
 	uint32_t words = swap.total / 64 + 1, word = swap.cursor / 64;
 	uint64_t bits = READ_ONCE(swap.free[word]) & (~(uint64_t)0 << swap.cursor % 64);
@@ -223,6 +245,14 @@ static uint32_t slot_find(void)
 		bits = READ_ONCE(swap.free[word]);
 	}
 	return 0;
+}
+
+/* As above, and its entry exists; 0 also when there is not even a frame for that. */
+static uint32_t slot_find(void)
+{
+	uint32_t slot = slot_find_free();
+
+	return slot != 0 && slot_chunk_ready(slot) ? slot : 0;
 }
 
 /* Takes the slot with one pin. */

@@ -212,35 +212,6 @@ bool swap_store_stats(struct store_stats *st)
 
 /* ---- Attaching ---- */
 
-static void table_free(struct slot **chunks, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		page_free(virt_to_page(chunks[i]), 0);
-	kfree(chunks);
-}
-
-/* Slots 0..last, all unused: chunks of one frame each, or NULL. */
-static struct slot **table_create(uint32_t last)
-{
-	uint32_t count = last / SLOTS_PER_CHUNK + 1;
-	struct slot **chunks = kmalloc(count * sizeof(*chunks), 0);
-
-	if (chunks == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < count; i++) {
-		struct page *p = page_alloc(ALLOC_ZERO);
-
-		if (p == NULL) {
-			table_free(chunks, i);
-			return NULL;
-		}
-		chunks[i] = page_to_virt(p);
-		for (unsigned j = 0; j < SLOTS_PER_CHUNK; j++)
-			chunks[i][j].frame = PFN_NONE;
-	}
-	return chunks;
-}
-
 /* A set bit for each of the slots 1..last; NULL: no memory. */
 static uint64_t *map_create(uint32_t last)
 {
@@ -264,8 +235,10 @@ static int area_open(struct medium *m, bool format)
 		return -EINVAL;
 	}
 	swap.free = map_create(slots);
-	swap.chunks = swap.free != NULL ? table_create(slots) : NULL;
-	if (swap.chunks == NULL) {
+	swap.chunks = kmalloc((slots / SLOTS_PER_CHUNK + 1) * sizeof(*swap.chunks), ALLOC_ZERO);
+	if (swap.free == NULL || swap.chunks == NULL) {
+		kfree(swap.chunks);
+		swap.chunks = NULL;
 		kfree(swap.free);
 		swap.free = NULL;
 		store_close(store);

@@ -31,6 +31,23 @@ static void test_numbers(void **state)
 		slot_put(i);
 }
 
+/* Swap that nobody uses takes no frames, and where none is left there is no slot for now. */
+static void test_frames_on_demand(void **state)
+{
+	(void)state;
+	assert_int_equal(slot_frames(), 0);
+	mock_fail_allocation(1);
+	assert_int_equal(slot_alloc(), 0);
+	assert_true(mock_failed_allocation());
+	mock_fail_allocation(0);
+	check_slots();
+	assert_int_equal(slot_alloc(), 1);
+	assert_int_equal(slot_alloc(), 2);
+	assert_int_equal(slot_frames(), 1);
+	slot_put(1);
+	slot_put(2);
+}
+
 /* More slots than a chunk and a word of the map hold. */
 static void test_many(void **state)
 {
@@ -133,11 +150,9 @@ static void test_attaching(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_numbers),
-		TEST(test_many),
-		TEST(test_discard_with_the_last_reference),
-		TEST(test_binding),
-		TEST(test_attaching),
+		TEST(test_numbers), TEST(test_frames_on_demand),
+		TEST(test_many),    TEST(test_discard_with_the_last_reference),
+		TEST(test_binding), TEST(test_attaching),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
