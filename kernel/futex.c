@@ -11,8 +11,8 @@
  * If the waker's look at the bucket comes before the waiter queued, the waiter's read comes after the change, and it sees it. A waiter that was picked by a
  * waker and then finds the word changed would swallow a wake-up meant for a real sleeper: it passes it on.
  *
- * A waiter leaves only after taking its bucket's lock once more, so who holds the lock may touch waiters and wake their tasks.
- * Wake-ups are in batches, so that the lock is held for bounded work.
+ * The queues themselves are kernel/futex_queue.c. FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI are not there (-ENOSYS): C libraries
+ * whose condition variables wake PI mutexes' waiters one by one do without.
  */
 #include "kernel/futex.h"
 
@@ -22,6 +22,7 @@
 #include "kernel/errno.h"
 #include "kernel/futex_key.h"
 #include "kernel/futex_pi.h"
+#include "kernel/futex_queue.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
@@ -29,28 +30,9 @@
 #include "mm/aspace.h"
 #include "mm/usercopy.h"
 
-#define BUCKETS    128
-#define WAKE_BATCH 8
-
-struct bucket {
-	struct spinlock lock;
-	struct list waiters; /* first come, first served */
-};
-
-struct futex_waiter {
-	struct list link; /* empty: woken, or never queued; bucket lock */
-	struct futex_key key;
-	struct bucket *bucket; /* changes by requeue, under both buckets' locks */
-	struct task *task;
-	uint32_t bitset;
-};
-
-static struct bucket buckets[BUCKETS];
-
 void futex_init(void)
 {
-	for (unsigned i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i].waiters);
+	futex_queues_init();
 	futex_pi_init();
 }
 
@@ -90,58 +72,7 @@ void futex_key_put(struct futex_key *key)
 		object_put(key->object);
 }
 
-static bool key_equal(const struct futex_key *a, const struct futex_key *b)
-{
-	return a->base == b->base && a->offset == b->offset;
-}
-
-static struct bucket *bucket_of(const struct futex_key *key)
-{
-	uint64_t h = ((uintptr_t)key->base >> 4 ^ key->offset >> 2) * 0x9e3779b97f4a7c15ull;
-
-	return &buckets[h >> (64 - __builtin_ctz(BUCKETS))];
-}
-
 /* ---- Waking ---- */
-
-static bool waiter_wants(const struct futex_waiter *w, const struct futex_key *key, uint32_t bitset)
-{
-	return key_equal(&w->key, key) && (w->bitset & bitset);
-}
-
-/* Wakes at most max, holding the lock; true when it may have left some. */
-static bool wake_some(struct bucket *b, const struct futex_key *key, uint32_t bitset, int max,
-		      int *woken)
-{
-	struct futex_waiter *w, *next;
-	int done = 0;
-
-	list_for_each_safe (w, next, &b->waiters, link) {
-		if (!waiter_wants(w, key, bitset))
-			continue;
-		if (done == max)
-			return true;
-		list_remove(&w->link);
-		sched_wake(w->task);
-		done++;
-		(*woken)++;
-	}
-	return false;
-}
-
-static int wake_key(const struct futex_key *key, int count, uint32_t bitset)
-{
-	struct bucket *b = bucket_of(key);
-	int woken = 0;
-	bool more = true;
-
-	while (more && woken < count) {
-		spin_lock(&b->lock);
-		more = wake_some(b, key, bitset, MIN(count - woken, WAKE_BATCH), &woken);
-		spin_unlock(&b->lock);
-	}
-	return woken;
-}
 
 static int futex_wake_bitset(virt_addr_t uaddr, bool private, int count, uint32_t bitset)
 {
@@ -150,7 +81,7 @@ static int futex_wake_bitset(virt_addr_t uaddr, bool private, int count, uint32_
 
 	if (err < 0)
 		return err;
-	err = wake_key(&key, count, bitset);
+	err = futex_wake_key(&key, count, bitset);
 	futex_key_put(&key);
 	return err;
 }
@@ -161,40 +92,6 @@ int futex_wake(virt_addr_t uaddr, int count)
 }
 
 /* ---- Waiting ---- */
-
-static void enqueue(struct futex_waiter *w)
-{
-	struct bucket *b = bucket_of(&w->key);
-
-	w->bucket = b;
-	w->task = current();
-	spin_lock(&b->lock);
-	list_push_back(&b->waiters, &w->link);
-	spin_unlock(&b->lock);
-}
-
-/* Leaves the queue; true when a waker had taken w off it already. */
-static bool dequeue(struct futex_waiter *w)
-{
-	struct bucket *b = READ_ONCE(w->bucket);
-	bool woken;
-
-	spin_lock(&b->lock);
-	while (b != w->bucket) { /* requeued meanwhile */
-		spin_unlock(&b->lock);
-		b = READ_ONCE(w->bucket);
-		spin_lock(&b->lock);
-	}
-	woken = list_empty(&w->link);
-	list_remove(&w->link);
-	spin_unlock(&b->lock);
-	return woken;
-}
-
-static bool is_queued(const struct futex_waiter *w)
-{
-	return READ_ONCE(w->link.next) != &w->link;
-}
 
 struct futex_alarm {
 	struct timer timer;
@@ -215,7 +112,7 @@ static void sleep_on(const struct futex_waiter *w, const struct futex_alarm *a)
 {
 	for (;;) {
 		sched_set_state(TASK_SLEEPING_INTERRUPTIBLE);
-		if (!is_queued(w) || signal_pending() || (a && READ_ONCE(a->rung)))
+		if (!futex_is_queued(w) || signal_pending() || (a && READ_ONCE(a->rung)))
 			break;
 		schedule();
 	}
@@ -241,15 +138,15 @@ static int wait_queued(struct futex_waiter *w, virt_addr_t uaddr, uint32_t val, 
 	int err = user_load32(&now, uaddr);
 
 	if (err < 0 || now != val) {
-		if (dequeue(w))
-			wake_key(&w->key, 1, w->bitset); /* it was for somebody who sleeps */
+		if (futex_dequeue(w))
+			futex_wake_key(&w->key, 1, w->bitset); /* it was for somebody who sleeps */
 		return err < 0 ? err : -EAGAIN;
 	}
 	if (deadline == WAIT_FOREVER)
 		sleep_on(w, NULL);
 	else
 		sleep_until(w, deadline);
-	if (dequeue(w))
+	if (futex_dequeue(w))
 		return 0;
 	return signal_pending() ? -EINTR : -ETIMEDOUT;
 }
@@ -269,7 +166,7 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 	object = w.key.object; /* requeueing changes the rest of the key */
 	w.bitset = bitset;
 	list_init(&w.link);
-	enqueue(&w);
+	futex_enqueue(&w);
 	err = wait_queued(&w, uaddr, val, deadline);
 	if (object)
 		object_put(object);
@@ -277,58 +174,6 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 }
 
 /* ---- Requeueing ---- */
-
-static void lock_both(struct bucket *a, struct bucket *b)
-{
-	if (a > b) {
-		struct bucket *t = a;
-
-		a = b;
-		b = t;
-	}
-	spin_lock(&a->lock);
-	if (a != b)
-		spin_lock(&b->lock);
-}
-
-static void unlock_both(struct bucket *a, struct bucket *b)
-{
-	if (a != b)
-		spin_unlock(&b->lock);
-	spin_unlock(&a->lock);
-}
-
-/* Moves at most `max` waiters from one key to the other; true when it may have left some. */
-static bool requeue_some(const struct futex_key *from, const struct futex_key *to, int max,
-			 int *moved)
-{
-	struct bucket *a = bucket_of(from), *b = bucket_of(to);
-	struct futex_waiter *w, *next;
-	int done = 0;
-	bool more = false;
-
-	lock_both(a, b);
-	list_for_each_safe (w, next, &a->waiters, link) {
-		if (!key_equal(&w->key, from))
-			continue;
-		if (done == max) {
-			more = true;
-			break;
-		}
-		/* Between the two lists w must never look empty: that means woken. */
-		w->link.prev->next = w->link.next;
-		w->link.next->prev = w->link.prev;
-		list_push_back(&b->waiters, &w->link);
-		w->key.base =
-			to->base; /* the waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to` that one */
-		w->key.offset = to->offset;
-		WRITE_ONCE(w->bucket, b);
-		done++;
-		(*moved)++;
-	}
-	unlock_both(a, b);
-	return more;
-}
 
 /* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` of the rest. Woken (and, compared, moved) waiters, or negative errno. The comparison
  * comes before the buckets are locked; a word that changes right after it is as good as one that changes right after the call. */
@@ -338,7 +183,6 @@ static int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wak
 	struct futex_key a, b;
 	uint32_t now;
 	int err, woken = 0, moved = 0;
-	bool more = true;
 
 	if (wake < 0 || move < 0)
 		return -EINVAL;
@@ -355,9 +199,8 @@ static int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wak
 		if (err < 0)
 			goto put_both;
 	}
-	woken = wake ? wake_key(&a, wake, FUTEX_BITSET_MATCH_ANY) : 0;
-	while (!key_equal(&a, &b) && more && moved < move)
-		more = requeue_some(&a, &b, MIN(move - moved, WAKE_BATCH), &moved);
+	woken = wake ? futex_wake_key(&a, wake, FUTEX_BITSET_MATCH_ANY) : 0;
+	moved = futex_move_key(&a, &b, move);
 	err = woken + (expected ? moved : 0);
 put_both:
 	futex_key_put(&b);
@@ -380,9 +223,9 @@ static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wak
 		goto put_first;
 	err = futex_change_word(two, encoded);
 	if (err >= 0) {
-		woken = wake_key(&a, wake1, FUTEX_BITSET_MATCH_ANY);
+		woken = futex_wake_key(&a, wake1, FUTEX_BITSET_MATCH_ANY);
 		if (err > 0)
-			woken += wake_key(&b, wake2, FUTEX_BITSET_MATCH_ANY);
+			woken += futex_wake_key(&b, wake2, FUTEX_BITSET_MATCH_ANY);
 		err = woken;
 	}
 	futex_key_put(&b);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
-// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c kernel/futex_op.c kernel/futex_pi.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c
+// SOURCES: kernel/futex_queue.c kernel/futex_op.c kernel/futex_pi.c
 // DEFINES: CONFIG_DEBUG=1
 /*
  * Futexes on the simulated machine. User memory is host memory; reading it may take time (as a page fault does), in which others run: that
@@ -227,6 +228,41 @@ static void wakes_in_order(void **state)
 {
 	(void)state;
 	sim_run(1, 10 * SECOND, first_come, NULL); /* one CPU: tasks run in the order of waking */
+}
+
+/* The most urgent first, whenever it came; a waiter that moves takes its place by priority too. */
+static void urgent_first(void *arg)
+{
+	struct waiter_arg w[] = { WAITER('a'), WAITER('b'), WAITER('c'), WAITER('d'), WAITER('e') };
+	static const int prio[] = { 0, 10, 20, 20, 0 };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	for (int i = 0; i < 5; i++) {
+		sim_task("waiter", wait_task, &w[i], prio[i] ? SCHED_FIFO : SCHED_OTHER, prio[i],
+			 0);
+		sim_sleep(1 * MS);
+	}
+	assert_int_equal(call(words, WAKE, 1, 0, NULL, 0), 1);
+	sim_sleep(1 * MS);
+	assert_string_equal(trail, "c");
+	assert_int_equal(call(words, FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 1, 10, &words[1], 0), 1);
+	sim_sleep(1 * MS);
+	assert_string_equal(trail, "cd");
+	w[2].word = &words[1];
+	sim_task("waiter", wait_task, &w[2], SCHED_FIFO, 5, 0);
+	sim_sleep(1 * MS);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(call(&words[1], WAKE, 1, 0, NULL, 0), 1);
+		sim_sleep(1 * MS);
+	}
+	assert_string_equal(trail, "cdbcae");
+}
+
+static void wakes_the_urgent_first(void **state)
+{
+	(void)state;
+	run(urgent_first);
 }
 
 static void many(void *arg)
@@ -716,21 +752,14 @@ static void death_passes_the_lock_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(wakes_in_order),
-		TEST(wakes_many),
-		TEST(checks_arguments),
-		TEST(times_out),
-		TEST(signals_interrupt),
-		TEST(no_lost_wake_up),
-		TEST(wake_up_is_passed_on),
-		TEST(wakes_by_bitset),
-		TEST(moves_waiters),
-		TEST(keys_tell_apart),
-		TEST(wake_op_changes_and_compares),
-		TEST(owner_inherits),
-		TEST(excludes),
-		TEST(refuses_circles),
-		TEST(death_passes_the_lock_on),
+		TEST(wakes_in_order),  TEST(wakes_the_urgent_first),
+		TEST(wakes_many),      TEST(checks_arguments),
+		TEST(times_out),       TEST(signals_interrupt),
+		TEST(no_lost_wake_up), TEST(wake_up_is_passed_on),
+		TEST(wakes_by_bitset), TEST(moves_waiters),
+		TEST(keys_tell_apart), TEST(wake_op_changes_and_compares),
+		TEST(owner_inherits),  TEST(excludes),
+		TEST(refuses_circles), TEST(death_passes_the_lock_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
