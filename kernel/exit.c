@@ -181,19 +181,13 @@ static void leave_signals(struct task *t, struct process *p)
 {
 	uint64_t irqs = spin_lock_irq(&p->signal_lock);
 	bool counted_here = p->stop_signal != 0, last_to_stop;
-	struct task *other;
 	int stop;
 
 	t->exiting = true;
 	last_to_stop = counted_here && signal_stop_counted_locked(p);
 	stop = p->stop_signal;
 	sigqueue_flush(&t->sig_queue, &t->sig_pending);
-	list_for_each (other, &p->threads, process_link) {
-		if (!other->exiting && (p->sig_pending & ~other->sig_blocked)) {
-			atomic_fetch_or(&other->hot.pending, TASK_SIGNAL);
-			sched_wake_if(other, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
-		}
-	}
+	signal_pass_on_locked(p, ~(uint64_t)0);
 	spin_unlock_irq(&p->signal_lock, irqs);
 	if (last_to_stop && p->nr_threads > 1) {
 		process_tree_lock();

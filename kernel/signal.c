@@ -93,6 +93,16 @@ static struct task *choose_thread(struct process *p, struct task *hint, int sign
 	return NULL;
 }
 
+void signal_pass_on_locked(struct process *p, uint64_t set)
+{
+	for (set &= p->sig_pending; set; set &= set - 1) {
+		struct task *t = choose_thread(p, NULL, __builtin_ctzll(set) + 1);
+
+		if (t)
+			poke(t);
+	}
+}
+
 static bool is_fatal(struct process *p, const struct task *t, int signo)
 {
 	if (signo == SIGKILL)

@@ -131,6 +131,9 @@ int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t);
 void sigqueue_cancel(struct sigqueue *q, struct process *p);
 /* current()'s TASK_SIGNAL from masks and what is pending; signal_lock held. */
 void signal_recalc_locked(void);
+/* Those of set that are pending for the whole process and that the running thread, which may have been told of them, does not take any more: tells
+ * threads that do. signal_lock held. */
+void signal_pass_on_locked(struct process *p, uint64_t set);
 /* Begins the death of the whole process with this wait status, unless it has begun already. signal_lock held. */
 void signal_group_exit_locked(struct process *p, int status);
 

@@ -184,6 +184,15 @@ static void restart_or_fail(struct user_regs *regs, const struct ksigaction *act
 
 /* ---- On the way to user mode ---- */
 
+/* signal_lock held. What is blocked now and waits for the whole process is left to other threads. */
+static void set_blocked_locked(struct task *t, uint64_t mask)
+{
+	uint64_t added = mask & ~t->sig_blocked;
+
+	t->sig_blocked = mask;
+	signal_pass_on_locked(t->process, added);
+}
+
 static void call_handler(struct user_regs *regs, int signo, const struct ksiginfo *info,
 			 const struct ksigaction *act, uint64_t old_mask)
 {
@@ -205,14 +214,14 @@ static void deliver(struct user_regs *regs)
 {
 	struct task *t = current();
 	struct process *p = t->process;
-	uint64_t irqs = spin_lock_irq(&p->signal_lock), old_mask;
+	uint64_t irqs = spin_lock_irq(&p->signal_lock), old_mask, mask;
 	struct ksiginfo info;
 	struct ksigaction act;
 	int signo = next_handled(&info, &act, &irqs);
 
 	if (!signo) {
 		if (t->sig_restore)
-			t->sig_blocked = t->sig_saved;
+			set_blocked_locked(t, t->sig_saved);
 		t->sig_restore = false;
 		signal_recalc_locked();
 		spin_unlock_irq(&p->signal_lock, irqs);
@@ -222,9 +231,10 @@ static void deliver(struct user_regs *regs)
 	}
 	old_mask = t->sig_restore ? t->sig_saved : t->sig_blocked;
 	t->sig_restore = false;
-	t->sig_blocked |= act.mask & ~SIGNAL_UNBLOCKABLE;
+	mask = t->sig_blocked | (act.mask & ~SIGNAL_UNBLOCKABLE);
 	if (!(act.flags & SA_NODEFER))
-		t->sig_blocked |= SIGNAL_MASK(signo);
+		mask |= SIGNAL_MASK(signo);
+	set_blocked_locked(t, mask);
 	if (act.flags & SA_RESETHAND)
 		reset_action(p, signo);
 	signal_recalc_locked();
@@ -282,7 +292,7 @@ void signal_mask_set(uint64_t mask)
 	struct task *t = current();
 	uint64_t irqs = spin_lock_irq(&t->process->signal_lock);
 
-	t->sig_blocked = mask & ~SIGNAL_UNBLOCKABLE;
+	set_blocked_locked(t, mask & ~SIGNAL_UNBLOCKABLE);
 	signal_recalc_locked();
 	spin_unlock_irq(&t->process->signal_lock, irqs);
 }

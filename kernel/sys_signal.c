@@ -156,6 +156,16 @@ SYSCALL(sigaltstack)
 
 /* ---- Waiting ---- */
 
+/* Several signals may have been told to this thread, which takes one and is back to blocking them: the others' turn. */
+static void pass_on(uint64_t set)
+{
+	struct process *p = current()->process;
+	uint64_t irqs = spin_lock_irq(&p->signal_lock);
+
+	signal_pass_on_locked(p, set & current()->sig_blocked);
+	spin_unlock_irq(&p->signal_lock, irqs);
+}
+
 /* Sleeps until a signal of set comes or another one that is let in. */
 static int wait_for_set(uint64_t set, uint64_t deadline)
 {
@@ -196,6 +206,7 @@ SYSCALL(rt_sigtimedwait)
 	if (!signo && !(args[2] && ns == 0)) {
 		err = wait_for_set(set, deadline);
 		signo = signal_take(set, &info);
+		pass_on(set);
 	}
 	if (!signo)
 		return err == -EINTR || signal_pending() ? -EINTR : -EAGAIN;

@@ -285,6 +285,35 @@ static void another_thread_takes_it(void **state)
 	assert_int_equal(b->state, TASK_RUNNABLE);
 }
 
+/* What the leader has been told of and then blocks, itself or for a handler, another thread takes. */
+static void what_is_blocked_late_is_passed_on(void **state)
+{
+	(void)state;
+	act(SIGUSR1, HANDLER, 0, 0);
+	act(SIGUSR2, HANDLER, 0, SIGNAL_MASK(SIGTERM));
+	act(SIGTERM, HANDLER, 0, 0);
+	b->state = TASK_SLEEPING_INTERRUPTIBLE;
+	send(SIGUSR1);
+	assert_int_equal(b->state, TASK_SLEEPING_INTERRUPTIBLE);
+	signal_mask_set(SIGNAL_MASK(SIGUSR1));
+	assert_false(a->hot.pending & TASK_SIGNAL);
+	assert_true(b->hot.pending & TASK_SIGNAL);
+	assert_int_equal(b->state, TASK_RUNNABLE);
+
+	b->sig_blocked = SIGNAL_MASK(SIGUSR1) | SIGNAL_MASK(SIGTERM);
+	b->sig_waiting = SIGNAL_MASK(SIGTERM); /* as rt_sigtimedwait(2) does */
+	b->hot.pending = 0;
+	b->state = TASK_SLEEPING_INTERRUPTIBLE;
+	send(SIGUSR2);
+	send(SIGTERM);
+	assert_int_equal(b->state, TASK_SLEEPING_INTERRUPTIBLE);
+	user_work(&regs);
+	assert_int_equal(seen.handled[0], SIGUSR2);
+	assert_true(b->hot.pending & TASK_SIGNAL);
+	assert_int_equal(b->state, TASK_RUNNABLE);
+	process.sig_pending = 0;
+}
+
 static void ignored_signals_are_dropped(void **state)
 {
 	(void)state;
@@ -689,6 +718,7 @@ int main(void)
 		TEST(nodefer_and_resethand),
 		TEST(blocked_signals_wait),
 		TEST(another_thread_takes_it),
+		TEST(what_is_blocked_late_is_passed_on),
 		TEST(ignored_signals_are_dropped),
 		TEST(realtime_signals_queue_in_order),
 		TEST(queue_is_limited),
