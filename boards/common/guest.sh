@@ -7,7 +7,7 @@
 # carries nothing but the command's terminal, and the kernel logs through semihosting into a file. The guest ends
 # QEMU through semihosting too, so QEMU's exit status is the command's.
 #
-# Statuses of our own: 2 bad request, 124 time is up, 125 the kernel panicked or QEMU could not run, 130 interrupted.
+# Statuses of our own: 2 bad request, 124 time is up, 125 the kernel panicked or QEMU broke down, 130 interrupted.
 
 WORK= # temporary directory of this run
 GUEST= # process that is waited for
@@ -37,11 +37,27 @@ remove_stale()
 guest_prepare()
 {
 	remove_stale
-	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule-run.$$.XXXXXX") || die "no temporary directory can be made in ${TMPDIR:-/tmp}"
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule-run.$$.XXXXXX" 2>/dev/null) ||
+		die "no temporary directory can be made in ${TMPDIR:-/tmp}"
 	[[ ! -t 0 ]] || TERMINAL=$(stty -g)
 	trap guest_cleanup EXIT
-	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+}
+
+# The size of our terminal's window, in stty's words: a serial line cannot tell it.
+window()
+{
+	local rows columns
+	read -r rows columns < <(stty size 2>/dev/null)
+	(( rows > 0 && columns > 0 )) || rows=24 columns=80
+	echo "rows $rows columns $columns"
+}
+
+# For an interactive session: /etc/profile reads it.
+guest_window()
+{
+	window >"$WORK/window"
+	GUEST_FILES+=(--file "etc/granule/window=$WORK/window")
 }
 
 # guest_command CMD: what /etc/granule/exec says. Standard input goes along as a file, byte for byte, when it is one
@@ -56,6 +72,7 @@ guest_command()
 		GUEST_FILES+=(--file "etc/granule/stdin=$WORK/stdin")
 	fi
 	[[ -z $from ]] || GUEST_STDIN=none
+	[[ ! -t 0 ]] || from="stty $(window); "
 	printf '%s%s\n' "$from" "$1" >"$WORK/exec"
 	GUEST_FILES+=(--file "etc/granule/exec=$WORK/exec")
 }
@@ -76,7 +93,7 @@ guest_initrd()
 	INITRD=${parts[0]}
 	if (( ${#parts[@]} > 1 )); then
 		INITRD=$WORK/initrd
-		cat "${parts[@]}" >"$INITRD"
+		cat "${parts[@]}" >"$INITRD" || die "${TMPDIR:-/tmp} has no room for the root file system"
 	fi
 }
 
@@ -130,13 +147,12 @@ guest_close_log()
 # QEMU ends as well.
 guest_run()
 {
-	local limit=$1 started=$SECONDS errors=2
+	local limit=$1 started=$SECONDS
 	shift
 	guest_open_input
 	guest_open_log
-	[[ -z $GUEST_EXEC ]] || exec {errors}>"$WORK/qemu-errors"
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" \
-		<&"$INPUT" 2>&"$errors" &
+		<&"$INPUT" 2>"$WORK/qemu-errors" &
 	GUEST=$!
 	wait "$GUEST"
 	STATUS=$?
@@ -159,7 +175,10 @@ guest_follow_log()
 log_tail() { tail -n "$1" "$WORK/log" 2>/dev/null | tr -d '\r' >&2; }
 
 # The log from the panic on, if it has one.
-panic_report() { tr -d '\r' <"$WORK/log" | sed -nE '/^\[ *[0-9]+\.[0-9]{6}\] PANIC: /,$ p' 2>/dev/null; }
+panic_report()
+{
+	[[ ! -e $WORK/log ]] || tr -d '\r' <"$WORK/log" | sed -nE '/^\[ *[0-9]+\.[0-9]{6}\] PANIC: /,$ p'
+}
 
 # The back trace of a panic report, as functions, files and lines. A return address is after its call, which may be the
 # last instruction of a line or of a function: so the call is looked up. The link register tells the caller of a function
@@ -178,6 +197,18 @@ name_addresses()
 	done
 }
 
+# QEMU ended before the kernel said a word: most often by one line that says which of its arguments it cannot meet.
+guest_refused()
+{
+	local words
+	words=$(grep -av '^$' "$WORK/qemu-errors")
+	[[ $STATUS != 1 || -z $words || $words == *$'\n'* ]] || die "QEMU refuses: ${words#qemu-system-aarch64: }"
+	[[ -z $words ]] || printf '%s\n' "$words" >&2
+	(( STATUS != 1 )) || die "QEMU refuses, in the words above"
+	say "QEMU broke down before the kernel said a word (status $STATUS)"
+	exit 125
+}
+
 # guest_end: says what has to be said about how it ended, and ends with the right status.
 guest_end()
 {
@@ -194,12 +225,7 @@ guest_end()
 		say "the kernel panicked"
 		exit 125
 	fi
-	if [[ -s $WORK/qemu-errors ]]; then
-		cat "$WORK/qemu-errors" >&2
-		if (( STATUS != 0 )) && [[ ! -s $WORK/log ]]; then
-			say "QEMU could not run the guest (status $STATUS): its own words are above"
-			exit 125
-		fi
-	fi
+	[[ $STATUS == 0 || -s $WORK/log ]] || guest_refused
+	cat "$WORK/qemu-errors" >&2
 	exit "$STATUS"
 }

@@ -2,7 +2,14 @@
 # shellcheck shell=bash
 #
 # What every command of the harness shares: messages, errors, the checkout's places. Sourced, never run.
+# An interrupt ends a command with status 130 in all of its phases.
 # A command that cannot do what it is asked prints one line on stderr, which says what to do, and ends with status 2.
+
+# A descriptor that the caller closed would be the next file's that is opened.
+{ :; } 2>/dev/null 9<&0 || exec </dev/null
+{ :; } 2>/dev/null 9>&1 || exec >/dev/null
+{ :; } 9>&2 || exec 2>/dev/null
+trap 'exit 130' INT # also where a child takes an interrupt for itself
 
 GRANULE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$GRANULE/.build
@@ -17,11 +24,18 @@ quietly()
 {
 	local log=$1 what=$2
 	shift 2
-	mkdir -p "$(dirname "$log")"
+	need_build_dir
 	if ! "$@" </dev/null >"$log" 2>&1; then
 		tail -n 40 "$log" | cut -c 1-400 >&2 # link commands are long
 		die "$what failed; the whole output is in $log"
 	fi
+}
+
+# The directory that all is built in, and said why when there can be none.
+need_build_dir()
+{
+	mkdir -p "$BUILD/log" 2>/dev/null && [[ -w $BUILD && -w $BUILD/log ]] ||
+		die "$BUILD cannot be written: builds need a place"
 }
 
 # version_at_least HAVE WANT

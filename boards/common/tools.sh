@@ -63,12 +63,14 @@ apt_install()
 		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 }
 
-# The lists may be empty or old, and a source of someone else's may be broken: so the first try may fail, the update's
-# own status says nothing, and only the second try counts.
+# The lists may be empty or old, a source of someone else's may be broken, an installation before may have been
+# interrupted: so the first try may fail, the repair's own status says nothing, and only the second try counts.
 install_packages()
 {
 	apt_install "$@" && return
 	as_root apt-get update -q -o DPkg::Lock::Timeout=300 || true
+	as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
+	apt_install --fix-broken || true
 	apt_install "$@"
 }
 

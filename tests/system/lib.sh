@@ -14,7 +14,8 @@
 set -uo pipefail
 
 RUN=$PWD/boards/qemu-virt/run
-TESTS_ROOT=$PWD/.build/${GRANULE_PRESET:-kernel}/tests-root
+PRESET=${GRANULE_PRESET:-kernel}
+TESTS_ROOT=$PWD/.build/${PRESET/kernel-clang/kernel}/tests-root # Clang builds the kernel alone
 GUEST_LIMIT=${GUEST_LIMIT:-60} # seconds for one guest
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/granule-test.XXXXXX")
 trap 'rm -rf "$SCRATCH"' EXIT

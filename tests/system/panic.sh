@@ -33,7 +33,7 @@ for log in '' --log; do
 done
 
 # Interactive, the report is on the console; the names come after it.
-"$RUN" --timeout "$GUEST_LIMIT" -- -kernel "$SCRATCH/Image" </dev/null >"$SCRATCH/output" 2>&1
+script -qec "'$RUN' --timeout $GUEST_LIMIT -- -kernel '$SCRATCH/Image'" /dev/null </dev/null >"$SCRATCH/output" 2>&1
 STATUS=$?
 tr -d '\r' <"$SCRATCH/output" >"$SCRATCH/errors"
 (( STATUS == 125 )) || fail "interactive: status $STATUS, not 125"
