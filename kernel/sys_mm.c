@@ -49,21 +49,11 @@ static int check_map_flags(uint64_t prot, uint64_t flags)
 	return 0;
 }
 
-static int64_t map_anonymous(struct map_request *r, bool shared)
+static int64_t map_anonymous(struct map_request *r)
 {
-	int64_t at;
-
 	r->flags |= AREA_MAY_WRITE;
 	r->offset = 0;
-	if (shared) {
-		r->object = object_create_anon(r->length);
-		if (!r->object)
-			return -ENOMEM;
-	}
-	at = aspace_map(current()->aspace, r);
-	if (r->object)
-		object_put(r->object);
-	return at;
+	return aspace_map(current()->aspace, r);
 }
 
 static int64_t map_file(struct map_request *r, int fd)
@@ -79,8 +69,10 @@ static int64_t map_file(struct map_request *r, int fd)
 		if (may_write)
 			r->flags |= AREA_MAY_WRITE;
 		r->file = f;
+		if (!r->object) /* /dev/zero: plain anonymous memory, shared or not */
+			r->offset = 0;
 		at = aspace_map(current()->aspace, r);
-		if (r->object) /* NULL: /dev/zero, plain anonymous memory */
+		if (r->object)
 			object_put(r->object);
 	}
 	file_put(f);
@@ -113,7 +105,7 @@ SYSCALL(mmap)
 		return -EOVERFLOW;
 	r.flags = area_flags_of(prot, flags) | (shared ? AREA_SHARED : 0);
 	if (flags & MAP_ANONYMOUS)
-		return map_anonymous(&r, shared);
+		return map_anonymous(&r);
 	return flags & MAP_GROWSDOWN ? -EINVAL : map_file(&r, (int)args[4]);
 }
 

@@ -178,6 +178,8 @@ static void account(struct aspace *as, unsigned flags, uint64_t pages, int sign)
 	uint64_t delta = sign > 0 ? pages : -pages;
 
 	as->total_pages += delta;
+	if (flags & AREA_ACCOUNT)
+		as->committed += delta;
 	if (flags & AREA_LOCKED)
 		as->locked_pages += delta;
 	if (flags & (AREA_STACK | AREA_GROWSDOWN))

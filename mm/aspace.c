@@ -86,6 +86,7 @@ static void aspace_empty(struct aspace *as)
 	}
 	if (!quiet)
 		zap_range(as, USER_MIN, USER_TOP);
+	commit_settle(as);
 	as->brk = as->brk_start;
 	/* Under the mutex: readers of /proc/PID/exe take their reference there. */
 	exe_file = as->exe_file;

@@ -31,6 +31,7 @@ enum area_flags {
 	AREA_NORESERVE = 1 << 14,
 	AREA_MAY_WRITE = 1 << 15, /* mprotect may add PROT_WRITE: private, or a file open for it */
 	AREA_VDSO = 1 << 16,
+	AREA_ACCOUNT = 1 << 17, /* counts as promised (mm/commit.h); set by mm alone */
 };
 
 struct area {
@@ -56,6 +57,7 @@ struct aspace {
 	uint32_t area_count;
 	/* Virtual sizes, for limits and /proc. */
 	uint64_t total_pages, locked_pages, data_pages, stack_pages;
+	uint64_t committed, charged; /* pages: areas with AREA_ACCOUNT; taken (mm/commit.c) */
 	uint64_t peak_rss;
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
 	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */

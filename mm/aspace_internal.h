@@ -15,6 +15,7 @@
  *   (2) Two neighbours that could be one are one, except while a call is at work.
  *   (3) gap and max_gap are as area.c defines them.
  *   (4) total_pages, data_pages, stack_pages, locked_pages and area_count are sums over the tree.
+ *       So is committed; charged is never less, and equal except while a call is at work.
  *   (5) An entry that is not none lies in an area.
  *   (6) All address spaces that share a leaf table have the same areas in its 2 MB: same bounds,
  *       rights, backing. Whoever wants to change that, or to take an entry away for itself alone,
@@ -30,6 +31,7 @@
 #include "kernel/log.h"
 #include "kernel/task.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/lru.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
@@ -136,6 +138,15 @@ void area_merge_range(struct aspace *as, virt_addr_t start, virt_addr_t end);
 struct area *area_add(struct aspace *as, const struct area *like, struct area *spare);
 /* The highest free range of `length` bytes in [low, high), or 0. Stacks keep their guard. */
 virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, uint64_t length);
+
+/* ---- commit.c ---- */
+
+/* What the flags of a new mapping become under the mode there is: AREA_ACCOUNT when it counts. */
+unsigned commit_flags(unsigned flags);
+/* Promises as `pages` more ahead of the change; request as for commit_take(). 0 or -ENOMEM. */
+int commit_reserve(struct aspace *as, uint64_t pages, uint64_t request) MUST_CHECK;
+/* Ends every call that changed areas, or may have: gives back what was taken and not used. */
+void commit_settle(struct aspace *as);
 
 /* ---- zap.c ---- */
 

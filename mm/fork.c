@@ -141,6 +141,9 @@ struct aspace *aspace_fork(struct aspace *parent)
 	mutex_lock(&child->mutex);
 	fork_settings(parent, child);
 	err = fork_areas(parent, child);
+	/* Each area was asked about when it came; here only the sum counts. */
+	if (err == 0)
+		err = commit_reserve(child, child->committed, 0);
 	if (err == 0)
 		err = fork_tables(parent, child);
 	mutex_unlock(&child->mutex);

@@ -23,14 +23,15 @@ int limits_check(struct aspace *as, uint64_t pages, unsigned flags)
 	return 0;
 }
 
-/* Pages of [start, end) that areas hold. */
-static uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end)
+/* Pages of [start, end) that areas with all of these flags hold. */
+static uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
 	struct area *a = area_first_in(as, start, end);
 	uint64_t pages = 0;
 
 	for (; a != NULL && a->start < end; a = area_next(a))
-		pages += bytes_to_pages(MIN(a->end, end) - MAX(a->start, start));
+		if ((a->flags & flags) == flags)
+			pages += bytes_to_pages(MIN(a->end, end) - MAX(a->start, start));
 	return pages;
 }
 
@@ -59,6 +60,7 @@ int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length)
 		return -EINVAL;
 	mutex_lock(&as->mutex);
 	err = unmap_locked(as, addr, addr + length);
+	commit_settle(as);
 	mutex_unlock(&as->mutex);
 	return err;
 }
@@ -115,16 +117,31 @@ static int map_replacing(struct aspace *as, const struct area *like)
 	return err;
 }
 
+/* Promises memory for *like; what it replaces will be given back. 0 or -ENOMEM. */
+static int map_commit(struct aspace *as, const struct area *like, bool replace)
+{
+	uint64_t pages = area_pages(like), gone = 0;
+
+	if (!(like->flags & AREA_ACCOUNT))
+		return 0;
+	if (replace)
+		gone = pages_mapped(as, like->start, like->end, AREA_ACCOUNT);
+	return commit_reserve(as, pages - gone, pages);
+}
+
 /* Adds *like; with `replace` something else may be there. 0, -ENOMEM, -EAGAIN. */
 static int map_area(struct aspace *as, const struct area *like, bool replace)
 {
-	uint64_t gone = replace ? pages_mapped(as, like->start, like->end) : 0;
+	uint64_t gone = replace ? pages_mapped(as, like->start, like->end, 0) : 0;
 	int err = limits_check(as, area_pages(like) - gone, like->flags);
 
 	if (err)
 		return err;
 	if (as->area_count >= AREA_LIMIT)
 		return -ENOMEM;
+	err = map_commit(as, like, replace);
+	if (err)
+		return err;
 	if (replace)
 		return map_replacing(as, like);
 	err = unshare_edges(as, like->start, like->end);
@@ -152,6 +169,7 @@ static int64_t map_locked(struct aspace *as, const struct map_request *r, struct
 	like.end = like.start + length;
 	if (like.flags & AREA_RIGHTS)
 		like.flags |= as->mlock_future;
+	like.flags = commit_flags(like.flags);
 	err = map_area(as, &like, r->fixed);
 	return err ? err : at;
 }
@@ -173,6 +191,24 @@ static void map_populate(struct aspace *as, virt_addr_t at, uint64_t length, uns
 		(void)populate_range(as, at, at + ALIGN_UP(length, PAGE_SIZE), access);
 }
 
+/* Shared anonymous memory: promised whole, as long as anybody has it mapped. */
+static struct object *map_shared(const struct map_request *r)
+{
+	uint64_t pages = bytes_to_pages(ALIGN_UP(r->length, PAGE_SIZE));
+	struct object *o;
+
+	if (commit_flags(r->flags) & AREA_NORESERVE)
+		pages = 0;
+	if (commit_take(pages, pages))
+		return NULL;
+	o = object_create_anon(ALIGN_UP(r->length, PAGE_SIZE));
+	if (o == NULL)
+		commit_give(pages);
+	else
+		o->committed = pages;
+	return o;
+}
+
 int64_t aspace_map(struct aspace *as, const struct map_request *r)
 {
 	struct object *own = NULL;
@@ -186,12 +222,13 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 	if (!request_ok(r))
 		return IS_ALIGNED(r->offset, PAGE_SIZE) ? -EOVERFLOW : -EINVAL;
 	if (r->object == NULL && (r->flags & AREA_SHARED)) {
-		own = object_create_anon(ALIGN_UP(r->length, PAGE_SIZE));
+		own = map_shared(r);
 		if (own == NULL)
 			return -ENOMEM;
 	}
 	mutex_lock(&as->mutex);
 	at = map_locked(as, r, own != NULL ? own : r->object);
+	commit_settle(as);
 	populate = r->populate || (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED ||
 		   (r->flags & AREA_LOCK_BITS) == AREA_LOCKED;
 	mutex_unlock(&as->mutex);
@@ -211,7 +248,7 @@ static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)
 			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HEAP };
 	uint64_t data = to - as->brk_start + (as->data_end - as->data_start);
 
-	like.flags |= as->mlock_future;
+	like.flags = commit_flags(like.flags | as->mlock_future);
 	if (data > as->limit.data || !range_free(as, from, to))
 		return -ENOMEM;
 	return map_area(as, &like, false);
@@ -237,6 +274,7 @@ virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)
 	if (err == 0)
 		as->brk = brk;
 	brk = as->brk;
+	commit_settle(as);
 	mutex_unlock(&as->mutex);
 	if (grown)
 		map_populate(as, from, to - from, AREA_WRITE);

@@ -21,6 +21,7 @@
 #include "kernel/log.h"
 #include "kernel/task.h"
 #include "mm/buddy.h"
+#include "mm/commit.h"
 #include "mm/lru.h"
 #include "mm/object_internal.h"
 #include "mm/rmap.h"
@@ -35,6 +36,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->size = size;
 	o->nr_pages = o->nr_swapped = 0;
 	o->refs = 1;
+	o->committed = 0;
 	o->ops = ops;
 }
 
@@ -66,6 +68,7 @@ void object_put(struct object *o)
 		return;
 	object_remove_pages(o, 0, UINT32_MAX);
 	ASSERT(o->nr_pages == 0 && o->nr_swapped == 0);
+	commit_give(o->committed);
 	if (o->ops->release != NULL)
 		o->ops->release(o);
 }

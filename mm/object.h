@@ -39,6 +39,7 @@ struct object {
 	uint64_t size;        /* bytes; beyond it a mapping gets SIGBUS */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
+	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
 	const struct object_ops *ops;
 };
 

@@ -53,11 +53,17 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 			unsigned prot)
 {
 	unsigned flags = (a->flags & ~(unsigned)AREA_RIGHTS) | prot;
+	uint64_t pages = bytes_to_pages(end - start);
 	int err;
 
+	/* Private memory counts as promised from the first time that it is writable. */
+	if (flags & ~a->flags & AREA_WRITE)
+		flags |= commit_flags(flags) & AREA_ACCOUNT;
 	if (flags == a->flags)
 		return 0;
-	err = protect_check(as, a, bytes_to_pages(end - start), flags);
+	err = protect_check(as, a, pages, flags);
+	if (err == 0 && (flags & ~a->flags & AREA_ACCOUNT))
+		err = commit_reserve(as, pages, pages);
 	if (err == 0)
 		err = unshare_range(as, start, end);
 	if (err == 0)
@@ -105,6 +111,7 @@ int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigne
 	mutex_lock(&as->mutex);
 	err = protect_locked(as, addr, addr + length, prot & AREA_RIGHTS);
 	area_merge_range(as, addr, addr + length);
+	commit_settle(as);
 	mutex_unlock(&as->mutex);
 	return err;
 }

@@ -189,6 +189,17 @@ static int64_t grow_in_place(struct remap *m)
 	return (int64_t)m->old;
 }
 
+/* Do limits and promises have room for what the mapping grows by? */
+static int remap_more(struct remap *m)
+{
+	uint64_t more = m->flags & MREMAP_DONTUNMAP ? m->new_len : m->new_len - m->old_len;
+	int err = limits_check(m->as, bytes_to_pages(more), m->area->flags);
+
+	if (err == 0 && (m->area->flags & AREA_ACCOUNT))
+		err = commit_reserve(m->as, bytes_to_pages(more), bytes_to_pages(more));
+	return err;
+}
+
 static int remap_check(struct remap *m)
 {
 	struct area *a = m->area;
@@ -200,11 +211,8 @@ static int remap_check(struct remap *m)
 	if (a->object != NULL &&
 	    a->offset + bytes_to_pages(m->old - a->start) + bytes_to_pages(m->new_len) > UINT32_MAX)
 		return -EINVAL;
-	if (m->new_len > m->old_len || (m->flags & MREMAP_DONTUNMAP)) {
-		uint64_t more = m->flags & MREMAP_DONTUNMAP ? m->new_len : m->new_len - m->old_len;
-
-		return limits_check(m->as, bytes_to_pages(more), a->flags);
-	}
+	if (m->new_len > m->old_len || (m->flags & MREMAP_DONTUNMAP))
+		return remap_more(m);
 	return 0;
 }
 
@@ -271,6 +279,7 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 		return at;
 	mutex_lock(&as->mutex);
 	at = remap_locked(&m);
+	commit_settle(as);
 	populate = at > 0 && new_len > old_len &&
 		   (area_covering(as, (virt_addr_t)at)->flags & AREA_LOCK_BITS) == AREA_LOCKED;
 	mutex_unlock(&as->mutex);

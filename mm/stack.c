@@ -23,10 +23,12 @@ int stack_grow(struct aspace *as, struct area *a, virt_addr_t va)
 	if (prev != NULL && va < prev->end)
 		return -ENOMEM;
 	err = limits_check(as, more, a->flags);
+	if (err == 0 && (a->flags & AREA_ACCOUNT))
+		err = commit_reserve(as, more, more);
 	if (err == 0)
 		err = unshare_range(as, va, a->start);
-	if (err)
-		return -ENOMEM;
-	area_resize(as, a, va, a->end);
-	return 0;
+	if (err == 0)
+		area_resize(as, a, va, a->end);
+	commit_settle(as);
+	return err ? -ENOMEM : 0;
 }

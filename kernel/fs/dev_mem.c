@@ -14,7 +14,6 @@
 
 #define MEM_MAJOR 1
 /* A shared mapping of /dev/zero is anonymous memory of whatever length is mapped. */
-#define ZERO_OBJECT_SIZE ((uint64_t)1 << 40)
 
 static int64_t null_read(struct file *f, struct io *io)
 {
@@ -51,15 +50,11 @@ static int64_t zero_read(struct file *f, struct io *io)
 	return (int64_t)(total - io->n);
 }
 
+/* Plain anonymous memory, of which mmap makes what is asked for, shared or private. */
 static int zero_map(struct file *f, unsigned area_flags, uint64_t offset, struct object **object)
 {
-	(void)f, (void)offset;
-	*object = NULL; /* private: plain anonymous memory */
-	if (area_flags & AREA_SHARED) {
-		*object = object_create_anon(ZERO_OBJECT_SIZE);
-		if (!*object)
-			return -ENOMEM;
-	}
+	(void)f, (void)area_flags, (void)offset;
+	*object = NULL;
 	return 0;
 }
 

@@ -28,3 +28,17 @@ guest_run 'df -k / | tail -n 1; find / -xdev -type f -exec stat -c "%b" {} + | a
 read -r _ _ used _ < <(sed -n 1p "$SCRATCH/output")
 files=$(sed -n 2p "$SCRATCH/output")
 (( used > 5000 && used >= files && used <= files + 100 )) || fail "df says $used KB, the files have $files KB"
+
+# Overcommit. By default one request for more than there is gets ENOMEM, and Committed_AS says what was promised; with 2
+# the limit is RAM's share and swap; with 1 nothing is refused.
+guest_run 'grant() { dd if=/dev/zero of=/dev/null bs=$1 count=0 2>/dev/null && echo yes || echo no; }
+	v=/proc/sys/vm; cat $v/overcommit_memory $v/overcommit_ratio $v/overcommit_kbytes
+	grant 200M; grant 100M
+	echo 2 >$v/overcommit_memory; grant 100M; grant 10M
+	echo 200 >$v/overcommit_ratio; grant 100M
+	echo 40000 >$v/overcommit_kbytes; cat $v/overcommit_ratio; grant 100M
+	echo 1 >$v/overcommit_memory; grant 200M; echo 3 2>/dev/null >$v/overcommit_memory || echo no; cat /proc/meminfo'
+(( STATUS == 0 )) || fail "overcommit: status $STATUS"
+[[ $(head -n 12 "$SCRATCH/output" | tr '\n' ' ') == '0 50 0 no yes no yes yes 0 no yes no ' ]] || fail "overcommit: what was granted"
+(( $(value CommitLimit) == $(value SwapTotal) + 40000 )) || fail "CommitLimit"
+(( $(value Committed_AS) > 50 && $(value Committed_AS) < 20000 )) || fail "Committed_AS"

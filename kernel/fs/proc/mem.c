@@ -2,6 +2,7 @@
 // Memory in /proc: meminfo, vmstat, buddyinfo, slabinfo, swaps. Names and formats as in proc(5) and slabinfo(5); what is not counted is left out.
 #include "kernel/fs/proc/proc.h"
 #include "mm/buddy.h"
+#include "mm/commit.h"
 #include "mm/kmap.h"
 #include "mm/lru.h"
 #include "mm/slab.h"
@@ -46,6 +47,8 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "Slab", slab_frames());
 	kb(s, "SReclaimable", 0);
 	kb(s, "SUnreclaim", slab_frames());
+	kb(s, "CommitLimit", commit_limit());
+	kb(s, "Committed_AS", commit_sum());
 	seq_printf(s, "KernelStack:    %8ju kB\n", (uint64_t)kstack_frames() << (PAGE_SHIFT - 10));
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/uts.h"
+#include "mm/commit.h"
 
 static int show_ostype(struct seq *s, const struct proc_ref *ref)
 {
@@ -141,14 +142,6 @@ static const struct proc_node kernel_children[] = {
 	PROC_END,
 };
 
-/* The address space code promises memory as it comes: mode 1 of Linux (always), and it cannot be changed here. */
-static int show_overcommit(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "1\n");
-	return 0;
-}
-
 static int show_max_map_count(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;
@@ -163,10 +156,85 @@ static int show_mmap_min_addr(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
+/* ---- Overcommit (mm/commit.h). Ratio and kbytes exclude each other: setting one clears the other. ---- */
+
+static int show_overcommit_memory(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(commit_settings.mode));
+	return 0;
+}
+
+static int show_overcommit_ratio(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(commit_settings.ratio));
+	return 0;
+}
+
+static int show_overcommit_kbytes(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%ju\n", READ_ONCE(commit_settings.kbytes));
+	return 0;
+}
+
+/* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
+static int parse_setting(const char *text, int64_t most, int64_t *value)
+{
+	int err = current_privileged() ? proc_parse_int(text, value) : -EPERM;
+
+	return err == 0 && (*value < 0 || *value > most) ? -EINVAL : err;
+}
+
+static int store_overcommit_memory(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, COMMIT_NEVER, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(commit_settings.mode, (unsigned)v);
+	return err;
+}
+
+static int store_overcommit_ratio(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT32_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err)
+		return err;
+	WRITE_ONCE(commit_settings.ratio, (unsigned)v);
+	WRITE_ONCE(commit_settings.kbytes, 0);
+	return 0;
+}
+
+static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT64_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err)
+		return err;
+	WRITE_ONCE(commit_settings.kbytes, (uint64_t)v);
+	WRITE_ONCE(commit_settings.ratio, 0);
+	return 0;
+}
+
+#define COMMIT_FILE(n, fn)                                                                         \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | 0644, .show = show_##fn, .store = store_##fn        \
+	}
+
 static const struct proc_node vm_children[] = {
 	PROC_FILE("max_map_count", 0444, show_max_map_count),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
-	PROC_FILE("overcommit_memory", 0444, show_overcommit),
+	COMMIT_FILE("overcommit_kbytes", overcommit_kbytes),
+	COMMIT_FILE("overcommit_memory", overcommit_memory),
+	COMMIT_FILE("overcommit_ratio", overcommit_ratio),
 	PROC_END,
 };
 

@@ -63,6 +63,7 @@ static inline int space_setup(void **state)
 	rmap_init();
 	aspace_init();
 	mock_fault_handler = handle_fault;
+	commit_settings = (struct commit_settings){ .mode = COMMIT_ALWAYS, .ratio = 50 };
 	mock_on_swap_in = NULL;
 	assert_int_equal(rmap_reserve(), 0);
 	frames_at_start = frames_free();
@@ -83,6 +84,7 @@ static inline void assert_nothing_left(void)
 			 frames_at_start);
 	assert_int_equal(mock_objects_out(), objects_at_start);
 	assert_int_equal(mock_slots_used(), 0);
+	assert_int_equal(commit_sum(), 0);
 }
 
 static inline int space_teardown(void **state)
@@ -170,7 +172,7 @@ static inline uint32_t rnd(uint32_t *seed)
 
 static inline void check_areas(struct aspace *as)
 {
-	uint64_t total = 0, locked = 0, count = 0;
+	uint64_t total = 0, locked = 0, committed = 0, count = 0;
 	struct area *a, *prev = NULL;
 
 	for (a = area_first(as); a != NULL; prev = a, a = area_next(a)) {
@@ -192,10 +194,13 @@ static inline void check_areas(struct aspace *as)
 		assert_int_equal(a->max_gap, max_gap);
 		total += area_pages(a);
 		locked += a->flags & AREA_LOCKED ? area_pages(a) : 0;
+		committed += a->flags & AREA_ACCOUNT ? area_pages(a) : 0;
 		count++;
 	}
 	assert_int_equal(as->total_pages, total);
 	assert_int_equal(as->locked_pages, locked);
+	assert_int_equal(as->committed, committed);
+	assert_int_equal(as->charged, committed);
 	assert_int_equal(as->area_count, count);
 }
 

@@ -3,6 +3,7 @@
 // split, merge, limits.
 // SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/fault.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c
+// SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
@@ -60,7 +61,7 @@ static void do_map(struct aspace *as, struct model *m, const struct step *s, str
 
 	assert_int_equal(aspace_map(as, &r), page_at(s->first));
 	for (unsigned i = s->first; i < s->first + s->count; i++) {
-		m->flags[i] = s->flags;
+		m->flags[i] = commit_flags(s->flags);
 		m->index[i] = s->object ? (int64_t)s->offset + i - s->first : -1;
 	}
 }
@@ -78,7 +79,7 @@ static void do_protect(struct aspace *as, struct model *m, const struct step *s)
 	int err = aspace_protect(as, page_at(s->first), s->count * PAGE_SIZE, prot);
 
 	for (i = s->first; i < s->first + s->count && m->flags[i] != FREE; i++)
-		m->flags[i] = (m->flags[i] & ~(unsigned)AREA_RIGHTS) | prot;
+		m->flags[i] = commit_flags((m->flags[i] & ~(unsigned)AREA_RIGHTS) | prot);
 	assert_int_equal(err, i < s->first + s->count ? -ENOMEM : 0);
 }
 

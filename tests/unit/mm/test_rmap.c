@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
 // entries.
+// SOURCES: mm/commit.c
 // SOURCES: mm/rmap.c mm/page.c mm/object.c mm/object_evict.c kernel/lib/radix.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Overcommit: how much memory has been promised to programs, and when a promise is refused. A page of a private writable area or of
+ * shared anonymous memory may one day need a frame or a slot of its own: it counts from mmap(2) on, used or not.
+ *
+ *   mode 0  refuses one request that is larger than RAM and swap together (the default)
+ *   mode 1  refuses nothing
+ *   mode 2  keeps the sum of all promises at or below the limit: a share of RAM, and all of swap
+ *
+ * The sum is exact in every mode, so that the mode can change at any time. Memory of files and of tmpfs does not count: tmpfs has a limit of its own.
+ */
+#ifndef MM_COMMIT_H
+#define MM_COMMIT_H
+
+#include "kernel/lib/types.h"
+
+enum commit_mode { COMMIT_HEURISTIC, COMMIT_ALWAYS, COMMIT_NEVER }; /* Linux's numbers */
+
+/* Single words, changed from /proc/sys/vm; a change holds for later requests. */
+struct commit_settings {
+	unsigned mode;   /* enum commit_mode */
+	unsigned ratio;  /* mode 2: per cent of RAM... */
+	uint64_t kbytes; /* ...or this many KB of it when not 0 */
+};
+extern struct commit_settings commit_settings;
+
+/* Promises `pages` more. request: pages of the one mapping asked for, for mode 0's question; 0: none is (fork). 0; -ENOMEM: refused, nothing
+ * changed. Any context. */
+int commit_take(uint64_t pages, uint64_t request) MUST_CHECK;
+/* Gives back what was promised. Any context. */
+void commit_give(uint64_t pages);
+/* Pages promised now, and what mode 2 would allow. */
+uint64_t commit_sum(void);
+uint64_t commit_limit(void);
+
+#endif
