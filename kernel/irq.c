@@ -17,8 +17,6 @@
 #define ACTIONS_MAX 64
 #define FIRST_PPI   16
 #define FIRST_SPI   32
-#define DISPATCH_MAX                                                                               \
-	8 /* interrupts handled per exception, so that a storm is interrupted by its own return path */
 
 struct action {
 	irq_handler handler; /* NULL: free */
@@ -169,19 +167,20 @@ static void run_ipi(unsigned sgi)
 	/* IPI_RESCHEDULE: the sender has set TASK_NEED_RESCHED; the way out of this interrupt sees it. */
 }
 
+/* One interrupt per exception. Others that are pending come when this one's way out has opened interrupts, and between two of them the task that the
+ * first one woke may be switched to: interrupts are off for one handler at most, whatever else is pending. An exception costs less than asking
+ * the controller, after each interrupt, for another one that is hardly ever there: the answer comes from a device. */
 void irq_dispatch(void)
 {
-	for (unsigned n = 0; n < DISPATCH_MAX; n++) {
-		unsigned irq = chip->acknowledge();
+	unsigned irq = chip->acknowledge();
 
-		if (irq >= IRQ_MAX)
-			return;
-		if (irq < FIRST_PPI)
-			run_ipi(irq);
-		else
-			run_handler(irq);
-		chip->end(irq);
-	}
+	if (irq >= IRQ_MAX)
+		return; /* spurious */
+	if (irq < FIRST_PPI)
+		run_ipi(irq);
+	else
+		run_handler(irq);
+	chip->end(irq);
 }
 
 void ipi_send(unsigned cpu, enum ipi ipi)
