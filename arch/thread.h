@@ -20,6 +20,8 @@ struct ksigaction;
 
 /* The registers with which t will return to user mode. */
 struct user_regs *task_user_regs(struct task *t);
+/* Counter ticks that t has spent in user mode, up to now. Any context; t stays. */
+uint64_t arch_user_ticks(const struct task *t);
 /* Prepares a task that never ran: on its first switch it calls fn(arg) on its kernel stack (after sched_finish_switch). */
 void arch_task_init_kernel(struct task *t, void (*fn)(void *), void *arg);
 /* As fork(2)'s child: on its first switch it returns to user mode with parent's registers, x0 = 0, sp (0: unchanged) and tls (when set_tls). FP state is copied. */

@@ -52,7 +52,8 @@ static void child_info(struct ksiginfo *info, struct process *p, int signo, int 
 	info->u.child.pid = p->pid;
 	info->u.child.uid = p->leader->cred->uid;
 	info->u.child.status = status;
-	info->u.child.utime = (int64_t)(used.runtime / (NSEC_PER_SEC / USER_HZ));
+	info->u.child.utime = (int64_t)(used.user / (NSEC_PER_SEC / USER_HZ));
+	info->u.child.stime = (int64_t)(usage_system(&used) / (NSEC_PER_SEC / USER_HZ));
 }
 
 static void wake_parent(struct process *parent)
@@ -248,7 +249,7 @@ static bool leave_process_locked(struct task *t, struct process *p)
 	list_remove(&t->process_link);
 	last = --p->nr_threads == 0;
 	spin_unlock_irq(&p->signal_lock, irqs);
-	p->used.runtime += sched_runtime(t);
+	usage_add_cpu(&p->used, t);
 	p->used.minflt += t->minflt;
 	p->used.majflt += t->majflt;
 	spin_unlock(&p->lock);

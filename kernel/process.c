@@ -5,6 +5,7 @@
  */
 #include "kernel/process.h"
 
+#include "arch/thread.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/string.h"
@@ -293,6 +294,18 @@ uint64_t process_limit(unsigned resource)
 	return p ? READ_ONCE(p->limits[resource].rlim_cur) : RLIM64_INFINITY;
 }
 
+void usage_add_cpu(struct usage *u, struct task *t)
+{
+	/* In this order: a stint in user mode that goes on between the two counts as system time, and not less than nothing. */
+	u->user += time_of_ticks(arch_user_ticks(t));
+	u->runtime += sched_runtime(t);
+}
+
+uint64_t usage_system(const struct usage *u)
+{
+	return u->runtime > u->user ? u->runtime - u->user : 0;
+}
+
 void process_usage_cpu(struct process *p, struct usage *u)
 {
 	struct task *t;
@@ -300,7 +313,7 @@ void process_usage_cpu(struct process *p, struct usage *u)
 	spin_lock(&p->lock);
 	*u = p->used;
 	list_for_each (t, &p->threads, process_link) {
-		u->runtime += sched_runtime(t);
+		usage_add_cpu(u, t);
 		u->minflt += READ_ONCE(t->minflt);
 		u->majflt += READ_ONCE(t->majflt);
 	}

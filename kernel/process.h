@@ -33,6 +33,7 @@ struct session {
 /* What a process and its dead, waited-for children have used; for getrusage(2) and wait4(2). */
 struct usage {
 	uint64_t runtime; /* ns of CPU */
+	uint64_t user;    /* ns of it in user mode */
 	uint64_t minflt, majflt;
 	uint64_t maxrss; /* pages */
 };
@@ -118,6 +119,10 @@ struct fs_context *process_fs(struct process *p);
 uint64_t process_limit(unsigned resource);
 /* Sum of living and dead threads; the _cpu one leaves maxrss alone and may be called with the tree locked. */
 void process_usage_cpu(struct process *p, struct usage *u);
+/* Adds t's CPU time so far. Any context that holds no run-queue lock; t stays. */
+void usage_add_cpu(struct usage *u, struct task *t);
+/* ns in the kernel. */
+uint64_t usage_system(const struct usage *u);
 void process_usage(struct process *p, struct usage *u);
 /* One letter as /proc/PID/stat has it: R S D T Z X. */
 char task_state_letter(const struct task *t);

@@ -8,7 +8,6 @@
 
 struct usage; /* kernel/process.h */
 
-/* CPU time is not split between user and kernel mode (that would cost two reads of the counter at every exception): all of it is user time. */
 void rusage_fill(struct rusage *ru, const struct usage *u);
 
 #endif

@@ -228,7 +228,8 @@ SYSCALL(getrusage)
 		break;
 	case 1:                                   /* RUSAGE_THREAD */
 		process_usage(t->process, &used); /* for maxrss, which is the process's */
-		used.runtime = sched_runtime(t);
+		used.user = used.runtime = 0;
+		usage_add_cpu(&used, t);
 		used.minflt = t->minflt;
 		used.majflt = t->majflt;
 		break;

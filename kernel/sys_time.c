@@ -188,8 +188,13 @@ SYSCALL(times)
 	struct tms tms = { 0 };
 
 	process_usage_cpu(p, &used);
-	tms.tms_utime = (__kernel_clock_t)(used.runtime / tick);
-	tms.tms_cutime = (__kernel_clock_t)(READ_ONCE(p->used_children.runtime) / tick);
+	tms.tms_utime = (__kernel_clock_t)(used.user / tick);
+	tms.tms_stime = (__kernel_clock_t)(usage_system(&used) / tick);
+	process_tree_lock();
+	used = p->used_children;
+	process_tree_unlock();
+	tms.tms_cutime = (__kernel_clock_t)(used.user / tick);
+	tms.tms_cstime = (__kernel_clock_t)(usage_system(&used) / tick);
 	if (args[0] && copy_to_user(args[0], &tms, sizeof(tms)) < 0)
 		return -EFAULT;
 	return (int64_t)(time_now() / tick);

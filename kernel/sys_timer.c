@@ -215,8 +215,7 @@ SYSCALL(getitimer)
 {
 	struct process_timers *t;
 
-	if (args[0] !=
-	    ITIMER_REAL) /* time is not split into user and system: the other two are not to be had */
+	if (args[0] != ITIMER_REAL) /* timers run on clocks, not on CPU time */
 		return -EINVAL;
 	t = timers_get();
 	return t ? store_itimer(args[1], &t->real) : -ENOMEM;

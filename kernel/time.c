@@ -64,6 +64,11 @@ uint64_t time_now(void)
 	return clock_scale_apply(to_ns, hw_counter());
 }
 
+uint64_t time_of_ticks(uint64_t ticks)
+{
+	return clock_scale_apply(to_ns, ticks);
+}
+
 uint64_t time_wall(void)
 {
 	return time_now() + atomic_load(&wall_offset);

@@ -9,8 +9,10 @@
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_USEC 1000ull
 
-uint64_t time_now(void);  /* monotonic, any context, about 10 instructions */
-uint64_t time_wall(void); /* nanoseconds since 1970 (CLOCK_REALTIME) */
+uint64_t time_now(void);
+/* ns that so many ticks of hw_counter() take. */
+uint64_t time_of_ticks(uint64_t ticks); /* monotonic, any context, about 10 instructions */
+uint64_t time_wall(void);               /* nanoseconds since 1970 (CLOCK_REALTIME) */
 void time_set_wall(uint64_t ns);
 
 struct timer {

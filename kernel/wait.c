@@ -43,6 +43,7 @@ static bool matches(const struct process *child, const struct wait_query *q)
 static void usage_add(struct usage *sum, const struct usage *u)
 {
 	sum->runtime += u->runtime;
+	sum->user += u->user;
 	sum->minflt += u->minflt;
 	sum->majflt += u->majflt;
 	sum->maxrss = MAX(sum->maxrss, u->maxrss);
@@ -133,11 +134,18 @@ static int wait_for_child(const struct wait_query *q, struct wait_result *r)
 	}
 }
 
+static struct __kernel_old_timeval timeval_of(uint64_t ns)
+{
+	return (struct __kernel_old_timeval){ (__kernel_old_time_t)(ns / NSEC_PER_SEC),
+					      (__kernel_suseconds_t)(ns % NSEC_PER_SEC /
+								     NSEC_PER_USEC) };
+}
+
 void rusage_fill(struct rusage *ru, const struct usage *u)
 {
 	memset(ru, 0, sizeof(*ru));
-	ru->ru_utime.tv_sec = (__kernel_old_time_t)(u->runtime / NSEC_PER_SEC);
-	ru->ru_utime.tv_usec = (__kernel_suseconds_t)(u->runtime % NSEC_PER_SEC / NSEC_PER_USEC);
+	ru->ru_utime = timeval_of(u->user);
+	ru->ru_stime = timeval_of(usage_system(u));
 	ru->ru_minflt = (long)u->minflt;
 	ru->ru_majflt = (long)u->majflt;
 	ru->ru_maxrss = (long)(u->maxrss * (PAGE_SIZE / 1024));

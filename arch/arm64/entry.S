@@ -8,6 +8,9 @@
  *    from EL1:  save the same frame below what is in use; interrupt -> irq_dispatch and a switch if it asked for
  *               one, the rest -> kernel_fault.
  *
+ * Both ways go by the clock: a task's time in user mode is counted here (arch.user_time), eight instructions for way in and out. The counter is read
+ * without an ISB of its own: exception entry and return are context synchronisation events (Arm ARM DDI 0487, D1.3), so the two reads stay in order.
+ *
  * The hardware masks D, A, I and F and stays masked until a handler opens I (and A) again. x20 holds the running task on
  * the way out. Exception entry: Arm ARM DDI 0487, D1.3; vectors: D1.3.1.
  */
@@ -59,8 +62,12 @@
 	mrs	x22, elr_el1
 	mrs	x23, spsr_el1
 	ldr	x20, [x20, #CPU_CURRENT]
+	mrs	x24, cntvct_el0
+	ldr	x25, [x20, #TASK_USER_TIME]
 	stp	x30, x21, [sp, #REGS_X30_SP]
 	stp	x22, x23, [sp, #REGS_PC_PSTATE]
+	add	x25, x25, x24
+	str	x25, [x20, #TASK_USER_TIME]
 	msr	sp_el0, x20
 	mov	x29, xzr
 	.endm
@@ -137,8 +144,12 @@ user_exit:				// x20: the running task
 	msr	daifset, #2
 	ldr	w1, [x20, #TASK_PENDING]
 	cbnz	w1, 2f
-1:	ldp	x22, x23, [sp, #REGS_PC_PSTATE]
+1:	mrs	x24, cntvct_el0
+	ldr	x25, [x20, #TASK_USER_TIME]
+	ldp	x22, x23, [sp, #REGS_PC_PSTATE]
 	ldp	x30, x21, [sp, #REGS_X30_SP]
+	sub	x25, x25, x24
+	str	x25, [x20, #TASK_USER_TIME]
 	msr	elr_el1, x22
 	msr	spsr_el1, x23
 	msr	sp_el0, x21

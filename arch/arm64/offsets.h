@@ -8,8 +8,9 @@
 #define CPU_MPIDR      32
 #define CPU_LOCAL_SIZE 48
 
-#define TASK_PENDING 4
-#define TASK_ARCH_SP 8
+#define TASK_PENDING   4
+#define TASK_ARCH_SP   8
+#define TASK_USER_TIME 16
 
 /* struct user_regs: also the frame of an exception taken from the kernel, whose last two words are then a frame
  * record (frame pointer, return address), so that a back trace passes through it. */

@@ -28,6 +28,7 @@ _Static_assert(offsetof(struct task, hot.preempt_count) == 0, "entry.S loads bot
 _Static_assert(offsetof(struct task, hot.pending) == TASK_PENDING, "offsets.h");
 _Static_assert(TASK_NEED_RESCHED == 1, "entry.S tests bit 32");
 _Static_assert(offsetof(struct task, arch.sp) == TASK_ARCH_SP, "offsets.h");
+_Static_assert(offsetof(struct task, arch.user_time) == TASK_USER_TIME, "offsets.h");
 _Static_assert(offsetof(struct user_regs, sp) == REGS_X30_SP + 8, "offsets.h");
 _Static_assert(offsetof(struct user_regs, pc) == REGS_PC_PSTATE, "offsets.h");
 _Static_assert(offsetof(struct user_regs, syscall_x0) == REGS_SYSCALL_X0, "offsets.h");
@@ -47,6 +48,13 @@ NORETURN void leave_to_user(struct user_regs *regs);
 struct user_regs *task_user_regs(struct task *t)
 {
 	return (struct user_regs *)(t->kstack + KSTACK_SIZE) - 1;
+}
+
+uint64_t arch_user_ticks(const struct task *t)
+{
+	int64_t time = READ_ONCE(t->arch.user_time);
+
+	return (uint64_t)(time < 0 ? time + (int64_t)hw_counter() : time);
 }
 
 /* ---- FP state ---- */

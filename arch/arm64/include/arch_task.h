@@ -18,7 +18,10 @@ struct fp_state {
 };
 
 struct arch_task {
-	uint64_t sp;     /* kernel stack pointer while switched out */
+	uint64_t sp; /* kernel stack pointer while switched out */
+	/* Counter ticks in user mode so far; while the task is in user mode, less the counter when it went there, which makes it negative. One word, so that
+	 * whoever looks sees both facts at once. Written by entry.S. */
+	int64_t user_time;
 	uint64_t tpidr;  /* TPIDR_EL0: the user's thread pointer */
 	uint32_t fp_cpu; /* CPU whose registers last held fp; FP_CPU_NONE: none do */
 	bool user;       /* has user registers: FP and TPIDR_EL0 are switched */

@@ -26,7 +26,7 @@ struct figures {
 	devno_t tty;
 	unsigned threads;
 	struct usage used, children;
-	uint64_t runtime, minflt, majflt, started;
+	uint64_t minflt, majflt, started;
 	/* Signals: pending for the thread, for the process, and masks. */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
@@ -111,13 +111,12 @@ static int collect(const struct proc_ref *ref, struct figures *f)
 	collect_memory(f);
 	f->threads = READ_ONCE(f->process->nr_threads);
 	if (ref->task) {
-		f->runtime = sched_runtime(f->task);
+		usage_add_cpu(&f->used, f->task);
 		f->minflt = f->task->minflt;
 		f->majflt = f->task->majflt;
 		f->started = f->task->start_time;
 	} else {
 		process_usage(f->process, &f->used);
-		f->runtime = f->used.runtime;
 		f->minflt = f->used.minflt;
 		f->majflt = f->used.majflt;
 		f->started = f->process->start_time;
@@ -144,10 +143,11 @@ int show_pid_stat(struct seq *s, const struct proc_ref *ref)
 		   task_state_letter(t), f.ppid, f.pgid, f.sid, (int)DEVNO_USER(f.tty),
 		   f.tty ? f.tty_pgrp : -1, f.minflt, f.children.minflt, f.majflt,
 		   f.children.majflt);
-	/* All CPU time is shown as user time: it is not told apart. */
-	seq_printf(s, "%ju 0 %ju 0 %d %d %u 0 %ju %ju %ju %ju ", ticks(f.runtime),
-		   ticks(f.children.runtime), priority, t->sched.nice, f.threads, ticks(f.started),
-		   f.total << PAGE_SHIFT, f.rss, (uint64_t)f.process->limits[RLIMIT_RSS].rlim_cur);
+	seq_printf(s, "%ju %ju %ju %ju %d %d %u 0 %ju %ju %ju %ju ", ticks(f.used.user),
+		   ticks(usage_system(&f.used)), ticks(f.children.user),
+		   ticks(usage_system(&f.children)), priority, t->sched.nice, f.threads,
+		   ticks(f.started), f.total << PAGE_SHIFT, f.rss,
+		   (uint64_t)f.process->limits[RLIMIT_RSS].rlim_cur);
 	seq_printf(s, "%ju %ju %ju 0 0 %ju %ju %ju %ju 0 0 0 %d %d %d %d 0 0 0 ",
 		   (uint64_t)f.code_start, (uint64_t)f.code_end, (uint64_t)f.stack_top,
 		   f.pending & INT32_MAX, f.blocked & INT32_MAX, f.ignored & INT32_MAX,

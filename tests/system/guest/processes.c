@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Processes: fork, vfork, wait, exec in all its ways, sessions, limits, credentials, scheduling calls.
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/times.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +53,72 @@ static void test_wait(void)
 	CHECK(waitpid(child, &status, 0) == -1 && errno == ECHILD);
 	signal(SIGCHLD, SIG_DFL);
 	CHECK(waitpid(-1, &status, 0xff00) == -1 && errno == EINVAL);
+}
+
+/* ---- CPU time ---- */
+
+static void cpu_times(long ms[2])
+{
+	struct rusage ru;
+
+	CHECK(getrusage(RUSAGE_SELF, &ru) == 0);
+	ms[0] = ru.ru_utime.tv_sec * 1000 + ru.ru_utime.tv_usec / 1000;
+	ms[1] = ru.ru_stime.tv_sec * 1000 + ru.ru_stime.tv_usec / 1000;
+}
+
+static void compute(void)
+{
+	for (volatile int i = 0; i < 300000; i++)
+		;
+}
+
+static void make_the_kernel_work(void)
+{
+	static char zeroes[1 << 18];
+	int fd = open("/dev/zero", O_RDONLY);
+
+	CHECK(read(fd, zeroes, sizeof(zeroes)) == sizeof(zeroes));
+	close(fd);
+}
+
+/* Does it for 200 ms of CPU time; which parts of that were user and system time, ms. */
+static void measure(void (*fn)(void), long used[2])
+{
+	long begin[2], end[2];
+
+	cpu_times(begin);
+	do {
+		fn();
+		cpu_times(end);
+	} while (end[0] + end[1] < begin[0] + begin[1] + 200);
+	used[0] = end[0] - begin[0];
+	used[1] = end[1] - begin[1];
+}
+
+static void test_cpu_times(void)
+{
+	long used[2];
+	struct tms tms;
+	clock_t user, system;
+	pid_t child;
+
+	measure(compute, used);
+	CHECK(used[0] > 4 * used[1]);
+	measure(make_the_kernel_work, used);
+	CHECK(used[1] > 4 * used[0]);
+	times(&tms);
+	user = tms.tms_cutime;
+	system = tms.tms_cstime;
+	child = fork();
+	if (child == 0) {
+		measure(compute, used);
+		_exit(0);
+	}
+	CHECK(status_of_child(child) == 0);
+	times(&tms);
+	user = tms.tms_cutime - user;
+	system = tms.tms_cstime - system;
+	CHECK(user >= sysconf(_SC_CLK_TCK) / 10 && user > 2 * system);
 }
 
 static pid_t vfork_child(int status)
@@ -355,6 +423,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	test_wait();
 	test_many();
+	test_cpu_times();
 	test_orphan();
 	test_exec_threads();
 	test_exec_errors();
