@@ -20,6 +20,7 @@
 #define HOLES_MAX   16
 
 static const void *blob;
+static phys_addr_t blob_pa; /* where the boot loader left it */
 static char cmdline[2048];
 
 /* RAM that must not even be mapped (reserved-memory with no-map). */
@@ -66,6 +67,7 @@ const char *dt_open(phys_addr_t pa)
 	if (fdt_check_full(window + offset, size) != 0)
 		return "the device tree is damaged";
 	blob = window + offset;
+	blob_pa = pa;
 	args = dt_chosen("bootargs", &len);
 	if (args && len > 0)
 		string_copy(cmdline, args, MIN((size_t)len, sizeof(cmdline)));
@@ -77,7 +79,9 @@ static size_t used_size(void)
 {
 	size_t end = fdt_off_dt_struct(blob) + fdt_size_dt_struct(blob);
 
-	return MAX(end, fdt_off_dt_strings(blob) + fdt_size_dt_strings(blob));
+	end = MAX(end, fdt_off_dt_strings(blob) + fdt_size_dt_strings(blob));
+	/* The reservation block comes first in version 17 blobs; if not, keep all. */
+	return fdt_off_mem_rsvmap(blob) > end ? fdt_totalsize(blob) : end;
 }
 
 void dt_relocate(void)
@@ -86,9 +90,6 @@ void dt_relocate(void)
 	phys_addr_t pa;
 	void *copy;
 
-	/* The reservation block comes first in version 17 blobs; if not, keep all. */
-	if (fdt_off_mem_rsvmap(blob) > used)
-		used = fdt_totalsize(blob);
 	size = ALIGN_UP(used, PAGE_SIZE);
 	pa = memblock_alloc(size, PAGE_SIZE);
 	if (!pa)
@@ -110,7 +111,20 @@ static uint64_t read_cells(const fdt32_t *cells, int n)
 	return v;
 }
 
-/* The i-th (address, size) pair of a node's reg, in its parent's cells, untranslated. */
+/* True, and said, when [base, base+size) has no end, not even after rounding to pages. */
+static bool wraps(const char *what, uint64_t base, uint64_t size)
+{
+	if (size <= UINT64_MAX - PAGE_SIZE && base <= UINT64_MAX - PAGE_SIZE - size)
+		return false;
+	log_error("device tree: %s: %#llx bytes at %#llx: ignored", what ? what : "?",
+		  (unsigned long long)size, (unsigned long long)base);
+	return true;
+}
+
+/*
+ * The i-th (address, size) pair of a node's reg, in its parent's cells, untranslated; false past the last. A pair of no size, as boot loaders leave where
+ * they filled nothing in, or one that runs over the end of addresses, which is said, comes back with size 0: the others count.
+ */
 static bool reg_pair(int node, int parent, unsigned i, uint64_t *base, uint64_t *size)
 {
 	int ac = fdt_address_cells(blob, parent), sc = fdt_size_cells(blob, parent), len;
@@ -121,7 +135,10 @@ static bool reg_pair(int node, int parent, unsigned i, uint64_t *base, uint64_t 
 		return false;
 	*base = read_cells(reg + i * (unsigned)entry, ac);
 	*size = read_cells(reg + i * (unsigned)entry + ac, sc);
-	return *size != 0 && *base + *size > *base;
+	if (!wraps(fdt_get_name(blob, node, NULL), *base, *size))
+		return true;
+	*size = 0;
+	return true;
 }
 
 /* Adds RAM without the holes in it. */
@@ -141,6 +158,18 @@ static int add_ram(uint64_t base, uint64_t size)
 	return memblock_add_ram(base, size);
 }
 
+static bool hole_add(uint64_t base, uint64_t size)
+{
+	uint64_t first = base & PAGE_MASK;
+
+	if (hole_count == HOLES_MAX)
+		return false;
+	holes[hole_count++] =
+		(struct memblock_range){ first, ALIGN_UP(base + size, PAGE_SIZE) - first };
+	return true;
+}
+
+/* Reservations may lie outside of RAM (memory of other processors, flash): they say nothing then. */
 static const char *scan_reserved_nodes(void)
 {
 	int parent = fdt_path_offset(blob, "/reserved-memory"), node;
@@ -151,15 +180,10 @@ static const char *scan_reserved_nodes(void)
 	fdt_for_each_subnode (node, blob, parent) {
 		bool no_map = fdt_getprop(blob, node, "no-map", NULL);
 
-		for (unsigned i = 0; reg_pair(node, parent, i, &base, &size); i++) {
-			if (no_map && hole_count < HOLES_MAX)
-				holes[hole_count++] =
-					(struct memblock_range){ base & PAGE_MASK,
-								 ALIGN_UP(base + size, PAGE_SIZE) -
-									 (base & PAGE_MASK) };
-			else if (no_map || memblock_reserve(base, size) != 0)
+		for (unsigned i = 0; reg_pair(node, parent, i, &base, &size); i++)
+			if (size &&
+			    (no_map ? !hole_add(base, size) : memblock_reserve(base, size) != 0))
 				return "too many memory reservations in the device tree";
-		}
 	}
 	return NULL;
 }
@@ -170,8 +194,8 @@ static const char *scan_reserve_map(void)
 
 	for (int i = 0; i < fdt_num_mem_rsv(blob); i++)
 		if (fdt_get_mem_rsv(blob, i, &base, &size) == 0 && size &&
-		    memblock_reserve(base, size) != 0)
-			return "a bad memory reservation in the device tree";
+		    !wraps("memory reservation", base, size) && memblock_reserve(base, size) != 0)
+			return "too many memory reservations in the device tree";
 	return NULL;
 }
 
@@ -186,8 +210,8 @@ static const char *scan_ram(void)
 		if (!type || strcmp(type, "memory") != 0)
 			continue;
 		for (unsigned i = 0; reg_pair(node, 0, i, &base, &size); i++)
-			if (add_ram(base, size) != 0)
-				return "the memory nodes of the device tree make no sense";
+			if (size && add_ram(base, size) != 0)
+				return "the memory nodes of the device tree name too many pieces";
 	}
 	return memblock_ram_total() ? NULL : "the device tree names no memory";
 }
@@ -202,21 +226,52 @@ static bool inside_ram(phys_addr_t base, uint64_t size)
 	return false;
 }
 
-/* An initramfs outside of RAM is not read: a wrong address must not take the machine down. */
+static bool overlaps(phys_addr_t base, uint64_t size, phys_addr_t with, uint64_t with_size)
+{
+	return base < with + with_size && with < base + size;
+}
+
+/* What is wrong with an initramfs there; NULL: nothing. Its frames will be given to whoever needs memory. */
+static const char *initrd_fault(phys_addr_t base, uint64_t size)
+{
+	phys_addr_t image;
+	uint64_t image_size;
+
+	boot_image_range(&image, &image_size);
+	if (!inside_ram(base, size))
+		return "is not in RAM";
+	if (overlaps(base, size, image, image_size))
+		return "overlaps the kernel";
+	if (overlaps(base, size, blob_pa, used_size()))
+		return "overlaps the device tree";
+	return memblock_is_reserved(base, size) ? "overlaps reserved memory" : NULL;
+}
+
+/* A wrong initramfs is not read: it must not take the machine down. Before the reservation map, in which boot loaders list the initramfs
+ * itself. */
 static const char *scan_initrd(void)
 {
 	phys_addr_t base;
 	uint64_t size;
+	const char *fault;
 
 	if (!dt_initrd(&base, &size))
 		return NULL;
-	if (!inside_ram(base, size)) {
-		log_error("initramfs: %#lx, %lu bytes, is not in RAM: ignored", (unsigned long)base,
-			  (unsigned long)size);
+	fault = initrd_fault(base, size);
+	if (fault) {
+		log_error("initramfs: %#llx, %llu bytes, %s: ignored", (unsigned long long)base,
+			  (unsigned long long)size, fault);
 		initrd_bad = true;
 		return NULL;
 	}
 	return memblock_reserve(base, size) != 0 ? "no room to reserve the initramfs" : NULL;
+}
+
+/* Until dt_relocate() has copied it nothing else may lie there. */
+static const char *scan_blob(void)
+{
+	return memblock_reserve(blob_pa, used_size()) != 0 ? "no room to reserve the device tree"
+							   : NULL;
 }
 
 static const char *scan_image(void)
@@ -233,8 +288,8 @@ static const char *scan_image(void)
 
 const char *dt_memory(void)
 {
-	static const char *(*const steps[])(void) = { scan_reserved_nodes, scan_ram,
-						      scan_reserve_map, scan_initrd, scan_image };
+	static const char *(*const steps[])(void) = { scan_reserved_nodes, scan_ram,   scan_initrd,
+						      scan_reserve_map,    scan_image, scan_blob };
 	const char *wrong = NULL;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(steps) && !wrong; i++)
@@ -258,8 +313,13 @@ bool dt_initrd(phys_addr_t *base, uint64_t *size)
 	uint64_t start, end;
 
 	if (initrd_bad || !chosen_address("linux,initrd-start", &start) ||
-	    !chosen_address("linux,initrd-end", &end) || end <= start)
+	    !chosen_address("linux,initrd-end", &end) || end == start)
 		return false;
+	if (end < start) {
+		log_error("initramfs: ends before it begins: ignored");
+		initrd_bad = true;
+		return false;
+	}
 	*base = start;
 	*size = end - start;
 	return true;

@@ -116,6 +116,13 @@ int memblock_reserve(phys_addr_t base, uint64_t size)
 	return table_add(&reserved, base & PAGE_MASK, ALIGN_UP(end, PAGE_SIZE));
 }
 
+bool memblock_is_reserved(phys_addr_t base, uint64_t size)
+{
+	const struct memblock_range *r = table_above(&reserved, base & PAGE_MASK);
+
+	return r != NULL && r->base < base + size;
+}
+
 phys_addr_t memblock_alloc(uint64_t size, uint64_t align)
 {
 	phys_addr_t pa = 0, end;

@@ -16,6 +16,7 @@ tool_package()
 	host-gcc) echo gcc ;;
 	host-libc) echo libc6-dev ;;
 	cmocka) echo libcmocka-dev ;;
+	host-fdt) echo libfdt-dev ;;
 	clang-rt) echo libclang-rt-dev ;;
 	qemu) echo qemu-system-arm ;;
 	certificates) echo ca-certificates ;;
@@ -32,6 +33,7 @@ tool_present()
 	host-gcc) command -v gcc ;;
 	host-libc) [[ -e /usr/include/stdio.h && -e /usr/include/linux/errno.h ]] ;;
 	cmocka) [[ -e /usr/include/cmocka.h ]] ;;
+	host-fdt) [[ -e /usr/include/libfdt.h ]] ;;
 	clang-rt) compgen -G "$(clang -print-resource-dir)/lib/linux/libclang_rt.asan-*.a" ;;
 	qemu) command -v qemu-system-aarch64 ;;
 	*) command -v "$1" ;;
