@@ -11,7 +11,7 @@ PACKER = "boards/common/mkinitramfs"
 
 
 def read_archive(data):
-    """[(name, mode, uid, gid, mtime, namesize, data offset, data)] and the offset past the trailer."""
+    """[(name, mode, uid, gid, mtime, namesize, data offset, data, inode, links)] and the offset past the trailer."""
     entries, offset = [], 0
     while True:
         assert data[offset:offset + 6] == b"070701", offset
@@ -21,7 +21,8 @@ def read_archive(data):
         at = (offset + 110 + namesize + 3) & ~3
         if name == "TRAILER!!!":
             return entries, at
-        entries.append((name, fields[1], fields[2], fields[3], fields[5], namesize, at, data[at:at + size]))
+        entries.append((name, fields[1], fields[2], fields[3], fields[5], namesize, at, data[at:at + size],
+                        fields[0], fields[4]))
         offset = (at + size + 3) & ~3
 
 
@@ -99,8 +100,13 @@ class Packing(unittest.TestCase):
         self.put("t/bin/yes", b"ours", 0o755)
         entries, _ = self.pack("--busybox", box, "t")
         self.assertEqual(entries["usr/bin/yes"][7], b"ours")
-        self.assertEqual({name for name in entries if entries[name][7] == b"busybox"},
-                         {"usr/bin/" + name for name in names if name != "yes"})
+        ours = [name for name in names if name != "yes"] + ["busybox"]
+        links = {name for name in entries if entries[name][8] == entries["usr/bin/sh"][8]}
+        self.assertEqual(links, {"usr/bin/" + name for name in ours})
+        for name in links:
+            self.assertEqual(entries[name][1], stat.S_IFREG | 0o755)
+            self.assertEqual(entries[name][9], len(ours))
+            self.assertEqual(len(entries[name][7]), os.path.getsize(box) if name == "usr/bin/busybox" else 0)
 
     def test_files_by_name(self):
         entries, _ = self.pack("--file", f"/etc/granule/exec={self.put('cmd', b'true')}:600", "")
