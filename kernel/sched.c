@@ -153,14 +153,14 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 {
 	while (cpu != rq->cpu) {
 		struct runq *to = runq_of(cpu);
+		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
 
 		t->sched.moving =
 			true; /* while no lock is held, a waker may find t with a state that says it sleeps */
-		t->sched.vruntime -= rq->min_vruntime;
 		WRITE_ONCE(t->sched.cpu, cpu);
 		spin_unlock_raw(&rq->lock);
 		spin_lock_raw(&to->lock);
-		t->sched.vruntime += to->min_vruntime;
+		t->sched.vruntime = to->min_vruntime + ahead;
 		rq = to;
 		if (!runq_allowed(rq, t)) /* changed while no lock was held */
 			cpu = balance_select(t);

@@ -337,7 +337,7 @@ static int64_t collect(struct epoll *ep, uint64_t uevents, int max)
 	spin_unlock_irq(&ep->lock, old);
 	mutex_unlock(&ep->mutex);
 	/* What is left may be for another waiter, whose wake-up came to us. */
-	if (n && has_ready(ep) && waitq_active(&ep->wq))
+	if (has_ready(ep) && waitq_active(&ep->wq))
 		waitq_wake_one(&ep->wq);
 	return n ? n : err;
 }
