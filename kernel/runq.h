@@ -116,10 +116,18 @@ void runq_account(struct runq *rq, uint64_t now);
 /* kernel/sched.c. With rq->lock held. */
 void runq_link(struct runq *rq, struct task *t, bool front);
 void runq_unlink(struct runq *rq, struct task *t);
-/* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
-void runq_check_preempt(struct runq *rq, struct task *t);
 /* Sets curr's TASK_NEED_RESCHED and interrupts its CPU if that is another one. */
 void runq_resched(struct runq *rq);
+/* Whether others wait that share the CPU with t by turns. */
+bool runq_turn_has_end(const struct runq *rq, const struct task *t);
+/* Sees to it that the turn of t, which runs on this CPU, ends in time. */
+void runq_arm_turn(struct runq *rq, const struct task *t);
+/* The CPU's bit in cpus_idle. */
+void runq_set_idle(const struct runq *rq, bool idle);
+
+/* kernel/sched_wake.c. With rq->lock held where there is one. */
+/* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
+void runq_check_preempt(struct runq *rq, struct task *t);
 /* The run queue of t, locked; interrupts off. */
 struct runq *runq_lock_task(struct task *t);
 /* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity has changed meanwhile, another. rq is

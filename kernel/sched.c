@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler's core: giving up the CPU, waking, starting and ending tasks.
+ * The scheduler's core: giving up the CPU, its turns, and the ends of tasks. Waking is kernel/sched_wake.c.
  *
  * Every CPU has a run queue (kernel/runq.h has its invariants and the lock order). The running task is not linked in it. schedule()
  * charges the running task, puts it back if it can go on, takes the most urgent one - the first real-time task of the highest
@@ -8,8 +8,7 @@
  * the run queue's lock, which the next task drops in sched_finish_switch().
  *
  * A task goes to sleep by setting its state, testing its condition, and calling schedule(). When it is preempted in between, it stays
- * runnable whatever its state says: only its own call of schedule() takes it off. A waker changes the condition, then the state: one of
- * the two sees the other's write, because a full barrier lies between write and look on both sides.
+ * runnable whatever its state says: only its own call of schedule() takes it off.
  *
  * There is no tick. A turn has an end (time_arm_slice) only while another task of the same rank waits.
  *
@@ -26,7 +25,6 @@
 
 struct runq runqs[NR_CPUS_MAX];
 uint64_t cpus_online, cpus_idle, cpus_rt_waiting;
-static uint64_t tasks_started; /* atomic */
 
 void runq_link(struct runq *rq, struct task *t, bool front)
 {
@@ -56,21 +54,20 @@ void runq_resched(struct runq *rq)
 		ipi_send((unsigned)rq->cpu, IPI_RESCHEDULE);
 }
 
-/* Whether others wait that share the CPU with t by turns. */
-static bool turn_has_end(const struct runq *rq, const struct task *t)
+bool runq_turn_has_end(const struct runq *rq, const struct task *t)
 {
 	if (t->sched.prio == PRIO_FAIR)
 		return rq->nr_fair > 0;
 	return t != rq->idle && rt_has_turns(t) && rq->waiting_rt == t->sched.prio;
 }
 
-/* Sees to it that the turn of t, which runs on this CPU, ends in time. An earlier end that was set for somebody else stays: its
- * interrupt finds the turn not over and sets the right one. So tasks that alternate hardly ever touch the timer. */
-static void arm_turn(struct runq *rq, const struct task *t)
+/* An earlier end that was set for somebody else stays: its interrupt finds the turn not over and sets the right one. So tasks that alternate
+ * hardly ever touch the timer. */
+void runq_arm_turn(struct runq *rq, const struct task *t)
 {
 	uint64_t end = t->sched.exec_start;
 
-	if (turn_has_end(rq, t))
+	if (runq_turn_has_end(rq, t))
 		end += t->sched.slice_left;
 	else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
 		 (atomic_load(&cpus_online) & ~rq->bit))
@@ -83,61 +80,9 @@ static void arm_turn(struct runq *rq, const struct task *t)
 	}
 }
 
-/* Whether t should run instead of rq's curr. */
-static bool preempts(struct runq *rq, const struct task *t)
-{
-	const struct task *curr = rq->curr;
-
-	if (t->sched.prio != curr->sched.prio)
-		return t->sched.prio > curr->sched.prio;
-	return t->sched.prio == PRIO_FAIR && fair_preempts(rq, t);
-}
-
-/* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag of an idle task back before it looks. */
-static void rouse(int cpu)
-{
-	atomic_fetch_or(&runq_of(cpu)->idle->hot.pending, TASK_NEED_RESCHED);
-	ipi_send((unsigned)cpu, IPI_RESCHEDULE);
-}
-
-void runq_check_preempt(struct runq *rq, struct task *t)
-{
-	uint64_t idle;
-
-	if (preempts(rq, t)) {
-		runq_resched(rq);
-		return;
-	}
-	if (t->sched.prio > PRIO_FAIR)
-		rt_set_waiting(rq);
-	if (rq->cpu == (int)hw_cpu())
-		arm_turn(rq, rq->curr);
-	else if (turn_has_end(rq, rq->curr) &&
-		 rq->curr->sched.exec_start + rq->curr->sched.slice_left < rq->turn_end)
-		runq_resched(rq); /* its timer can be set there only */
-	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
-	hw_mb();
-	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
-	if (unlikely(idle))
-		rouse(__builtin_ctzll(idle));
-}
-
-struct runq *runq_lock_task(struct task *t)
-{
-	for (;;) {
-		int cpu = READ_ONCE(t->sched.cpu);
-		struct runq *rq = runq_of(cpu);
-
-		spin_lock_raw(&rq->lock);
-		if (likely(READ_ONCE(t->sched.cpu) == cpu))
-			return rq;
-		spin_unlock_raw(&rq->lock);
-	}
-}
-
-/* This CPU's bit in cpus_idle, under rq->lock. A CPU stops counting as idle when it is given a task, not only when it runs it, so that of
+/* A CPU stops counting as idle when it is given a task, not only when it runs it, so that of
  * several tasks that wake at once each finds a CPU of its own. */
-static void set_idle(const struct runq *rq, bool idle)
+void runq_set_idle(const struct runq *rq, bool idle)
 {
 	bool was = atomic_load(&cpus_idle) & rq->bit;
 
@@ -147,123 +92,6 @@ static void set_idle(const struct runq *rq, bool idle)
 		atomic_fetch_or(&cpus_idle, rq->bit);
 	else
 		atomic_fetch_and(&cpus_idle, ~rq->bit);
-}
-
-void runq_place(struct runq *rq, struct task *t, int cpu)
-{
-	while (cpu != rq->cpu) {
-		struct runq *to = runq_of(cpu);
-		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
-
-		t->sched.moving =
-			true; /* while no lock is held, a waker may find t with a state that says it sleeps */
-		WRITE_ONCE(t->sched.cpu, cpu);
-		spin_unlock_raw(&rq->lock);
-		spin_lock_raw(&to->lock);
-		t->sched.vruntime = to->min_vruntime + ahead;
-		rq = to;
-		if (!runq_allowed(rq, t)) /* changed while no lock was held */
-			cpu = balance_select(t);
-	}
-	if (t->sched.prio == PRIO_FAIR)
-		fair_place(rq, t);
-	t->sched.moving = false;
-	runq_link(rq, t, false);
-	set_idle(rq, false);
-	runq_check_preempt(rq, t);
-	spin_unlock_raw(&rq->lock);
-}
-
-void runq_move(struct runq *from, struct runq *to, struct task *t)
-{
-	runq_unlink(from, t);
-	t->sched.vruntime += to->min_vruntime - from->min_vruntime;
-	WRITE_ONCE(t->sched.cpu, to->cpu);
-	runq_link(to, t, false);
-}
-
-void sched_set_state(enum task_state state)
-{
-	WRITE_ONCE(current()->state, state);
-	hw_mb(); /* pairs with the one in sched_wake_if() */
-}
-
-bool sched_wake_irqs_off(struct task *t, unsigned states)
-{
-	struct runq *rq;
-	bool asleep;
-
-	hw_mb(); /* the condition's change before the look at the state; pairs with the one in sched_set_state() */
-	if (!(SCHED_STATE(READ_ONCE(t->state)) & states))
-		return false;
-	rq = runq_lock_task(t);
-	asleep = SCHED_STATE(t->state) & states;
-	if (asleep) {
-		WRITE_ONCE(t->state, TASK_RUNNABLE);
-		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
-			runq_place(rq, t, balance_select(t));
-			return true;
-		}
-	}
-	spin_unlock_raw(&rq->lock);
-	return asleep;
-}
-
-bool sched_wake_if(struct task *t, unsigned states)
-{
-	uint64_t old;
-	bool woke;
-
-	preempt_disable();
-	old = hw_irq_save();
-	woke = sched_wake_irqs_off(t, states);
-	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long. When this look comes too early, t has still to pass
-	 * through its way to user mode, and sees what the caller wrote before. */
-	if (!woke && READ_ONCE(t->sched.on_cpu)) {
-		int cpu = READ_ONCE(t->sched.cpu);
-
-		if (cpu != (int)hw_cpu())
-			ipi_send((unsigned)cpu, IPI_RESCHEDULE);
-	}
-	hw_irq_restore(old);
-	preempt_enable();
-	return woke;
-}
-
-bool sched_wake(struct task *t)
-{
-	uint64_t old;
-	bool woke;
-
-	preempt_disable();
-	old = hw_irq_save();
-	woke = sched_wake_irqs_off(t, SCHED_ANY_SLEEP);
-	hw_irq_restore(old);
-	preempt_enable();
-	return woke;
-}
-
-void sched_start(struct task *t)
-{
-	uint64_t old;
-	struct runq *rq;
-	struct task *me = current();
-
-	atomic_inc(&tasks_started);
-	preempt_disable();
-	old = hw_irq_save();
-	rq = runq_this();
-	spin_lock_raw(&rq->lock);
-	runq_account(rq, time_now());
-	t->sched.cpu = rq->cpu;
-	fair_set_cost(t);
-	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */
-	t->sched.vruntime = rq->min_vruntime;
-	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
-		t->sched.vruntime = me->sched.vruntime;
-	runq_place(rq, t, balance_select(t));
-	hw_irq_restore(old);
-	preempt_enable();
 }
 
 /* A round-robin turn that has been used up; the next one is granted when t runs again. */
@@ -370,11 +198,11 @@ static void switch_task(bool preempted)
 	if (next != prev)
 		set_curr(rq, next, now);
 	if (unlikely(next == rq->idle || prev == rq->idle))
-		set_idle(rq, next == rq->idle);
+		runq_set_idle(rq, next == rq->idle);
 	if (unlikely(rq->waiting_rt > 0))
 		rt_set_waiting(rq);
 	if (rq->nr_fair + rq->nr_rt > 0)
-		arm_turn(rq, next);
+		runq_arm_turn(rq, next);
 	if (next == prev) {
 		spin_unlock_raw(&rq->lock);
 		return;
@@ -443,15 +271,10 @@ void sched_slice_expired(void)
 	runq_account(rq, time_now());
 	rq->turn_end = UINT64_MAX;
 	curr = rq->curr;
-	if (curr->sched.slice_left == 0 && turn_has_end(rq, curr))
+	if (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr))
 		runq_resched(rq);
 	else
-		arm_turn(rq, curr);
+		runq_arm_turn(rq, curr);
 	spin_unlock_raw(&rq->lock);
 	balance_push_fair(rq);
-}
-
-uint64_t sched_started(void)
-{
-	return atomic_load(&tasks_started);
 }

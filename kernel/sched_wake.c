@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waking and starting tasks: how a task that can run gets into a run queue.
+ *
+ * A waker changes the condition, then looks at the state of the task; a task that goes to sleep sets its state, then looks at the condition. One of
+ * the two sees the other's write, because a full barrier lies between write and look on both sides. Only a task that is neither queued nor
+ * running nor on its way between queues is placed: for all others the change of state is enough.
+ *
+ * Which CPU it is placed on is kernel/balance.c's business; whether it runs there at once is decided here, and whoever it displaces is told.
+ */
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/runq.h"
+
+static uint64_t tasks_started; /* atomic */
+
+/* Whether t should run instead of rq's curr. */
+static bool preempts(struct runq *rq, const struct task *t)
+{
+	const struct task *curr = rq->curr;
+
+	if (t->sched.prio != curr->sched.prio)
+		return t->sched.prio > curr->sched.prio;
+	return t->sched.prio == PRIO_FAIR && fair_preempts(rq, t);
+}
+
+/* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag of an idle task back before it looks. */
+static void rouse(int cpu)
+{
+	atomic_fetch_or(&runq_of(cpu)->idle->hot.pending, TASK_NEED_RESCHED);
+	ipi_send((unsigned)cpu, IPI_RESCHEDULE);
+}
+
+void runq_check_preempt(struct runq *rq, struct task *t)
+{
+	uint64_t idle;
+
+	if (preempts(rq, t)) {
+		runq_resched(rq);
+		return;
+	}
+	if (t->sched.prio > PRIO_FAIR)
+		rt_set_waiting(rq);
+	if (rq->cpu == (int)hw_cpu())
+		runq_arm_turn(rq, rq->curr);
+	else if (runq_turn_has_end(rq, rq->curr) &&
+		 rq->curr->sched.exec_start + rq->curr->sched.slice_left < rq->turn_end)
+		runq_resched(rq); /* its timer can be set there only */
+	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
+	hw_mb();
+	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
+	if (unlikely(idle))
+		rouse(__builtin_ctzll(idle));
+}
+
+struct runq *runq_lock_task(struct task *t)
+{
+	for (;;) {
+		int cpu = READ_ONCE(t->sched.cpu);
+		struct runq *rq = runq_of(cpu);
+
+		spin_lock_raw(&rq->lock);
+		if (likely(READ_ONCE(t->sched.cpu) == cpu))
+			return rq;
+		spin_unlock_raw(&rq->lock);
+	}
+}
+
+void runq_place(struct runq *rq, struct task *t, int cpu)
+{
+	while (cpu != rq->cpu) {
+		struct runq *to = runq_of(cpu);
+		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
+
+		t->sched.moving =
+			true; /* while no lock is held, a waker may find t with a state that says it sleeps */
+		WRITE_ONCE(t->sched.cpu, cpu);
+		spin_unlock_raw(&rq->lock);
+		spin_lock_raw(&to->lock);
+		t->sched.vruntime = to->min_vruntime + ahead;
+		rq = to;
+		if (!runq_allowed(rq, t)) /* changed while no lock was held */
+			cpu = balance_select(t);
+	}
+	if (t->sched.prio == PRIO_FAIR)
+		fair_place(rq, t);
+	t->sched.moving = false;
+	runq_link(rq, t, false);
+	runq_set_idle(rq, false);
+	runq_check_preempt(rq, t);
+	spin_unlock_raw(&rq->lock);
+}
+
+void runq_move(struct runq *from, struct runq *to, struct task *t)
+{
+	runq_unlink(from, t);
+	t->sched.vruntime += to->min_vruntime - from->min_vruntime;
+	WRITE_ONCE(t->sched.cpu, to->cpu);
+	runq_link(to, t, false);
+}
+
+void sched_set_state(enum task_state state)
+{
+	WRITE_ONCE(current()->state, state);
+	hw_mb(); /* pairs with the one in sched_wake_if() */
+}
+
+bool sched_wake_irqs_off(struct task *t, unsigned states)
+{
+	struct runq *rq;
+	bool asleep;
+
+	hw_mb(); /* the condition's change before the look at the state; pairs with the one in sched_set_state() */
+	if (!(SCHED_STATE(READ_ONCE(t->state)) & states))
+		return false;
+	rq = runq_lock_task(t);
+	asleep = SCHED_STATE(t->state) & states;
+	if (asleep) {
+		WRITE_ONCE(t->state, TASK_RUNNABLE);
+		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
+			runq_place(rq, t, balance_select(t));
+			return true;
+		}
+	}
+	spin_unlock_raw(&rq->lock);
+	return asleep;
+}
+
+bool sched_wake_if(struct task *t, unsigned states)
+{
+	uint64_t old;
+	bool woke;
+
+	preempt_disable();
+	old = hw_irq_save();
+	woke = sched_wake_irqs_off(t, states);
+	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long. When this look comes too early, t has still to pass
+	 * through its way to user mode, and sees what the caller wrote before. */
+	if (!woke && READ_ONCE(t->sched.on_cpu)) {
+		int cpu = READ_ONCE(t->sched.cpu);
+
+		if (cpu != (int)hw_cpu())
+			ipi_send((unsigned)cpu, IPI_RESCHEDULE);
+	}
+	hw_irq_restore(old);
+	preempt_enable();
+	return woke;
+}
+
+bool sched_wake(struct task *t)
+{
+	uint64_t old;
+	bool woke;
+
+	preempt_disable();
+	old = hw_irq_save();
+	woke = sched_wake_irqs_off(t, SCHED_ANY_SLEEP);
+	hw_irq_restore(old);
+	preempt_enable();
+	return woke;
+}
+
+void sched_start(struct task *t)
+{
+	uint64_t old;
+	struct runq *rq;
+	struct task *me = current();
+
+	atomic_inc(&tasks_started);
+	preempt_disable();
+	old = hw_irq_save();
+	rq = runq_this();
+	spin_lock_raw(&rq->lock);
+	runq_account(rq, time_now());
+	t->sched.cpu = rq->cpu;
+	fair_set_cost(t);
+	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */
+	t->sched.vruntime = rq->min_vruntime;
+	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
+		t->sched.vruntime = me->sched.vruntime;
+	runq_place(rq, t, balance_select(t));
+	hw_irq_restore(old);
+	preempt_enable();
+}
+
+uint64_t sched_started(void)
+{
+	return atomic_load(&tasks_started);
+}
