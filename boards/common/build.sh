@@ -6,9 +6,11 @@
 
 BOUND=(setpriv --pdeathsig TERM) # ends with this shell, even a killed one
 
-# configure PRESET: only where there is no build directory yet; later ninja reconfigures by itself.
+# configure PRESET: only where there is no build directory yet; later ninja reconfigures by itself. A build directory that
+# came here with its checkout, moved or copied, is the old place's: begun anew.
 configure()
 {
+	grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$GRANULE" "$BUILD/$1/CMakeCache.txt" || rm -rf "${BUILD:?}/$1"
 	[[ -e $BUILD/$1/build.ninja ]] ||
 		quietly "$BUILD/log/configure-$1.log" "configuring $1" "${BOUND[@]}" cmake -S "$GRANULE" --preset "$1"
 }

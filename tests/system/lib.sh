@@ -19,7 +19,7 @@ TESTS_ROOT=$PWD/.build/${PRESET/kernel-clang/kernel}/tests-root # Clang builds t
 GUEST_LIMIT=${GUEST_LIMIT:-60} # seconds for one guest
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/granule-test.XXXXXX")
 trap 'rm -rf "$SCRATCH"' EXIT
-trap 'exit 1' INT TERM
+trap 'fail "ended before it was done: time is up, or interrupted"' INT TERM
 
 fail()
 {
