@@ -181,7 +181,7 @@ void balance_push_rt(struct runq *rq)
 		cpu = least_urgent(t->sched.affinity & others);
 		if (READ_ONCE(runqs[cpu].curr_prio) < t->sched.prio) {
 			runq_unlink(rq, t);
-			runq_place(rq, t, cpu);
+			(void)runq_place(rq, t, cpu);
 			return;
 		}
 	}
@@ -214,7 +214,7 @@ void balance_push_fair(struct runq *rq)
 	t = movable_fair(rq, to->bit);
 	if (t) {
 		runq_unlink(rq, t);
-		runq_place(rq, t, to->cpu);
+		(void)runq_place(rq, t, to->cpu);
 		return;
 	}
 	spin_unlock_raw(&rq->lock);

@@ -131,8 +131,8 @@ void runq_check_preempt(struct runq *rq, struct task *t);
 /* The run queue of t, locked; interrupts off. */
 struct runq *runq_lock_task(struct task *t);
 /* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity has changed meanwhile, another. rq is
- * locked; no lock is held on return. Interrupts off. */
-void runq_place(struct runq *rq, struct task *t, int cpu);
+ * locked; no lock is held on return: that of the queue where t, a real-time task, has to wait, for balance_push_rt(), or NULL. Interrupts off. */
+struct runq *runq_place(struct runq *rq, struct task *t, int cpu);
 /* Moves t, linked on from, to the queue of to; both locked. */
 void runq_move(struct runq *from, struct runq *to, struct task *t);
 

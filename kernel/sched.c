@@ -162,6 +162,15 @@ static NOINLINE void fetch_better(struct runq *rq, const struct task *prev, bool
 		balance_pull(rq, prio);
 }
 
+/* This CPU has sunk in priority. A real-time task that came to wait elsewhere after the look, when this CPU was not yet seen to have sunk, has
+ * nobody else to find it; one that comes later finds this CPU. The idle loop does the same for itself. */
+static void look_again(struct runq *rq)
+{
+	hw_mb(); /* curr_prio before the look; pairs with the one in runq_check_preempt() */
+	if (balance_wanted(rq, rq->curr_prio))
+		runq_resched(rq);
+}
+
 /* The switch that t was asked for is being made. rq->lock held. */
 static void take_request(struct task *t)
 {
@@ -197,6 +206,8 @@ static void switch_task(bool preempted)
 		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
 	if (next != prev)
 		set_curr(rq, next, now);
+	if (next->sched.prio < prev->sched.prio && next != rq->idle)
+		look_again(rq);
 	if (unlikely(next == rq->idle || prev == rq->idle))
 		runq_set_idle(rq, next == rq->idle);
 	if (unlikely(rq->waiting_rt > 0))
@@ -219,7 +230,7 @@ void sched_finish_switch(struct task *prev)
 	rq->after = AFTER_NOTHING;
 	WRITE_ONCE(prev->sched.on_cpu, false);
 	if (unlikely(after == AFTER_MIGRATE))
-		runq_place(rq, prev, balance_select(prev));
+		(void)runq_place(rq, prev, balance_select(prev));
 	else
 		spin_unlock_raw(&rq->lock);
 	if (unlikely(after == AFTER_DEAD))

@@ -18,7 +18,10 @@ int sched_own_prio(const struct task *t)
 /* Makes rq's CPU look again when curr, whose priority fell, is no longer the right one. */
 static void check_curr(struct runq *rq)
 {
-	int best = MAX(rq->waiting_rt, rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE);
+	int best;
+
+	hw_mb(); /* the lower priority is there before the look: who comes to wait later sees it */
+	best = MAX(rq->waiting_rt, rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE);
 
 	if (best > rq->curr->sched.prio || balance_wanted(rq, rq->curr->sched.prio))
 		runq_resched(rq);
@@ -129,7 +132,7 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 		spin_unlock_raw(&rq->lock);
 	} else if (t->sched.queued) {
 		runq_unlink(rq, t);
-		runq_place(rq, t, balance_select(t));
+		(void)runq_place(rq, t, balance_select(t));
 	} else {
 		if (rq->curr == t)
 			runq_resched(rq); /* choose() sees that it may not stay */

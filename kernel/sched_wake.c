@@ -66,8 +66,10 @@ struct runq *runq_lock_task(struct task *t)
 	}
 }
 
-void runq_place(struct runq *rq, struct task *t, int cpu)
+struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 {
+	struct runq *rt_waits;
+
 	while (cpu != rq->cpu) {
 		struct runq *to = runq_of(cpu);
 		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
@@ -88,7 +90,9 @@ void runq_place(struct runq *rq, struct task *t, int cpu)
 	runq_link(rq, t, false);
 	runq_set_idle(rq, false);
 	runq_check_preempt(rq, t);
+	rt_waits = t->sched.prio > PRIO_FAIR && t->sched.prio <= rq->curr_prio ? rq : NULL;
 	spin_unlock_raw(&rq->lock);
+	return rt_waits;
 }
 
 void runq_move(struct runq *from, struct runq *to, struct task *t)
@@ -118,7 +122,10 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 	if (asleep) {
 		WRITE_ONCE(t->state, TASK_RUNNABLE);
 		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
-			runq_place(rq, t, balance_select(t));
+			rq = runq_place(rq, t, balance_select(t));
+			if (unlikely(
+				    rq)) /* another CPU may have sunk in priority since it was not chosen */
+				balance_push_rt(rq);
 			return true;
 		}
 	}
@@ -178,7 +185,7 @@ void sched_start(struct task *t)
 	t->sched.vruntime = rq->min_vruntime;
 	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
 		t->sched.vruntime = me->sched.vruntime;
-	runq_place(rq, t, balance_select(t));
+	(void)runq_place(rq, t, balance_select(t));
 	hw_irq_restore(old);
 	preempt_enable();
 }

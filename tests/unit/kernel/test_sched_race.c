@@ -99,7 +99,7 @@ static void queue_late(void)
 
 	spin_lock_raw(&runq_of(0)->lock);
 	late->state = TASK_RUNNABLE;
-	runq_place(runq_of(0), late, 0);
+	(void)runq_place(runq_of(0), late, 0);
 	hw_irq_restore(old);
 	(void)sim_on_cpu(was);
 }
@@ -134,11 +134,58 @@ static void test_a_cpu_about_to_sleep_looks_again(void **state)
 	sim_run(2, NSEC_PER_SEC, asleep_main, NULL);
 }
 
+/* ---- a real-time task that is queued where it has to wait, while another CPU sinks in priority ---- */
+
+static struct task *boosted;
+
+static void until_done(void *arg)
+{
+	(void)arg;
+	sim_work(20 * MS);
+}
+
+/* CPU 1's task sinks while the waker, who has chosen CPU 0, waits for its lock. */
+static void sink_meanwhile(void)
+{
+	sched_boost(boosted, 0);
+	spin_unlock_raw(&runq_of(0)->lock);
+}
+
+static void sinking_main(void *arg)
+{
+	struct task *t;
+	uint64_t begun;
+
+	(void)arg;
+	assert_int_equal(sched_set_affinity(current(), 0x1), 0);
+	t = sim_task("t", sleep_once, NULL, SCHED_FIFO, 40, 0x2);
+	sim_sleep(1 * MS);
+	assert_int_equal(sched_set_affinity(t, 0x3), 0);
+	boosted = sim_task("b", until_done, NULL, SCHED_OTHER, 0, 0x2);
+	sim_sleep(1 * MS);
+	sched_boost(boosted, 60);
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	begun = sim_now();
+	spin_lock_raw(&runq_of(0)->lock);
+	sim_while_spinning(sink_meanwhile);
+	assert_true(sched_wake(t));
+	sim_work(5 * MS);
+	assert_int_equal(ran_at, begun);
+	assert_int_equal(ran_on, 1);
+}
+
+static void test_a_cpu_that_sinks_takes_who_waits_elsewhere(void **state)
+{
+	(void)state;
+	sim_run(2, NSEC_PER_SEC, sinking_main, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_task_is_woken_while_it_moves),
 		cmocka_unit_test(test_a_cpu_about_to_sleep_looks_again),
+		cmocka_unit_test(test_a_cpu_that_sinks_takes_who_waits_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
