@@ -74,8 +74,8 @@ struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 		struct runq *to = runq_of(cpu);
 		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
 
-		t->sched.moving =
-			true; /* while no lock is held, a waker may find t with a state that says it sleeps */
+		/* While no lock is held, a waker may find t with a state that says it sleeps. */
+		t->sched.moving = true;
 		WRITE_ONCE(t->sched.cpu, cpu);
 		spin_unlock_raw(&rq->lock);
 		spin_lock_raw(&to->lock);
@@ -123,8 +123,8 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 		WRITE_ONCE(t->state, TASK_RUNNABLE);
 		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
 			rq = runq_place(rq, t, balance_select(t));
-			if (unlikely(
-				    rq)) /* another CPU may have sunk in priority since it was not chosen */
+			/* A CPU that was not chosen may have sunk in priority since. */
+			if (unlikely(rq))
 				balance_push_rt(rq);
 			return true;
 		}
