@@ -12,7 +12,7 @@ guest_run 'ps -o pid,comm; top -b -n1; free; uptime; df; cat /proc/self/maps
 	cat /proc/self/cmdline | tr "\0" " "; cd /tmp; readlink /proc/self/cwd; sh -c "exec 7</dev/null; ls /proc/self/fd" | grep 7'
 (( STATUS == 0 )) || fail "reading /proc: status $STATUS"
 for regex in '^ *1 .*init' 'Mem: .*K used' '^Mem: +[0-9]{5}' 'load average' '^tmpfs .* /$' \
-	'^[0-9a-f]+-[0-9a-f]+ r-xp [0-9a-f]{8} [0-9a-f]{2}:[0-9a-f]{2} [0-9]+ +/usr/bin/busybox' \
+	'^[0-9a-f]+-[0-9a-f]+ r-xp [0-9a-f]{8} [0-9a-f]{2}:[0-9a-f]{2} [0-9]+ +/(usr/)?s?bin/[a-z]+' \
 	'^cat /proc/self/cmdline /tmp$' '^7$'; do
 	grep -Eq -- "$regex" "$SCRATCH/output" || fail "nothing in the output matches $regex"
 done
