@@ -43,6 +43,8 @@ int arch_map_vdso(struct aspace *as) MUST_CHECK;
 /* Bits for AT_HWCAP and AT_HWCAP2, and AT_PLATFORM's string. */
 uint64_t arch_hwcap(void);
 uint64_t arch_hwcap2(void);
+/* MIDR_EL1 of a CPU that has started (DDI 0487, D17.2 "MIDR_EL1, Main ID Register"): implementer 31:24, variant 23:20, part 15:4, revision 3:0. */
+uint32_t arch_cpu_midr(unsigned cpu);
 /* Ends the machine: status goes to the emulator when there is one (semihosting), else power off; reset starts again. */
 NORETURN void machine_off(int status);
 NORETURN void machine_reset(void);

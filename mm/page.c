@@ -18,6 +18,7 @@
 static struct waitq queues[QUEUES];
 
 struct page *zero_page;
+uint32_t table_frames;
 
 void page_init(void)
 {
@@ -43,6 +44,8 @@ bool page_get_live(struct page *p)
  * reference first. */
 static void page_release(struct page *p)
 {
+	if (unlikely(p->type == PAGE_TABLE))
+		atomic_dec(&table_frames);
 	ASSERT(p != zero_page);
 	if (page_flag(p, PAGE_LRU))
 		lru_remove(p);

@@ -60,8 +60,13 @@ struct page {
 	uint16_t flags;   /* enum page_flag; atomic */
 	uint32_t refs;    /* atomic */
 	pfn_t next, prev; /* list links, PFN_NONE at the ends; the list's lock */
-	uintptr_t
-		rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
+	union {
+		uintptr_t
+			rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
+		struct {
+			uint16_t special, file;
+		} kinds; /* leaf table: of its present entries those of no counted frame (the zero page), of objects' pages; u.table.lock */
+	};
 	union {
 		struct {
 			uint32_t slot; /* with PAGE_SWAPCACHE: its swap slot */
@@ -166,6 +171,9 @@ static inline void page_get(struct page *p)
 bool page_get_live(struct page *p) MUST_CHECK;
 /* Drops a reference; the last one takes the frame off the LRU and frees it. Any context but interrupts. */
 void page_put(struct page *p);
+
+/* Frames that are translation tables of address spaces; atomic. */
+extern uint32_t table_frames;
 
 /* The frame of zeroes that read faults on anonymous memory map; never counted, never in a reverse map. */
 extern struct page *zero_page;

@@ -136,8 +136,18 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 
 /* Sums over pm's leaf tables (shared ones count whole). Aspace mutex, or a racy read for statistics while pm is kept alive. */
 struct pmap_usage {
-	uint64_t present, swapped, tables;
+	uint64_t present; /* frames; entries of the zero page are none */
+	uint64_t file;    /* of them objects' pages */
+	uint64_t swapped, tables;
 };
+/* Frames that a leaf table's entries map. */
+static inline unsigned table_resident(const struct page *table)
+{
+	unsigned present = READ_ONCE(table->u.table.present);
+	unsigned special = READ_ONCE(table->kinds.special);
+
+	return present - MIN(special, present); /* a racy reader may see one without the other */
+}
 void pmap_usage(struct pmap *pm, struct pmap_usage *u);
 
 /* ---- Entries: the table's lock held ---- */

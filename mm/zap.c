@@ -123,7 +123,7 @@ static uint64_t zap_area(struct aspace *as, struct area *a, struct tlb_batch *b)
 	for (va = pmap_next_leaf(&as->pmap, a->start, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, stop, end)) {
 		struct page *table = pmap_leaf(&as->pmap, va);
-		unsigned from = leaf_index(va), present = table->u.table.present;
+		unsigned from = leaf_index(va), present = table_resident(table);
 
 		stop = leaf_end(va, end);
 		if (table_drop_shared(as, va, b)) {
@@ -131,7 +131,7 @@ static uint64_t zap_area(struct aspace *as, struct area *a, struct tlb_batch *b)
 			continue;
 		}
 		zap_table(table, from, from + (unsigned)bytes_to_pages(stop - va), b);
-		pages += present - table->u.table.present;
+		pages += present - table_resident(table);
 		if (last_in_table(a, leaf_base(va) + LEAF_SPAN_BYTES))
 			table_unlink(as, va, b);
 	}

@@ -11,6 +11,7 @@
 #include "arch/thread.h"
 
 struct cpu_features cpu_features;
+static uint32_t midr[NR_CPUS_MAX];
 
 enum id_register { PFR0, ISAR0, ISAR1, ISAR2, MMFR2, ID_REGISTERS };
 
@@ -68,6 +69,16 @@ void features_init(void)
 		.hwcap = words[0],
 		.hwcap2 = words[1],
 	};
+}
+
+void features_note_cpu(unsigned cpu)
+{
+	midr[cpu] = (uint32_t)read_sysreg(midr_el1);
+}
+
+uint32_t arch_cpu_midr(unsigned cpu)
+{
+	return cpu < NR_CPUS_MAX ? midr[cpu] : 0;
 }
 
 uint64_t arch_hwcap(void)

@@ -13,6 +13,8 @@ extern struct cpu_features cpu_features;
 
 /* Boot CPU, before anything asks. */
 void features_init(void);
+/* Each CPU once as it starts, the one that boots too: what it is. */
+void features_note_cpu(unsigned cpu);
 
 #define read_sysreg(name)                                                                          \
 	({                                                                                         \

@@ -127,6 +127,7 @@ void arch_init(struct task *boot_task)
 	boot_task->kstack = (virt_addr_t)boot_stack;
 	boot_task->arch.fp_cpu = FP_CPU_NONE;
 	features_init();
+	features_note_cpu(hw_cpu());
 	asid_init(image_to_phys(empty_table));
 	__asm__ volatile("msr daifclr, #4"
 			 :

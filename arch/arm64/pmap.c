@@ -18,7 +18,7 @@
  *
  * Invariants
  *   (1) u.table.sharers of a leaf table is the number of links to it; with more than one, every link has APTable[1].
- *   (2) u.table.present and swapped count its entries in these states.
+ *   (2) u.table.present and swapped count its entries in these states; kinds counts what of the present is not anonymous.
  *   (3) An upper table that is linked has at least been given its contents and a DSB before (D8.2.6): a walk never sees its past.
  *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read through that link. So whoever remains alone
  *       may invalidate by its own ASID.
@@ -85,6 +85,7 @@ void upper_unlink(struct pte *e)
 static void table_init(struct page *table)
 {
 	table->type = PAGE_TABLE;
+	atomic_inc(&table_frames);
 	table->u.table.base = 0;
 	table->u.table.present = table->u.table.swapped = 0;
 	table->u.table.sharers = 1;
@@ -227,14 +228,15 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 
 void pmap_usage(struct pmap *pm, struct pmap_usage *u)
 {
-	*u = (struct pmap_usage){ 0, 0, 0 };
+	*u = (struct pmap_usage){ .present = 0 };
 	for (virt_addr_t va = pmap_next_leaf(pm, 0, USER_TOP); va < USER_TOP;
 	     va = pmap_next_leaf(pm, ALIGN_DOWN(va, LEAF_SPAN) + LEAF_SPAN, USER_TOP)) {
 		struct page *leaf = pmap_leaf(pm, va);
 
 		if (!leaf) /* a racy reader met its removal */
 			continue;
-		u->present += READ_ONCE(leaf->u.table.present);
+		u->present += table_resident(leaf);
+		u->file += READ_ONCE(leaf->kinds.file);
 		u->swapped += READ_ONCE(leaf->u.table.swapped);
 		u->tables++;
 	}

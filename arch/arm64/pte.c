@@ -159,16 +159,33 @@ static inline void contents_prepare(struct page *page, unsigned prot)
 		page_changed(page);
 }
 
+/* A present entry's kind is in the entry: who clears it need not look at the frame. */
+static inline uint64_t kind_of(const struct page *page, unsigned prot)
+{
+	return page->type == PAGE_FILE && !(prot & PTE_SPECIAL) ? PTE_SW_FILE : 0;
+}
+
+static inline void kind_count(struct page *table, uint64_t raw, int by)
+{
+	if (likely(!(raw & (PTE_SW_SPECIAL | PTE_SW_FILE))))
+		return;
+	if (raw & PTE_SW_FILE)
+		table->kinds.file = (uint16_t)(table->kinds.file + by);
+	else
+		table->kinds.special = (uint16_t)(table->kinds.special + by);
+}
+
 static inline void enter_prepared(struct pte *pte, struct page *page, unsigned prot)
 {
 	struct page *table = pte_table(pte);
-	uint64_t old = pte_load(pte);
+	uint64_t old = pte_load(pte), raw = leaf_make(page, prot) | kind_of(page, prot);
 
 	ASSERT(!(old & PTE_VALID));
 	if (old)
 		table->u.table.swapped--;
 	table->u.table.present++;
-	pte_store(pte, leaf_make(page, prot));
+	kind_count(table, raw, 1);
+	pte_store(pte, raw);
 }
 
 /* Apart, so that the common path needs no stack frame. */
@@ -214,6 +231,7 @@ static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *
 	pte_store(pte, 0);
 	if (old & PTE_VALID) {
 		table->u.table.present--;
+		kind_count(table, old, -1);
 		flush_note(pte, b);
 	} else {
 		table->u.table.swapped--;
@@ -240,10 +258,12 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b)
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b)
 {
 	struct page *table = pte_table(pte);
+	uint64_t old = pte_load(pte);
 
-	ASSERT(pte_load(pte) & PTE_VALID);
+	ASSERT(old & PTE_VALID);
 	pte_store(pte, slot_make(slot));
 	table->u.table.present--;
+	kind_count(table, old, -1);
 	table->u.table.swapped++;
 	flush_note(pte, b);
 }
@@ -255,7 +275,7 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 	unsigned lost = leaf_prot(old) & RIGHTS & ~prot;
 
 	ASSERT(old & PTE_VALID);
-	raw = (leaf_make(page, prot) & ~PTE_AF) | (old & PTE_AF);
+	raw = (leaf_make(page, prot) & ~PTE_AF) | (old & (PTE_AF | PTE_SW_FILE));
 	if (raw == old)
 		return;
 	contents_prepare(page, prot);
@@ -312,13 +332,17 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 
 void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 {
-	ASSERT(pte_load(pte) & PTE_VALID);
+	uint64_t old = pte_load(pte), raw = leaf_make(page, prot) | kind_of(page, prot);
+
+	ASSERT(old & PTE_VALID);
 	contents_prepare(page, prot);
+	kind_count(pte_table(pte), old, -1);
+	kind_count(pte_table(pte), raw, 1);
 	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the
 	 * address space's mutex. */
 	pte_store(pte, 0);
 	tlb_flush_page_all(pte_address(pte));
-	pte_store(pte, leaf_make(page, prot));
+	pte_store(pte, raw);
 }
 
 bool pte_test_clear_young(struct pte *pte)

@@ -32,6 +32,7 @@ NORETURN void secondary_start(struct cpu_local *cpu);
 void secondary_start(struct cpu_local *cpu)
 {
 	__asm__ volatile("msr daifclr, #4" : : : "memory"); /* system errors */
+	features_note_cpu(cpu->index);
 	kernel_secondary(cpu->index);
 }
 

@@ -20,6 +20,7 @@ static struct {
 } f;
 
 WEAK struct page *zero_page;
+WEAK uint32_t table_frames;
 WEAK struct watermarks watermarks;
 
 /* Starts over when the machine did. */

@@ -42,3 +42,14 @@ guest_run 'grant() { dd if=/dev/zero of=/dev/null bs=$1 count=0 2>/dev/null && e
 [[ $(head -n 12 "$SCRATCH/output" | tr '\n' ' ') == '0 50 0 no yes no yes yes 0 no yes no ' ]] || fail "overcommit: what was granted"
 (( $(value CommitLimit) == $(value SwapTotal) + 40000 )) || fail "CommitLimit"
 (( $(value Committed_AS) > 50 && $(value Committed_AS) < 20000 )) || fail "Committed_AS"
+
+# RSS is the sum of its parts;
+# meminfo's parts account for all but a little; every CPU says what it is.
+guest_run 'dd if=/dev/zero of=/tmp/z bs=1M count=2 2>/dev/null; cat /proc/self/status /proc/meminfo /proc/cpuinfo'
+(( STATUS == 0 )) || fail "status: status $STATUS"
+(( $(value VmRSS) == $(value RssAnon) + $(value RssFile) + $(value RssShmem) && $(value RssAnon) > 0 && $(value RssShmem) > 0 )) || fail "VmRSS"
+(( $(value PageTables) >= 24 && $(value PageTables) < 2000 )) || fail "PageTables"
+known=0
+for name in MemFree AnonPages Cached Unevictable Slab KernelStack PageTables; do known=$((known + $(value $name))); done
+(( known <= $(value MemTotal) && known > $(value MemTotal) - 4000 )) || fail "the parts of meminfo come to $known KB of $(value MemTotal)"
+[[ $(grep -Ec '^CPU (implementer|part)[[:space:]]: 0x(41|d08)$' "$SCRATCH/output") == 8 ]] || fail "/proc/cpuinfo"

@@ -47,9 +47,10 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "Slab", slab_frames());
 	kb(s, "SReclaimable", 0);
 	kb(s, "SUnreclaim", slab_frames());
+	kb(s, "KernelStack", kstack_frames());
+	kb(s, "PageTables", atomic_load(&table_frames));
 	kb(s, "CommitLimit", commit_limit());
 	kb(s, "Committed_AS", commit_sum());
-	seq_printf(s, "KernelStack:    %8ju kB\n", (uint64_t)kstack_frames() << (PAGE_SHIFT - 10));
 	return 0;
 }
 

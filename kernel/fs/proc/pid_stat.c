@@ -30,7 +30,7 @@ struct figures {
 	/* Signals: pending for the thread, for the process, and masks. */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
-	uint64_t total, rss, swapped, tables, locked, data, stack, peak_rss;
+	uint64_t total, rss, rss_file, swapped, tables, locked, data, stack, peak_rss;
 	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start,
 		arg_end, env_start, env_end;
 };
@@ -81,6 +81,7 @@ static void collect_memory(struct figures *f)
 	pmap_usage(&as->pmap, &usage);
 	f->total = as->total_pages;
 	f->rss = usage.present;
+	f->rss_file = MIN(usage.file, usage.present);
 	f->swapped = usage.swapped;
 	f->tables = usage.tables;
 	f->locked = as->locked_pages;
@@ -173,8 +174,8 @@ int show_pid_statm(struct seq *s, const struct proc_ref *ref)
 
 	if (err)
 		return err;
-	/* Which of the resident pages are shared is not counted: 0. */
-	seq_printf(s, "%ju %ju 0 %ju 0 %ju 0\n", f.total, f.rss, code_pages(&f), f.data + f.stack);
+	seq_printf(s, "%ju %ju %ju %ju 0 %ju 0\n", f.total, f.rss, f.rss_file, code_pages(&f),
+		   f.data + f.stack);
 	task_put(f.task);
 	return 0;
 }
@@ -218,6 +219,9 @@ static void status_memory(struct seq *s, const struct figures *f)
 	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->total),
 		   KB(f->total), KB(f->locked));
 	seq_printf(s, "VmHWM:\t%8ju kB\nVmRSS:\t%8ju kB\n", KB(f->peak_rss), KB(f->rss));
+	/* All files are tmpfs's, which count as shared memory, as Linux has it. */
+	seq_printf(s, "RssAnon:\t%8ju kB\nRssFile:\t%8u kB\nRssShmem:\t%8ju kB\n",
+		   KB(f->rss - f->rss_file), 0, KB(f->rss_file));
 	seq_printf(s, "VmData:\t%8ju kB\nVmStk:\t%8ju kB\nVmExe:\t%8ju kB\n", KB(f->data),
 		   KB(f->stack), KB(code_pages(f)));
 	seq_printf(s, "VmPTE:\t%8ju kB\nVmSwap:\t%8ju kB\n", KB(f->tables), KB(f->swapped));

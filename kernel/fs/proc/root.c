@@ -106,6 +106,13 @@ static const char *const hwcap_names[] = {
 	"dit",     "uscat", "ilrcpc",  "flagm", "ssbs",     "sb",     "paca", "pacg",
 };
 
+static void cpu_identity(struct seq *s, uint32_t midr)
+{
+	seq_printf(s, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\n", midr >> 24);
+	seq_printf(s, "CPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+		   midr >> 20 & 0xf, midr >> 4 & 0xfff, midr & 0xf);
+}
+
 static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
 {
 	uint64_t cpus = sched_cpus_online(), cap = arch_hwcap(), mhz2 = hw_counter_hz() * 2 / 10000;
@@ -119,7 +126,7 @@ static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
 		for (unsigned i = 0; i < ARRAY_SIZE(hwcap_names); i++)
 			if (cap >> i & 1)
 				seq_printf(s, " %s", hwcap_names[i]);
-		seq_puts(s, "\nCPU architecture: 8\n\n");
+		cpu_identity(s, arch_cpu_midr(cpu));
 	}
 	return 0;
 }

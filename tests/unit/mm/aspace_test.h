@@ -210,7 +210,7 @@ static inline void check_entries(struct aspace *as)
 	for (virt_addr_t va = pmap_next_leaf(&as->pmap, 0, USER_TOP); va < USER_TOP;
 	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
 		struct page *table = pmap_leaf(&as->pmap, va);
-		unsigned present = 0, swapped = 0;
+		unsigned present = 0, swapped = 0, special = 0, file = 0;
 
 		for (unsigned i = 0; i < 512; i++) {
 			virt_addr_t at = leaf_base(va) + i * PAGE_SIZE;
@@ -223,6 +223,10 @@ static inline void check_entries(struct aspace *as)
 			if (v.state == PTE_NONE)
 				continue;
 			assert_non_null(a);
+			if (v.state == PTE_PRESENT && (v.prot & PTE_SPECIAL))
+				special++;
+			else if (v.state == PTE_PRESENT)
+				file += v.page->type == PAGE_FILE;
 			if (v.state != PTE_PRESENT || (v.prot & PTE_SPECIAL))
 				continue;
 			assert_true(v.page->refs >= rmap_count(v.page) && rmap_count(v.page) > 0);
@@ -237,6 +241,8 @@ static inline void check_entries(struct aspace *as)
 		}
 		assert_int_equal(table->u.table.present, present);
 		assert_int_equal(table->u.table.swapped, swapped);
+		assert_int_equal(table->kinds.special, special);
+		assert_int_equal(table->kinds.file, file);
 	}
 }
 

@@ -21,8 +21,10 @@ static void test_demand_zero(void **state)
 	run(as);
 	assert_int_equal(peek(BASE), 0);
 	assert_ptr_equal(look(as, BASE).page, zero_page);
+	assert_int_equal(aspace_rss(as), 0); /* nobody's frame */
 	assert_int_equal(poke(BASE, 7), 0);
 	assert_ptr_not_equal(look(as, BASE).page, zero_page);
+	assert_int_equal(aspace_rss(as), 1);
 	assert_int_equal(peek(BASE), 7);
 	assert_int_equal(poke(BASE + PAGE_SIZE, 9), 0);
 	assert_int_equal(peek(BASE + PAGE_SIZE), 9);
