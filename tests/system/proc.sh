@@ -23,7 +23,7 @@ guest_run --mem 32M 'eater 40 && cat /proc/swapstore /proc/vmstat'
 (( $(value bytes_programmed_ever) == $(value bytes_programmed) )) || fail "a fresh medium remembers something"
 
 # What the root file system was filled with counts against its limit: df's figure is du's, but for the directories.
-guest_run 'df -k / | tail -n 1; find / -xdev -type f -exec stat -c "%b" {} + | awk "{ s += \$1 } END { print s / 2 }"'
+guest_run 'df -k / | tail -n 1; find / -xdev -type f -exec stat -c "%i %b" {} + | sort -u | awk "{ s += \$2 } END { print s / 2 }"'
 (( STATUS == 0 )) || fail "df: status $STATUS"
 read -r _ _ used _ < <(sed -n 1p "$SCRATCH/output")
 files=$(sed -n 2p "$SCRATCH/output")
