@@ -79,16 +79,26 @@ struct page *object_lookup(struct object *o, uint32_t index)
 {
 	struct page *p;
 
-	object_lookup_run(o, index, 1, &p);
+	spin_lock(&o->lock);
+	p = word_page(radix_get(&o->pages, index));
+	if (p != NULL && page_flag(p, PAGE_READING | PAGE_ERROR))
+		p = NULL;
+	if (p != NULL)
+		page_get(p);
+	spin_unlock(&o->lock);
+	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 	return p;
 }
 
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages)
 {
+	uintptr_t words[OBJECT_RUN_MAX];
+
+	ASSERT(count <= OBJECT_RUN_MAX);
 	spin_lock(&o->lock);
+	radix_get_run(&o->pages, first, count, words);
 	for (unsigned i = 0; i < count; i++) {
-		uintptr_t word = radix_get(&o->pages, first + i);
-		struct page *p = word_page(word);
+		struct page *p = word_page(words[i]);
 
 		pages[i] = NULL;
 		if (p == NULL || page_flag(p, PAGE_READING | PAGE_ERROR))

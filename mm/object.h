@@ -62,8 +62,9 @@ struct page *object_get_page(struct object *o, uint32_t index, enum object_want 
 			     bool *major);
 /* Only what is resident and not being read, with a reference, or NULL. Never sleeps. */
 struct page *object_lookup(struct object *o, uint32_t index);
-/* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at
- * most 16. Never sleeps. */
+/* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at most
+ * OBJECT_RUN_MAX. Never sleeps. */
+#define OBJECT_RUN_MAX 16
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
  * -ENOMEM; on success the cache owns the reference. */

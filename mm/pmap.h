@@ -70,6 +70,7 @@ struct tlb_batch {
 	virt_addr_t start, end; /* range to flush; start >= end: nothing */
 	bool tables;            /* upper tables were unlinked: flush walk caches too */
 	bool all;               /* flush pmap's whole ASID */
+	bool retired; /* set by the owner after pmap_retire(pmap): its own entries need no flush */
 	unsigned
 		naddresses; /* times tlb_batch_add was called; the first TLB_BATCH_ADDRESSES are kept */
 	virt_addr_t addresses[TLB_BATCH_ADDRESSES];
@@ -82,7 +83,7 @@ static inline void tlb_batch_init(struct tlb_batch *b, struct pmap *pmap)
 	b->pmap = pmap;
 	b->start = UINTPTR_MAX;
 	b->end = 0;
-	b->tables = b->all = false;
+	b->tables = b->all = b->retired = false;
 	b->naddresses = b->npages = 0;
 }
 /* Notes that va's translation was taken away. */

@@ -6,8 +6,8 @@
  *    address of a pte        mapped once: most private pages, most of their life
  *    address of a chunk | 1  mapped more often:
  *
- *        rmap -> [next|pte pte pte  .  .  .  .] -> [next|pte pte pte pte pte pte pte] -> NULL
- *                 head: filled from the front        all others: full
+ *        rmap -> [next, 3|pte pte pte  .  .  .  .] -> [next, 7|pte pte pte pte pte pte pte] -> NULL
+ *                 head: filled from the front            all others: full
  *
  * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were
  * shared by a fork are shared by the next. Adding is O(1); removing looks through the chain and
@@ -31,9 +31,11 @@
 #define CHUNK_TAG   ((uintptr_t)1)
 
 struct rmap_chunk {
-	struct rmap_chunk *next;
-	struct pte *ptes[CHUNK_PTES];
+	uintptr_t link; /* the next chunk's address, and in the low bits the number of entries */
+	struct pte *ptes[CHUNK_PTES]; /* the first of them; the rest is anything */
 };
+
+#define CHUNK_ALIGN ((uintptr_t)64)
 
 static struct kmem_cache *chunk_cache;
 
@@ -56,6 +58,16 @@ void rmap_init(void)
 
 /* ---- Chunks ---- */
 
+static inline struct rmap_chunk *chunk_next(const struct rmap_chunk *c)
+{
+	return (struct rmap_chunk *)(c->link & ~(CHUNK_ALIGN - 1));
+}
+
+static inline unsigned chunk_used(const struct rmap_chunk *c)
+{
+	return c->link & (CHUNK_ALIGN - 1);
+}
+
 static struct rmap_chunk *chunk_alloc(void)
 {
 	struct rmap_chunk *c = kmem_cache_alloc(chunk_cache, ALLOC_NOWAIT);
@@ -65,7 +77,7 @@ static struct rmap_chunk *chunk_alloc(void)
 	spin_lock(&reserve.lock);
 	c = reserve.chunks;
 	if (c != NULL) {
-		reserve.chunks = c->next;
+		reserve.chunks = chunk_next(c);
 		reserve.count--;
 	}
 	spin_unlock(&reserve.lock);
@@ -80,7 +92,7 @@ int rmap_reserve(void)
 		if (c == NULL)
 			return -ENOMEM;
 		spin_lock(&reserve.lock);
-		c->next = reserve.chunks;
+		c->link = (uintptr_t)reserve.chunks;
 		reserve.chunks = c;
 		reserve.count++;
 		spin_unlock(&reserve.lock);
@@ -91,28 +103,6 @@ int rmap_reserve(void)
 static inline struct rmap_chunk *chunk_of(uintptr_t word)
 {
 	return word & CHUNK_TAG ? (struct rmap_chunk *)(word & ~CHUNK_TAG) : NULL;
-}
-
-static unsigned chunk_used(const struct rmap_chunk *c)
-{
-	unsigned n = 0;
-
-	while (n < CHUNK_PTES && c->ptes[n] != NULL)
-		n++;
-	return n;
-}
-
-static struct rmap_chunk *chunk_new(struct rmap_chunk *next)
-{
-	struct rmap_chunk *c = chunk_alloc();
-	unsigned i;
-
-	if (c == NULL)
-		return NULL;
-	c->next = next;
-	for (i = 0; i < CHUNK_PTES; i++)
-		c->ptes[i] = NULL;
-	return c;
 }
 
 /* ---- The word; the page lock held ---- */
@@ -129,20 +119,23 @@ static int add_locked(struct page *p, struct pte *pte)
 	if (head != NULL) {
 		used = chunk_used(head);
 		if (used < CHUNK_PTES) {
-			if (used == 1 && head->next == NULL)
+			if (head->link == 1) /* alone, with one entry */
 				atomic_dec(&lone_chunks);
 			head->ptes[used] = pte;
+			head->link++;
 			return 0;
 		}
 	}
-	c = chunk_new(head);
+	c = chunk_alloc();
 	if (c == NULL)
 		return -ENOMEM;
 	if (head == NULL) {
 		c->ptes[0] = (struct pte *)p->rmap;
 		c->ptes[1] = pte;
+		c->link = 2;
 	} else {
 		c->ptes[0] = pte;
+		c->link = (uintptr_t)head | 1;
 	}
 	p->rmap = (uintptr_t)c | CHUNK_TAG;
 	return 0;
@@ -151,8 +144,8 @@ static int add_locked(struct page *p, struct pte *pte)
 /* Where the chain names pte. */
 static struct pte **chain_find(struct rmap_chunk *c, const struct pte *pte)
 {
-	for (; c != NULL; c = c->next)
-		for (unsigned i = 0; i < CHUNK_PTES && c->ptes[i] != NULL; i++)
+	for (; c != NULL; c = chunk_next(c))
+		for (unsigned i = chunk_used(c); i-- > 0;)
 			if (c->ptes[i] == pte)
 				return &c->ptes[i];
 	panic("reverse map: entry %p is not in the chain", (const void *)pte);
@@ -161,8 +154,8 @@ static struct pte **chain_find(struct rmap_chunk *c, const struct pte *pte)
 /* head has come down to `left` entries: gives itself up where that pays. */
 static void chunk_shrink(struct page *p, struct rmap_chunk *head, unsigned left)
 {
-	if (head->next != NULL) {
-		p->rmap = (uintptr_t)head->next | CHUNK_TAG;
+	if (chunk_next(head) != NULL) {
+		p->rmap = (uintptr_t)chunk_next(head) | CHUNK_TAG;
 	} else if (left == 0) {
 		p->rmap = 0;
 		atomic_dec(&lone_chunks);
@@ -178,24 +171,23 @@ static void chunk_shrink(struct page *p, struct rmap_chunk *head, unsigned left)
 static void remove_locked(struct page *p, struct pte *pte)
 {
 	struct rmap_chunk *head = chunk_of(p->rmap);
-	struct pte **hole = NULL;
-	unsigned used;
+	unsigned left;
 
 	if (head == NULL) {
 		ASSERT(p->rmap == (uintptr_t)pte);
 		p->rmap = 0;
 		return;
 	}
-	for (used = 0; used < CHUNK_PTES && head->ptes[used] != NULL; used++)
-		if (head->ptes[used] == pte)
-			hole = &head->ptes[used];
-	if (hole == NULL)
-		hole = chain_find(head->next, pte);
-	used--;
-	*hole = head->ptes[used];
-	head->ptes[used] = NULL;
-	if (used == 0 || (used == 1 && head->next == NULL))
-		chunk_shrink(p, head, used);
+	/* Whoever came last goes first, most often. */
+	head->link--;
+	left = chunk_used(head);
+	if (head->ptes[left] != pte) {
+		struct pte *last = head->ptes[left];
+
+		*chain_find(head, pte) = last;
+	}
+	if (left == 0 || head->link == 1)
+		chunk_shrink(p, head, left);
 }
 
 static struct pte *first_locked(const struct page *p)
@@ -259,8 +251,8 @@ unsigned rmap_count(struct page *p)
 	if (head == NULL)
 		n = p->rmap != 0;
 	else
-		for (n = chunk_used(head); head->next != NULL; head = head->next)
-			n += CHUNK_PTES;
+		for (; head != NULL; head = chunk_next(head))
+			n += chunk_used(head);
 	page_unlock(p);
 	return n;
 }
@@ -298,8 +290,8 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 	c = chunk_of(p->rmap);
 	if (c == NULL && p->rmap != 0)
 		err = young_one((struct pte *)p->rmap, &young, locked);
-	for (unsigned n = 0; c != NULL && err == 0 && n < YOUNG_CHUNKS; n++, c = c->next)
-		for (unsigned i = 0; i < CHUNK_PTES && c->ptes[i] != NULL && err == 0; i++)
+	for (unsigned n = 0; c != NULL && err == 0 && n < YOUNG_CHUNKS; n++, c = chunk_next(c))
+		for (unsigned i = 0; i < chunk_used(c) && err == 0; i++)
 			err = young_one(c->ptes[i], &young, locked);
 	page_unlock(p);
 	return err ? err : (int)young;

@@ -145,6 +145,7 @@ uint64_t zap_all(struct aspace *as)
 
 	pmap_retire(&as->pmap);
 	tlb_batch_init(&b, &as->pmap);
+	b.retired = true;
 	for (struct area *a = area_first(as); a != NULL; a = area_next(a))
 		pages += zap_area(as, a, &b);
 	tlb_flush(&b);

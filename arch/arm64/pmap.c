@@ -204,8 +204,10 @@ static unsigned table_next(const struct pte *table, unsigned i)
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 {
 	unsigned level = 0;
-	struct pte *table = pm->top;
+	struct pte *table = pm->top, *link = pmap_entry_at(pm, va, LINK_LEVEL);
 
+	if (link != NULL && (pte_load(link) & PTE_VALID))
+		return MIN(va, end); /* most often */
 	while (va < end) {
 		unsigned first = table_index(va, level), i = table_next(table, first);
 

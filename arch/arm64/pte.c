@@ -220,6 +220,8 @@ static void flush_note(const struct pte *pte, struct tlb_batch *b)
 {
 	if (pte_table(pte)->u.table.sharers > 1)
 		b->pmap = NULL;
+	else if (b->retired)
+		return;
 	tlb_batch_add(b, pte_address(pte));
 }
 

@@ -91,6 +91,19 @@ uintptr_t radix_get(const struct radix *r, uint32_t index)
 	return leaf != NULL ? leaf->slots[slot_of(index, 0)] : 0;
 }
 
+void radix_get_run(const struct radix *r, uint32_t first, unsigned count, uintptr_t *words)
+{
+	const struct radix_node *leaf = leaf_find(r, first);
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned slot = slot_of(first + i, 0);
+
+		if (i > 0 && slot == 0)
+			leaf = leaf_find(r, first + i);
+		words[i] = leaf != NULL ? leaf->slots[slot] : 0;
+	}
+}
+
 bool radix_ready(const struct radix *r, uint32_t index)
 {
 	return leaf_find(r, index) != NULL;
