@@ -19,13 +19,17 @@ ME=${ME:-$(basename "$0")}
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { say "$@"; exit 2; }
 
-# quietly LOG WHAT COMMAND...: its output goes to LOG and is shown only when it fails.
+# quietly LOG WHAT COMMAND...: its output goes to LOG and is shown only when it fails, the two reasons that have nothing
+# to do with us in one line.
 quietly()
 {
 	local log=$1 what=$2
 	shift 2
 	need_build_dir
 	if ! "$@" </dev/null >"$log" 2>&1; then
+		! grep -qs 'No space left on device' "$log" || die "$what failed: no space left on the disk ($log)"
+		! grep -qsE 'Temporary failure resolving|Could not (resolve|connect)|Network is unreachable' "$log" ||
+			die "$what failed: Debian's mirror cannot be reached, which is needed once ($log)"
 		tail -n 40 "$log" | cut -c 1-400 >&2 # link commands are long
 		die "$what failed; the whole output is in $log"
 	fi
