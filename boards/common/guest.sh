@@ -93,7 +93,7 @@ guest_initrd()
 	INITRD=${parts[0]}
 	if (( ${#parts[@]} > 1 )); then
 		INITRD=$WORK/initrd
-		cat "${parts[@]}" >"$INITRD" || die "${TMPDIR:-/tmp} has no room for the root file system"
+		cat "${parts[@]}" >"$INITRD" 2>/dev/null || die "${TMPDIR:-/tmp} has no room for the root file system"
 	fi
 }
 

@@ -30,7 +30,8 @@ quietly()
 		! grep -qs 'No space left on device' "$log" || die "$what failed: no space left on the disk ($log)"
 		! grep -qsE 'Temporary failure resolving|Could not (resolve|connect)|Network is unreachable' "$log" ||
 			die "$what failed: Debian's mirror cannot be reached, which is needed once ($log)"
-		tail -n 40 "$log" | cut -c 1-400 >&2 # link commands are long
+		{ grep -q '^FAILED: ' "$log" && sed -n '/^FAILED: /,$ p' "$log" || cat "$log"; } |
+			tail -n 40 | cut -c 1-400 >&2 # link commands are long
 		die "$what failed; the whole output is in $log"
 	fi
 }

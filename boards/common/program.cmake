@@ -26,7 +26,7 @@ function(add_small_program NAME ROOT)
 	target_compile_options(${TARGET} PRIVATE
 		-O2 -g -D_GNU_SOURCE= -ffunction-sections -fdata-sections -fno-pie -fno-stack-protector
 		-mno-outline-atomics ${GRANULE_WARNINGS}
-		-nostdinc "SHELL:-isystem ${PACKAGES}/include/aarch64-linux-musl" "SHELL:-isystem ${COMPILER_INCLUDE}")
+		-nostdinc "SHELL:-isystem \"${PACKAGES}/include/aarch64-linux-musl\"" "SHELL:-isystem ${COMPILER_INCLUDE}")
 	target_link_options(${TARGET} PRIVATE
 		-static -no-pie -nostdlib -s -Wl,--gc-sections,-z,max-page-size=4096,--build-id=none)
 	target_link_libraries(${TARGET} PRIVATE
