@@ -3,7 +3,7 @@
  * Time and timers.
  *
  * Monotonic time is the generic timer's counter scaled to nanoseconds (kernel/clock_scale.h); it starts with the counter, at reset.
- * The wall clock is that plus an offset.
+ * The wall clock is that plus an offset. Programs reckon both for themselves (arch_clock_set).
  *
  * Each CPU has a queue: a tree of timers by deadline, its first one cached, and the end of the running task's turn beside it. The
  * comparator is set to the earlier of the two and only when that moves closer: a cancelled deadline is left to expire, finds nothing
@@ -16,6 +16,7 @@
  * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n. timer_cancel() needs the latter to wait
  * for a handler that is running right now; it compares addresses only, so the handler may free its timer.
  */
+#include "arch/timer.h"
 #include "kernel/clock_event.h"
 #include "kernel/clock_scale.h"
 #include "kernel/sched.h"
@@ -38,7 +39,8 @@ static struct timer_queue queues[NR_CPUS_MAX] = {
 };
 static const struct clock_event *clock_event; /* set once at boot, before other CPUs run */
 static struct clock_scale to_ns, to_counter;  /* set once at boot */
-static uint64_t wall_offset;                  /* atomic */
+static uint64_t wall_offset;                  /* atomic; changes under wall_lock */
+static struct spinlock wall_lock;             /* interrupts off */
 
 static struct timer_queue *queue_of(int cpu)
 {
@@ -57,6 +59,7 @@ void time_init(void)
 		hz = NSEC_PER_SEC;
 	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
 	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
+	arch_clock_set(to_ns, wall_offset);
 }
 
 uint64_t time_now(void)
@@ -76,7 +79,11 @@ uint64_t time_wall(void)
 
 void time_set_wall(uint64_t ns)
 {
+	uint64_t irqs = spin_lock_irq(&wall_lock);
+
 	atomic_store(&wall_offset, ns - time_now());
+	arch_clock_set(to_ns, wall_offset);
+	spin_unlock_irq(&wall_lock, irqs);
 }
 
 /* The first counter value at which time_now() has reached ns. */

@@ -20,6 +20,7 @@
 #include <sanitizer/common_interface_defs.h>
 
 #include "arch/thread.h"
+#include "arch/timer.h"
 #include "kernel/irq.h"
 #include "kernel/runq.h"
 #include "kernel/task_alloc.h"
@@ -48,6 +49,13 @@ struct sim_cpu {
 	uint64_t comparator;
 	bool waiting, ipi, started;
 };
+
+struct sim_shown_clock sim_shown_clock;
+
+void arch_clock_set(struct clock_scale scale, uint64_t offset)
+{
+	sim_shown_clock = (struct sim_shown_clock){ scale, offset };
+}
 
 static struct sim_cpu cpus[SIM_CPUS_MAX];
 static unsigned cpu_count, ipi_count, timer_interrupts;

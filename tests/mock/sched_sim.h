@@ -8,6 +8,7 @@
 #ifndef TESTS_MOCK_SCHED_SIM_H
 #define TESTS_MOCK_SCHED_SIM_H
 
+#include "kernel/clock_scale.h"
 #include "kernel/sched.h"
 
 #define SIM_CPUS_MAX 4
@@ -45,5 +46,11 @@ void sim_while_spinning(void (*fn)(void));
 void sim_while_idle(void (*fn)(void));
 /* For such a fn: acts as the given CPU from here on. Returns which one it was. */
 unsigned sim_on_cpu(unsigned cpu);
+
+/* What the kernel last showed programs to reckon clocks by (arch_clock_set). */
+extern struct sim_shown_clock {
+	struct clock_scale scale;
+	uint64_t wall_offset;
+} sim_shown_clock;
 
 #endif

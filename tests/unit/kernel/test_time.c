@@ -246,6 +246,9 @@ static void wall_main(void *arg)
 	assert_int_equal(time_wall(), then);
 	sim_work(MS);
 	assert_int_equal(time_wall(), then + MS);
+	/* What programs reckon is the same. */
+	assert_int_equal(clock_scale_apply(sim_shown_clock.scale, hw_counter()), time_now());
+	assert_int_equal(sim_shown_clock.wall_offset, time_wall() - time_now());
 }
 
 static void test_wall_clock(void **state)
