@@ -389,7 +389,7 @@ static void cap_words(const struct cred *c, uint32_t words[2])
 SYSCALL(capget)
 {
 	struct __user_cap_header_struct h;
-	struct __user_cap_data_struct data[2];
+	struct __user_cap_data_struct data[2] = { 0 };
 	uint32_t words[2];
 	int n = cap_version(args[0], &h);
 	struct task *t;
