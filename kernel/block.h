@@ -47,16 +47,17 @@ struct block_request {
 	unsigned nsegments; /* READ, WRITE: 1..device->max_segments; else 0 */
 	/* Called once, in task context with preemption on; r->status is 0 or negative, and r and its memory are the caller's again. By the disk's
 	 * thread, which does nothing else meanwhile: so no waiting for other requests of that disk, directly or for memory. Or within
-	 * block_submit(), when nothing could be begun. */
+	 * block_submit(), when there was nothing to wait for. */
 	void (*done)(struct block_request *r);
 	void *data;
 	int status;
 
 	/* The layer's. */
 	struct list link;
-	uint64_t disk_sector, submitted; /* on the whole disk; ns */
+	uint64_t disk_sector;        /* on the whole disk */
+	uint64_t submitted, started; /* time_now() */
 	int prio;
-	bool started;
+	bool ended;    /* for block_submit_wait() */
 	unsigned slot; /* the driver's */
 };
 
@@ -85,6 +86,7 @@ struct block_device {
 	bool write_cache;      /* else flushing is done at once */
 	unsigned max_segments; /* per request; at least 1 */
 	uint32_t max_segment;  /* bytes per segment, a multiple of PAGE_SIZE */
+	uint32_t max_discard;  /* sectors per discard; whole blocks */
 	unsigned depth;        /* requests the driver can have at once; at least 1 */
 	const struct block_ops *ops;
 	void *driver;
@@ -101,7 +103,7 @@ struct block_device {
 /* Queues r. A request that cannot be: status -EINVAL (shape, alignment), -EROFS, -EOPNOTSUPP, -ENODEV (the device has broken down). What can come from
  * the device is -EIO. Neither allocates nor sleeps; cleans caches over the memory, so: task context, no spin lock held. */
 void block_submit(struct block_request *r);
-/* The same, and sleeps until r has ended, whatever signals come; done and data are not the caller's then. Returns r->status. Not from a done(). */
+/* The same, and sleeps until r has ended, whatever signals come; done is not the caller's then. Returns r->status. Not from a done(). */
 int block_submit_wait(struct block_request *r);
 
 /* n bytes at `sector` from or to a piece of the linear map as a segment wants it, however long. 0 or the first error; then any part may have been
@@ -143,7 +145,7 @@ struct block_ops {
 /* Makes d, with the driver's fields filled in, known: finds its partitions, makes nodes in /dev. 0, -EINVAL (fields), -EEXIST (name or number),
  * -ENOMEM: not registered. Task context; reads from the device. */
 int block_register(struct block_device *d) MUST_CHECK;
-/* Something may have ended: the disk's thread calls collect(). Any context. */
+/* Something may have ended: the disk's thread calls collect(). Any context; before block_register() it does nothing. */
 void block_interrupt(struct block_device *d);
 /* r, started before, has ended. From collect() only. */
 void block_complete(struct block_request *r, int status);

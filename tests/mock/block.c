@@ -230,6 +230,7 @@ void mock_disk_init(struct mock_disk *m, const char *name, uint64_t bytes)
 					   .write_cache = true,
 					   .max_segments = 30,
 					   .max_segment = BLOCK_REQUEST_MAX,
+					   .max_discard = UINT32_MAX,
 					   .depth = 8,
 					   .next = devices };
 	strncpy(m->device.name, name, BLOCK_NAME_LEN - 1);

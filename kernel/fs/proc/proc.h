@@ -89,6 +89,9 @@ int show_swaps(struct seq *s, const struct proc_ref *ref);
 /* flash.c */
 int show_mtd(struct seq *s, const struct proc_ref *ref);
 int show_swapstore(struct seq *s, const struct proc_ref *ref);
+/* disk.c */
+int show_partitions(struct seq *s, const struct proc_ref *ref);
+int show_diskstats(struct seq *s, const struct proc_ref *ref);
 /* pid_stat.c */
 int show_pid_stat(struct seq *s, const struct proc_ref *ref);
 int show_pid_statm(struct seq *s, const struct proc_ref *ref);
