@@ -30,6 +30,9 @@ int exec_check_image(struct exec *x) MUST_CHECK;
 /* Maps program, interpreter, vDSO, heap and stack into current()'s address space, which is fresh. 0 or negative errno. May sleep. */
 int exec_load(struct exec *x) MUST_CHECK;
 
+/* /proc/sys/kernel/randomize_va_space: 0 nothing is placed at random, 1 all but the heap, 2 all. Read and written as one word. */
+extern unsigned exec_randomize;
+
 /* Cuts a script's first line, behind "#!", into the interpreter and the rest, which is one argument (NULL: none). line is terminated and at most
  * EXEC_HEAD - 2 characters long; longer ones were cut there. 0, or -ENOEXEC: no interpreter, or its name may be cut off. */
 int script_parse(char *line, const char **interp, const char **arg) MUST_CHECK;

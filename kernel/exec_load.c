@@ -3,13 +3,15 @@
  * A program in memory: segments demand-mapped from the page cache, bss, heap, stack with its strings and auxiliary vector.
  *
  *    USER_MIN ..           program that is not position independent
- *    2/3 of user space ..  position independent program; heap (brk) behind its bss, up to 32 MB away
+ *    2/3 of user space ..  position independent program; heap (brk) behind its bss, some way off
  *    .. mmap_base          mappings, downwards: interpreter, vDSO, libraries
  *    (room for RLIMIT_STACK, at least 128 MB)
  *    .. stack_top          stack, downwards
  *
- * Places are random by page within 256 MB (heap: 32 MB): mappings and stack mostly share their upper translation tables so, which halves the
- * tables of a small process. personality(ADDR_NO_RANDOMIZE) turns it off.
+ * Places are random by page. The stack, and all that lies below it, moves within 256 GB (26 bits of pages), the mappings relative to the stack within
+ * another 256 MB: so they mostly share their upper translation tables, which halves the tables of a small process. Position independent programs
+ * move within 256 GB too, a heap within 32 MB behind such a program and within 1 GB behind one of fixed place, which moves by nothing else. personality(ADDR_NO_RANDOMIZE) and 0 in /proc/sys/kernel/randomize_va_space turn it off, 1 there
+ * leaves the heap in its place.
  */
 #include <linux/auxvec.h>
 #include <linux/fcntl.h>
@@ -26,8 +28,10 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-#define RANDOM_PAGES      65536u /* 256 MB */
-#define RANDOM_HEAP_PAGES 8192u  /* 32 MB */
+#define RANDOM_SPACE      ((uint64_t)USER_TOP / 1024 / PAGE_SIZE) /* pages: 256 GB */
+#define RANDOM_GAP        ((uint64_t)1 << 16)                     /* 256 MB */
+#define RANDOM_HEAP       ((uint64_t)1 << 13)                     /* 32 MB */
+#define RANDOM_HEAP_FIXED ((uint64_t)1 << 18)                     /* 1 GB */
 #define PIE_BASE          ALIGN_DOWN(USER_TOP / 3 * 2, (virt_addr_t)1 << 30)
 #define STACK_INITIAL     (128 * 1024)
 #define STACK_GAP_MIN     (128ull << 20)
@@ -199,9 +203,11 @@ static int64_t place_interp(struct aspace *as, const struct elf_image *e)
 
 /* ---- Layout ---- */
 
+unsigned exec_randomize = 2;
+
 static uint64_t random_pages(uint64_t limit)
 {
-	if (current()->process->personality & ADDR_NO_RANDOMIZE)
+	if (current()->process->personality & ADDR_NO_RANDOMIZE || !READ_ONCE(exec_randomize))
 		return 0;
 	return random_u64() % limit * PAGE_SIZE;
 }
@@ -210,8 +216,15 @@ static void choose_layout(struct aspace *as)
 {
 	uint64_t gap = MIN(MAX(process_limit(RLIMIT_STACK), STACK_GAP_MIN), USER_TOP / 6);
 
-	as->stack_top = USER_TOP - PAGE_SIZE - random_pages(RANDOM_PAGES);
-	as->mmap_base = ALIGN_DOWN(as->stack_top - gap - random_pages(RANDOM_PAGES), PAGE_SIZE);
+	as->stack_top = USER_TOP - PAGE_SIZE - random_pages(RANDOM_SPACE);
+	as->mmap_base = ALIGN_DOWN(as->stack_top - gap - random_pages(RANDOM_GAP), PAGE_SIZE);
+}
+
+static uint64_t random_heap_pages(const struct elf_image *e)
+{
+	if (READ_ONCE(exec_randomize) < 2)
+		return 0;
+	return random_pages(e->dynamic ? RANDOM_HEAP : RANDOM_HEAP_FIXED);
 }
 
 static int load_images(struct exec *x, struct aspace *as)
@@ -221,7 +234,7 @@ static int load_images(struct exec *x, struct aspace *as)
 	int64_t at;
 	int err;
 
-	x->bias = e->dynamic ? ALIGN_DOWN(PIE_BASE + random_pages(RANDOM_PAGES), e->align) -
+	x->bias = e->dynamic ? ALIGN_DOWN(PIE_BASE + random_pages(RANDOM_SPACE), e->align) -
 				       ALIGN_DOWN(e->low, e->align)
 			     : 0;
 	if (e->dynamic && x->bias + e->high > as->mmap_base)
@@ -233,7 +246,7 @@ static int load_images(struct exec *x, struct aspace *as)
 	as->code_end = first->vaddr + first->filesz + x->bias;
 	as->data_start = last->vaddr + x->bias;
 	as->data_end = last->vaddr + last->filesz + x->bias;
-	as->brk_start = as->brk = x->bias + e->high + random_pages(RANDOM_HEAP_PAGES);
+	as->brk_start = as->brk = x->bias + e->high + random_heap_pages(e);
 	x->entry = e->entry + x->bias;
 	if (!x->interp_file)
 		return 0;

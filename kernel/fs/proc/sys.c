@@ -3,6 +3,7 @@
 #include <linux/utsname.h>
 
 #include "kernel/cred.h"
+#include "kernel/exec.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
@@ -128,6 +129,32 @@ static const struct proc_node random_children[] = {
 	PROC_END,
 };
 
+/* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
+static int parse_setting(const char *text, int64_t most, int64_t *value)
+{
+	int err = current_privileged() ? proc_parse_int(text, value) : -EPERM;
+
+	return err == 0 && (*value < 0 || *value > most) ? -EINVAL : err;
+}
+
+static int show_randomize(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(exec_randomize));
+	return 0;
+}
+
+static int store_randomize(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, 2, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(exec_randomize, (unsigned)v);
+	return err;
+}
+
 static const struct proc_node kernel_children[] = {
 	{ .name = "hostname",
 	  .mode = S_IFREG | 0644,
@@ -137,6 +164,10 @@ static const struct proc_node kernel_children[] = {
 	PROC_FILE("ostype", 0444, show_ostype),
 	PROC_FILE("pid_max", 0444, show_pid_max),
 	PROC_DIR("random", 0555, random_children),
+	{ .name = "randomize_va_space",
+	  .mode = S_IFREG | 0644,
+	  .show = show_randomize,
+	  .store = store_randomize },
 	PROC_FILE("threads-max", 0444, show_threads_max),
 	PROC_FILE("version", 0444, show_uts_version),
 	PROC_END,
@@ -177,14 +208,6 @@ static int show_overcommit_kbytes(struct seq *s, const struct proc_ref *ref)
 	(void)ref;
 	seq_printf(s, "%ju\n", READ_ONCE(commit_settings.kbytes));
 	return 0;
-}
-
-/* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
-static int parse_setting(const char *text, int64_t most, int64_t *value)
-{
-	int err = current_privileged() ? proc_parse_int(text, value) : -EPERM;
-
-	return err == 0 && (*value < 0 || *value > most) ? -EINVAL : err;
 }
 
 static int store_overcommit_memory(const struct proc_ref *ref, char *text, size_t n)
