@@ -257,6 +257,30 @@ unsigned rmap_count(struct page *p)
 	return n;
 }
 
+#define SHARERS_CHUNKS 8
+
+/* An entry cannot leave its table, nor the table go, without the page lock. */
+static unsigned entry_sharers(const struct pte *pte)
+{
+	return READ_ONCE(pte_table(pte)->u.table.sharers);
+}
+
+unsigned rmap_sharers(struct page *p)
+{
+	struct rmap_chunk *c;
+	unsigned sum = 0;
+
+	page_lock(p);
+	c = chunk_of(p->rmap);
+	if (c == NULL && p->rmap != 0)
+		sum = entry_sharers((struct pte *)p->rmap);
+	for (unsigned n = 0; c != NULL && n < SHARERS_CHUNKS; n++, c = chunk_next(c))
+		for (unsigned i = 0; i < chunk_used(c); i++)
+			sum += entry_sharers(c->ptes[i]);
+	page_unlock(p);
+	return sum;
+}
+
 /* ---- From pages ---- */
 
 /* Looks at one entry; the page lock held. */

@@ -36,6 +36,11 @@ void rmap_remove(struct page *p, struct pte *pte);
 /* Number of entries that map p; a snapshot without the page lock. */
 unsigned rmap_count(struct page *p);
 
+/* How many address spaces' entries map p: each entry of the reverse map as often as its table is
+ * shared. Counts up to some dozens of entries, which bounds the time; a snapshot. Takes the page
+ * lock; table locks may be held. */
+unsigned rmap_sharers(struct page *p);
+
 /* Tests and clears the young state of the entries, of a bounded number when there are many. Returns
  * how many were young; *locked tells whether one of them is PTE_LOCKED. -EAGAIN when a table lock
  * could not be had. Takes the page lock. */

@@ -53,3 +53,9 @@ known=0
 for name in MemFree AnonPages Cached Unevictable Slab KernelStack PageTables; do known=$((known + $(value $name))); done
 (( known <= $(value MemTotal) && known > $(value MemTotal) - 4000 )) || fail "the parts of meminfo come to $known KB of $(value MemTotal)"
 [[ $(grep -Ec '^CPU (implementer|part)[[:space:]]: 0x(41|d08)$' "$SCRATCH/output") == 8 ]] || fail "/proc/cpuinfo"
+
+# Memory page by page, and what is left of the files that tell about memory.
+expect_match '^all good$' smaps
+guest_run 'cat /proc/zoneinfo; echo 15 >/proc/self/oom_adj; cat /proc/self/oom_score_adj; echo -8 >/proc/self/oom_adj; cat /proc/self/oom_score_adj /proc/self/oom_adj; echo -18 2>/dev/null >/proc/self/oom_adj || echo no'
+[[ $(tail -n 4 "$SCRATCH/output" | tr '\n' ' ') == '1000 -470 -7 no ' ]] || fail "oom_adj"
+[[ $(head -n 2 "$SCRATCH/output") == $'Node 0, zone   Normal\n  per-node stats' ]] || fail "zoneinfo"

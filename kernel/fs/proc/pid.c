@@ -41,6 +41,14 @@ static int show_oom_score_adj(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
+static int set_oom_score_adj(const struct proc_ref *ref, int64_t v)
+{
+	if (v < READ_ONCE(ref->process->oom_score_adj) && !current_privileged())
+		return -EACCES;
+	WRITE_ONCE(ref->process->oom_score_adj, (int)v);
+	return 0;
+}
+
 static int store_oom_score_adj(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v;
@@ -49,10 +57,30 @@ static int store_oom_score_adj(const struct proc_ref *ref, char *text, size_t n)
 	(void)n;
 	if (err || v < -1000 || v > 1000)
 		return -EINVAL;
-	if (v < READ_ONCE(ref->process->oom_score_adj) && !current_privileged())
-		return -EACCES;
-	WRITE_ONCE(ref->process->oom_score_adj, (int)v);
+	return set_oom_score_adj(ref, v);
+}
+
+/* The older scale of the same: -17 (exempt) to 15 (the most). */
+#define OOM_ADJ_EXEMPT (-17)
+#define OOM_ADJ_MOST   15
+
+static int show_oom_adj(struct seq *s, const struct proc_ref *ref)
+{
+	int adj = READ_ONCE(ref->process->oom_score_adj);
+
+	seq_printf(s, "%d\n", adj == 1000 ? OOM_ADJ_MOST : adj * -OOM_ADJ_EXEMPT / 1000);
 	return 0;
+}
+
+static int store_oom_adj(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v;
+	int err = proc_parse_int(text, &v);
+
+	(void)n;
+	if (err || v < OOM_ADJ_EXEMPT || v > OOM_ADJ_MOST)
+		return -EINVAL;
+	return set_oom_score_adj(ref, v == OOM_ADJ_MOST ? 1000 : v * 1000 / -OOM_ADJ_EXEMPT);
 }
 
 static int show_wchan(struct seq *s, const struct proc_ref *ref)
@@ -215,12 +243,19 @@ const struct proc_list proc_fdinfo_list = { &fdinfo_node, find_fd, next_fd };
 		{ .name = "maps", .mode = S_IFREG | 0444, .show = show_pid_maps },                 \
 		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo },           \
 		{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts },                 \
+		{ .name = "oom_adj",                                                               \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = show_oom_adj,                                                            \
+		  .store = store_oom_adj },                                                        \
 		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },           \
 		{ .name = "oom_score_adj",                                                         \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = show_oom_score_adj,                                                      \
 		  .store = store_oom_score_adj },                                                  \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .read = read_pid_pagemap },           \
 		{ .name = "root", .mode = S_IFLNK | 0777, .follow = follow_root },                 \
+		{ .name = "smaps", .mode = S_IFREG | 0444, .show = show_pid_smaps },               \
+		{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = show_pid_smaps_rollup }, \
 		{ .name = "stat", .mode = S_IFREG | 0444, .show = show_pid_stat },                 \
 		{ .name = "statm", .mode = S_IFREG | 0444, .show = show_pid_statm },               \
 		{ .name = "status", .mode = S_IFREG | 0444, .show = show_pid_status },             \

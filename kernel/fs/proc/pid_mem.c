@@ -5,14 +5,13 @@
 #include "mm/aspace.h"
 #include "mm/slab.h"
 
-/* The address space of ref's process, if the caller may look; NULL with *err (0: it has none any more, which reads as empty). */
-static struct aspace *space(const struct proc_ref *ref, bool inspect, int *err)
+struct aspace *proc_space(const struct proc_ref *ref, bool inspect, int *err)
 {
 	*err = inspect ? proc_may_inspect(ref) : 0;
 	return *err ? NULL : process_aspace(ref->process);
 }
 
-static void maps_line(struct seq *s, const struct area *a, char *name)
+void seq_area(struct seq *s, const struct area *a, char *name)
 {
 	struct file *f = a->file;
 	uint32_t dev = f ? f->inode->super->dev : 0;
@@ -35,7 +34,7 @@ static void maps_line(struct seq *s, const struct area *a, char *name)
 int show_pid_maps(struct seq *s, const struct proc_ref *ref)
 {
 	int err;
-	struct aspace *as = space(ref, true, &err);
+	struct aspace *as = proc_space(ref, true, &err);
 	char *name;
 
 	if (!as)
@@ -47,7 +46,7 @@ int show_pid_maps(struct seq *s, const struct proc_ref *ref)
 		err = -EINTR;
 	if (!err) {
 		for (struct area *a = area_first(as); a && !s->overflow; a = area_next(a))
-			maps_line(s, a, name);
+			seq_area(s, a, name);
 		mutex_unlock(&as->mutex);
 	}
 	kfree(name);
@@ -73,7 +72,7 @@ static void seq_memory(struct seq *s, struct aspace *as, virt_addr_t start, virt
 int show_pid_cmdline(struct seq *s, const struct proc_ref *ref)
 {
 	int err;
-	struct aspace *as = space(ref, false, &err);
+	struct aspace *as = proc_space(ref, false, &err);
 
 	if (!as)
 		return err;
@@ -85,7 +84,7 @@ int show_pid_cmdline(struct seq *s, const struct proc_ref *ref)
 int show_pid_environ(struct seq *s, const struct proc_ref *ref)
 {
 	int err;
-	struct aspace *as = space(ref, true, &err);
+	struct aspace *as = proc_space(ref, true, &err);
 
 	if (!as)
 		return err;
@@ -97,7 +96,7 @@ int show_pid_environ(struct seq *s, const struct proc_ref *ref)
 int show_pid_auxv(struct seq *s, const struct proc_ref *ref)
 {
 	int err;
-	struct aspace *as = space(ref, true, &err);
+	struct aspace *as = proc_space(ref, true, &err);
 
 	if (!as)
 		return err;

@@ -370,6 +370,8 @@ static int64_t proc_read(struct file *f, struct io *io)
 	const struct proc_ref *ref = ref_of(f->inode);
 	int64_t n = 0;
 
+	if (ref->node->read)
+		return ref->node->read(ref, io);
 	if (!ref->node->show)
 		return -EINVAL;
 	if (mutex_lock_killable(&t->mutex))

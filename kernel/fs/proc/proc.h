@@ -8,6 +8,8 @@
 
 #include "kernel/fs/internal.h"
 
+struct area;
+struct aspace;
 struct process;
 struct task;
 
@@ -40,12 +42,14 @@ struct proc_list {
 	int (*next)(const struct proc_ref *dir, int from);
 };
 
-/* Exactly one of show, link or follow, children or list (both: static ones first) is set. */
+/* Exactly one of show, read, link or follow, children or list (both: static ones first) is set. */
 struct proc_node {
 	const char *name;
 	uint32_t mode;
 	/* Makes the text. May sleep; may not allocate in proportion to anything. Negative errno when there is none (-ESRCH: the process is gone). */
 	int (*show)(struct seq *s, const struct proc_ref *ref);
+	/* In place of text: reads at io->pos, as file_ops has it. 0 at the end. */
+	int64_t (*read)(const struct proc_ref *ref, struct io *io);
 	/* Takes a whole write, terminated. 0 or negative errno. */
 	int (*store)(const struct proc_ref *ref, char *text, size_t n);
 	/* The text of a symbolic link: length or -errno. */
@@ -103,7 +107,17 @@ int show_pid_maps(struct seq *s, const struct proc_ref *ref);
 int show_pid_cmdline(struct seq *s, const struct proc_ref *ref);
 int show_pid_environ(struct seq *s, const struct proc_ref *ref);
 int show_pid_auxv(struct seq *s, const struct proc_ref *ref);
+/* The address space of ref's process with a reference, if the caller may look (or need not ask); NULL with *err (0: it has none any more, which reads as empty). */
+struct aspace *proc_space(const struct proc_ref *ref, bool inspect, int *err);
+/* An area's line of maps; name: PATH_MAX bytes to work with. Aspace mutex. */
+void seq_area(struct seq *s, const struct area *a, char *name);
 int proc_exe_path(const struct proc_ref *ref, struct path *to);
+/* pid_smaps.c */
+int show_pid_smaps(struct seq *s, const struct proc_ref *ref);
+int show_pid_smaps_rollup(struct seq *s, const struct proc_ref *ref);
+int64_t read_pid_pagemap(const struct proc_ref *ref, struct io *io);
+/* zoneinfo.c */
+int show_zoneinfo(struct seq *s, const struct proc_ref *ref);
 /* mounts.c */
 int show_mounts(struct seq *s, const struct proc_ref *ref);
 int show_mountinfo(struct seq *s, const struct proc_ref *ref);

@@ -213,6 +213,7 @@ static const struct proc_node root_children[] = {
 	PROC_FILE("uptime", 0444, show_uptime),
 	PROC_FILE("version", 0444, show_version),
 	PROC_FILE("vmstat", 0444, show_vmstat),
+	PROC_FILE("zoneinfo", 0444, show_zoneinfo),
 	PROC_END,
 };
 

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Measuring areas by a walk over their leaf entries.
+ *
+ * How many share a page: the entries in its reverse map, each as often as its table is shared after a fork. Counting stops after
+ * a few dozen entries (rmap_sharers), which bounds the time under the locks: Pss comes out too large for a page that more entries map.
+ */
+#include "mm/smaps.h"
+
+#include "kernel/log.h"
+#include "mm/rmap.h"
+#include "mm/swap.h"
+
+#define BATCH                                                                                      \
+	2 /* entries under one hold of a table's lock: the sharers of each are counted, up to some 56 */
+#define LEAF_SPAN  ((virt_addr_t)1 << 21)
+#define LEAF_PAGES (LEAF_SPAN >> PAGE_SHIFT)
+
+static void measure_present(struct area_usage *u, const struct pte_view *v, bool disk)
+{
+	const struct page *p = v->page;
+	bool anon = p->type == PAGE_ANON;
+	bool dirty = v->prot & PTE_WRITE || page_flag(p, PAGE_DIRTY) ||
+		     (anon && !page_flag(p, PAGE_SWAPCACHE));
+	unsigned sharers = MAX(rmap_sharers(v->page), 1u);
+	uint64_t part = ((uint64_t)PAGE_SIZE << PSS_SHIFT) / sharers;
+
+	u->rss += PAGE_SIZE;
+	u->pss += part;
+	u->referenced += v->young ? PAGE_SIZE : 0;
+	u->anonymous += anon ? PAGE_SIZE : 0;
+	u->pss_dirty += dirty ? part : 0;
+	if (anon)
+		u->pss_anon += part;
+	else if (disk)
+		u->pss_file += part;
+	else
+		u->pss_shmem += part;
+	if (sharers > 1)
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += PAGE_SIZE;
+	else
+		*(dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+}
+
+static void measure_entry(struct area_usage *u, const struct pte *pte, bool disk)
+{
+	struct pte_view v;
+
+	pte_view(pte, &v);
+	if (v.state == PTE_SWAPPED) {
+		unsigned tables = READ_ONCE(pte_table(pte)->u.table.sharers);
+		unsigned sharers = MAX(slot_entries(v.slot) + tables - 1, 1u);
+
+		u->swap += PAGE_SIZE;
+		u->swap_pss += ((uint64_t)PAGE_SIZE << PSS_SHIFT) / sharers;
+	} else if (v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL)) {
+		measure_present(u, &v, disk);
+	}
+}
+
+void area_measure(const struct area *a, struct area_usage *u)
+{
+	/* Files that no disk backs count as shared memory. */
+	bool disk = a->object && a->object->ops->read_page;
+	struct pmap *pm = &a->aspace->pmap;
+	virt_addr_t va = pmap_next_leaf(pm, a->start, a->end);
+
+	while (va < a->end) {
+		virt_addr_t end = MIN(ALIGN_DOWN(va, LEAF_SPAN) + LEAF_SPAN, a->end);
+		unsigned n = (unsigned)MIN((end - va) >> PAGE_SHIFT, (virt_addr_t)BATCH);
+		struct pte *pte = pmap_entry_lock(pm, va);
+
+		if (!pte) {
+			va = pmap_next_leaf(pm, end, a->end);
+			continue;
+		}
+		for (unsigned i = 0; i < n; i++)
+			measure_entry(u, pte_next(pte, (int)i), disk);
+		pmap_entry_unlock(pte);
+		va += (virt_addr_t)n << PAGE_SHIFT;
+		if (va == end)
+			va = pmap_next_leaf(pm, va, a->end);
+	}
+}
+
+static void place_of(const struct pte *pte, struct page_place *place)
+{
+	struct pte_view v;
+
+	pte_view(pte, &v);
+	if (v.state == PTE_SWAPPED) {
+		place->swapped = true;
+		place->slot = v.slot;
+	} else if (v.state == PTE_PRESENT) {
+		place->present = true;
+		place->pfn = page_to_pfn(v.page);
+		place->file = v.page->type == PAGE_FILE;
+		place->exclusive = !(v.prot & PTE_SPECIAL) && rmap_sharers(v.page) == 1;
+	}
+}
+
+void aspace_places(struct aspace *as, virt_addr_t va, unsigned n, struct page_place *place)
+{
+	ASSERT((va >> PAGE_SHIFT) % LEAF_PAGES + n <= LEAF_PAGES);
+	for (unsigned done = 0; done < n;) {
+		unsigned part = MIN(n - done, BATCH);
+		struct pte *pte =
+			pmap_entry_lock(&as->pmap, va + ((virt_addr_t)done << PAGE_SHIFT));
+
+		for (unsigned i = 0; i < part; i++) {
+			place[done + i] = (struct page_place){ 0 };
+			if (pte)
+				place_of(pte_next(pte, (int)i), &place[done + i]);
+		}
+		if (pte)
+			pmap_entry_unlock(pte);
+		done += part;
+	}
+}
