@@ -197,8 +197,11 @@ struct area *area_clone(const struct area *from)
 	if (a == NULL)
 		return NULL;
 	*a = *from;
-	if (a->object != NULL)
+	if (a->object != NULL) {
 		object_get(a->object);
+		if (area_is_writer(a->flags) && object_writer_get(a->object))
+			panic("a writer of an object that has none");
+	}
 	if (a->file != NULL && area_file_ops != NULL)
 		area_file_ops->get(a->file);
 	return a;
@@ -206,8 +209,11 @@ struct area *area_clone(const struct area *from)
 
 void area_free(struct area *a)
 {
-	if (a->object != NULL)
+	if (a->object != NULL) {
+		if (area_is_writer(a->flags))
+			object_writer_put(a->object);
 		object_put(a->object);
+	}
 	if (a->file != NULL && area_file_ops != NULL)
 		area_file_ops->put(a->file);
 	kmem_cache_free(area_cache, a);

@@ -66,6 +66,12 @@ static inline bool area_is_private(const struct area *a)
 	return !(a->flags & AREA_SHARED);
 }
 
+/* Counts as a writer of its object. */
+static inline bool area_is_writer(unsigned flags)
+{
+	return (flags & (AREA_SHARED | AREA_MAY_WRITE)) == (AREA_SHARED | AREA_MAY_WRITE);
+}
+
 /* The page of a's object that va maps. Objects are indexed by 32 bits: aspace_map refuses what
  * would not fit. */
 static inline uint32_t area_index(const struct area *a, virt_addr_t va)
@@ -109,7 +115,8 @@ static inline bool user_pages_ok(virt_addr_t addr, uint64_t length)
 void area_init(void);
 extern const struct area_file_ops *area_file_ops; /* NULL until kernel/fs installs them */
 
-/* A copy of *from, not in a tree, with its own references to object and file; NULL: no memory. */
+/* A copy of *from, not in a tree, with its own references to object and file; NULL: no memory. A
+ * shared area that may write is one more writer of its object; there must be one already. */
 struct area *area_clone(const struct area *from) MUST_CHECK;
 /* Drops the references. The area is in no tree. May sleep (the last reference to an object). */
 void area_free(struct area *a);

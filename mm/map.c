@@ -211,9 +211,9 @@ static struct object *map_shared(const struct map_request *r)
 
 int64_t aspace_map(struct aspace *as, const struct map_request *r)
 {
-	struct object *own = NULL;
+	struct object *own = NULL, *object;
+	bool populate, writer;
 	int64_t at;
-	bool populate;
 
 	if (r->length == 0)
 		return -EINVAL;
@@ -226,12 +226,18 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 		if (own == NULL)
 			return -ENOMEM;
 	}
+	object = own != NULL ? own : r->object;
+	writer = object != NULL && area_is_writer(r->flags);
+	if (writer && object_writer_get(object))
+		return -EPERM; /* sealed */
 	mutex_lock(&as->mutex);
-	at = map_locked(as, r, own != NULL ? own : r->object);
+	at = map_locked(as, r, object);
 	commit_settle(as);
 	populate = r->populate || (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED ||
 		   (r->flags & AREA_LOCK_BITS) == AREA_LOCKED;
 	mutex_unlock(&as->mutex);
+	if (writer)
+		object_writer_put(object);
 	if (own != NULL)
 		object_put(own);
 	if (at > 0 && populate)

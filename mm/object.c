@@ -36,6 +36,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->size = size;
 	o->nr_pages = o->nr_swapped = 0;
 	o->refs = 1;
+	o->writers = 0;
 	o->committed = 0;
 	o->ops = ops;
 }
@@ -71,6 +72,32 @@ void object_put(struct object *o)
 	commit_give(o->committed);
 	if (o->ops->release != NULL)
 		o->ops->release(o);
+}
+
+/* ---- Writers ---- */
+
+int object_writer_get(struct object *o)
+{
+	int32_t n = atomic_load(&o->writers);
+
+	while (n >= 0)
+		if (atomic_compare_exchange(&o->writers, &n, n + 1))
+			return 0;
+	return -EPERM;
+}
+
+void object_writer_put(struct object *o)
+{
+	int32_t left = atomic_dec(&o->writers);
+
+	ASSERT(left >= 0);
+}
+
+int object_deny_writers(struct object *o)
+{
+	int32_t n = 0;
+
+	return atomic_compare_exchange(&o->writers, &n, -1) || n < 0 ? 0 : -EBUSY;
 }
 
 /* ---- Finding ---- */

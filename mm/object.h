@@ -39,6 +39,7 @@ struct object {
 	uint64_t size;        /* bytes; beyond it a mapping gets SIGBUS */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
+	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
 	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
 	const struct object_ops *ops;
 };
@@ -49,6 +50,11 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size);
 struct object *object_create_anon(uint64_t size);
 struct object *object_get(struct object *o);
 void object_put(struct object *o);
+/* A shared area with AREA_MAY_WRITE counts as a writer. get: 0, or -EPERM after a denial, which
+ * cannot come while there is a writer; deny: 0, for good, or -EBUSY. Any context. */
+int object_writer_get(struct object *o) MUST_CHECK;
+void object_writer_put(struct object *o);
+int object_deny_writers(struct object *o) MUST_CHECK;
 
 enum object_want {
 	OBJECT_READ,  /* holes give NULL with *err 0 (the reader supplies zeroes) */

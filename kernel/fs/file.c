@@ -6,6 +6,7 @@
  * while a single descriptor of a single task leads to the file: then nobody can be there at the same time.
  */
 #include "kernel/fs/internal.h"
+#include "kernel/fs/seals.h"
 #include "kernel/fs/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"
@@ -284,6 +285,12 @@ int file_map_object(struct file *f, unsigned area_flags, uint64_t offset, struct
 	    f->path.mount != &anon_mount)
 		return -EPERM;
 	*may_write = !shared || f->mode & FILE_WRITE;
+	if (shared) {
+		int err = seals_check_map(f, area_flags & AREA_WRITE, may_write);
+
+		if (err)
+			return err;
+	}
 	if (f->ops->map)
 		return f->ops->map(f, area_flags, offset, object);
 	if (!f->inode->object)

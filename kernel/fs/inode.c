@@ -8,6 +8,7 @@
  */
 #include "kernel/cred.h"
 #include "kernel/fs/internal.h"
+#include "kernel/fs/seals.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -181,6 +182,9 @@ int inode_setattr(struct inode *i, const struct attr *a)
 	if (a->valid & ATTR_SIZE) {
 		if (!i->object)
 			return -EINVAL;
+		err = seals_check_size(i, a->size);
+		if (err)
+			return err;
 		err = object_truncate(i->object, a->size);
 		if (err)
 			return err;

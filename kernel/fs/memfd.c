@@ -23,7 +23,7 @@ int memfd_init(void)
 	return 0;
 }
 
-static struct file *memfd_file(const char *name)
+static struct file *memfd_file(const char *name, bool sealing)
 {
 	struct inode *dir = memfd_mount.root->inode, *i;
 	struct path p = { &memfd_mount, NULL };
@@ -32,6 +32,8 @@ static struct file *memfd_file(const char *name)
 
 	if (err)
 		return ERR_PTR(-ENOMEM);
+	if (sealing)
+		i->seals = 0;
 	p.dentry = dentry_create_alone(i, name);
 	if (!p.dentry)
 		return ERR_PTR(-ENOMEM);
@@ -49,8 +51,8 @@ SYSCALL(memfd_create)
 	char *name;
 	int64_t n;
 
-	if (flags & ~(unsigned)MFD_CLOEXEC)
-		return -EINVAL; /* seals and huge pages are not there */
+	if (flags & ~(unsigned)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL; /* huge pages are not there */
 	name = kmalloc(sizeof(prefix) + NAME_SIZE, 0);
 	if (!name)
 		return -ENOMEM;
@@ -59,7 +61,8 @@ SYSCALL(memfd_create)
 	if (n == -ENAMETOOLONG)
 		n = -EINVAL;
 	if (n >= 0)
-		n = fd_for(memfd_file(name), flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
+		n = fd_for(memfd_file(name, flags & MFD_ALLOW_SEALING),
+			   flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 	kfree(name);
 	return n;
 }

@@ -9,6 +9,7 @@
 #include "kernel/fs/locks.h"
 #include "kernel/fs/open.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/seals.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/usercopy.h"
@@ -133,6 +134,8 @@ static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 	case F_OFD_SETLKW: return locks_fcntl(f, cmd, arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ: return pipe_fcntl(f, cmd, arg);
+	case F_ADD_SEALS:
+	case F_GET_SEALS: return seals_fcntl(f, cmd, arg);
 	case F_GETOWN:
 	case F_GETSIG: return 0;
 	default: return -EINVAL;

@@ -16,6 +16,7 @@
 #include "kernel/fs/dev.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/regular.h"
+#include "kernel/fs/seals.h"
 #include "mm/buddy.h"
 #include "mm/slab.h"
 
@@ -58,6 +59,7 @@ static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mo
 		i->nlink = 2;
 	} else if (S_ISREG(mode)) {
 		i->fops = &tmpfs_file_ops;
+		i->seals = F_SEAL_SEAL;
 		i->object = object_create_anon(0);
 		if (!i->object) {
 			inode_free(i);
@@ -188,7 +190,10 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 
 	mutex_lock(&i->mutex);
 	n = regular_write_begin(f, io, FILE_SIZE_MAX);
+	if (n > 0)
+		n = seals_check_write(i, io->pos, io->n);
 	if (n > 0) {
+		io->n = (size_t)n;
 		io->n = space_for(i, io->pos, io->n);
 		n = io->n ? n : -ENOSPC;
 	}
@@ -209,7 +214,9 @@ static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len
 	int err;
 
 	if (mode & FALLOC_FL_PUNCH_HOLE)
-		return regular_punch(i, off, MIN(end, size));
+		return i->seals & SEALS_WRITE ? -EPERM : regular_punch(i, off, MIN(end, size));
+	if (i->seals & F_SEAL_GROW && end > size)
+		return -EPERM;
 	if (space_for(i, off, len) < len)
 		return -ENOSPC;
 	if (end > size && !(mode & FALLOC_FL_KEEP_SIZE)) {

@@ -54,6 +54,7 @@ struct inode {
 		ctime;        /* ns since 1970; single words, written by whoever comes last */
 	struct mutex mutex;   /* directory contents; attributes; order of writes to a file */
 	struct spinlock lock; /* locks, pipe */
+	uint32_t seals;       /* F_SEAL_ bits (seals.c); under mutex, read by anyone */
 	int32_t writers;      /* times open for writing, or minus times being executed; atomic */
 	struct file_locks *locks; /* POSIX and flock locks, NULL until the first (locks.c); lock */
 	struct pipe *pipe;        /* FIFOs that are open (pipe.c); lock */

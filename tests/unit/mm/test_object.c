@@ -73,11 +73,46 @@ static void test_adopt(void **state)
 	object_put(o);
 }
 
+/* A shared area that may write counts once per piece, however it came to be, and is denied after there was none. */
+static void test_writers(void **state)
+{
+	unsigned flags = AREA_READ | AREA_SHARED;
+	struct object *o = object_create_anon(8 * PAGE_SIZE);
+	struct aspace *as = space(), *child;
+	struct map_request r = { .addr = BASE,
+				 .length = PAGE_SIZE,
+				 .flags = flags | AREA_MAY_WRITE,
+				 .fixed = true,
+				 .object = o };
+
+	(void)state;
+	map_object(as, BASE, 4 * PAGE_SIZE, flags | AREA_MAY_WRITE, o);
+	assert_int_equal(o->writers, 1);
+	assert_int_equal(aspace_protect(as, BASE + PAGE_SIZE, PAGE_SIZE, 0), 0);
+	assert_int_equal(o->writers, 3);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(o->writers, 6);
+	end(child);
+	assert_int_equal(aspace_protect(as, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ), 0);
+	assert_int_equal(o->writers, 1);
+	assert_int_equal(object_deny_writers(o), -EBUSY);
+	assert_int_equal(aspace_unmap(as, BASE, 4 * PAGE_SIZE), 0);
+	assert_int_equal(object_deny_writers(o), 0);
+	assert_int_equal(object_deny_writers(o), 0);
+	assert_int_equal(aspace_map(as, &r), -EPERM);
+	map_object(as, BASE, PAGE_SIZE, flags, o);
+	map_object(as, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ | AREA_WRITE | AREA_MAY_WRITE, o);
+	end(as);
+	object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_read_error),
 		TEST(test_adopt),
+		TEST(test_writers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

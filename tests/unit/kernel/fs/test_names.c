@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/fs/inode.c kernel/fs/dentry.c kernel/fs/mount.c kernel/fs/walk.c kernel/fs/names.c kernel/fs/rename.c
+// SOURCES: kernel/fs/seals.c kernel/fs/inode.c kernel/fs/dentry.c kernel/fs/mount.c kernel/fs/walk.c kernel/fs/names.c kernel/fs/rename.c
 // SOURCES: kernel/fs/open.c kernel/fs/file.c kernel/fs/files.c kernel/fs/context.c kernel/fs/tmpfs.c kernel/fs/regular.c
 // SOURCES: kernel/fs/sys_names.c kernel/lib/rbtree.c kernel/lib/format.c kernel/lib/parse.c
 // SOURCES: tests/unit/kernel/fs/fs_fake.c tests/unit/kernel/fs/host_names.c
