@@ -215,6 +215,8 @@ int fault_frame(struct fault *f, bool zero) MUST_CHECK;
 /* Fills f->frame with a copy of p (a reference is taken). 0 or -ENOMEM. */
 int fault_copy(struct fault *f, struct page *p) MUST_CHECK;
 /* Enters f->frame as a new anonymous page into an entry that is none; unlocks. */
+/* p has been entered at f: it is unevictable when f's area is locked. The table's lock is held. */
+void fault_mark_locked(const struct fault *f, struct page *p);
 void fault_enter_anon(struct fault *f, struct pte *pte);
 
 /* The leaf entry of va, locked, with missing tables added; NULL: no memory. */

@@ -92,12 +92,11 @@ struct pte *entry_lock_alloc(struct aspace *as, virt_addr_t va)
 	return pte;
 }
 
-static void page_added(const struct fault *f, struct page *p, bool fresh)
+/* The table's lock is held: once it is dropped, only a frame that is on no list yet is sure to stay. */
+void fault_mark_locked(const struct fault *f, struct page *p)
 {
 	if (unlikely(f->area->flags & AREA_LOCKED))
 		lru_set_unevictable(p, true);
-	if (fresh)
-		lru_add(p);
 }
 
 /* f->frame becomes an anonymous page that only this entry will map. */
@@ -123,8 +122,9 @@ void fault_enter_anon(struct fault *f, struct pte *pte)
 
 	rmap_set_first(p, pte);
 	pte_enter(pte, p, fault_prot(f) | (f->area->flags & AREA_WRITE ? PTE_WRITE : 0));
+	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
-	page_added(f, p, true);
+	lru_add(p);
 }
 
 static int fault_none(struct fault *f, struct pte *pte)
@@ -177,8 +177,8 @@ static int enter_swapped(struct fault *f, struct pte *pte, struct page *p, uint3
 		page_set_flag(p, PAGE_DIRTY);
 		pte_protect(pte, prot | PTE_WRITE, NULL);
 	}
+	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
-	page_added(f, p, false);
 	return write && !mine ? -EAGAIN : 0;
 }
 
@@ -215,10 +215,11 @@ static void replace_page(struct fault *f, struct pte *pte, const struct pte_view
 		rmap_remove(v->page, pte);
 	rmap_set_first(p, pte);
 	pte_replace(pte, p, fault_prot(f) | PTE_WRITE);
+	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
 	if (counted)
 		page_put(v->page);
-	page_added(f, p, true);
+	lru_add(p);
 	vm_count(VM_COW, 1);
 }
 

@@ -122,10 +122,9 @@ static int file_enter(struct fault *f, struct pte *pte)
 	if (write)
 		page_set_flag(p, PAGE_DIRTY);
 	pte_enter(pte, p, prot_of_flags(f->area->flags) | (write ? PTE_WRITE : 0));
+	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
-	if (f->area->flags & AREA_LOCKED)
-		lru_set_unevictable(p, true);
-	else if (!write && !(f->area->flags & AREA_RANDOM))
+	if (!write && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM)))
 		map_around(f);
 	return 0;
 }

@@ -199,6 +199,9 @@ static struct page *alloc_slow(unsigned order, unsigned flags)
 	for (unsigned tries = 0;; tries++) {
 		struct page *p;
 
+		/* Under a spin lock there is no time to go through every CPU's lists. */
+		if ((flags & ALLOC_NOWAIT) && !preemptible())
+			return NULL;
 		pcp_drain_all();
 		if (order > 0)
 			zeropool_drain();

@@ -99,11 +99,7 @@ static bool page_is_due(struct page *p, bool force)
 	if (page_flag(p, PAGE_READING))
 		return false;
 	young = rmap_test_clear_young(p, &locked);
-	if (locked) {
-		page_set_flag(p, PAGE_UNEVICTABLE);
-		return false;
-	}
-	if (young < 0)
+	if (locked || young < 0)
 		return false;
 	if (young == 0 || force) {
 		page_clear_flag(p, PAGE_REFERENCED);

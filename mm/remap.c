@@ -9,23 +9,28 @@
 
 #include <linux/mman.h>
 
-static void move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
+/* 0, or -ENOMEM when the reverse map lacks memory: nothing changed. */
+static int move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
 {
 	struct pte_view v;
+	int err;
 
 	pte_view(from, &v);
 	if (v.state == PTE_NONE)
-		return;
-	pte_clear(from, b);
+		return 0;
 	if (v.state == PTE_SWAPPED) {
+		pte_clear(from, b);
 		pte_enter_slot(to, v.slot);
-		return;
+		return 0;
 	}
+	err = v.prot & PTE_SPECIAL ? 0 : rmap_move(v.page, from, to);
+	if (err)
+		return err;
 	/* Stale TLB entries of the old address must be gone before the frame can change hands at
 	 * the new one. */
-	if (!(v.prot & PTE_SPECIAL))
-		rmap_move(v.page, from, to);
+	pte_clear(from, b);
 	pte_enter(to, v.page, v.prot);
+	return 0;
 }
 
 static void lock_both(struct page *a, struct page *b)
@@ -42,20 +47,23 @@ static void unlock_both(struct page *a, struct page *b)
 	pmap_table_unlock(MIN(a, b));
 }
 
-/* n entries that lie under one leaf table on either side. The flush comes before the locks go:
+/* Up to n entries that lie under one leaf table on either side; returns how many. The flush comes before the locks go:
  * afterwards the page daemon or copy-on-write may act on the new entry. */
-static void move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, unsigned n)
+static unsigned move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, unsigned n)
 {
 	struct page *source = pmap_leaf(&as->pmap, from), *target = pmap_leaf(&as->pmap, to);
 	struct tlb_batch b;
+	unsigned i;
 
 	tlb_batch_init(&b, &as->pmap);
 	lock_both(source, target);
-	for (unsigned i = 0; i < n; i++)
-		move_entry(pmap_table_entry(source, leaf_index(from) + i),
-			   pmap_table_entry(target, leaf_index(to) + i), &b);
+	for (i = 0; i < n; i++)
+		if (move_entry(pmap_table_entry(source, leaf_index(from) + i),
+			       pmap_table_entry(target, leaf_index(to) + i), &b))
+			break;
 	tlb_flush_only(&b);
 	unlock_both(source, target);
+	return i;
 }
 
 /* How many entries from `from` on can be moved in one go. */
@@ -84,6 +92,8 @@ static int target_tables(struct aspace *as, virt_addr_t from, virt_addr_t to, ui
 	return 0;
 }
 
+/* The reverse map may have to wait for memory, entry by entry. What has not been moved when the task is
+ * killed meanwhile goes with the old range: nobody will look for it. */
 static void move_entries(struct aspace *as, virt_addr_t from, virt_addr_t to, uint64_t length)
 {
 	virt_addr_t va, end = from + length;
@@ -91,9 +101,11 @@ static void move_entries(struct aspace *as, virt_addr_t from, virt_addr_t to, ui
 	for (va = pmap_next_leaf(&as->pmap, from, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, va, end)) {
 		unsigned n = chunk_size(va, to + (va - from), end);
+		unsigned moved = move_chunk(as, va, to + (va - from), n);
 
-		move_chunk(as, va, to + (va - from), n);
-		va += (virt_addr_t)n * PAGE_SIZE;
+		if (moved < n && rmap_reserve() != 0 && task_killed(current()))
+			return;
+		va += (virt_addr_t)moved * PAGE_SIZE;
 	}
 }
 

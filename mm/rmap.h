@@ -27,8 +27,9 @@ static inline void rmap_set_first(struct page *p, struct pte *pte)
 /* As rmap_add for a file page, provided that it still belongs to o: else -ESTALE (truncated or
  * evicted meanwhile). */
 int rmap_add_file(struct page *p, struct pte *pte, const struct object *o) MUST_CHECK;
-/* The mapping moved from one entry to another; both table locks held. */
-void rmap_move(struct page *p, struct pte *from, struct pte *to);
+/* The mapping moves from one entry to another; both table locks held. 0 or -ENOMEM as rmap_add (only
+ * for pages with more mappings than a few dozen): nothing changed. */
+int rmap_move(struct page *p, struct pte *from, struct pte *to) MUST_CHECK;
 /* Makes sure the next rmap_add on this CPU's path can have a chunk. May sleep. 0 or -ENOMEM. */
 int rmap_reserve(void) MUST_CHECK;
 void rmap_remove(struct page *p, struct pte *pte);
@@ -42,7 +43,8 @@ unsigned rmap_count(struct page *p);
 unsigned rmap_sharers(struct page *p);
 
 /* Tests and clears the young state of the entries, of a bounded number when there are many. Returns
- * how many were young; *locked tells whether one of them is PTE_LOCKED. -EAGAIN when a table lock
+ * how many were young; *locked tells whether one of them is PTE_LOCKED: then p, which the caller has
+ * taken off the lists, is PAGE_UNEVICTABLE. -EAGAIN when a table lock
  * could not be had. Takes the page lock. */
 int rmap_test_clear_young(struct page *p, bool *locked);
 

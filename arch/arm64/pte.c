@@ -185,6 +185,7 @@ static inline void enter_prepared(struct pte *pte, struct page *page, unsigned p
 		table->u.table.swapped--;
 	table->u.table.present++;
 	kind_count(table, raw, 1);
+	hw_wmb(); /* whoever walks this entry finds what the frame was filled with (B2.3) */
 	pte_store(pte, raw);
 }
 

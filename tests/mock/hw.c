@@ -208,11 +208,20 @@ void hw_icache_sync(const void *kva, size_t n)
 		hw.synced[(virt_to_phys(p) - MOCK_RAM_BASE) >> PAGE_SHIFT] = frame_checksum(p);
 }
 
+/* The frame filled last, while no barrier orders that before what this CPU stores next. */
+_Thread_local phys_addr_t mock_frame_unordered;
+
+void mock_stores_ordered(void)
+{
+	mock_frame_unordered = 0;
+}
+
 void hw_clear_page(void *kva)
 {
 	assert_true(IS_ALIGNED((uintptr_t)kva, PAGE_SIZE) && kva_in_ram(kva, PAGE_SIZE));
 	mock_frame_reused(virt_to_phys(kva));
 	memset(kva, 0, PAGE_SIZE);
+	mock_frame_unordered = virt_to_phys(kva);
 }
 
 void hw_copy_page(void *dst, const void *src)
@@ -220,6 +229,7 @@ void hw_copy_page(void *dst, const void *src)
 	assert_true(IS_ALIGNED((uintptr_t)dst, PAGE_SIZE) && kva_in_ram(dst, PAGE_SIZE));
 	mock_frame_reused(virt_to_phys(dst));
 	memcpy(dst, src, PAGE_SIZE);
+	mock_frame_unordered = virt_to_phys(dst);
 }
 
 uint32_t hw_crc32c(uint32_t crc, const void *p, size_t n)

@@ -353,6 +353,10 @@ void pte_store(struct pte *e, uint64_t raw)
 	struct shadow *s;
 	uint64_t old;
 
+	if ((raw & PTE_VALID) && mock_frame_unordered != 0 && pte_pa(raw) == mock_frame_unordered)
+		mock_violation(MOCK_RULE_BARRIER,
+			       "an entry for frame %#lx may be seen before what the frame holds",
+			       (unsigned long)mock_frame_unordered);
 	if (addr % 8 || !mock_pa_in_ram(addr)) {
 		mock_violation(MOCK_RULE_STORE, "a descriptor stored at %#llx",
 			       (unsigned long long)addr);
@@ -380,6 +384,7 @@ static void complete_stores(void)
 	unsigned kept = 0, done = 0;
 	phys_addr_t *addrs = malloc((npending + 1) * sizeof(*addrs));
 
+	mock_stores_ordered();
 	assert_non_null(addrs);
 	for (unsigned i = 0; i < npending; i++)
 		if (pending[i].cpu == mock_cpu)

@@ -79,6 +79,8 @@ uint64_t mock_counter(void)
 	return now;
 }
 
+void mock_stores_ordered(void) {}
+
 void mock_barrier(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -104,8 +104,12 @@ static inline void hw_wait_interrupt(void)
 	mock_wait_event();
 }
 
+/* Stores to frames so far come before later ones. */
+void mock_stores_ordered(void);
+
 static inline void hw_mb(void)
 {
+	mock_stores_ordered();
 	mock_barrier();
 }
 
@@ -116,6 +120,7 @@ static inline void hw_rmb(void)
 
 static inline void hw_wmb(void)
 {
+	mock_stores_ordered();
 	mock_barrier();
 }
 

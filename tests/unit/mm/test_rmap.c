@@ -2,7 +2,7 @@
 // The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
 // entries.
 // SOURCES: mm/commit.c
-// SOURCES: mm/rmap.c mm/page.c mm/object.c mm/object_evict.c kernel/lib/radix.c
+// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c kernel/lib/radix.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
@@ -203,7 +203,9 @@ static void test_move(void **state)
 		tlb_batch_init(&b, &pm);
 		pmap_table_lock(table);
 		pte_clear(pmap_table_entry(table, i), &b);
-		rmap_move(page, pmap_table_entry(table, i), pmap_table_entry(table, 100 + i));
+		assert_int_equal(rmap_move(page, pmap_table_entry(table, i),
+					   pmap_table_entry(table, 100 + i)),
+				 0);
 		pte_enter(pmap_table_entry(table, 100 + i), page, PTE_READ);
 		pmap_table_unlock(table);
 		tlb_flush(&b);

@@ -38,6 +38,15 @@ static int abandon(void **state)
 	return 0;
 }
 
+/* A frame whose contents are ordered before whatever is stored next. */
+static struct page *filled_frame(void)
+{
+	struct page *p = frame();
+
+	hw_wmb();
+	return p;
+}
+
 static uint64_t by_address(uint64_t asid, virt_addr_t va)
 {
 	return asid << 48 | va >> PAGE_SHIFT;
@@ -49,7 +58,18 @@ static void test_bbm_output_address(void **state)
 	uint64_t raw = pte_load(e);
 
 	(void)state;
-	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(frame())));
+	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(filled_frame())));
+}
+
+/* Another CPU may walk the entry and read what the frame held before. */
+static void test_entry_before_contents(void **state)
+{
+	struct pte *e = start(RW);
+	uint64_t raw = pte_load(e);
+
+	(void)state;
+	pte_store(e, 0);
+	ROGUE(MOCK_RULE_BARRIER, pte_store(e + 1, (raw & ~PTE_ADDR_MASK) | page_to_phys(frame())));
 }
 
 static void test_bbm_attributes(void **state)
@@ -71,7 +91,7 @@ static void test_bbm_without_flush(void **state)
 	(void)state;
 	pte_store(e, 0);
 	dsb_ishst();
-	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(frame())));
+	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(filled_frame())));
 }
 
 /* ... or told it and did not wait. */
@@ -84,7 +104,7 @@ static void test_bbm_without_dsb_after_tlbi(void **state)
 	pte_store(e, 0);
 	dsb_ishst();
 	tlbi_vaale1is(by_address(0, VA));
-	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(frame())));
+	ROGUE(MOCK_RULE_BBM, pte_store(e, (raw & ~PTE_ADDR_MASK) | page_to_phys(filled_frame())));
 }
 
 static void test_bbm_done_right(void **state)
@@ -389,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_bbm_output_address),
+		TEST(test_entry_before_contents),
 		TEST(test_bbm_attributes),
 		TEST(test_bbm_without_flush),
 		TEST(test_bbm_without_dsb_after_tlbi),
