@@ -73,7 +73,7 @@ unsigned rmap_count(struct page *p)
 	return n;
 }
 
-#define SHARERS_CHUNKS 8
+#define SHARERS_SAMPLE 56
 
 /* An entry cannot leave its table, nor the table go, without the page lock. */
 static unsigned entry_sharers(const struct pte *pte)
@@ -83,18 +83,17 @@ static unsigned entry_sharers(const struct pte *pte)
 
 unsigned rmap_sharers(struct page *p)
 {
-	struct rmap_chunk *c;
-	unsigned sum = 0;
+	struct pte *ptes[SHARERS_SAMPLE];
+	unsigned sum = 0, n, all;
 
 	page_lock(p);
-	c = chunk_of(p->rmap);
-	if (c == NULL && p->rmap != 0)
-		sum = entry_sharers((struct pte *)p->rmap);
-	for (unsigned n = 0; c != NULL && n < SHARERS_CHUNKS; n++, c = chunk_next(c))
-		for (unsigned i = 0; i < chunk_used(c); i++)
-			sum += entry_sharers(c->ptes[i]);
+	all = rmap_set_count(p->rmap);
+	n = rmap_set_sample(p->rmap, ptes, SHARERS_SAMPLE);
+	for (unsigned i = 0; i < n; i++)
+		sum += entry_sharers(ptes[i]);
 	page_unlock(p);
-	return sum;
+	/* Of a page with more entries, those looked at stand for all. */
+	return n < all && n > 0 ? (unsigned)((uint64_t)sum * all / n) : sum;
 }
 
 /* ---- From pages ---- */

@@ -38,8 +38,8 @@ void rmap_remove(struct page *p, struct pte *pte);
 unsigned rmap_count(struct page *p);
 
 /* How many address spaces' entries map p: each entry of the reverse map as often as its table is
- * shared. Counts up to some dozens of entries, which bounds the time; a snapshot. Takes the page
- * lock; table locks may be held. */
+ * shared. Looks at some dozens of entries, which bounds the time, and takes them for all where there are
+ * more; a snapshot. Takes the page lock; table locks may be held. */
 unsigned rmap_sharers(struct page *p);
 
 /* Tests and clears the young state of the entries, of a bounded number when there are many. Returns
