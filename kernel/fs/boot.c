@@ -48,7 +48,7 @@ static int mount_on(const char *dir, const struct super_type *type, unsigned fla
 		err = path_lookup(AT_FDCWD, dir, 0, &at);
 	if (err)
 		return err;
-	s = type->create(type, type->name, options);
+	s = type->create(type, type->name, options, flags);
 	err = IS_ERR(s) ? PTR_ERR(s) : mount_add(s, &at, flags | MOUNT_RELATIME, type->name);
 	path_put(at);
 	return err;
@@ -75,7 +75,7 @@ static int root_mount(void)
 	super_type_register(&tmpfs_type);
 	super_type_register(&devtmpfs_type);
 	super_type_register(&proc_type);
-	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755");
+	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755", 0);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	err = mount_add(s, NULL, MOUNT_RELATIME, "tmpfs");

@@ -55,6 +55,15 @@ struct inode *inode_get(struct inode *i)
 
 void inode_put(struct inode *i)
 {
+	if (i->super->ops->drop) {
+		uint32_t refs = atomic_load(&i->refs);
+
+		while (refs > 1)
+			if (atomic_compare_exchange(&i->refs, &refs, refs - 1))
+				return;
+		i->super->ops->drop(i);
+		return;
+	}
 	if (atomic_dec(&i->refs) != 0)
 		return;
 	if (i->super->ops->evict)

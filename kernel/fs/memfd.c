@@ -13,7 +13,7 @@ static struct mount memfd_mount = { .refs = 1, .flags = MOUNT_NODEV };
 
 int memfd_init(void)
 {
-	struct super *s = tmpfs_type.create(&tmpfs_type, "memfd", "");
+	struct super *s = tmpfs_type.create(&tmpfs_type, "memfd", "", 0);
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);

@@ -223,6 +223,8 @@ static int may_truncate(struct inode *i, struct attr *a)
 		signal_send(current(), SIGXFSZ, NULL);
 		return -EFBIG;
 	}
+	if (i->super->max_size && a->size > i->super->max_size)
+		return -EFBIG;
 	return a->size >> PAGE_SHIFT >= UINT32_MAX ? -EFBIG : 0;
 }
 

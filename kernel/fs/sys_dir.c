@@ -183,8 +183,16 @@ SYSCALL(getcwd)
 
 static int64_t remount(const struct path *at, unsigned flags)
 {
+	struct super *s = at->mount->super;
+	int err = 0;
+
 	if (at->dentry != at->mount->root)
 		return -EINVAL;
+	/* One mount is all that a file system on a device has. */
+	if (s->ops->remount)
+		err = s->ops->remount(s, flags & MS_RDONLY);
+	if (err)
+		return err;
 	WRITE_ONCE(at->mount->flags, flags & MOUNT_FLAGS);
 	return 0;
 }
@@ -199,7 +207,7 @@ static int64_t mount_new(const struct path *at, const char *type_name, const cha
 		return -ENODEV;
 	if (!S_ISDIR(at->dentry->inode->mode))
 		return -ENOTDIR;
-	s = type->create(type, source, options);
+	s = type->create(type, source, options, flags);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	return mount_add(s, at, flags & MOUNT_FLAGS & ~(unsigned)MS_SILENT,

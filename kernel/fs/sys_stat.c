@@ -21,6 +21,8 @@ static void split_time(int64_t ns, int64_t *sec, uint32_t *nsec)
 
 static uint64_t blocks_of(const struct inode *i)
 {
+	if (i->super->flags & SUPER_DISK)
+		return READ_ONCE(i->blocks);
 	if (!i->object)
 		return 0;
 	/* In 512-byte units. What is in memory or in swap is what the file takes. */

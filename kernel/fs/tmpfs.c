@@ -364,14 +364,14 @@ static int parse_options(struct tmpfs *t, const char *s)
 }
 
 static struct super *tmpfs_make(const struct super_type *type, const char *source,
-				const char *options)
+				const char *options, unsigned flags)
 {
 	struct tmpfs *t = kmalloc(sizeof(*t), ALLOC_ZERO);
 	struct super *s = NULL;
 	struct inode *root = NULL;
 	int err = -ENOMEM;
 
-	(void)source;
+	(void)source, (void)flags;
 	if (!t)
 		return ERR_PTR(-ENOMEM);
 	t->mode = type == &tmpfs_type ? 01777 : 0755;
@@ -398,9 +398,9 @@ static struct super *tmpfs_make(const struct super_type *type, const char *sourc
 }
 
 static struct super *devtmpfs_make(const struct super_type *type, const char *source,
-				   const char *options)
+				   const char *options, unsigned flags)
 {
-	struct super *s = tmpfs_make(type, source, options);
+	struct super *s = tmpfs_make(type, source, options, flags);
 	int err;
 
 	if (IS_ERR(s))

@@ -50,6 +50,7 @@ struct inode {
 		fops; /* for regular files and directories; devices and FIFOs find theirs at open */
 	struct object *object; /* regular files: the page cache, which has the size; else NULL */
 	uint64_t size;         /* others: directories, symbolic links */
+	uint64_t blocks;       /* of 512 bytes, with SUPER_DISK; brought up to date by getattr */
 	int64_t atime, mtime,
 		ctime;        /* ns since 1970; single words, written by whoever comes last */
 	struct mutex mutex;   /* directory contents; attributes; order of writes to a file */
@@ -150,9 +151,13 @@ struct inode_ops {
 enum super_flag {
 	SUPER_TREE = 1,        /* the dentry tree is the directory: names pin dentries */
 	SUPER_MAGIC_OWNER = 2, /* permission checks by owner make no sense (internal) */
+	SUPER_DISK = 4,        /* what files take is inode->blocks, not pages */
 };
 
 struct super_ops {
+	/* The last reference to inode is about to go, but one may still be found: lowers refs itself, under the lock that its look-ups take, and keeps the
+	 * inode or releases it. For file systems that keep inodes without users; then evict is not called. May sleep. */
+	void (*drop)(struct inode *inode);
 	/* The last reference to inode went: release what the file system keeps for it, storage too when nlink is 0; then inode_free(). NULL: inode_free(). */
 	void (*evict)(struct inode *inode);
 	/* False when a cached name no longer holds (a dead process in /proc). NULL: it always does. Any context without sleeping. */
@@ -160,6 +165,8 @@ struct super_ops {
 	int (*statfs)(struct super *s, struct statfs *st);
 	/* Everything dirty to the medium. NULL: nothing to do. */
 	int (*sync)(struct super *s);
+	/* All mounts become read-only or writable: -EBUSY, -EROFS. NULL: nothing to do. May sleep. */
+	int (*remount)(struct super *s, bool rdonly);
 	/* The last mount went; the tree is gone already. Frees what data points to. NULL: nothing. */
 	void (*put)(struct super *s);
 	/* Text for /proc/mounts after the options every file system has, such as ",size=4k". NULL: none. */
@@ -175,6 +182,7 @@ struct super {
 	const struct super_ops *ops;
 	struct dentry *root;
 	uint64_t next_ino; /* atomic */
+	uint64_t max_size; /* of a file, bytes; 0: what an object holds */
 	void *data;
 	struct list link; /* on the list of all; mount_mutex */
 };
@@ -182,9 +190,10 @@ struct super {
 struct super_type {
 	const char *name;
 	bool needs_device;
-	/* A new super with its root dentry. source and options may be "". ERR_PTR on failure. May sleep. */
+	/* A new super with its root dentry. source and options may be ""; of flags only MOUNT_RDONLY means something here. ERR_PTR on failure. May
+	 * sleep. */
 	struct super *(*create)(const struct super_type *type, const char *source,
-				const char *options);
+				const char *options, unsigned flags);
 	struct super_type *next;
 };
 

@@ -419,13 +419,13 @@ static const struct file_ops proc_dir_ops = { .readdir = proc_readdir };
 static const struct super_ops proc_super_ops = { .evict = proc_evict, .valid = proc_valid };
 
 static struct super *proc_make(const struct super_type *type, const char *source,
-			       const char *options)
+			       const char *options, unsigned flags)
 {
 	struct super *s = super_alloc(type, &proc_super_ops, PROC_SUPER_MAGIC, 0);
 	struct proc_ref ref = { .node = &proc_root };
 	struct inode *root = NULL;
 
-	(void)source, (void)options;
+	(void)source, (void)options, (void)flags;
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	if (inode_make(s, &ref, &root) == 0) {

@@ -58,7 +58,7 @@ static void root_begin(void)
 		assert_int_equal(file_init(), 0);
 	}
 	once = true;
-	s = tmpfs_type.create(&tmpfs_type, "none", "mode=0755");
+	s = tmpfs_type.create(&tmpfs_type, "none", "mode=0755", 0);
 	assert_false(IS_ERR(s));
 	assert_int_equal(mount_add(s, NULL, 0, "none"), 0);
 	current()->fs = fs_context_create();
@@ -457,7 +457,7 @@ static void test_readdir_while_names_change(void **state)
 
 static void test_mounts(void **state)
 {
-	struct super *s = tmpfs_type.create(&tmpfs_type, "none", "size=8k");
+	struct super *s = tmpfs_type.create(&tmpfs_type, "none", "size=8k", 0);
 	struct path at;
 	struct file *f;
 	char buf[3 * PAGE_SIZE] = "";
