@@ -9,7 +9,7 @@
 tool_package()
 {
 	case $1 in
-	cmake | python3 | clang | clang-format | clang-tidy | cppcheck) echo "$1" ;;
+	cmake | python3 | clang | clang-format | clang-tidy | cppcheck | e2fsprogs) echo "$1" ;;
 	ninja) echo ninja-build ;;
 	cross-gcc) echo gcc-aarch64-linux-gnu ;;
 	cross-libc) echo libc6-dev-arm64-cross ;;
@@ -36,6 +36,7 @@ tool_present()
 	host-fdt) [[ -e /usr/include/libfdt.h ]] ;;
 	clang-rt) compgen -G "$(clang -print-resource-dir)/lib/linux/libclang_rt.asan-*.a" ;;
 	qemu) command -v qemu-system-aarch64 ;;
+	e2fsprogs) PATH=$PATH:/sbin:/usr/sbin command -v mke2fs ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }

@@ -75,6 +75,7 @@ static int root_mount(void)
 	super_type_register(&tmpfs_type);
 	super_type_register(&devtmpfs_type);
 	super_type_register(&proc_type);
+	super_type_register(&ext2_type);
 	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755", 0);
 	if (IS_ERR(s))
 		return PTR_ERR(s);

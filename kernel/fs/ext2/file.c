@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Regular files. Contents are the object's pages; here is how those come from the medium and go there, and what a write does before it: blocks are
+ * promised, then the pages are written, then they get their blocks. So a full medium is told by write(2), and pages of a hole read as zeroes until
+ * the end. Only pages that a shared mapping put into a hole get blocks when they are written back.
+ *
+ * A read looks up its blocks and reads them without a lock; if blocks were taken from the file meanwhile (node->generation), they may have been somebody
+ * else's, and it reads again. Whoever takes blocks away waits for the pages being written (node->writing); pages that left the object are not begun
+ * any more.
+ */
+#include "kernel/fs/ext2/ext2.h"
+#include "kernel/fs/regular.h"
+
+#define CHUNK_PAGES 16 /* of a write, between promise and blocks */
+
+/* ---- Pages ---- */
+
+struct page_map {
+	uint32_t block[PAGE_SIZE / 1024];
+	unsigned n;     /* blocks of the page within the file */
+	unsigned holes; /* of them */
+};
+
+static int page_map(struct ext2_node *node, uint32_t index, bool create, struct page_map *m)
+{
+	struct ext2_fs *fs = node->fs;
+	unsigned shift = PAGE_SHIFT - fs->block_bits;
+	uint64_t size = READ_ONCE(node->object.size), first = (uint64_t)index << shift;
+	int err = 0;
+
+	m->n = m->holes = 0;
+	while (m->n < 1u << shift && (first + m->n) << fs->block_bits < size && !err) {
+		uint32_t *block = &m->block[m->n];
+
+		err = ext2_map(node, first + m->n, create, block, NULL);
+		m->holes += !err && !*block;
+		m->n += !err;
+	}
+	return err;
+}
+
+/* Transfers the blocks of a page that there are, those that lie together at once. */
+static int page_io(struct ext2_node *node, enum block_op op, const struct page_map *m, uint8_t *at)
+{
+	struct ext2_fs *fs = node->fs;
+	int err = 0;
+
+	for (unsigned i = 0, run; i < m->n && !err; i += run) {
+		for (run = 1;
+		     i + run < m->n && m->block[i] && m->block[i + run] == m->block[i] + run;)
+			run++;
+		if (m->block[i])
+			err = ext2_block_io(fs, op, m->block[i], at + i * fs->block_size, run);
+	}
+	return err;
+}
+
+static void holes_clear(struct ext2_node *node, const struct page_map *m, uint64_t start,
+			uint8_t *at)
+{
+	uint32_t bytes = node->fs->block_size;
+	uint64_t size = READ_ONCE(node->object.size);
+	size_t end = size - start < PAGE_SIZE ? (size_t)(size - start) : PAGE_SIZE;
+
+	for (unsigned i = 0; i < m->n; i++)
+		if (!m->block[i])
+			memset(at + i * bytes, 0, bytes);
+	/* Behind the end of the file the last block may hold anything. */
+	if (size <= start)
+		end = 0;
+	memset(at + end, 0, PAGE_SIZE - end);
+}
+
+static int ext2_read_page(struct object *o, struct page *p)
+{
+	struct ext2_node *node = container_of(o, struct ext2_node, object);
+	struct ext2_fs *fs = node->fs;
+	uint8_t *at = page_to_virt(p);
+	uint32_t generation;
+	struct page_map m;
+	int err;
+
+	do {
+		mutex_lock(&fs->mutex);
+		generation = node->generation;
+		err = page_map(node, p->u.file.index, false, &m);
+		mutex_unlock(&fs->mutex);
+		if (err == -EAGAIN)
+			err = ext2_flush(fs, false) ? -EIO : -EAGAIN;
+		else if (!err)
+			err = page_io(node, BLOCK_READ, &m, at);
+	} while (err == -EAGAIN || (!err && atomic_load_acquire(&node->generation) != generation));
+	if (!err)
+		holes_clear(node, &m, (uint64_t)p->u.file.index << PAGE_SHIFT, at);
+	return err;
+}
+
+/* A page with a hole, which a shared mapping has filled. Under fs->mutex all the while: nobody may see its blocks before their contents. */
+static int hole_page_write(struct ext2_node *node, struct page *p, struct page_map *m)
+{
+	struct ext2_fs *fs = node->fs;
+	int err;
+
+	if (fs->ndirty > fs->nbuffers - EXT2_BUFFERS_SPARE / 2)
+		return -EAGAIN;
+	if (!ext2_blocks_left(fs, m->holes + 6))
+		return fs->npending ? -EAGAIN : -ENOSPC;
+	err = page_map(node, p->u.file.index, true, m);
+	return err ? err : page_io(node, BLOCK_WRITE, m, page_to_virt(p));
+}
+
+static int page_write_locked(struct ext2_node *node, struct page *p)
+{
+	struct ext2_fs *fs = node->fs;
+	struct page_map m;
+	int err = fs->failed ? -EIO : fs->read_only ? -EROFS : 0;
+
+	/* Truncated meanwhile: its blocks may be gone. */
+	if (err || READ_ONCE(p->u.file.object) != &node->object)
+		return err;
+	err = page_map(node, p->u.file.index, false, &m);
+	if (err)
+		return err;
+	if (m.holes)
+		return hole_page_write(node, p, &m);
+	node->writing++;
+	mutex_unlock(&fs->mutex);
+	err = page_io(node, BLOCK_WRITE, &m, page_to_virt(p));
+	mutex_lock(&fs->mutex);
+	if (--node->writing == 0)
+		waitq_wake_all(&fs->settled);
+	return err;
+}
+
+static int ext2_write_page(struct object *o, struct page *p)
+{
+	struct ext2_node *node = container_of(o, struct ext2_node, object);
+	int err;
+
+	mutex_lock(&node->fs->mutex);
+	err = page_write_locked(node, p);
+	mutex_unlock(&node->fs->mutex);
+	return err;
+}
+
+const struct object_ops ext2_object_ops = {
+	.read_page = ext2_read_page,
+	.write_page = ext2_write_page,
+	.release = ext2_object_release,
+};
+
+/* ---- Writing ---- */
+
+/* Promises blocks for a write of *n bytes at pos, or for so much of it as there is room for. *need: how many. */
+static int promise_locked(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *need)
+{
+	struct ext2_fs *fs = node->fs;
+	uint64_t first = pos >> fs->block_bits;
+	unsigned blocks = (unsigned)(((pos + *n - 1) >> fs->block_bits) - first + 1);
+	int err = ext2_map_holes(node, first, blocks, need);
+
+	if (!err && !ext2_blocks_left(fs, *need)) {
+		/* The first block alone. */
+		*n = MIN(*n, fs->block_size - pos % fs->block_size);
+		err = ext2_map_holes(node, first, 1, need);
+		/* Indirect blocks that are there already need no room. */
+		if (!err && *need && first < EXT2_DIRECT)
+			*need = 1;
+		if (!err && !ext2_blocks_left(fs, *need))
+			err = fs->npending || fs->ncorpses ? -EAGAIN : -ENOSPC;
+	}
+	if (!err)
+		fs->promised += *need;
+	return err;
+}
+
+/* Gives blocks to [pos, pos + n). *at says where it stopped: -EAGAIN. */
+static int blocks_give(struct ext2_node *node, uint64_t *at, uint64_t end)
+{
+	struct ext2_fs *fs = node->fs;
+	uint32_t block;
+	bool fresh;
+	int err = 0;
+
+	while (*at < end && !err) {
+		if (fs->ndirty > fs->nbuffers - EXT2_BUFFERS_SPARE / 2)
+			return -EAGAIN;
+		err = ext2_map(node, *at >> fs->block_bits, true, &block, &fresh);
+		if (fresh)
+			node->fresh = true;
+		if (!err)
+			*at = ALIGN_DOWN(*at, (uint64_t)fs->block_size) + fs->block_size;
+	}
+	return err;
+}
+
+static int promise(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *need)
+{
+	struct ext2_fs *fs = node->fs;
+	int err;
+
+	for (unsigned tries = 0;; tries++) {
+		err = ext2_begin(fs);
+		if (err)
+			return err;
+		err = promise_locked(node, pos, n, need);
+		ext2_end(fs);
+		if (err != -EAGAIN)
+			return err;
+		/* What is freed becomes free by it; twice, because a file may be deleted only then. */
+		err = tries < 2 ? ext2_flush(fs, false) : -ENOSPC;
+		if (err)
+			return err;
+	}
+}
+
+/* The promise is kept: [pos, pos + n) gets its blocks. */
+static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n, unsigned need)
+{
+	struct ext2_fs *fs = node->fs;
+	uint64_t at = pos;
+	int err;
+
+	do {
+		mutex_lock(&fs->gate);
+		mutex_lock(&fs->mutex);
+		err = fs->failed ? -EIO : blocks_give(node, &at, pos + n);
+		if (err != -EAGAIN)
+			fs->promised -= need;
+		mutex_unlock(&fs->mutex);
+		mutex_unlock(&fs->gate);
+		if (err == -EAGAIN)
+			(void)!ext2_flush(fs, false); /* its failure is in fs->failed */
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static int64_t write_chunk(struct ext2_node *node, uint64_t pos, uintptr_t buf, size_t n, bool user)
+{
+	unsigned need;
+	int64_t done;
+	int err;
+
+	n = MIN(n, CHUNK_PAGES * PAGE_SIZE - pos % PAGE_SIZE);
+	err = promise(node, pos, &n, &need);
+	if (err)
+		return err;
+	done = object_write(&node->object, pos, (const void *)buf, n, user);
+	err = fulfil(node, pos, done > 0 ? (uint64_t)done : 0, need);
+	return err ? err : done;
+}
+
+static int64_t write_locked(struct file *f, struct io *io)
+{
+	struct ext2_node *node = ext2_node(f->inode);
+	int64_t n = regular_write_begin(f, io, ext2_size_max(node->fs)), done = 0;
+
+	while (n > 0 && (size_t)done < io->n) {
+		n = write_chunk(node, io->pos + (uint64_t)done, io->buf + (uintptr_t)done,
+				io->n - (size_t)done, io->user);
+		if (n > 0)
+			done += n;
+	}
+	if (done)
+		regular_written(f);
+	return done ? done : n;
+}
+
+static int ext2_file_sync(struct file *f)
+{
+	struct ext2_node *node = ext2_node(f->inode);
+	struct ext2_fs *fs = node->fs;
+	int err, data;
+
+	if (fs->read_only)
+		return 0;
+	while ((data = object_sync(&node->object, 0, UINT32_MAX)) == -EAGAIN) {
+		err = ext2_flush(fs, false);
+		if (err)
+			return err;
+	}
+	err = ext2_flush(fs, false);
+	return err ? err : data;
+}
+
+static int64_t ext2_write(struct file *f, struct io *io)
+{
+	int64_t n;
+	int err;
+
+	mutex_lock(&f->inode->mutex);
+	n = write_locked(f, io);
+	mutex_unlock(&f->inode->mutex);
+	if (n > 0 && f->flags & O_DSYNC) {
+		err = ext2_file_sync(f);
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+const struct file_ops ext2_file_ops = {
+	.read = regular_read,
+	.write = ext2_write,
+	.sync = ext2_file_sync,
+};
