@@ -79,3 +79,26 @@ expect_match()
 
 # expect_log REGEX: in the kernel's log of the last run
 expect_log() { grep -Eq -- "$1" "$SCRATCH/errors" || fail "nothing in the kernel's log matches $1"; }
+
+# Programs of Debian's arm64 packages: need_packages fetches them once, package_files lays some of them into an overlay.
+need_packages()
+{
+	PACKAGES=$PWD/.build/packages/arm64/programs
+	boards/common/packages programs 2>"$SCRATCH/errors" || fail "the packages cannot be fetched"
+}
+
+# package_files DIR FILE...: with the libraries that they need
+package_files()
+{
+	local to=$1 file need
+	for file in "${@:2}"; do
+		[[ ! -e $to/$file ]] || continue
+		[[ -e $PACKAGES/$file ]] || fail "the packages have no $file"
+		mkdir -p "$to/${file%/*}"
+		cp -rL "$PACKAGES/$file" "$to/$file"
+		for need in $(aarch64-linux-gnu-readelf -d "$PACKAGES/$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+			package_files "$to" "usr/lib/aarch64-linux-gnu/$need"
+		done
+	done
+	[[ -e $to/lib/ld-linux-aarch64.so.1 ]] || package_files "$to" lib/ld-linux-aarch64.so.1
+}

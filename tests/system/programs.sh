@@ -5,28 +5,9 @@
 # result is known, in enough memory and in too little, and the tools that read /proc.
 . "$(dirname "$0")/lib.sh"
 
-boards/common/packages programs || fail "the packages cannot be fetched"
-packages=$PWD/.build/packages/arm64/programs
+need_packages
 TESTS_ROOT= # our own programs would only take memory
 
-# take DIR FILE...: files of the packages into an overlay, with the libraries that they need
-take()
-{
-	local to=$1 file need
-	for file in "${@:2}"; do
-		[[ ! -e $to/$file ]] || continue
-		[[ -e $packages/$file ]] || fail "the packages have no $file"
-		mkdir -p "$to/${file%/*}"
-		cp -rL "$packages/$file" "$to/$file"
-		for need in $(aarch64-linux-gnu-readelf -d "$packages/$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
-			take "$to" "usr/lib/aarch64-linux-gnu/$need"
-		done
-	done
-	[[ -e $to/lib/ld-linux-aarch64.so.1 ]] || take "$to" lib/ld-linux-aarch64.so.1
-}
-
-# says TEXT: the line is in the output
-says() { grep -Eq -- "$1" "$SCRATCH/output" || fail "$WHAT: nothing matches $1"; }
 # run WHAT ROOT [FLAGS...] COMMAND
 run()
 {
@@ -36,7 +17,7 @@ run()
 }
 
 # ---- A database ----
-take "$SCRATCH/sqlite" usr/bin/sqlite3
+package_files "$SCRATCH/sqlite" usr/bin/sqlite3
 cat >"$SCRATCH/sqlite/work.sql" <<'END'
 PRAGMA temp_store = memory;
 CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER, text TEXT);
@@ -62,10 +43,10 @@ run sqlite "$SCRATCH/sqlite" --mem 64M '/usr/bin/sqlite3 /tmp/db </work.sql && /
 sed -i 's/%0200d/%01000d/' "$SCRATCH/sqlite/work.sql"
 run "sqlite paging" "$SCRATCH/sqlite" --mem 24M '/usr/bin/sqlite3 :memory: </work.sql && grep pswpout /proc/vmstat'
 [[ $OUTPUT == "${sums/2000000/10000000}"* ]] || fail "sqlite paging: wrong results"
-says '^pswpout [1-9][0-9]{2}'
+grep -Eq '^pswpout [1-9][0-9]{2}' "$SCRATCH/output" || fail "$WHAT: nothing was paged out"
 
 # ---- Interpreters ----
-take "$SCRATCH/lua" usr/bin/lua5.4
+package_files "$SCRATCH/lua" usr/bin/lua5.4
 cat >"$SCRATCH/lua/work.lua" <<'END'
 local words, n = {}, 0
 for i = 1, 120000 do
@@ -82,18 +63,18 @@ END
 run lua "$SCRATCH/lua" --mem 48M '/usr/bin/lua5.4 /work.lua'
 [[ $OUTPUT == $'50021\t120000\tw00000\tw50020' ]] || fail "lua: wrong results"
 
-python=$(readlink "$packages/usr/bin/python3")
+python=$(readlink "$PACKAGES/usr/bin/python3")
 library=usr/lib/$python
-take "$SCRATCH/python" "usr/bin/$python"
-for module in "$packages/$library"/*; do
+package_files "$SCRATCH/python" "usr/bin/$python"
+for module in "$PACKAGES/$library"/*; do
 	case ${module##*/} in
 	test | lib-dynload | pydoc_data | idlelib | tkinter | ensurepip | lib2to3 | asyncio | email | unittest | xml* | http | config-*) ;;
-	*) take "$SCRATCH/python" "$library/${module##*/}" ;;
+	*) package_files "$SCRATCH/python" "$library/${module##*/}" ;;
 	esac
 done
 for module in _json mmap; do
-	for file in "$packages/$library/lib-dynload/$module".*; do
-		[[ ! -e $file ]] || take "$SCRATCH/python" "$library/lib-dynload/${file##*/}"
+	for file in "$PACKAGES/$library/lib-dynload/$module".*; do
+		[[ ! -e $file ]] || package_files "$SCRATCH/python" "$library/lib-dynload/${file##*/}"
 	done
 done
 cat >"$SCRATCH/python/work.py" <<'END'
@@ -156,4 +137,4 @@ for mem in 96M 44M; do
 	run "python in $mem" "$SCRATCH/python" --mem "$mem" "/usr/bin/$python -S /work.py && grep pswpout /proc/vmstat"
 	[[ $OUTPUT == "$expected"$'\n'* ]] || fail "python in $mem: wrong results"
 done
-says '^pswpout [1-9][0-9]{2}'
+grep -Eq '^pswpout [1-9][0-9]{2}' "$SCRATCH/output" || fail "$WHAT: nothing was paged out"
