@@ -11,6 +11,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
+#include "mm/aspace.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
@@ -144,6 +145,8 @@ static int cred_commit(struct cred *c)
 	spin_lock(&t->process->lock);
 	t->cred = c;
 	spin_unlock(&t->process->lock);
+	if (t->aspace)
+		WRITE_ONCE(t->aspace->cap_ipc_lock, cred_privileged(c));
 	cred_put(old);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "mm/aspace.h"
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define PROT_GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
 /* Flags that MAP_SHARED_VALIDATE accepts; the others are ignored by MAP_SHARED and MAP_PRIVATE, as they always were. */
 #define MAP_KNOWN                                                                                  \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED |       \
@@ -31,19 +32,32 @@ static unsigned area_flags_of(uint64_t prot, uint64_t flags)
 	       (flags & MAP_NORESERVE ? AREA_NORESERVE : 0);
 }
 
-/* Type and flags of mmap(2): 0 or negative errno. */
-static int check_map_flags(uint64_t prot, uint64_t flags)
+/* MAP_HUGETLB where no huge pages are set aside: sizes that AArch64 has with pages of 4 KB could be, others never. */
+static int check_huge(uint64_t flags)
+{
+	switch (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) {
+	case 0:
+	case 16: /* 64 KB, as a logarithm; 2 MB, 32 MB, 1 GB */
+	case 21:
+	case 25:
+	case 30: return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
+	default: return -EINVAL;
+	}
+}
+
+/* Type and flags of mmap(2): 0 or negative errno. Rights that are not known are ignored, as ever. */
+static int check_map_flags(uint64_t flags)
 {
 	uint64_t type = flags & MAP_TYPE;
 
-	if (prot & ~(uint64_t)PROT_KNOWN)
+	if (type == MAP_SHARED_VALIDATE && (flags & MAP_ANONYMOUS))
 		return -EINVAL;
 	if (type == MAP_SHARED_VALIDATE && (flags & ~(uint64_t)(MAP_KNOWN | MAP_TYPE)))
 		return -EOPNOTSUPP;
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
 	if (flags & MAP_HUGETLB)
-		return -ENOMEM; /* as where no huge pages are set aside */
+		return check_huge(flags);
 	if ((flags & MAP_GROWSDOWN) && type != MAP_PRIVATE)
 		return -EINVAL;
 	return 0;
@@ -90,7 +104,7 @@ SYSCALL(mmap)
 		.populate = (flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK),
 		.offset = offset,
 	};
-	int err = check_map_flags(prot, flags);
+	int err = check_map_flags(flags);
 
 	if (err < 0)
 		return err;
@@ -122,43 +136,50 @@ static int check_range(virt_addr_t addr, uint64_t *length, int err)
 
 SYSCALL(munmap)
 {
+	virt_addr_t start = args[0];
 	uint64_t length = args[1];
-	int err = check_range(args[0], &length, -EINVAL);
+	int err = check_range(start, &length, -EINVAL);
 
-	if (err == 0 && length == 0)
-		err = -EINVAL;
-	return err < 0 ? err : aspace_unmap(current()->aspace, args[0], length);
+	if (err < 0 || length == 0)
+		return -EINVAL;
+	/* Nothing is ever mapped below USER_MIN, which is no error. */
+	if (start + length <= USER_MIN)
+		return 0;
+	length -= MAX(start, USER_MIN) - start;
+	return aspace_unmap(current()->aspace, MAX(start, USER_MIN), length);
 }
 
 SYSCALL(mprotect)
 {
-	uint64_t length = args[1], prot = args[2];
-	int err = check_range(args[0], &length, -ENOMEM);
+	uint64_t length = args[1], prot = args[2], grows = prot & PROT_GROWS;
+	int err;
 
-	if (err < 0)
-		return err;
-	if (prot & ~(uint64_t)PROT_KNOWN) /* PROT_GROWSDOWN and PROT_GROWSUP are not offered */
+	if (grows == PROT_GROWS || args[0] % PAGE_SIZE != 0)
 		return -EINVAL;
-	return length == 0 ? 0
-			   : aspace_protect(current()->aspace, args[0], length, area_prot(prot));
+	if (length == 0)
+		return 0;
+	err = check_range(args[0], &length, -ENOMEM);
+	if (err < 0 || length == 0)
+		return -ENOMEM;
+	if (prot & ~(uint64_t)(PROT_KNOWN | PROT_GROWSDOWN)) /* nothing grows upwards here */
+		return -EINVAL;
+	return aspace_protect(current()->aspace, args[0], length,
+			      area_prot(prot) | (grows ? AREA_GROWSDOWN : 0));
 }
 
 SYSCALL(mremap)
 {
-	uint64_t old_len = args[1], new_len = args[2], flags = args[3];
-	int err = check_range(args[0], &old_len, -EINVAL);
+	uint64_t old_len = args[1], new_len = ALIGN_UP(args[2], PAGE_SIZE), flags = args[3];
 
-	if (err < 0)
-		return err;
-	if ((flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || new_len == 0)
+	if ((flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    args[0] % PAGE_SIZE != 0 || new_len == 0)
 		return -EINVAL;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
+	if (args[0] >= USER_TOP || args[0] < USER_MIN)
+		return -EFAULT; /* nothing is mapped there */
+	if (check_range(args[0], &old_len, -EINVAL) < 0)
 		return -EINVAL;
-	if (flags & MREMAP_DONTUNMAP)
-		return -EINVAL; /* not offered */
 	if (new_len > USER_TOP)
 		return -ENOMEM;
-	new_len = ALIGN_UP(new_len, PAGE_SIZE);
 	if ((flags & MREMAP_FIXED) && (args[4] % PAGE_SIZE != 0 || args[4] > USER_TOP - new_len))
 		return -EINVAL;
 	return aspace_remap(current()->aspace, args[0], old_len, new_len, (unsigned)flags, args[4]);
@@ -171,22 +192,34 @@ SYSCALL(brk)
 
 SYSCALL(madvise)
 {
-	uint64_t length = args[1];
-	int err = check_range(args[0], &length, -EINVAL);
+	uint64_t length = ALIGN_UP(args[1], PAGE_SIZE), end = args[0] + length;
+	virt_addr_t from = MAX(args[0], USER_MIN), to = MIN(end, USER_TOP);
+	int err;
 
+	if (args[0] % PAGE_SIZE != 0 || (length == 0 && args[1] != 0) || end < args[0])
+		return -EINVAL;
 	/* An advice that is not known is refused even for an empty range: programs ask so what there is. */
-	return err < 0 ? err : aspace_advise(current()->aspace, args[0], length, (int)args[2]);
+	err = aspace_advise(current()->aspace, from, from < to ? to - from : 0, (int)args[2]);
+	/* What lies outside of what can be mapped is a hole. */
+	if (err == 0 && length != 0 && (from != args[0] || to != end))
+		err = -ENOMEM;
+	return err;
 }
 
 /* mlock(2) works on whole pages around the range. */
 static int64_t lock_range(virt_addr_t addr, uint64_t length, unsigned flags)
 {
 	virt_addr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+	struct aspace *as = current()->aspace;
 
-	if (length > USER_TOP || addr > USER_TOP - length)
-		return length + addr < addr ? -EINVAL : -ENOMEM;
-	length = ALIGN_UP(addr + length, PAGE_SIZE) - start;
-	return length == 0 ? 0 : aspace_lock(current()->aspace, start, length, flags);
+	if (flags && READ_ONCE(as->limit.memlock) == 0 && !READ_ONCE(as->cap_ipc_lock))
+		return -EPERM;                                 /* even for nothing */
+	length = ALIGN_UP(length + (addr - start), PAGE_SIZE); /* may wrap to 0, as Linux's */
+	if (start + length < start)
+		return -EINVAL;
+	if (length != 0 && (start >= USER_TOP || length > USER_TOP - start))
+		return -ENOMEM;
+	return length == 0 ? 0 : aspace_lock(as, start, length, flags);
 }
 
 SYSCALL(mlock)
@@ -237,7 +270,7 @@ SYSCALL(mincore)
 
 SYSCALL(msync)
 {
-	uint64_t length = args[1], flags = args[2];
+	uint64_t length = ALIGN_UP(args[1], PAGE_SIZE), flags = args[2]; /* may wrap to 0 */
 	int err = check_range(args[0], &length, -ENOMEM);
 
 	if (err < 0)

@@ -31,5 +31,7 @@ X(timer_gettime) X(timer_getoverrun) X(timer_delete)
 /* sys_mm.c */
 X(mmap) X(munmap) X(mprotect) X(mremap) X(brk) X(madvise) X(mlock) X(mlock2) X(munlock)
 X(mlockall) X(munlockall) X(mincore) X(msync)
+/* sys_mm_process.c, ipc/shm.c, ipc/shmctl.c */
+X(process_vm_readv) X(process_vm_writev) X(shmget) X(shmat) X(shmdt) X(shmctl)
 /* sys_misc.c */
 X(uname) X(sethostname) X(setdomainname) X(sysinfo) X(getrandom) X(syslog) X(reboot)

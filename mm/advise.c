@@ -87,6 +87,11 @@ static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, vir
 	case MADV_DONTNEED: return drop_pages(as, a, start, end, false);
 	case MADV_FREE: return drop_pages(as, a, start, end, true);
 	case MADV_WILLNEED: return will_need(as, a, start, end);
+	case MADV_COLD:
+	case MADV_PAGEOUT: return advise_cold(as, a, start, end, advice == MADV_PAGEOUT);
+	case MADV_POPULATE_READ: return advise_populate(as, a, start, end, FAULT_READ);
+	case MADV_POPULATE_WRITE: return advise_populate(as, a, start, end, FAULT_WRITE);
+	case MADV_REMOVE: return advise_remove(as, a, start, end);
 	default: return -EINVAL;
 	}
 }
@@ -100,6 +105,11 @@ static bool advice_known(int advice)
 	case MADV_WILLNEED:
 	case MADV_DONTNEED:
 	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+	case MADV_REMOVE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
@@ -173,30 +183,28 @@ static bool resident(struct aspace *as, struct area *a, virt_addr_t va)
 	return v.state == PTE_PRESENT || p != NULL;
 }
 
-/* One piece into vec; -ENOMEM at a hole. */
-static int incore_piece(struct aspace *as, virt_addr_t start, virt_addr_t end, uint8_t *vec)
+/* One piece into vec, up to a hole: how many pages. */
+static unsigned incore_piece(struct aspace *as, virt_addr_t start, virt_addr_t end, uint8_t *vec)
 {
-	int err = 0;
+	unsigned n = 0;
 
 	mutex_lock(&as->mutex);
 	for (virt_addr_t va = start; va < end; va += PAGE_SIZE) {
 		struct area *a = area_covering(as, va);
 
-		if (a == NULL) {
-			err = -ENOMEM;
+		if (a == NULL)
 			break;
-		}
-		*vec++ = resident(as, a, va);
+		vec[n++] = resident(as, a, va);
 	}
 	mutex_unlock(&as->mutex);
-	return err;
+	return n;
 }
 
 int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_addr_t vec)
 {
 	uint8_t piece[INCORE_PIECE];
 	virt_addr_t va, end, stop;
-	int err = 0;
+	unsigned n;
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
@@ -205,14 +213,15 @@ int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_add
 	if (length > USER_TOP || !user_pages_ok(addr, ALIGN_UP(length, PAGE_SIZE)))
 		return -ENOMEM;
 	end = addr + ALIGN_UP(length, PAGE_SIZE);
-	for (va = addr; va < end && err == 0; va = stop) {
+	for (va = addr; va < end; va = stop) {
 		stop = MIN(end, va + INCORE_PIECE * PAGE_SIZE);
-		err = incore_piece(as, va, stop, piece);
-		if (err == 0 &&
-		    copy_to_user(vec + bytes_to_pages(va - addr), piece, bytes_to_pages(stop - va)))
-			err = -EFAULT;
+		n = incore_piece(as, va, stop, piece);
+		if (copy_to_user(vec + bytes_to_pages(va - addr), piece, n))
+			return -EFAULT;
+		if (n < bytes_to_pages(stop - va))
+			return -ENOMEM;
 	}
-	return err;
+	return 0;
 }
 
 /* ---- msync ---- */

@@ -149,7 +149,7 @@ static size_t access_page(struct aspace *as, virt_addr_t va, uint8_t *kva, size_
 	if (pte == NULL)
 		return 0;
 	pte_view(pte, &v);
-	if (v.state != PTE_PRESENT || (write && !(v.prot & PTE_WRITE)) ||
+	if (v.state != PTE_PRESENT || !(v.prot & PTE_READ) || (write && !(v.prot & PTE_WRITE)) ||
 	    (write && pmap_leaf_shared(&as->pmap, va & PAGE_MASK))) {
 		done = 0;
 	} else {

@@ -74,12 +74,13 @@ struct aspace {
 	size_t auxv_len;
 };
 
-/* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, and write
- * its path. */
+/* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, write its
+ * path, and make bytes of it read as zeroes (MADV_REMOVE; no mutex held: 0 or negative errno). */
 struct area_file_ops {
 	void (*get)(void *file);
 	void (*put)(void *file);
 	int (*path)(void *file, char *buf, size_t size);
+	int (*punch)(void *file, uint64_t offset, uint64_t length);
 };
 void aspace_set_file_ops(const struct area_file_ops *ops);
 
@@ -109,7 +110,11 @@ struct map_request {
 /* mmap(2): the address, or negative errno. Takes its own references. May sleep. */
 int64_t aspace_map(struct aspace *as, const struct map_request *r);
 int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length) MUST_CHECK;
-/* prot: AREA_READ|WRITE|EXEC. */
+/* shmdt(2): unmaps what is left of a file of which mine() is true and that was mapped whole at addr, wherever addr's mapping was
+ * cut. 0, -EINVAL (nothing), -ENOMEM (some may be unmapped). */
+int aspace_detach(struct aspace *as, virt_addr_t addr, bool (*mine)(void *file)) MUST_CHECK;
+/* prot: AREA_READ|WRITE|EXEC; with AREA_GROWSDOWN the range is extended down to the start of the
+ * growing stack at addr (-EINVAL: it is none). */
 int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned prot) MUST_CHECK;
 /* mremap(2) with Linux's MREMAP_ flags. */
 int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint64_t new_len,

@@ -7,7 +7,7 @@
  *   zap.c       empties a range of entries
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
- *   map.c protect.c remap.c advise.c mlock.c incore.c    the calls
+ *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls
  *   aspace.c    life and death of an address space
  *
  * Invariants (area_check in the tests looks at 1 to 4)
@@ -224,6 +224,17 @@ struct pte *entry_lock_alloc(struct aspace *as, virt_addr_t va);
 
 /* Makes [start, end) present, page by page; mutex not held. 0, -EFAULT, -ENOMEM. */
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access);
+
+/* ---- advise_pages.c: madvise(2) for the part [start, end) of a ---- */
+
+/* MADV_COLD, MADV_PAGEOUT (oldest). 0, -EINVAL. */
+int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		bool oldest) MUST_CHECK;
+/* The mutex is dropped in between: a may be gone afterwards. MADV_POPULATE_: 0, -EINVAL, -EFAULT,
+ * -ENOMEM, -EINTR. MADV_REMOVE: 0, -EINVAL, -EACCES, or what the file says. */
+int advise_populate(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		    unsigned access) MUST_CHECK;
+int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 
 /* ---- stack.c ---- */
 

@@ -128,6 +128,8 @@ static void evict_file(struct evict_batch *b, struct page *p)
 		return;
 	}
 	index = p->u.file.index;
+	if (READ_ONCE(o->keep))
+		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_page == NULL && !swap_writable())
 		goto keep;
 	err = rmap_unmap_file(p, &dirty, false);

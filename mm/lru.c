@@ -54,6 +54,21 @@ static inline void link_locked(struct page *p)
 	lru.lists[list].count++;
 }
 
+static void link_oldest_locked(struct page *p)
+{
+	enum lru_list list = list_of(p);
+	pfn_t pfn = page_to_pfn(p), last = lru.lists[list].tail;
+
+	p->next = PFN_NONE;
+	p->prev = last;
+	if (last != PFN_NONE)
+		pfn_to_page(last)->next = pfn;
+	else
+		lru.lists[list].head = pfn;
+	lru.lists[list].tail = pfn;
+	lru.lists[list].count++;
+}
+
 static inline void unlink_locked(struct page *p)
 {
 	enum lru_list list = list_of(p);
@@ -105,6 +120,20 @@ void lru_mark_accessed(struct page *p)
 		page_set_flag(p, PAGE_ACTIVE);
 		page_clear_flag(p, PAGE_REFERENCED);
 		link_locked(p);
+	}
+	spin_unlock(&lru.lock);
+}
+
+void lru_deactivate(struct page *p, bool oldest)
+{
+	spin_lock(&lru.lock);
+	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_UNEVICTABLE)) {
+		unlink_locked(p);
+		page_clear_flag(p, PAGE_ACTIVE | PAGE_REFERENCED);
+		if (oldest)
+			link_oldest_locked(p);
+		else
+			link_locked(p);
 	}
 	spin_unlock(&lru.lock);
 }

@@ -14,6 +14,8 @@ void lru_add(struct page *p);
 void lru_remove(struct page *p);
 /* Marks p used from the kernel side (read/write of a cached page). */
 void lru_mark_accessed(struct page *p);
+/* Nobody needs p soon: it goes to the inactive list, when `oldest` to the end where eviction begins. Any context. */
+void lru_deactivate(struct page *p, bool oldest);
 /* Moves between the evictable lists and the unevictable one, by PAGE_UNEVICTABLE. */
 void lru_set_unevictable(struct page *p, bool on);
 

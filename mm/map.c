@@ -65,6 +65,32 @@ int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length)
 	return err;
 }
 
+/* The address that a's file would begin at. */
+static virt_addr_t file_base(const struct area *a)
+{
+	return a->start - (a->offset << PAGE_SHIFT);
+}
+
+int aspace_detach(struct aspace *as, virt_addr_t addr, bool (*mine)(void *file))
+{
+	struct area *a, *next;
+	void *file = NULL;
+	int err = 0;
+
+	mutex_lock(&as->mutex);
+	for (a = area_find(as, addr); a != NULL && err == 0; a = next) {
+		next = area_next(a);
+		if (a->file == NULL || file_base(a) != addr ||
+		    (file == NULL ? !mine(a->file) : a->file != file))
+			continue;
+		file = a->file; /* compared alone: the first area's going may be its end */
+		err = unmap_locked(as, a->start, a->end);
+	}
+	commit_settle(as);
+	mutex_unlock(&as->mutex);
+	return err ? err : file == NULL ? -EINVAL : 0;
+}
+
 /* ---- mmap ---- */
 
 static bool range_free(struct aspace *as, virt_addr_t start, virt_addr_t end)
@@ -219,6 +245,8 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 		return -EINVAL;
 	if (r->length > USER_TOP - USER_MIN)
 		return -ENOMEM;
+	if ((r->flags & AREA_LOCKED) && as->limit.memlock == 0 && !as->cap_ipc_lock)
+		return -EPERM;
 	if (!request_ok(r))
 		return IS_ALIGNED(r->offset, PAGE_SIZE) ? -EOVERFLOW : -EINVAL;
 	if (r->object == NULL && (r->flags & AREA_SHARED)) {
@@ -255,7 +283,8 @@ static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)
 	uint64_t data = to - as->brk_start + (as->data_end - as->data_start);
 
 	like.flags = commit_flags(like.flags | as->mlock_future);
-	if (data > as->limit.data || !range_free(as, from, to))
+	/* A page stays free below the next mapping. */
+	if (data > as->limit.data || !range_free(as, from, to + PAGE_SIZE))
 		return -ENOMEM;
 	return map_area(as, &like, false);
 }

@@ -113,11 +113,12 @@ static uint64_t pages_unlocked(struct aspace *as, virt_addr_t start, virt_addr_t
 
 static int lock_limit(struct aspace *as, uint64_t pages)
 {
-	if (as->cap_ipc_lock || pages == 0)
+	if (as->cap_ipc_lock)
 		return 0;
 	if (as->limit.memlock == 0)
 		return -EPERM;
-	return as->locked_pages + pages > bytes_to_pages(as->limit.memlock) ? -ENOMEM : 0;
+	return pages > 0 && as->locked_pages + pages > bytes_to_pages(as->limit.memlock) ? -ENOMEM
+											 : 0;
 }
 
 /* Holes are skipped when `sparse`, else they end it with -ENOMEM. */
@@ -142,9 +143,9 @@ static int lock_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, un
 	return err;
 }
 
-/* Faults in every locked area of [start, end). Where memory ends: -ENOMEM; areas without rights,
- * and pages beyond a file, are left out. */
-static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end)
+/* Faults in every locked area of [start, end). Where memory ends: -ENOMEM; so it is at areas
+ * without rights, and pages beyond a file, unless these are to be left out (`all`: mlockall). */
+static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end, bool all)
 {
 	virt_addr_t va = start;
 	int err = 0;
@@ -160,10 +161,10 @@ static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end)
 		stop = a != NULL ? MIN(a->end, end) : end;
 		flags = a != NULL ? a->flags : 0;
 		mutex_unlock(&as->mutex);
-		if ((flags & AREA_RIGHTS) && (flags & AREA_LOCK_BITS) == AREA_LOCKED)
+		if ((flags & AREA_LOCK_BITS) == AREA_LOCKED)
 			err = populate_range(as, from, stop, populate_access(flags));
-		if (err != -ENOMEM && err != -EINTR)
-			err = 0;
+		if (err && err != -ENOMEM && err != -EINTR)
+			err = all ? 0 : -ENOMEM;
 		va = stop;
 	}
 	return err;
@@ -184,7 +185,7 @@ int aspace_lock(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned l
 	area_merge_range(as, start, end);
 	mutex_unlock(&as->mutex);
 	if (err == 0 && lock_flags == AREA_LOCKED)
-		err = populate_areas(as, start, end);
+		err = populate_areas(as, start, end, false);
 	return err;
 }
 
@@ -213,6 +214,6 @@ int aspace_lock_all(struct aspace *as, unsigned current_flags, unsigned future_f
 	area_merge_range(as, USER_MIN, USER_TOP);
 	mutex_unlock(&as->mutex);
 	if (err == 0 && current_flags == AREA_LOCKED)
-		err = populate_areas(as, USER_MIN, USER_TOP);
+		err = populate_areas(as, USER_MIN, USER_TOP, true);
 	return err;
 }

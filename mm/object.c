@@ -37,6 +37,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->nr_pages = o->nr_swapped = 0;
 	o->refs = 1;
 	o->writers = 0;
+	o->keep = false;
 	o->committed = 0;
 	o->ops = ops;
 }

@@ -40,6 +40,7 @@ struct object {
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
+	bool keep;       /* pages that are there are not evicted (SHM_LOCK); a single word */
 	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
 	const struct object_ops *ops;
 };

@@ -95,9 +95,23 @@ static int protect_locked(struct aspace *as, virt_addr_t start, virt_addr_t end,
 	return err;
 }
 
+/* With PROT_GROWSDOWN the range begins where its stack does: 0, -ENOMEM, -EINVAL (no stack). */
+static int protect_from_start(struct aspace *as, virt_addr_t *addr, virt_addr_t end)
+{
+	struct area *a = area_first_in(as, *addr, end);
+
+	if (a == NULL)
+		return -ENOMEM;
+	if (!(a->flags & AREA_GROWSDOWN))
+		return -EINVAL;
+	*addr = a->start;
+	return 0;
+}
+
 int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned prot)
 {
-	int err;
+	virt_addr_t end;
+	int err = 0;
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
@@ -108,9 +122,13 @@ int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigne
 	length = ALIGN_UP(length, PAGE_SIZE);
 	if (!user_pages_ok(addr, length))
 		return -ENOMEM;
+	end = addr + length;
 	mutex_lock(&as->mutex);
-	err = protect_locked(as, addr, addr + length, prot & AREA_RIGHTS);
-	area_merge_range(as, addr, addr + length);
+	if (prot & AREA_GROWSDOWN)
+		err = protect_from_start(as, &addr, end);
+	if (err == 0)
+		err = protect_locked(as, addr, end, prot & AREA_RIGHTS);
+	area_merge_range(as, addr, end);
 	commit_settle(as);
 	mutex_unlock(&as->mutex);
 	return err;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mremap(2): shrink, grow in place, or move. Moving carries the entries over: frames, slots and
+ * mremap(2): shrink, grow in place, move, or, from an old length of 0, map what is shared once more. Moving carries the entries over: frames, slots and
  * their reverse map follow, nothing is copied and no reference changes. Between two entries under
  * the locks of both leaf tables, taken in order of address; both tables are this address space's
  * own by then, and everybody else only tries these locks.
@@ -123,6 +123,10 @@ static virt_addr_t remap_place(const struct remap *m)
 
 	if (m->flags & MREMAP_FIXED)
 		return m->new;
+	/* DONTUNMAP's address is a hint. */
+	if ((m->flags & MREMAP_DONTUNMAP) && user_pages_ok(m->new, m->new_len) &&
+	    area_first_in(m->as, m->new, m->new + m->new_len) == NULL)
+		return m->new;
 	at = area_find_gap(m->as, USER_MIN, m->as->mmap_base, m->new_len);
 	return at != 0 ? at : area_find_gap(m->as, m->as->mmap_base, USER_TOP, m->new_len);
 }
@@ -141,6 +145,21 @@ static int move_prepare(struct remap *m, virt_addr_t to)
 	if (err == 0)
 		err = target_tables(as, m->old, to, m->old_len);
 	return err;
+}
+
+/* The old area goes before the new one comes, which might become one with it. With DONTUNMAP it
+ * stays, to be filled anew, and is not locked any more. */
+static void move_leave(struct remap *m)
+{
+	struct area *old = area_covering(m->as, m->old);
+
+	if (m->flags & MREMAP_DONTUNMAP) {
+		area_set_flags(m->as, old, old->flags & ~(unsigned)AREA_LOCK_BITS);
+		return;
+	}
+	area_remove(m->as, old);
+	area_free(old);
+	zap_range(m->as, m->old, m->old + m->old_len);
 }
 
 /* A failed move leaves tables without an area behind: zap_range frees them. */
@@ -167,15 +186,7 @@ static int64_t move(struct remap *m)
 		return err;
 	}
 	move_entries(as, m->old, to, m->old_len);
-	/* The old area goes before the new one comes, which might become one with it. With
-	 * DONTUNMAP it stays, to be filled anew. */
-	if (!(m->flags & MREMAP_DONTUNMAP)) {
-		struct area *old = area_covering(as, m->old);
-
-		area_remove(as, old);
-		area_free(old);
-		zap_range(as, m->old, m->old + m->old_len);
-	}
+	move_leave(m);
 	(void)area_add(as, &like, moved);
 	area_merge_range(as, m->old, m->old + m->old_len);
 	return (int64_t)to;
@@ -218,14 +229,49 @@ static int remap_check(struct remap *m)
 
 	if (a == NULL || a->end - m->old < m->old_len)
 		return -EFAULT;
-	if ((m->flags & MREMAP_DONTUNMAP) && (a->object != NULL || (a->flags & AREA_SHARED)))
-		return -EINVAL;
 	if (a->object != NULL &&
 	    a->offset + bytes_to_pages(m->old - a->start) + bytes_to_pages(m->new_len) > UINT32_MAX)
 		return -EINVAL;
 	if (m->new_len > m->old_len || (m->flags & MREMAP_DONTUNMAP))
 		return remap_more(m);
 	return 0;
+}
+
+/* An old length of 0: the object of a shared area, from there on, is mapped at another place too. */
+static int64_t duplicate(struct remap *m)
+{
+	struct aspace *as = m->as;
+	struct area like = *m->area;
+	virt_addr_t to;
+	int err;
+
+	like.offset += bytes_to_pages(m->old - like.start);
+	if (like.offset + bytes_to_pages(m->new_len) > UINT32_MAX)
+		return -EINVAL;
+	if (!(m->flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	to = remap_place(m);
+	like.start = to;
+	like.end = to + m->new_len;
+	err = to == 0 ? -ENOMEM : limits_check(as, bytes_to_pages(m->new_len), like.flags);
+	if (err == 0 && as->area_count >= AREA_LIMIT)
+		err = -ENOMEM;
+	if (err == 0)
+		err = unshare_edges(as, like.start, like.end);
+	if (err == 0 && area_add(as, &like, NULL) == NULL)
+		err = -ENOMEM;
+	return err ? err : (int64_t)to;
+}
+
+/* Makes room: what lies at the new place goes. Where `old` lies is known afresh afterwards. */
+static int remap_clear(struct remap *m)
+{
+	int err = 0;
+
+	if (m->flags & MREMAP_FIXED)
+		err = unmap_locked(m->as, m->new, m->new + m->new_len);
+	m->area = area_covering(m->as, m->old);
+	return err;
 }
 
 static int64_t remap_locked(struct remap *m)
@@ -235,17 +281,20 @@ static int64_t remap_locked(struct remap *m)
 
 	m->area = area_covering(m->as, m->old);
 	err = m->area == NULL ? -EFAULT : 0;
+	if (err == 0 && m->old_len == 0) {
+		if (!(m->area->flags & AREA_SHARED) || (m->flags & MREMAP_DONTUNMAP))
+			return -EINVAL;
+		err = remap_clear(m);
+		return err ? err : duplicate(m);
+	}
 	if (err == 0 && m->new_len < m->old_len) {
 		err = unmap_locked(m->as, m->old + m->new_len, m->old + m->old_len);
 		m->old_len = m->new_len;
-		m->area = area_covering(m->as, m->old);
 	}
-	if (err == 0 && (m->flags & MREMAP_FIXED))
-		err = unmap_locked(m->as, m->new, m->new + m->new_len);
-	if (err == 0) {
-		m->area = area_covering(m->as, m->old);
+	if (err == 0)
+		err = remap_clear(m);
+	if (err == 0)
 		err = remap_check(m);
-	}
 	if (err)
 		return err;
 	if (m->new_len == m->old_len && !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
@@ -264,11 +313,14 @@ static int arguments_check(const struct remap *m)
 		return -EINVAL;
 	if ((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
 		return -EINVAL;
-	if (!user_pages_ok(m->old, m->old_len) || m->new_len == 0 ||
-	    m->new_len > USER_TOP - USER_MIN)
+	if (!user_pages_ok(m->old, MAX(m->old_len, PAGE_SIZE)) || m->new_len == 0)
 		return -EINVAL;
+	if (m->new_len > USER_TOP - USER_MIN)
+		return -ENOMEM;
 	if (!(m->flags & MREMAP_FIXED))
 		return 0;
+	if (m->new < USER_MIN)
+		return -EPERM; /* as mmap(2) of it */
 	if (!user_pages_ok(m->new, m->new_len) ||
 	    (m->new < m->old + m->old_len && m->old < m->new + m->new_len))
 		return -EINVAL;

@@ -5,9 +5,11 @@
  * A struct file is shared by everything that dup and fork made of it. Its position is under pos_mutex, which is left out
  * while a single descriptor of a single task leads to the file: then nobody can be there at the same time.
  */
+#include <linux/falloc.h>
+
 #include "kernel/fs/internal.h"
-#include "kernel/fs/seals.h"
 #include "kernel/fs/poll.h"
+#include "kernel/fs/seals.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"
 #include "mm/aspace.h"
@@ -25,12 +27,19 @@ static struct mount anon_mount = { .refs = 1, .flags = MOUNT_NOEXEC | MOUNT_NODE
 
 static void area_file_get(void *file)
 {
-	file_get(file);
+	struct file *f = file_get(file);
+
+	if (f->ops->area)
+		f->ops->area(f, 1);
 }
 
 static void area_file_put(void *file)
 {
-	file_put(file);
+	struct file *f = file;
+
+	if (f->ops->area)
+		f->ops->area(f, -1);
+	file_put(f);
 }
 
 static int area_file_path(void *file, char *buf, size_t size)
@@ -38,9 +47,19 @@ static int area_file_path(void *file, char *buf, size_t size)
 	return file_path(file, buf, size);
 }
 
+static int area_file_punch(void *file, uint64_t offset, uint64_t length)
+{
+	struct file *f = file;
+
+	if (!f->ops->allocate)
+		return -EOPNOTSUPP;
+	return f->ops->allocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 int file_init(void)
 {
-	static const struct area_file_ops ops = { area_file_get, area_file_put, area_file_path };
+	static const struct area_file_ops ops = { area_file_get, area_file_put, area_file_path,
+						  area_file_punch };
 
 	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
 	anon_super = super_alloc(&anon_type, &anon_super_ops, 0x09041934, 0);

@@ -23,7 +23,7 @@ int memfd_init(void)
 	return 0;
 }
 
-static struct file *memfd_file(const char *name, bool sealing)
+static struct file *memfd_file(const char *name, const struct file_ops *ops, uint32_t seals)
 {
 	struct inode *dir = memfd_mount.root->inode, *i;
 	struct path p = { &memfd_mount, NULL };
@@ -32,8 +32,8 @@ static struct file *memfd_file(const char *name, bool sealing)
 
 	if (err)
 		return ERR_PTR(-ENOMEM);
-	if (sealing)
-		i->seals = 0;
+	i->seals = seals;
+	i->fops = ops;
 	p.dentry = dentry_create_alone(i, name);
 	if (!p.dentry)
 		return ERR_PTR(-ENOMEM);
@@ -42,6 +42,20 @@ static struct file *memfd_file(const char *name, bool sealing)
 	if (IS_ERR(f))
 		path_put(p);
 	return f;
+}
+
+struct file *file_create_unnamed(const char *name, uint64_t size, const struct file_ops *ops)
+{
+	struct file *f = memfd_file(name, ops, F_SEAL_SEAL);
+	int err;
+
+	if (IS_ERR(f))
+		return f;
+	err = object_truncate(f->inode->object, size);
+	if (err == 0)
+		return f;
+	file_put(f);
+	return ERR_PTR(err);
 }
 
 SYSCALL(memfd_create)
@@ -61,7 +75,8 @@ SYSCALL(memfd_create)
 	if (n == -ENAMETOOLONG)
 		n = -EINVAL;
 	if (n >= 0)
-		n = fd_for(memfd_file(name, flags & MFD_ALLOW_SEALING),
+		n = fd_for(memfd_file(name, &tmpfs_file_ops,
+				      flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),
 			   flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 	kfree(name);
 	return n;

@@ -256,6 +256,8 @@ struct file_ops {
 	int (*allocate)(struct file *f, int mode, uint64_t off, uint64_t len);
 	void (*flags_changed)(struct file *f, unsigned flags);
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
+	/* An area that maps f came (1: by mmap, fork, or a split) or went (-1: f has a reference still). Aspace mutex held. NULL: nobody counts. */
+	void (*area)(struct file *f, int change);
 };
 
 struct file {
@@ -366,6 +368,9 @@ struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, u
 			      unsigned flags, void *data);
 /* Opens what path says (references are consumed on success only). flags: O_. Permissions have been checked. */
 struct file *file_open_path(const struct path *path, unsigned flags);
+/* A file in memory of `size` bytes, in no directory, open for reading and writing: its name is for /proc/PID/maps. ops: tmpfs's, or the
+ * caller's. ERR_PTR on failure. May sleep. */
+struct file *file_create_unnamed(const char *name, uint64_t size, const struct file_ops *ops);
 /* An inode of the internal file system that has no directories; NULL: no memory. */
 struct inode *anon_inode(uint32_t mode);
 unsigned file_poll(struct file *f, struct poll_table *pt);

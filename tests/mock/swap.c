@@ -251,6 +251,12 @@ WEAK void lru_mark_accessed(struct page *p)
 	assert_true(p->refs > 0);
 }
 
+WEAK void lru_deactivate(struct page *p, bool oldest)
+{
+	(void)oldest;
+	page_clear_flag(p, PAGE_ACTIVE | PAGE_REFERENCED);
+}
+
 WEAK void lru_set_unevictable(struct page *p, bool on)
 {
 	assert_true(p->refs > 0);

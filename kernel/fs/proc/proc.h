@@ -118,6 +118,8 @@ int show_pid_smaps_rollup(struct seq *s, const struct proc_ref *ref);
 int64_t read_pid_pagemap(const struct proc_ref *ref, struct io *io);
 /* zoneinfo.c */
 int show_zoneinfo(struct seq *s, const struct proc_ref *ref);
+/* ipc.c */
+int show_sysvipc_shm(struct seq *s, const struct proc_ref *ref);
 /* mounts.c */
 int show_mounts(struct seq *s, const struct proc_ref *ref);
 int show_mountinfo(struct seq *s, const struct proc_ref *ref);

@@ -190,6 +190,9 @@ static int link_mounts(const struct proc_ref *ref, char *buf, size_t size)
 	return (int)string_copy(buf, "self/mounts", size);
 }
 
+static const struct proc_node sysvipc_children[] = { PROC_FILE("shm", 0444, show_sysvipc_shm),
+						     PROC_END };
+
 static const struct proc_node root_children[] = {
 	PROC_FILE("buddyinfo", 0444, show_buddyinfo),
 	PROC_FILE("cmdline", 0444, show_cmdline),
@@ -208,6 +211,7 @@ static const struct proc_node root_children[] = {
 	PROC_FILE("swaps", 0444, show_swaps),
 	PROC_FILE("swapstore", 0444, show_swapstore),
 	PROC_DIR("sys", 0555, proc_sys_children),
+	PROC_DIR("sysvipc", 0555, sysvipc_children),
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = link_thread_self },
 	PROC_FILE("unimplemented", 0444, show_unimplemented),
 	PROC_FILE("uptime", 0444, show_uptime),

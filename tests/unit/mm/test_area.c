@@ -2,7 +2,7 @@
 // Areas: random calls against an array with one entry per page; placement against a linear search;
 // split, merge, limits.
 // SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c
-// SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c
+// SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
@@ -240,7 +240,8 @@ static int file_path_hook(void *file, char *buf, size_t size)
 
 static void test_files(void **state)
 {
-	static const struct area_file_ops ops = { file_get_hook, file_put_hook, file_path_hook };
+	static const struct area_file_ops ops = { file_get_hook, file_put_hook, file_path_hook,
+						  NULL };
 	struct object *o = object_create_anon(MB);
 	struct map_request r = {
 		.length = 8 * PAGE_SIZE, .flags = AREA_READ, .object = o, .file = &file_refs
