@@ -39,8 +39,8 @@ static struct spinlock log_lock;
 static char ring[LOG_RING_SIZE] __attribute__((aligned(8)));
 static uint64_t head, tail, console_pos; /* under log_lock */
 static const struct log_sink *sink;      /* atomic */
-static unsigned console_level = 8;       /* records below it go to the console; atomic */
-static struct task *log_thread;          /* NULL: who logs writes. Set once */
+static unsigned console_level = 7; /* records below it go to the console: all but debug; atomic */
+static struct task *log_thread;    /* NULL: who logs writes. Set once */
 static bool synchronous;
 static bool writing; /* the thread is in the sink's write: a line is on its way. atomic */
 static struct waitq readers = WAITQ_INIT(readers);

@@ -22,7 +22,9 @@
 #include "mm/kmap.h"
 
 #define MPIDR_AFFINITY 0xff00ffffffull /* Aff3, Aff2, Aff1, Aff0 */
-#define START_TIMEOUT  (100 * NSEC_PER_MSEC)
+#define START_TIMEOUT                                                                              \
+	(10 *                                                                                      \
+	 NSEC_PER_SEC) /* an emulated CPU may have to wait for the host; a real one takes microseconds */
 
 extern char secondary_entry[], secondary_entry_spin[];
 NORETURN void secondary_start(struct cpu_local *cpu);
