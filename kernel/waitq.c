@@ -10,6 +10,11 @@
  * A wake-up may find the task still on its way to sleep, or be for something else (a signal that a wait does not let in): the loop in
  * waitq_sleep() goes by what it finds, never by having been woken.
  *
+ * Any program can watch a queue thousands of times (with as many epoll instances) or have thousands of threads sleep on it, so waking drops the lock and
+ * lets interrupts in after every few steps. Among the watchers a bookmark, a watcher without notify, keeps the place meanwhile; a second one
+ * marks the end as of the beginning, so that watchers who come and go cannot keep the walk going for ever: who comes later looks
+ * at the condition after it was changed.
+ *
  * Locks: wq->lock, interrupts off; the run-queue lock is taken inside it.
  */
 #include "kernel/waitq.h"
@@ -18,7 +23,8 @@
 #include "kernel/log.h"
 #include "kernel/sched.h"
 
-#define WAKE_BATCH 3 /* wake-ups per round under the lock: about 200 instructions each */
+/* Steps per round under the lock: about 200 instructions each, 350 for a watcher that wakes a task in its turn. */
+#define WAKE_BATCH 3
 
 void waitq_init(struct waitq *wq)
 {
@@ -104,15 +110,6 @@ void waitq_unwatch(struct waitq *wq, struct watcher *w)
 	spin_unlock_irq(&wq->lock, old);
 }
 
-/* Watchers are few: one for each poll(2) in progress and each epoll instance that watches this file. */
-static void notify_locked(struct waitq *wq)
-{
-	struct watcher *w;
-
-	list_for_each (w, &wq->watchers, link)
-		w->notify(w);
-}
-
 /* Wakes the first of a queue's waiters, on whichever list they are. Called with the queue's lock held. */
 static void wake_first_locked(struct list *waiters)
 {
@@ -123,32 +120,84 @@ static void wake_first_locked(struct list *waiters)
 	sched_wake_irqs_off(w->task, SCHED_ANY_SLEEP);
 }
 
+/* A wake-up under way. The queue's lock is held, but for the breaths that it takes. */
+struct round {
+	struct waitq *wq;
+	uint64_t irqs;
+	unsigned steps; /* since the lock was taken */
+};
+
+static struct round round_begin(struct waitq *wq)
+{
+	return (struct round){ .wq = wq, .irqs = spin_lock_irq(&wq->lock) };
+}
+
+static void round_end(struct round *r)
+{
+	spin_unlock_irq(&r->wq->lock, r->irqs);
+}
+
+/* After each step. */
+static void take_breath(struct round *r)
+{
+	if (++r->steps == WAKE_BATCH) {
+		round_end(r);
+		*r = round_begin(r->wq);
+	}
+}
+
+/* Goes past one watcher and tells it, unless it is the bookmark of another wake-up. */
+static void notify_next(struct list *here)
+{
+	struct watcher *w = list_first(here, struct watcher, link);
+
+	list_remove(here);
+	list_push_front(&w->link, here); /* behind w */
+	if (w->notify)
+		w->notify(w);
+}
+
+static void notify_watchers(struct round *r)
+{
+	struct watcher here = { .notify = NULL }, end = { .notify = NULL };
+
+	if (list_empty(&r->wq->watchers))
+		return;
+	list_push_front(&r->wq->watchers, &here.link);
+	list_push_back(&r->wq->watchers, &end.link);
+	while (here.link.next != &end.link) {
+		notify_next(&here.link);
+		take_breath(r);
+	}
+	list_remove(&here.link);
+	list_remove(&end.link);
+}
+
 void waitq_wake_one(struct waitq *wq)
 {
-	uint64_t old = spin_lock_irq(&wq->lock);
+	struct round r = round_begin(wq);
 
-	notify_locked(wq);
-	if (!list_empty(&wq->waiters))
+	if (!list_empty(&wq->waiters)) {
 		wake_first_locked(&wq->waiters);
-	spin_unlock_irq(&wq->lock, old);
+		r.steps++;
+	}
+	notify_watchers(&r);
+	round_end(&r);
 }
 
 void waitq_wake_all(struct waitq *wq)
 {
 	/* Who waits now; still under wq->lock: a waiter may unlink itself from it. */
 	struct list all = LIST_INIT(all);
-	uint64_t old = spin_lock_irq(&wq->lock);
+	struct round r = round_begin(wq);
 
-	notify_locked(wq);
 	list_splice_back(&all, &wq->waiters);
-	for (unsigned n = 1; !list_empty(&all); n++) {
+	while (!list_empty(&all)) {
 		wake_first_locked(&all);
-		if (n % WAKE_BATCH == 0) {
-			spin_unlock_irq(&wq->lock, old);
-			old = spin_lock_irq(&wq->lock);
-		}
+		take_breath(&r);
 	}
-	spin_unlock_irq(&wq->lock, old);
+	notify_watchers(&r);
+	round_end(&r);
 }
 
 /* The timer that ends a sleep, on the sleeper's stack. */

@@ -39,8 +39,8 @@ enum wait_mode {
 };
 
 void waitq_init(struct waitq *wq);
-/* Any context that holds no run-queue lock. wake_all holds the lock a bounded number of wake-ups at a time; tasks that queue anew meanwhile
- * are not woken again. */
+/* Any context that holds no run-queue lock. Tasks are woken, then watchers told, a few at a time: between batches the lock is dropped and interrupts are
+ * as the caller has them, so the caller sees to it that wq stays. Tasks and watchers that come meanwhile are left out. */
 void waitq_wake_one(struct waitq *wq);
 void waitq_wake_all(struct waitq *wq);
 
@@ -53,7 +53,7 @@ void waitq_finish(struct waitq *wq, struct waiter *w);
  * wrote and the look). */
 bool waitq_active(const struct waitq *wq);
 
-/* From now on until waitq_unwatch() each wake-up of wq, one or all, calls w->notify before it wakes tasks. notify runs with wq->lock held and interrupts
+/* From now on until waitq_unwatch() each wake-up of wq, one or all, calls w->notify once. notify runs with wq->lock held and interrupts
  * off: bounded, no sleep; it may wake other queues (never one whose watchers lead back here). After waitq_unwatch() it neither runs nor will. Any
  * context but notify. */
 void waitq_watch(struct waitq *wq, struct watcher *w);

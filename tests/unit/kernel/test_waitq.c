@@ -358,6 +358,144 @@ static void test_preempted_in_the_window_is_still_runnable(void **state)
 	assert_string_equal(trail, "1w");
 }
 
+/* ---- watchers ---- */
+
+#define WATCHERS 20
+
+static struct counted {
+	struct watcher watcher;
+	unsigned told;
+} watched[WATCHERS], late;
+static struct waitq bell = WAITQ_INIT(bell);
+static bool rung;
+static unsigned told_at_once, told_at_once_most, breaths;
+static void (*at_breath)(unsigned n);
+
+static void told(struct watcher *w)
+{
+	container_of(w, struct counted, watcher)->told++;
+	assert_true(hw_irqs_off());
+	told_at_once++;
+	told_at_once_most = MAX(told_at_once_most, told_at_once);
+	rung = true;
+	waitq_wake_one(&bell); /* as poll's does */
+}
+
+/* Runs as soon as the waker lets go of the lock. */
+static void breath_main(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		(void)wait_event(&bell, rung, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		rung = false;
+		told_at_once = 0;
+		breaths++;
+		if (at_breath)
+			at_breath(breaths);
+	}
+}
+
+static void watch_all(void (*meanwhile)(unsigned n))
+{
+	at_breath = meanwhile;
+	told_at_once = told_at_once_most = breaths = 0;
+	rung = false;
+	waitq_init(&bell);
+	for (unsigned i = 0; i < WATCHERS; i++) {
+		watched[i] = (struct counted){ .watcher.notify = told };
+		waitq_watch(&wq, &watched[i].watcher);
+	}
+	late = (struct counted){ .watcher.notify = told };
+	list_init(&late.watcher.link);
+	sim_daemon("breath", breath_main, NULL, SCHED_FIFO, 50);
+	sim_sleep(MS);
+}
+
+static void unwatch_all(void)
+{
+	for (unsigned i = 0; i < WATCHERS; i++)
+		waitq_unwatch(&wq, &watched[i].watcher);
+	waitq_unwatch(&wq, &late.watcher);
+	assert_true(list_empty(&wq.watchers)); /* no bookmark is left */
+}
+
+static void watched_main(void *arg)
+{
+	(void)arg;
+	watch_all(NULL);
+	waitq_wake_one(&wq);
+	for (unsigned i = 0; i < WATCHERS; i++)
+		assert_int_equal(watched[i].told, 1);
+	waitq_wake_all(&wq);
+	for (unsigned i = 0; i < WATCHERS; i++)
+		assert_int_equal(watched[i].told, 2);
+	assert_in_range(told_at_once_most, 1, 3);
+	unwatch_all();
+}
+
+static void test_watchers_are_told_in_batches(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, watched_main, NULL);
+}
+
+/* Between batches: who is told next goes, as does one told already; a newcomer, who sees what has changed by itself, keeps coming. */
+static void come_and_go(unsigned n)
+{
+	if (n == 1) {
+		waitq_unwatch(&wq, &watched[0].watcher);
+		waitq_unwatch(&wq, &watched[3].watcher);
+		waitq_unwatch(&wq, &watched[4].watcher);
+		waitq_unwatch(&wq, &watched[WATCHERS - 1].watcher);
+	}
+	waitq_unwatch(&wq, &late.watcher);
+	waitq_watch(&wq, &late.watcher);
+	assert_true(n < WATCHERS);
+}
+
+static void changing_main(void *arg)
+{
+	(void)arg;
+	watch_all(come_and_go);
+	waitq_wake_one(&wq);
+	for (unsigned i = 0; i < WATCHERS; i++)
+		assert_int_equal(watched[i].told, i != 3 && i != 4 && i != WATCHERS - 1);
+	assert_int_equal(late.told, 0);
+	unwatch_all();
+}
+
+static void test_watchers_come_and_go_meanwhile(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, changing_main, NULL);
+}
+
+/* A second wake-up between the batches of the first tells everyone, and the first goes on after it. */
+static void wake_again(unsigned n)
+{
+	at_breath = NULL;
+	(void)n;
+	waitq_wake_all(&wq);
+	for (unsigned i = 0; i < WATCHERS; i++)
+		assert_int_equal(watched[i].told, i < 3 ? 2 : 1);
+}
+
+static void nested_main(void *arg)
+{
+	(void)arg;
+	watch_all(wake_again);
+	waitq_wake_one(&wq);
+	for (unsigned i = 0; i < WATCHERS; i++)
+		assert_int_equal(watched[i].told, 2);
+	unwatch_all();
+}
+
+static void test_wake_ups_overlap(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, nested_main, NULL);
+}
+
 /* ---- many ---- */
 
 static int produced, consumed;
@@ -421,6 +559,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_preempted_in_the_window_is_still_runnable,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watchers_are_told_in_batches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watchers_come_and_go_meanwhile, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_wake_ups_overlap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_producers_and_consumers, setup, teardown),
 	};
 
