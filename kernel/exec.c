@@ -130,10 +130,16 @@ static void become_leader(struct task *t, struct process *p)
 	process_tree_unlock();
 }
 
+static void kill_other(struct task *t)
+{
+	if (t != current())
+		signal_kill_thread_locked(t);
+}
+
 /* Ends every other thread of the process. 0, or -EINTR / -EAGAIN: the process is dying, or another thread is at this. */
 static int end_other_threads(void)
 {
-	struct task *me = current(), *t;
+	struct task *me = current();
 	struct process *p = me->process;
 	uint64_t irqs;
 	int err = 0;
@@ -143,11 +149,8 @@ static int end_other_threads(void)
 		err = -EAGAIN;
 	else
 		p->exec_task = me;
-	if (err == 0) {
-		list_for_each (t, &p->threads, process_link)
-			if (t != me)
-				signal_kill_thread_locked(t);
-	}
+	if (err == 0)
+		signal_each_thread(p, kill_other, &irqs);
 	spin_unlock_irq(&p->signal_lock, irqs);
 	if (err < 0)
 		return err;
@@ -438,6 +441,7 @@ static void make_process_one(struct task *t)
 	p->pid = tid_alloc_locked(t);
 	list_push_back(&p->threads, &t->process_link);
 	p->nr_threads = 1;
+	p->nr_live = 1;
 	process_link_locked(p);
 	process_tree_unlock();
 	ASSERT(p->pid == 1);

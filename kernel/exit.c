@@ -185,10 +185,11 @@ static void leave_signals(struct task *t, struct process *p)
 	int stop;
 
 	t->exiting = true;
+	p->nr_live--;
 	last_to_stop = counted_here && signal_stop_counted_locked(p);
 	stop = p->stop_signal;
 	sigqueue_flush(&t->sig_queue, &t->sig_pending);
-	signal_pass_on_locked(p, ~(uint64_t)0);
+	signal_pass_on_locked(p, ~(uint64_t)0, &irqs);
 	spin_unlock_irq(&p->signal_lock, irqs);
 	if (last_to_stop && p->nr_threads > 1) {
 		process_tree_lock();
@@ -246,7 +247,7 @@ static bool leave_process_locked(struct task *t, struct process *p)
 
 	spin_lock(&p->lock);
 	irqs = spin_lock_irq(&p->signal_lock);
-	list_remove(&t->process_link);
+	thread_leave_locked(p, t);
 	last = --p->nr_threads == 0;
 	spin_unlock_irq(&p->signal_lock, irqs);
 	usage_add_cpu(&p->used, t);
@@ -320,6 +321,7 @@ void task_exit(int status)
 	struct process *p = t->process;
 
 	t->exit_status = status;
+	signal_group_exit_go_on(p);
 	leave_signals(t, p);
 	futex_exit_robust();
 	futex_exit_pi();

@@ -189,6 +189,14 @@ static void thread_join_locked(struct task *child, struct process *p)
 	irqs = spin_lock_irq(&p->signal_lock);
 	list_push_back(&p->threads, &child->process_link);
 	p->nr_threads++;
+	p->nr_live++;
+	/* What was asked of every thread since the creator last looked. */
+	if (p->exiting || p->exec_task)
+		atomic_fetch_or(&child->hot.pending, TASK_SIGNAL | TASK_KILLED);
+	if (p->stop_signal) {
+		p->stop_running++;
+		atomic_fetch_or(&child->hot.pending, TASK_SIGNAL);
+	}
 	spin_unlock_irq(&p->signal_lock, irqs);
 	spin_unlock(&p->lock);
 }

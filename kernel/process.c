@@ -112,6 +112,8 @@ struct process *process_create(struct process *parent)
 	list_init(&p->all_link);
 	list_init(&p->threads);
 	list_init(&p->sig_queue);
+	list_init(&p->walks);
+	list_init(&p->kill_walk.link);
 	spin_init(&p->lock);
 	spin_init(&p->signal_lock);
 	waitq_init(&p->child_wait);

@@ -77,6 +77,10 @@ struct process {
 	uint64_t sig_pending;
 	struct list sig_queue;
 	struct waitq signal_wait;
+	uint32_t nr_live;  /* threads that have not begun to end */
+	struct list walks; /* over threads, that are under way: struct thread_walk */
+	struct thread_walk kill_walk;
+	bool killing;             /* exiting, and kill_walk has not reached the last thread */
 	bool exiting;             /* all threads are to die: */
 	int exit_status;          /* with this, as wait4(2) reports it */
 	struct task *exec_task;   /* in exec: all threads but this one are to die */

@@ -17,6 +17,8 @@
 #include "kernel/sched.h"
 #include "kernel/sigset.h"
 
+#define LOOK_BATCH 32 /* threads looked at in one go, about 20 instructions each */
+
 /* ---- Who gets it, and what it does to them ---- */
 
 void signal_recalc_locked(void)
@@ -35,26 +37,6 @@ static void poke(struct task *t)
 {
 	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
 	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
-}
-
-void signal_kill_thread_locked(struct task *t)
-{
-	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL | TASK_KILLED);
-	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE) |
-				 SCHED_STATE(TASK_SLEEPING_KILLABLE) | SCHED_STATE(TASK_STOPPED));
-}
-
-void signal_group_exit_locked(struct process *p, int status)
-{
-	struct task *t;
-
-	if (p->exiting)
-		return;
-	p->exiting = true;
-	p->exit_status = status;
-	p->stop_signal = 0;
-	list_for_each (t, &p->threads, process_link)
-		signal_kill_thread_locked(t);
 }
 
 bool signal_default_ignored(int signo)
@@ -80,23 +62,28 @@ static bool wants(const struct task *t, int signo)
 	return !t->exiting && !((t->sig_blocked & ~t->sig_waiting) & SIGNAL_MASK(signo));
 }
 
-/* The thread to be told of a signal for the whole process: the leader when it can take it, else the first that can. */
-static struct task *choose_thread(struct process *p, struct task *hint, int signo)
+/* The thread to be told of a signal for the whole process: the leader when it can take it, else the first that can. Breathes: a thread that comes to
+ * want the signal meanwhile sees that it is pending (signal_recalc_locked()). */
+static struct task *choose_thread(struct process *p, struct task *hint, int signo, uint64_t *irqs)
 {
+	struct thread_walk w;
 	struct task *t;
+	unsigned n = 0;
 
 	if (hint && wants(hint, signo))
 		return hint;
-	list_for_each (t, &p->threads, process_link)
-		if (wants(t, signo))
-			return t;
-	return NULL;
+	thread_walk_begin_locked(p, &w);
+	while ((t = thread_walk_next_locked(p, &w)) != NULL && !wants(t, signo))
+		if (++n % LOOK_BATCH == 0)
+			signal_breathe(p, irqs);
+	thread_walk_end_locked(&w);
+	return t;
 }
 
-void signal_pass_on_locked(struct process *p, uint64_t set)
+void signal_pass_on_locked(struct process *p, uint64_t set, uint64_t *irqs)
 {
 	for (set &= p->sig_pending; set; set &= set - 1) {
-		struct task *t = choose_thread(p, NULL, __builtin_ctzll(set) + 1);
+		struct task *t = choose_thread(p, NULL, __builtin_ctzll(set) + 1, irqs);
 
 		if (t)
 			poke(t);
@@ -113,19 +100,38 @@ static bool is_fatal(struct process *p, const struct task *t, int signo)
 	return signal_action_locked(p, signo).handler == ACTION_DEFAULT;
 }
 
-/* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals cancel each other. */
-static void stop_and_continue(struct process *p, int signo)
+static void rouse_stopped(struct task *t)
+{
+	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
+	sched_wake_if(t, SCHED_STATE(TASK_STOPPED));
+}
+
+void signal_drop_queued_locked(struct process *p, uint64_t mask, uint64_t *irqs)
+{
+	struct thread_walk w;
+	struct task *t;
+	unsigned n = 0;
+
+	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, mask);
+	thread_walk_begin_locked(p, &w);
+	while ((t = thread_walk_next_locked(p, &w)) != NULL) {
+		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, mask);
+		if (++n % LOOK_BATCH == 0)
+			signal_breathe(p, irqs);
+	}
+	thread_walk_end_locked(&w);
+}
+
+/* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals cancel each other. Breathes. */
+static void stop_and_continue(struct process *p, int signo, uint64_t *irqs)
 {
 	uint64_t cancels = signo == SIGCONT                    ? DEFAULT_STOP
 			   : SIGNAL_MASK(signo) & DEFAULT_STOP ? SIGNAL_MASK(SIGCONT)
 							       : 0;
-	struct task *t;
 
 	if (!cancels)
 		return;
-	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, cancels);
-	list_for_each (t, &p->threads, process_link)
-		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, cancels);
+	signal_drop_queued_locked(p, cancels, irqs);
 	if (signo != SIGCONT || !p->stop_signal)
 		return;
 	if (p->stop_running == 0) {
@@ -134,10 +140,7 @@ static void stop_and_continue(struct process *p, int signo)
 		p->notify_parent = CLD_CONTINUED;
 	}
 	p->stop_signal = 0;
-	list_for_each (t, &p->threads, process_link) {
-		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
-		sched_wake_if(t, SCHED_STATE(TASK_STOPPED));
-	}
+	signal_each_thread(p, rouse_stopped, irqs);
 }
 
 /* Adds to the queue of t, or of the process when `whole`. q NULL: the bit alone. */
@@ -151,10 +154,12 @@ static void enqueue(struct process *p, struct task *t, bool whole, int signo, st
 	*(whole ? &p->sig_pending : &t->sig_pending) |= SIGNAL_MASK(signo);
 }
 
-/* Tells the thread that will take it. */
-static void announce(struct process *p, struct task *hint, bool whole, int signo)
+/* Tells the thread that will take it. Breathes when whole. */
+static void announce(struct process *p, struct task *hint, bool whole, int signo, uint64_t *irqs)
 {
-	struct task *t = whole ? choose_thread(p, hint, signo) : (wants(hint, signo) ? hint : NULL);
+	struct task *t = whole                ? choose_thread(p, hint, signo, irqs)
+			 : wants(hint, signo) ? hint
+					      : NULL;
 
 	if (!t)
 		return;
@@ -171,18 +176,34 @@ static struct task *any_thread(struct process *p)
 	return p->leader->exiting ? list_first(&p->threads, struct task, process_link) : p->leader;
 }
 
-/* t NULL: to the process. The signal_lock is held. */
-static int send_locked(struct process *p, struct task *t, int signo, const struct ksiginfo *info)
+/* Dead or dying: a signal changes nothing. */
+static bool is_past_signals(const struct process *p, const struct task *t)
+{
+	return p->exiting || list_empty(&p->threads) || (t && t->exiting);
+}
+
+/* What a signal does at once, whatever becomes of it. Returns the thread whose mask decides about that, or NULL when it is too late
+ * for signals. t NULL: for the process. Breathes. */
+static struct task *send_begin(struct process *p, struct task *t, int signo, uint64_t *irqs)
+{
+	if (is_past_signals(p, t))
+		return NULL;
+	stop_and_continue(p, signo, irqs);
+	if (is_past_signals(p, t))
+		return NULL;
+	return t ? t : any_thread(p);
+}
+
+/* t NULL: to the process. The signal_lock is held; breathes. */
+static int send_locked(struct process *p, struct task *t, int signo, const struct ksiginfo *info,
+		       uint64_t *irqs)
 {
 	bool whole = t == NULL;
-	struct task *hint = whole ? any_thread(p) : t;
+	struct task *hint = send_begin(p, t, signo, irqs);
 	uint64_t pending;
 	struct sigqueue *q = NULL;
 
-	if (!hint || p->exiting || (t && t->exiting))
-		return 0; /* dead or dying: a signal changes nothing */
-	stop_and_continue(p, signo);
-	if (is_dropped(p, hint, signo))
+	if (!hint || is_dropped(p, hint, signo))
 		return 0;
 	pending = whole ? p->sig_pending : t->sig_pending;
 	if (signo < RT_FIRST && (pending & SIGNAL_MASK(signo)))
@@ -193,7 +214,7 @@ static int send_locked(struct process *p, struct task *t, int signo, const struc
 			return -EAGAIN;
 	}
 	enqueue(p, hint, whole, signo, q);
-	announce(p, hint, whole, signo);
+	announce(p, hint, whole, signo, irqs);
 	return 0;
 }
 
@@ -201,9 +222,10 @@ static int send_to(struct process *p, struct task *t, int signo, const struct ks
 {
 	struct ksiginfo plain = { .signo = signo, .code = SI_KERNEL };
 	uint64_t old = spin_lock_irq(&p->signal_lock);
-	int err = send_locked(p, t, signo, info ? info : &plain);
+	int err = send_locked(p, t, signo, info ? info : &plain, &old);
 
 	spin_unlock_irq(&p->signal_lock, old);
+	signal_group_exit_go_on(p);
 	if (waitq_active(&p->signal_wait))
 		waitq_wake_all(&p->signal_wait);
 	return err;
@@ -260,25 +282,26 @@ void signal_kill(struct process *p)
 
 	signal_group_exit_locked(p, SIGKILL);
 	spin_unlock_irq(&p->signal_lock, old);
+	signal_group_exit_go_on(p);
 }
 
 int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t)
 {
 	uint64_t old = spin_lock_irq(&p->signal_lock);
 	int signo = q->info.signo, overrun = 0;
-	struct task *hint = t ? t : any_thread(p);
+	struct task *hint = send_begin(p, t, signo, &old);
 
-	if (hint && !p->exiting && !(t && t->exiting)) {
-		stop_and_continue(p, signo);
+	if (hint) {
 		if (q->queued) {
 			q->info.u.timer.overrun++;
 			overrun = 1;
 		} else if (!is_dropped(p, hint, signo)) {
 			enqueue(p, hint, t == NULL, signo, q);
-			announce(p, hint, t == NULL, signo);
+			announce(p, hint, t == NULL, signo, &old);
 		}
 	}
 	spin_unlock_irq(&p->signal_lock, old);
+	signal_group_exit_go_on(p);
 	if (waitq_active(&p->signal_wait))
 		waitq_wake_all(&p->signal_wait);
 	return overrun;

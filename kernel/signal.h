@@ -5,7 +5,7 @@
  * stop may be there": interruptible sleeps end and user_work() looks. TASK_KILLED means the thread is going to die and nothing can
  * stop it any more.
  *
- * Everything here is under process->signal_lock (interrupts off, bounded: the number of threads of a process is walked only to kill or stop all of it).
+ * Everything here is under process->signal_lock (interrupts off, bounded: walks over all threads breathe, see kernel/signal_walk.c).
  */
 #ifndef KERNEL_SIGNAL_H
 #define KERNEL_SIGNAL_H
@@ -57,6 +57,12 @@ struct ksiginfo {
 	} u;
 };
 _Static_assert(sizeof(struct ksiginfo) == 48, "first 48 bytes of siginfo_t");
+
+/* A place among the threads of a process that outlasts the threads there (kernel/signal_walk.c). */
+struct thread_walk {
+	struct list link;  /* process->walks */
+	struct list *next; /* process_link of the next thread, or the head */
+};
 
 /* As the user gives it to rt_sigaction(2) on this architecture. */
 struct ksigaction {
@@ -132,9 +138,11 @@ void sigqueue_cancel(struct sigqueue *q, struct process *p);
 /* current()'s TASK_SIGNAL from masks and what is pending; signal_lock held. */
 void signal_recalc_locked(void);
 /* Those of set that are pending for the whole process and that the running thread, which may have been told of them, does not take any more: tells
- * threads that do. signal_lock held. */
-void signal_pass_on_locked(struct process *p, uint64_t set);
-/* Begins the death of the whole process with this wait status, unless it has begun already. signal_lock held. */
+ * threads that do. signal_lock held, dropped meanwhile. */
+void signal_pass_on_locked(struct process *p, uint64_t set, uint64_t *irqs);
+/* Begins the death of the whole process with this wait status, unless it has begun already: of the running thread, when it is one of p, and a few others.
+ * signal_lock held. The caller drops it, then has the rest told by the other one, which does nothing unless it is called preemptible. */
 void signal_group_exit_locked(struct process *p, int status);
+void signal_group_exit_go_on(struct process *p);
 
 #endif

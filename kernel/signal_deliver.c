@@ -36,24 +36,22 @@ static uint64_t tell_parent(struct process *p, int code, int status, uint64_t ir
 	return spin_lock_irq(&p->signal_lock);
 }
 
-/* Begins a stop of all threads unless one is on. signal_lock held. */
-static void stop_begin(struct process *p, int signo)
+static void ask_to_stop(struct task *t)
 {
-	struct task *t;
+	atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
+	sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
+}
 
+/* Begins a stop of all threads unless one is on. signal_lock held, dropped meanwhile. */
+static void stop_begin(struct process *p, int signo, uint64_t *irqs)
+{
 	if (p->stop_signal || p->exiting)
 		return;
 	p->stop_signal = signo;
 	p->stop_generation++;
-	p->stop_running = 0;
+	p->stop_running = p->nr_live;
 	p->continue_unreported = false;
-	list_for_each (t, &p->threads, process_link) {
-		if (t->exiting)
-			continue;
-		p->stop_running++;
-		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL);
-		sched_wake_if(t, SCHED_STATE(TASK_SLEEPING_INTERRUPTIBLE));
-	}
+	signal_each_thread(p, ask_to_stop, irqs);
 }
 
 /* A thread has stopped, or will never: true when it was the last that ran. signal_lock held. */
@@ -97,7 +95,7 @@ static uint64_t stop_by_signal(struct process *p, int signo, uint64_t irqs)
 		if (orphaned || ((p->sig_pending | current()->sig_pending) & SIGNAL_MASK(SIGCONT)))
 			return irqs;
 	}
-	stop_begin(p, signo);
+	stop_begin(p, signo, &irqs);
 	return irqs;
 }
 
@@ -184,13 +182,13 @@ static void restart_or_fail(struct user_regs *regs, const struct ksigaction *act
 
 /* ---- On the way to user mode ---- */
 
-/* signal_lock held. What is blocked now and waits for the whole process is left to other threads. */
-static void set_blocked_locked(struct task *t, uint64_t mask)
+/* signal_lock held. What is blocked now and waits for the whole process is left to other threads, and the lock dropped for that. */
+static void set_blocked_locked(struct task *t, uint64_t mask, uint64_t *irqs)
 {
 	uint64_t added = mask & ~t->sig_blocked;
 
 	t->sig_blocked = mask;
-	signal_pass_on_locked(t->process, added);
+	signal_pass_on_locked(t->process, added, irqs);
 }
 
 static void call_handler(struct user_regs *regs, int signo, const struct ksiginfo *info,
@@ -221,7 +219,7 @@ static void deliver(struct user_regs *regs)
 
 	if (!signo) {
 		if (t->sig_restore)
-			set_blocked_locked(t, t->sig_saved);
+			set_blocked_locked(t, t->sig_saved, &irqs);
 		t->sig_restore = false;
 		signal_recalc_locked();
 		spin_unlock_irq(&p->signal_lock, irqs);
@@ -234,7 +232,7 @@ static void deliver(struct user_regs *regs)
 	mask = t->sig_blocked | (act.mask & ~SIGNAL_UNBLOCKABLE);
 	if (!(act.flags & SA_NODEFER))
 		mask |= SIGNAL_MASK(signo);
-	set_blocked_locked(t, mask);
+	set_blocked_locked(t, mask, &irqs);
 	if (act.flags & SA_RESETHAND)
 		reset_action(p, signo);
 	signal_recalc_locked();
@@ -292,7 +290,7 @@ void signal_mask_set(uint64_t mask)
 	struct task *t = current();
 	uint64_t irqs = spin_lock_irq(&t->process->signal_lock);
 
-	set_blocked_locked(t, mask & ~SIGNAL_UNBLOCKABLE);
+	set_blocked_locked(t, mask & ~SIGNAL_UNBLOCKABLE, &irqs);
 	signal_recalc_locked();
 	spin_unlock_irq(&t->process->signal_lock, irqs);
 }

@@ -28,6 +28,21 @@ struct sigqueue *sigqueue_alloc(const struct ksiginfo *info);
 struct ksigaction signal_action_locked(struct process *p, int signo);
 bool signal_stop_counted_locked(struct process *p);
 void signal_kill_thread_locked(struct task *t);
+
+/*
+ * Walks over p->threads (kernel/signal_walk.c). signal_lock held at every step, and it may be dropped between steps: next gives the next thread or NULL,
+ * alive until the lock is dropped. A walk that has begun must be ended. thread_leave takes t off the list.
+ */
+void thread_walk_begin_locked(struct process *p, struct thread_walk *w);
+struct task *thread_walk_next_locked(const struct process *p, struct thread_walk *w);
+void thread_walk_end_locked(struct thread_walk *w);
+void thread_leave_locked(struct process *p, struct task *t);
+/* Those of mask disappear from where they wait in p and its threads. signal_lock held, dropped meanwhile. */
+void signal_drop_queued_locked(struct process *p, uint64_t mask, uint64_t *irqs);
+/* Drops signal_lock and takes it again; interrupts come in unless the caller had them off before. */
+void signal_breathe(struct process *p, uint64_t *irqs);
+/* Calls fn for every thread, breathing: signal_lock held, dropped meanwhile. */
+void signal_each_thread(struct process *p, void (*fn)(struct task *t), uint64_t *irqs);
 int signal_send_group_locked(int pgid, int signo,
 			     const struct ksiginfo *info); /* process tree locked */
 /* A signal current() cannot resist: handler or death. */

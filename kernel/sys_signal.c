@@ -22,17 +22,12 @@ static bool valid_signo(int signo)
 /* ---- Handlers and masks ---- */
 
 /* Signals that are now ignored disappear from where they wait (POSIX, sigaction()). */
-static void drop_if_ignored(struct process *p, int signo, const struct ksigaction *act)
+static void drop_if_ignored(struct process *p, int signo, const struct ksigaction *act,
+			    uint64_t *irqs)
 {
-	uint64_t mask = SIGNAL_MASK(signo);
-	struct task *t;
-
-	if (act->handler != ACTION_IGNORE &&
-	    !(act->handler == ACTION_DEFAULT && signal_default_ignored(signo)))
-		return;
-	sigqueue_remove_mask(&p->sig_queue, &p->sig_pending, mask);
-	list_for_each (t, &p->threads, process_link)
-		sigqueue_remove_mask(&t->sig_queue, &t->sig_pending, mask);
+	if (act->handler == ACTION_IGNORE ||
+	    (act->handler == ACTION_DEFAULT && signal_default_ignored(signo)))
+		signal_drop_queued_locked(p, SIGNAL_MASK(signo), irqs);
 }
 
 SYSCALL(rt_sigaction)
@@ -55,7 +50,7 @@ SYSCALL(rt_sigaction)
 		spin_lock_raw(&p->sighand->lock);
 		p->sighand->action[signo - 1] = act;
 		spin_unlock_raw(&p->sighand->lock);
-		drop_if_ignored(p, signo, &act);
+		drop_if_ignored(p, signo, &act, &irqs);
 	}
 	spin_unlock_irq(&p->signal_lock, irqs);
 	return args[2] ? copy_to_user(args[2], &old, sizeof(old)) : 0;
@@ -162,7 +157,7 @@ static void pass_on(uint64_t set)
 	struct process *p = current()->process;
 	uint64_t irqs = spin_lock_irq(&p->signal_lock);
 
-	signal_pass_on_locked(p, set & current()->sig_blocked);
+	signal_pass_on_locked(p, set & current()->sig_blocked, &irqs);
 	spin_unlock_irq(&p->signal_lock, irqs);
 }
 

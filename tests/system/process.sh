@@ -16,6 +16,9 @@ guest_run 'for i in 1 2 3 4; do callfuzz $i >/dev/null || exit 1; done; a=$(awk 
 (( STATUS == 0 )) || fail "callfuzz: status $STATUS"
 (( ${OUTPUT%% *} < 400 )) || fail "callfuzz: $OUTPUT"
 
+# Nothing that a program may have many of delays a real-time task.
+expect_match '^all good$' --icount --smp 1 bounded
+
 # A fork bomb is refused, others live meanwhile and afterwards. (The shell waits for its end without a fork.)
 expect_output $'alive\nafter' 'mkfifo /tmp/f; setsid forkbomb 3 & sleep 2; echo alive; kill -9 -1
 	read -t 4 x <>/tmp/f; sleep 0; echo after'

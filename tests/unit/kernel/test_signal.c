@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/signal.c kernel/sigqueue.c kernel/signal_deliver.c tests/mock/machine.c tests/mock/kernel.c
+// SOURCES: kernel/signal.c kernel/signal_walk.c kernel/sigqueue.c kernel/signal_deliver.c tests/mock/machine.c tests/mock/kernel.c
 /*
  * Signals without a machine: who gets what, in which order, what is dropped, what kills, what stops, how system calls go on.
  * A process of two threads, A (the leader) and B; whoever is current() takes signals by user_work().
@@ -161,6 +161,7 @@ static struct task *thread(const char *name)
 	t->cred = &cred;
 	list_push_back(&process.threads, &t->process_link);
 	process.nr_threads++;
+	process.nr_live++;
 	return t;
 }
 
@@ -171,6 +172,8 @@ static void process_setup(struct process *p, int pid)
 	p->pgid = pid;
 	list_init(&p->threads);
 	list_init(&p->sig_queue);
+	list_init(&p->walks);
+	list_init(&p->kill_walk.link);
 	waitq_init(&p->signal_wait);
 	p->sighand = &sighand;
 }
@@ -557,7 +560,7 @@ static void stop_and_go_on(void **state)
 {
 	(void)state;
 	list_remove(&b->process_link);
-	process.nr_threads = 1;
+	process.nr_threads = process.nr_live = 1;
 	while_stopped = continue_it;
 	send(SIGSTOP);
 	assert_false(work());
@@ -698,6 +701,163 @@ static void images(void **state)
 	assert_int_equal(image.si_int, 5);
 }
 
+/* ---- Many threads ---- */
+
+#define CROWD 90
+
+static struct task *crowd[CROWD];
+static unsigned breaths;
+static void (*at_breath)(void);
+
+/* current() has TASK_NEED_RESCHED in these tests: what others do when it lets go of signal_lock. */
+void preempt_schedule(void)
+{
+	if (at_breath && !spin_held(&process.signal_lock) && !hw_irqs_off()) {
+		breaths++;
+		at_breath();
+	}
+}
+
+static void crowd_setup(void (*meanwhile)(void))
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		crowd[i] = thread("C");
+	breaths = 0;
+	at_breath = meanwhile;
+	atomic_fetch_or(&a->hot.pending, TASK_NEED_RESCHED);
+}
+
+static void crowd_leave(void)
+{
+	uint32_t resched = TASK_NEED_RESCHED;
+
+	at_breath = NULL;
+	atomic_fetch_and(&a->hot.pending, ~resched);
+}
+
+static unsigned killed(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CROWD; i++)
+		n += (crowd[i]->hot.pending & TASK_KILLED) != 0;
+	return n;
+}
+
+/* A few at a time; the one that comes next leaves. */
+static void die_meanwhile(void)
+{
+	static unsigned before;
+	unsigned now = killed();
+
+	if (breaths == 1) {
+		assert_int_equal(now, 1); /* the leader and B before it */
+		assert_true(process.killing);
+		thread_leave_locked(&process, crowd[0]);
+		thread_leave_locked(&process, crowd[1]);
+		thread_leave_locked(&process, crowd[2]);
+	} else {
+		assert_true(now - before <= 3);
+	}
+	before = now;
+}
+
+static void many_threads_die_in_batches(void **state)
+{
+	(void)state;
+	crowd_setup(die_meanwhile);
+	send(SIGTERM);
+	crowd_leave();
+	assert_true(breaths > CROWD / 3);
+	assert_int_equal(killed(), CROWD - 2);
+	assert_false(process.killing);
+	assert_true(list_empty(&process.walks));
+	assert_true(work());
+}
+
+/* An interrupt only begins with it: with the running thread, which then goes on on its way out. */
+static void interrupts_end_a_process_of_any_size(void **state)
+{
+	(void)state;
+	crowd_setup(NULL);
+	mock_set_current(crowd[CROWD - 1]);
+	hw_irq_disable();
+	send(SIGTERM);
+	assert_int_equal(killed(), 1 + 1);
+	assert_true(crowd[CROWD - 1]->hot.pending & TASK_KILLED);
+	hw_irq_enable();
+	signal_group_exit_go_on(&process);
+	assert_int_equal(killed(), CROWD);
+	assert_false(process.killing);
+	mock_set_current(a);
+	crowd_leave();
+}
+
+static void block_meanwhile(void)
+{
+	if (breaths != 1)
+		return;
+	for (unsigned i = 25; i < 40; i++) /* the search stands somewhere among them */
+		thread_leave_locked(&process, crowd[i]);
+	crowd[60]->sig_blocked = 0;
+}
+
+static void a_taker_is_looked_for_in_batches(void **state)
+{
+	(void)state;
+	act(SIGUSR1, HANDLER, 0, 0);
+	crowd_setup(block_meanwhile);
+	a->sig_blocked = b->sig_blocked = SIGNAL_MASK(SIGUSR1);
+	for (unsigned i = 0; i < CROWD; i++)
+		crowd[i]->sig_blocked = SIGNAL_MASK(SIGUSR1);
+	send(SIGUSR1);
+	crowd_leave();
+	assert_true(breaths >= 2);
+	assert_true(crowd[60]->hot.pending & TASK_SIGNAL);
+	assert_false(crowd[61]->hot.pending & TASK_SIGNAL);
+	assert_true(list_empty(&process.walks));
+}
+
+/* Threads that have stopped before all have been asked to count once. */
+static void stop_meanwhile(void)
+{
+	if (process.stop_signal && process.stop_running > CROWD + 2 - 4) {
+		uint64_t irqs = spin_lock_irq(&process.signal_lock);
+
+		assert_false(signal_stop_counted_locked(&process));
+		spin_unlock_irq(&process.signal_lock, irqs);
+	}
+}
+
+static unsigned asked(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CROWD; i++)
+		n += (crowd[i]->hot.pending & TASK_SIGNAL) != 0;
+	return n;
+}
+
+static void go_on_again(void)
+{
+	assert_int_equal(asked(), CROWD);
+	assert_int_equal(process.stop_running, CROWD + 2 - 4 - 1);
+	send(SIGCONT);
+}
+
+static void many_threads_stop_in_batches(void **state)
+{
+	(void)state;
+	crowd_setup(stop_meanwhile);
+	while_stopped = go_on_again;
+	send(SIGSTOP);
+	work();
+	crowd_leave();
+	assert_int_equal(seen.blocks, 1);
+	assert_int_equal(process.stop_signal, 0);
+	assert_true(list_empty(&process.walks));
+}
+
 static void child_tid_is_stored(void **state)
 {
 	uint32_t word = 0;
@@ -742,6 +902,10 @@ int main(void)
 		TEST(preallocated_signals),
 		TEST(images),
 		TEST(child_tid_is_stored),
+		TEST(many_threads_die_in_batches),
+		TEST(interrupts_end_a_process_of_any_size),
+		TEST(a_taker_is_looked_for_in_batches),
+		TEST(many_threads_stop_in_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
