@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Process 1. The kernel has mounted /dev and /proc and given it the console. It runs one program: the script
+ * Process 1. The kernel has mounted /dev, /proc and /sys and given it the console. It runs one program: the script
  * /etc/granule/exec when the root file system has one (run --exec), else an interactive shell. It collects every orphan
  * meanwhile, and ends with that program's status: the kernel then powers off with it.
  *

@@ -75,6 +75,7 @@ static int root_mount(void)
 	super_type_register(&tmpfs_type);
 	super_type_register(&devtmpfs_type);
 	super_type_register(&proc_type);
+	super_type_register(&sysfs_type);
 	super_type_register(&ext2_type);
 	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755", 0);
 	if (IS_ERR(s))
@@ -134,9 +135,12 @@ int fs_boot(phys_addr_t initrd, uint64_t size)
 	if (!err)
 		err = mount_on("/proc", &proc_type, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, "");
 	if (!err)
+		err = mount_on("/sys", &sysfs_type, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, "");
+	if (!err)
 		err = open_console();
 	if (err)
-		log_error("fs: /dev, /proc or the console could not be set up: error %d", err);
+		log_error("fs: /dev, /proc, /sys or the console could not be set up: error %d",
+			  err);
 	current()->fs->umask = 022;
 	return damage ? damage : err;
 }

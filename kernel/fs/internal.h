@@ -63,7 +63,7 @@ int path_text(const struct path *p, const struct path *root, char *buf, size_t s
 int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 
 /* Makes the file system's own objects. */
-extern struct super_type tmpfs_type, devtmpfs_type, proc_type, ext2_type;
+extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, ext2_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
 extern const struct inode_ops tmpfs_inode_ops;
 

@@ -9,7 +9,7 @@ need_packages
 TESTS_ROOT=
 root=$SCRATCH/root
 bin=usr/bin
-package_files "$root" $bin/{free,top,ps,pmap,vmstat,uptime,w,slabtop,pgrep,pkill,pwdx,prlimit,mount,umount,findmnt,taskset,chrt,choom,flock,setsid,lua5.4} \
+package_files "$root" $bin/{free,top,ps,pmap,vmstat,uptime,w,slabtop,pgrep,pkill,pwdx,prlimit,mount,umount,findmnt,taskset,chrt,choom,flock,setsid,lscpu,lua5.4} \
 	usr/sbin/swapon
 for dir in lib/terminfo usr/lib/terminfo usr/share/terminfo; do
 	[[ ! -e $PACKAGES/$dir/d/dumb ]] || package_files "$root" "$dir/d/dumb"
@@ -30,7 +30,8 @@ guest()
 # ---- Memory and the system ----
 guest 'cd /usr/bin
 show meminfo cat /proc/meminfo; show free ./free; show vmstat ./vmstat -n 1 2; show sums ./vmstat -s; show top ./top -b -n1
-show uptime ./uptime; show w ./w; show slabtop ./slabtop -o; show swapon /usr/sbin/swapon --show=NAME,TYPE,SIZE --bytes --noheadings'
+show uptime ./uptime; show w ./w; show slabtop ./slabtop -o; show lscpu ./lscpu; show some ./taskset 0xd grep Cpus_allowed_list /proc/self/status
+show swapon /usr/sbin/swapon --show=NAME,TYPE,SIZE --bytes --noheadings'
 total=$(section meminfo | sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p') swap=$(section meminfo | sed -n 's/^SwapTotal: *\([0-9]*\) kB/\1/p')
 expect free "^Mem: +$total +[0-9]+ +[0-9]+ +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]*$"
 expect free "^Swap: +$swap +[0-9]+ +[0-9]+$"
@@ -45,6 +46,10 @@ expect top '^ +[0-9]+ root +20 +0 +[0-9]+ +[1-9][0-9]+ +[0-9]+ R .* top$'
 expect uptime '^ [0-9:]{8} up .* load average: [0-9.]+, [0-9.]+, [0-9.]+$'
 expect w '^USER +TTY'
 expect slabtop '^ *[1-9][0-9]* +[1-9][0-9]* +[0-9]+% +[0-9.]+K +[0-9]+ +[0-9]+ +[0-9]+K dentry'
+expect lscpu 'CPU\(s\): +4$'
+expect lscpu 'On-line CPU\(s\) list: +0-3$'
+expect lscpu 'Cortex-A72$'
+expect some '^Cpus_allowed_list:.0,2-3$'
 expect swapon "^[^ ]+ +partition +$((swap * 1024))$"
 
 # ---- Processes. pmap itself shares libraries with the one it looks at, which makes that Pss smaller. ----

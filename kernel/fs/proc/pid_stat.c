@@ -249,7 +249,10 @@ int show_pid_status(struct seq *s, const struct proc_ref *ref)
 	seq_printf(s, "SigPnd:\t%016jx\nShdPnd:\t%016jx\nSigBlk:\t%016jx\n", f.pending,
 		   f.shared_pending, f.blocked);
 	seq_printf(s, "SigIgn:\t%016jx\nSigCgt:\t%016jx\n", f.ignored, f.caught);
-	seq_printf(s, "Cpus_allowed:\t%jx\n", f.task->sched.affinity & sched_cpus_online());
+	seq_printf(s, "Cpus_allowed:\t%jx\nCpus_allowed_list:\t",
+		   f.task->sched.affinity & sched_cpus_online());
+	seq_cpu_list(s, f.task->sched.affinity & sched_cpus_online());
+	seq_puts(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	task_put(f.task);
 	return 0;
 }

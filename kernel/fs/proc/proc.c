@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The proc file system: inodes and files over the tables in root.c, sys.c and pid.c.
+ * The proc file system: inodes and files over the tables in root.c, sys.c and pid.c; and /sys, a smaller one over those in sysfs.c.
  *
  * Nothing is kept: a dentry lives while it is used, and one that belongs to a process is thrown away when the process has been reaped
  * (proc_valid), so a pid that is used again never shows the old one's files. Descriptors and threads come and go faster: their dentries are
@@ -421,8 +421,10 @@ static const struct super_ops proc_super_ops = { .evict = proc_evict, .valid = p
 static struct super *proc_make(const struct super_type *type, const char *source,
 			       const char *options, unsigned flags)
 {
-	struct super *s = super_alloc(type, &proc_super_ops, PROC_SUPER_MAGIC, 0);
-	struct proc_ref ref = { .node = &proc_root };
+	bool is_proc = type == &proc_type;
+	struct super *s =
+		super_alloc(type, &proc_super_ops, is_proc ? PROC_SUPER_MAGIC : SYSFS_MAGIC, 0);
+	struct proc_ref ref = { .node = is_proc ? &proc_root : &sys_root };
 	struct inode *root = NULL;
 
 	(void)source, (void)options, (void)flags;
@@ -440,3 +442,4 @@ static struct super *proc_make(const struct super_type *type, const char *source
 }
 
 struct super_type proc_type = { .name = "proc", .create = proc_make };
+struct super_type sysfs_type = { .name = "sysfs", .create = proc_make };

@@ -23,6 +23,8 @@ struct seq {
 void seq_printf(struct seq *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void seq_puts(struct seq *s, const char *text);
 void seq_write(struct seq *s, const void *bytes, size_t n);
+/* A set of CPUs as a list, "0-3" or "0,2-3", without a newline. */
+void seq_cpu_list(struct seq *s, uint64_t cpus);
 /* As Linux writes names and paths: newline (and what else is in special) as \ooo. */
 void seq_escaped(struct seq *s, const char *text, const char *special);
 
@@ -74,7 +76,7 @@ struct proc_node {
 		.name = (n), .mode = S_IFREG | (m), .show = (fn)                                   \
 	}
 
-extern const struct proc_node proc_root;
+extern const struct proc_node proc_root, sys_root;
 extern const struct proc_node proc_sys_children[];
 extern const struct proc_node proc_pid_node; /* /proc/PID */
 extern const struct proc_list proc_fd_list, proc_fdinfo_list, proc_task_list;

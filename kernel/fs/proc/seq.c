@@ -40,3 +40,20 @@ void seq_escaped(struct seq *s, const char *text, const char *special)
 			seq_write(s, text, 1);
 	}
 }
+
+void seq_cpu_list(struct seq *s, uint64_t cpus)
+{
+	const char *comma = "";
+
+	for (unsigned cpu = 0; cpu < 64; cpu++) {
+		unsigned last = cpu;
+
+		if (!(cpus >> cpu & 1))
+			continue;
+		while (last + 1 < 64 && cpus >> (last + 1) & 1)
+			last++;
+		seq_printf(s, last > cpu ? "%s%u-%u" : "%s%u", comma, cpu, last);
+		comma = ",";
+		cpu = last;
+	}
+}
