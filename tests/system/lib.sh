@@ -10,7 +10,8 @@
 #
 # The last argument is the command, those before it are flags for boards/qemu-virt/run. guest_run leaves the output in
 # $OUTPUT, the status in $STATUS and the kernel's log and run's own words in $ERRORS. Guest programs of tests/system/
-# guest and tests/bench are in /bin. The first failure ends the test and shows the log's end, of a panic all of it.
+# guest and tests/bench are in /bin when the command names them. The first failure ends the test and shows the log's
+# end, of a panic all of it.
 set -uo pipefail
 
 RUN=$PWD/boards/qemu-virt/run
@@ -35,11 +36,27 @@ fail()
 	exit 1
 }
 
+# The programs whose names are in the command or its input, in $SCRATCH/programs: the root file system lies in RAM, and
+# all of them would not leave much of it.
+named_programs()
+{
+	local text=$1 program
+	[[ ! -f ${GUEST_INPUT-} ]] || text+=$(<"$GUEST_INPUT")
+	rm -rf "$SCRATCH/programs"
+	mkdir -p "$SCRATCH/programs/bin"
+	for program in "$TESTS_ROOT"/bin/*; do
+		[[ $text != *"${program##*/}"* ]] || cp "$program" "$SCRATCH/programs/bin"
+	done
+}
+
 # guest_run [FLAGS...] COMMAND
 guest_run()
 {
 	local flags=("${@:1:$#-1}") command=${!#}
-	[[ ! -d $TESTS_ROOT ]] || flags+=(--root "$TESTS_ROOT")
+	if [[ -d $TESTS_ROOT ]]; then
+		named_programs "$command"
+		flags+=(--root "$SCRATCH/programs")
+	fi
 	"$RUN" --log --timeout "$GUEST_LIMIT" "${flags[@]}" --exec "$command" \
 		<"${GUEST_INPUT:-/dev/null}" >"$SCRATCH/output" 2>"$SCRATCH/errors"
 	STATUS=$?
