@@ -329,11 +329,13 @@ static void event_counters(void)
 static void timers(void)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-	struct itimerspec its = { { 0, 10000000 }, { 0, 10000000 } }, old;
+	struct itimerspec its = { { 0, 0 }, { 1000, 0 } }, old;
 	uint64_t ticks = 0;
 
 	CHECK(timerfd_settime(fd, 0, &its, NULL) == 0);
 	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	its = (struct itimerspec){ { 0, 10000000 }, { 0, 10000000 } };
+	CHECK(timerfd_settime(fd, 0, &its, NULL) == 0);
 	usleep(55000);
 	CHECK(read(fd, &ticks, 8) == 8 && ticks >= 5);
 	CHECK(ready(fd, POLLIN, 5000) == POLLIN);
