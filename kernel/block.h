@@ -20,7 +20,9 @@
 #define SECTOR_SHIFT 9
 #define SECTOR_SIZE  ((size_t)1 << SECTOR_SHIFT)
 
-#define BLOCK_NAME_LEN 16
+#define BLOCK_NAME_LEN   16
+#define BLOCK_MAJOR      254u /* virtblk in Linux: the first of the dynamic numbers */
+#define BLOCK_PARTITIONS 15u  /* of one disk at most: their numbers follow the disk's */
 #define BLOCK_REQUEST_MAX                                                                          \
 	((size_t)128 << 10) /* bytes in one request: bounds what a more urgent one waits behind */
 #define BLOCK_ALIGN                                                                                \

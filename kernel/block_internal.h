@@ -11,8 +11,6 @@
 
 struct block_node;
 
-#define BLOCK_MAJOR       254                 /* Linux: virtblk, the first of the dynamic numbers */
-#define BLOCK_PARTITIONS  15                  /* minors of one disk but the first */
 #define BLOCK_TIMEOUT     (30 * NSEC_PER_SEC) /* for one request, from its start */
 #define BLOCK_DEPTH_MAX   32u
 #define BLOCK_WAIT_QUEUES 8

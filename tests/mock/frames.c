@@ -80,22 +80,59 @@ WEAK struct page *page_alloc(unsigned flags)
 	return p;
 }
 
-WEAK void page_free(struct page *p, unsigned order)
+static void list_frame(pfn_t pfn)
 {
-	assert_int_equal(order, 0);
-	if (page_is_free(p) || p->type == PAGE_RESERVED)
-		fail_msg("frame %#x is freed but not allocated", page_to_pfn(p));
-	mock_frame_freed(page_to_pfn(p));
-	memset(page_to_virt(p), FREED, PAGE_SIZE);
+	struct page *p = pfn_to_page(pfn);
+
 	p->type = PAGE_FREE;
 	p->refs = 0;
 	p->next = PFN_NONE;
 	if (f.tail == PFN_NONE)
-		f.head = page_to_pfn(p);
+		f.head = pfn;
 	else
-		pfn_to_page(f.tail)->next = page_to_pfn(p);
-	f.tail = page_to_pfn(p);
-	f.free++;
+		pfn_to_page(f.tail)->next = pfn;
+	f.tail = pfn;
+}
+
+/* Out of frames never used: what was freed comes back one by one only. */
+WEAK struct page *page_alloc_order(unsigned order, unsigned flags)
+{
+	pfn_t first, n = (pfn_t)1 << order;
+	struct page *p;
+
+	if (!(flags & ALLOC_NOWAIT) && !preemptible())
+		mock_violation(MOCK_RULE_CONTEXT,
+			       "page_alloc_order that may sleep, with preemption off");
+	frames_attach();
+	first = (pfn_t)ALIGN_UP(f.next, n);
+	if (mock_alloc_should_fail() || first + n > f.end)
+		return NULL;
+	while (f.next < first)
+		list_frame(f.next++);
+	for (f.next += n; n-- > 0; f.free--) {
+		p = pfn_to_page(first + n);
+		memset(p, 0, sizeof(*p));
+		p->type = PAGE_KERNEL;
+		p->next = p->prev = PFN_NONE;
+		if (flags & ALLOC_ZERO)
+			hw_clear_page(page_to_virt(p));
+	}
+	pfn_to_page(first)->refs = 1;
+	return pfn_to_page(first);
+}
+
+WEAK void page_free(struct page *p, unsigned order)
+{
+	for (pfn_t i = 0; i < (pfn_t)1 << order; i++) {
+		struct page *part = p + i;
+
+		if (page_is_free(part) || part->type == PAGE_RESERVED)
+			fail_msg("frame %#x is freed but not allocated", page_to_pfn(part));
+		mock_frame_freed(page_to_pfn(part));
+		memset(page_to_virt(part), FREED, PAGE_SIZE);
+		list_frame(page_to_pfn(part));
+		f.free++;
+	}
 }
 
 WEAK bool page_get_live(struct page *p)

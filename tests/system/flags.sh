@@ -35,6 +35,10 @@ refused --swap none --swap-size 1M
 refused --keep-flash "$SCRATCH/short"
 refused --keep-flash "$SCRATCH/no/such/file"
 refused --root "$SCRATCH/nowhere" --exec true
+refused --disk "$SCRATCH/nowhere" --exec true
+refused --disk "$SCRATCH/short" --exec true
+refused --disk "$SCRATCH" --exec true
+refused --disk
 refused --exec ''
 refused --timeout soon
 refused --swap-size ''

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/block.c kernel/block_queue.c kernel/partition.c kernel/lib/format.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/block_layer.c
 // DEFINES: CONFIG_DEBUG=1
 /*
  * The block layer over a driver that plays a device without coherent caches: order, priorities, caches, limits, failures, registration. Whoever waits lets the
@@ -14,6 +14,7 @@
 #include "kernel/errno.h"
 #include "kernel/time.h"
 #include "mm/slab.h"
+#include "tests/mock/block_layer.h"
 #include "tests/mock/dma.h"
 #include "tests/mock/mock.h"
 #include "tests/mock/objects.h"
@@ -39,48 +40,6 @@ static struct fake *fake, *fakes;
 static struct block_device *d;
 static char *memory;
 static unsigned number;
-
-/* ---- The rest of the kernel ---- */
-
-static void (*thread_fn)(void *);
-
-struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
-				int priority)
-{
-	(void)arg, (void)policy, (void)priority;
-	thread_fn = fn;
-	if (mock_alloc_should_fail())
-		return ERR_PTR(-ENOMEM);
-	return mock_task(name);
-}
-
-void sched_boost(struct task *t, int prio)
-{
-	t->sched.boost = prio;
-}
-
-static unsigned nodes;
-
-struct block_node {
-	int unused;
-};
-
-struct block_node *block_node_alloc(struct block_device *of)
-{
-	(void)of;
-	return kmalloc(sizeof(struct block_node), 0);
-}
-
-void block_node_free(struct block_node *n)
-{
-	kfree(n);
-}
-
-void block_node_show(struct block_node *n)
-{
-	kfree(n);
-	nodes++;
-}
 
 /* ---- The device ---- */
 
@@ -158,8 +117,7 @@ static void others(void)
 {
 	if (fake->d.queue->nstarted)
 		block_interrupt(&fake->d);
-	while (fake->d.queue->events)
-		block_queue_turn(fake->d.queue);
+	mock_block_turns(&fake->d);
 }
 
 static void interrupt(void)
@@ -197,7 +155,6 @@ static int setup(void **state)
 	fake = fake_new("t");
 	d = &fake->d;
 	assert_int_equal(block_register(d), 0);
-	assert_non_null(thread_fn);
 	fake->started = fake->collected = 0;
 	d->stats = (struct block_stats){ 0 };
 	return 0;
@@ -588,9 +545,9 @@ static void test_partitions(void **state)
 	(void)state;
 	fake = fake_new("p"); /* pN: ends in a digit */
 	write_table(fake);
-	nodes = 0;
+	mock_block_nodes = 0;
 	assert_int_equal(block_register(&fake->d), 0);
-	assert_int_equal(nodes, 3);
+	assert_int_equal(mock_block_nodes, 3);
 	p1 = named(fake->d.name, "p1");
 	p2 = named(fake->d.name, "p2");
 	assert_non_null(p1);
