@@ -250,7 +250,6 @@ static bool leave_process_locked(struct task *t, struct process *p)
 	thread_leave_locked(p, t);
 	last = --p->nr_threads == 0;
 	spin_unlock_irq(&p->signal_lock, irqs);
-	usage_add_cpu(&p->used, t);
 	p->used.minflt += t->minflt;
 	p->used.majflt += t->majflt;
 	spin_unlock(&p->lock);

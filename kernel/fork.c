@@ -216,6 +216,7 @@ static void process_join_locked(struct task *child, const struct clone_request *
 	list_push_back(&parent->children, &p->sibling);
 	process_link_locked(p);
 	thread_join_locked(child, p);
+	cpu_limit_changed(p);
 }
 
 /* Enters the child into the tables. 0, -EAGAIN, or -ERESTART_ALWAYS: signals first. Tree locked. */

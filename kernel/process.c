@@ -11,6 +11,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/sigset.h"
 #include "mm/aspace.h"
 #include "mm/slab.h"
 
@@ -119,6 +120,7 @@ struct process *process_create(struct process *parent)
 	waitq_init(&p->child_wait);
 	waitq_init(&p->thread_wait);
 	waitq_init(&p->signal_wait);
+	cpu_limit_init(p);
 	p->start_time = time_now();
 	if (!parent) {
 		limits_init(p);
@@ -310,16 +312,31 @@ uint64_t usage_system(const struct usage *u)
 
 void process_usage_cpu(struct process *p, struct usage *u)
 {
-	struct task *t;
-
 	spin_lock(&p->lock);
 	*u = p->used;
-	list_for_each (t, &p->threads, process_link) {
-		usage_add_cpu(u, t);
+	spin_unlock(&p->lock);
+	process_cpu_time(p, &u->runtime, &u->user);
+}
+
+#define FAULT_BATCH 32 /* threads in one go */
+
+/* Breathes: faults of a thread that ends meanwhile may be missed this time. */
+static void add_faults(struct process *p, struct usage *u)
+{
+	uint64_t irqs = spin_lock_irq(&p->signal_lock);
+	struct thread_walk w;
+	struct task *t;
+	unsigned n = 0;
+
+	thread_walk_begin_locked(p, &w);
+	while ((t = thread_walk_next_locked(p, &w)) != NULL) {
 		u->minflt += READ_ONCE(t->minflt);
 		u->majflt += READ_ONCE(t->majflt);
+		if (++n % FAULT_BATCH == 0)
+			signal_breathe(p, &irqs);
 	}
-	spin_unlock(&p->lock);
+	thread_walk_end_locked(&w);
+	spin_unlock_irq(&p->signal_lock, irqs);
 }
 
 void process_usage(struct process *p, struct usage *u)
@@ -327,6 +344,7 @@ void process_usage(struct process *p, struct usage *u)
 	struct aspace *as = process_aspace(p);
 
 	process_usage_cpu(p, u);
+	add_faults(p, u);
 	if (as) {
 		u->maxrss = MAX(u->maxrss, MAX(READ_ONCE(as->peak_rss), aspace_rss(as)));
 		aspace_put(as);

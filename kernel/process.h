@@ -16,6 +16,7 @@
 
 #include <linux/resource.h>
 
+#include "kernel/cputime.h"
 #include "kernel/cred.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
@@ -66,7 +67,7 @@ struct process {
 	uint32_t nr_threads;
 	struct waitq thread_wait; /* exec waits for the others to go */
 	struct rlimit64 limits[RLIM_NLIMITS];
-	struct usage used; /* by threads that are gone */
+	struct usage used; /* by threads that are gone; CPU time: see below */
 	uint32_t personality;
 	int oom_score_adj;   /* -1000..1000 */
 	uint64_t start_time; /* time_now() at creation */
@@ -90,6 +91,10 @@ struct process {
 	bool stop_unreported;     /* all stopped, wait(WUNTRACED) has not seen it */
 	bool continue_unreported; /* continued, wait(WCONTINUED) has not seen it */
 	int notify_parent; /* CLD_STOPPED or CLD_CONTINUED that a thread has yet to send; 0: none */
+
+	/* Atomic: sums over threads as last charged, see process_cpu_time(). */
+	uint64_t cpu_runtime, cpu_user_ticks;
+	struct cpu_limit cpu_limit;
 
 	struct process_timers *timers; /* kernel/sys_timer.c, NULL until the first */
 };
@@ -121,7 +126,7 @@ struct fs_context *process_fs(struct process *p);
 
 /* Soft limit of current()'s process (RLIM64_INFINITY: none; kernel threads have none). */
 uint64_t process_limit(unsigned resource);
-/* Sum of living and dead threads; the _cpu one leaves maxrss alone and may be called with the tree locked. */
+/* Living and dead threads together. The _cpu one counts faults of the dead only, leaves maxrss alone, and may be called with the tree locked. */
 void process_usage_cpu(struct process *p, struct usage *u);
 /* Adds t's CPU time so far. Any context that holds no run-queue lock; t stays. */
 void usage_add_cpu(struct usage *u, struct task *t);

@@ -112,6 +112,8 @@ static inline bool fair_before(const struct task *a, const struct task *b)
 }
 /* Charges curr, of whichever class, for what it ran since last asked. */
 void runq_account(struct runq *rq, uint64_t now);
+/* t, a thread of a process, has been charged with ns: so is the process (kernel/cputime.c). rq->lock held. */
+void process_charge(struct task *t, uint64_t ns);
 
 /* kernel/sched.c. With rq->lock held. */
 void runq_link(struct runq *rq, struct task *t, bool front);

@@ -117,6 +117,8 @@ void runq_account(struct runq *rq, uint64_t now)
 		return;
 	}
 	rq->busy_ns += ns;
+	if (t->process)
+		process_charge(t, ns);
 	t->sched.slice_left = t->sched.slice_left > ns ? t->sched.slice_left - ns : 0;
 	if (t->sched.prio == PRIO_FAIR) {
 		t->sched.vruntime += vtime(t, ns);

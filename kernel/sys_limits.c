@@ -43,6 +43,8 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 	spin_unlock(&p->lock);
 	if (new &&err == 0)
 		copy_to_aspace(p, resource);
+	if (new &&err == 0 && resource == RLIMIT_CPU)
+		cpu_limit_changed(p);
 	return err;
 }
 

@@ -64,13 +64,13 @@ static bool is_monotonic(int clock)
 
 /*
  * CPU-time clocks of any task have negative numbers: ~id in the bits above 2; bit 2 says thread, bits 0 and 1 which time (clock_getcpuclockid(3),
- * as C libraries compute it). User and system time are not told apart: all three are the same here.
+ * as C libraries compute it): user and system, user, as charged by the scheduler.
  */
 static int cpu_clock(int clock, uint64_t *ns)
 {
 	int id = ~(clock >> 3);
 	bool thread = clock & 4;
-	struct usage used;
+	struct usage used = { 0 };
 	struct task *t;
 	int err = 0;
 
@@ -83,13 +83,13 @@ static int cpu_clock(int clock, uint64_t *ns)
 	if (!t)
 		return -EINVAL;
 	if (thread) {
-		*ns = sched_runtime(t);
+		usage_add_cpu(&used, t);
 		if (t->process != current()->process)
 			err = -EINVAL;
 	} else {
 		process_usage_cpu(t->process, &used);
-		*ns = used.runtime;
 	}
+	*ns = (clock & 3) == 1 ? used.user : used.runtime;
 	task_put(t);
 	return err;
 }

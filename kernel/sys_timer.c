@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interval timers (setitimer(2), ITIMER_REAL) and POSIX timers (timer_create(2)) of a process. Both are a one-shot kernel timer that sends one
- * preallocated signal and starts itself anew.
+ * Interval timers (setitimer(2)) and POSIX timers (timer_create(2)) of a process. Both are a one-shot kernel timer that sends one
+ * preallocated signal and starts itself anew. One that runs on CPU time looks at that from time to time, see kernel/cputime.c.
  *
  * An expiry runs in an interrupt. Should a program ask for a period shorter than PERIOD_MIN, the timer fires every PERIOD_MIN and the expiries
  * in between count as overruns: programs cannot keep the machine in its timer interrupt.
@@ -24,20 +24,25 @@
 #define PERIOD_MIN (100 * NSEC_PER_USEC)
 #define TIMERS_MAX 64 /* per process */
 
+enum timer_clock { ON_TIME, ON_PROCESS, ON_PROCESS_USER, ON_THREAD, ON_THREAD_USER };
+
 struct user_timer {
 	struct list link; /* process_timers.list; mutex */
 	struct timer timer;
 	struct process *process; /* outlives the timer */
 	struct task *thread;     /* SIGEV_THREAD_ID: a reference; else NULL */
+	enum timer_clock clock;
+	struct task *clock_thread; /* ON_THREAD...: a reference */
 	int id;
 	bool wall;   /* CLOCK_REALTIME: reported so; runs on the monotonic clock */
 	bool silent; /* SIGEV_NONE */
 
 	struct spinlock lock; /* interrupts off */
 	bool armed;
-	uint64_t deadline; /* time_now() */
+	uint64_t deadline; /* by its clock, ns: time_now(), or CPU time */
 	uint64_t interval; /* ns, 0: once */
-	uint32_t overrun;  /* expiries since the last signal was queued */
+	struct cpu_watch watch;
+	uint32_t overrun; /* expiries since the last signal was queued */
 	struct sigqueue signal;
 };
 
@@ -45,7 +50,7 @@ struct process_timers {
 	struct mutex mutex;
 	struct list list; /* POSIX timers */
 	int count, next_id;
-	struct user_timer real; /* ITIMER_REAL */
+	struct user_timer interval[3]; /* ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF */
 };
 
 static void count_overruns(struct user_timer *u, uint64_t n)
@@ -55,26 +60,59 @@ static void count_overruns(struct user_timer *u, uint64_t n)
 	u->overrun = sum > INT32_MAX ? INT32_MAX : (uint32_t)sum;
 }
 
+static uint64_t clock_now(const struct user_timer *u)
+{
+	struct usage used = { 0 };
+
+	if (u->clock == ON_TIME)
+		return time_now();
+	if (u->clock_thread)
+		usage_add_cpu(&used, u->clock_thread);
+	else
+		process_cpu_time(u->process, &used.runtime, &used.user);
+	return u->clock == ON_PROCESS_USER || u->clock == ON_THREAD_USER ? used.user : used.runtime;
+}
+
+/* Armed, and `now` by its clock: sees to the next interrupt. lock held. */
+static void start_locked(struct user_timer *u, uint64_t now)
+{
+	uint64_t left = u->deadline > now ? u->deadline - now : 0;
+
+	if (u->clock == ON_TIME)
+		timer_start(&u->timer, u->deadline);
+	else if (!u->clock_thread)
+		timer_start(&u->timer, cpu_look_again(&u->watch, now, left,
+						      READ_ONCE(u->process->nr_threads)));
+	else if (!u->clock_thread->exiting) /* else its time stands still for good */
+		timer_start(&u->timer, cpu_look_again(&u->watch, now, left, 1));
+}
+
+static void expire_locked(struct user_timer *u, uint64_t now)
+{
+	uint64_t until = u->interval < PERIOD_MIN ? now + PERIOD_MIN : now, missed;
+
+	if (!u->silent && sigqueue_send(&u->signal, u->process, u->thread))
+		count_overruns(u, 1);
+	if (!u->interval) {
+		u->armed = false;
+		return;
+	}
+	missed = (until - u->deadline) / u->interval;
+	count_overruns(u, missed);
+	u->deadline = time_after(u->deadline, (missed + 1) * u->interval);
+	start_locked(u, now);
+}
+
 /* Interrupt context. */
 static void expired(struct timer *timer)
 {
 	struct user_timer *u = container_of(timer, struct user_timer, timer);
-	uint64_t old = spin_lock_irq(&u->lock), now = time_now();
+	uint64_t old = spin_lock_irq(&u->lock), now = clock_now(u);
 
-	if (u->armed && now >= u->deadline) {
-		if (!u->silent && sigqueue_send(&u->signal, u->process, u->thread))
-			count_overruns(u, 1);
-		if (u->interval) {
-			uint64_t until = u->interval < PERIOD_MIN ? now + PERIOD_MIN : now;
-			uint64_t missed = (until - u->deadline) / u->interval;
-
-			count_overruns(u, missed);
-			u->deadline = time_after(u->deadline, (missed + 1) * u->interval);
-			timer_start(&u->timer, u->deadline);
-		} else {
-			u->armed = false;
-		}
-	}
+	if (u->armed && now >= u->deadline)
+		expire_locked(u, now);
+	else if (u->armed && u->clock != ON_TIME)
+		start_locked(u, now);
 	spin_unlock_irq(&u->lock, old);
 }
 
@@ -91,7 +129,7 @@ static void user_timer_init(struct user_timer *u, struct process *p, int signo)
 /* What is left, and the period. */
 static void user_timer_read(struct user_timer *u, uint64_t *left, uint64_t *interval)
 {
-	uint64_t old = spin_lock_irq(&u->lock), now = time_now();
+	uint64_t old = spin_lock_irq(&u->lock), now = clock_now(u);
 
 	*left = !u->armed ? 0 : u->deadline > now ? u->deadline - now : 1;
 	*interval = u->interval;
@@ -112,7 +150,7 @@ static void user_timer_set(struct user_timer *u, uint64_t deadline, uint64_t int
 	u->interval = interval;
 	u->overrun = 0;
 	if (u->armed)
-		timer_start(&u->timer, deadline);
+		start_locked(u, clock_now(u));
 	spin_unlock_irq(&u->lock, old);
 }
 
@@ -123,6 +161,27 @@ static void user_timer_stop(struct user_timer *u)
 	if (u->thread)
 		task_put(u->thread);
 	u->thread = NULL;
+	if (u->clock_thread)
+		task_put(u->clock_thread);
+	u->clock_thread = NULL;
+}
+
+static void interval_timers_init(struct process_timers *t, struct process *p)
+{
+	static const struct {
+		int signo;
+		enum timer_clock clock;
+	} kinds[] = {
+		[ITIMER_REAL] = { SIGALRM, ON_TIME },
+		[ITIMER_VIRTUAL] = { SIGVTALRM, ON_PROCESS_USER },
+		[ITIMER_PROF] = { SIGPROF, ON_PROCESS },
+	};
+
+	for (int i = 0; i < 3; i++) {
+		user_timer_init(&t->interval[i], p, kinds[i].signo);
+		t->interval[i].clock = kinds[i].clock;
+		t->interval[i].signal.info.code = SI_KERNEL;
+	}
 }
 
 /* current()'s timers, made when there are none yet; NULL: no memory. */
@@ -138,8 +197,7 @@ static struct process_timers *timers_get(void)
 		return NULL;
 	mutex_init(&t->mutex);
 	list_init(&t->list);
-	user_timer_init(&t->real, p, SIGALRM);
-	t->real.signal.info.code = SI_KERNEL;
+	interval_timers_init(t, p);
 	if (!atomic_compare_exchange(&p->timers, &none, t)) {
 		kfree(t);
 		t = none;
@@ -171,10 +229,12 @@ void timers_process_exit(struct process *p)
 {
 	struct process_timers *timers = p->timers;
 
+	cpu_limit_end(p);
 	if (!timers)
 		return;
 	delete_all(timers);
-	user_timer_stop(&timers->real);
+	for (int i = 0; i < 3; i++)
+		user_timer_stop(&timers->interval[i]);
 	p->timers = NULL;
 	kfree(timers);
 }
@@ -215,20 +275,21 @@ SYSCALL(getitimer)
 {
 	struct process_timers *t;
 
-	if (args[0] != ITIMER_REAL) /* timers run on clocks, not on CPU time */
+	if (args[0] > ITIMER_PROF)
 		return -EINVAL;
 	t = timers_get();
-	return t ? store_itimer(args[1], &t->real) : -ENOMEM;
+	return t ? store_itimer(args[1], &t->interval[args[0]]) : -ENOMEM;
 }
 
 SYSCALL(setitimer)
 {
 	struct __kernel_old_itimerval v = { 0 };
 	struct process_timers *t;
+	struct user_timer *u;
 	uint64_t ns;
 	int err = 0;
 
-	if (args[0] != ITIMER_REAL)
+	if (args[0] > ITIMER_PROF)
 		return -EINVAL;
 	if (args[1] && copy_from_user(&v, args[1], sizeof(v)) < 0)
 		return -EFAULT;
@@ -237,13 +298,14 @@ SYSCALL(setitimer)
 	t = timers_get();
 	if (!t)
 		return -ENOMEM;
+	u = &t->interval[args[0]];
 	if (args[2])
-		err = store_itimer(args[2], &t->real);
+		err = store_itimer(args[2], u);
 	if (err < 0)
 		return err;
 	ns = timeval_ns(&v.it_value);
 	mutex_lock(&t->mutex);
-	user_timer_set(&t->real, ns ? time_after(time_now(), ns) : 0,
+	user_timer_set(u, ns ? time_after(clock_now(u), ns) : 0,
 		       ns ? timeval_ns(&v.it_interval) : 0);
 	mutex_unlock(&t->mutex);
 	return 0;
@@ -280,18 +342,52 @@ static int apply_sigevent(struct user_timer *u, const struct sigevent *ev)
 	return u->thread && u->thread->process == current()->process ? 0 : -EINVAL;
 }
 
+/* A CPU-time clock by number, as clock_gettime(2) knows them; of this process and its threads only. */
+static int choose_cpu_clock(struct user_timer *u, int clock)
+{
+	int id = ~(clock >> 3);
+	struct task *t;
+	bool mine;
+
+	if ((clock & 3) == 3)
+		return -EINVAL;
+	t = id ? task_find(id) : task_get(current());
+	if (!t)
+		return -EINVAL;
+	mine = t->process == current()->process;
+	u->clock = (clock & 3) == 1 ? ON_PROCESS_USER : ON_PROCESS;
+	if (clock & 4) {
+		u->clock = (clock & 3) == 1 ? ON_THREAD_USER : ON_THREAD;
+		u->clock_thread = t;
+	} else {
+		task_put(t);
+	}
+	return mine ? 0 : clock & 4 ? -EINVAL : -EOPNOTSUPP;
+}
+
+static int choose_clock(struct user_timer *u, int clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_TAI: u->wall = true; return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME: return 0;
+	case CLOCK_PROCESS_CPUTIME_ID: u->clock = ON_PROCESS; return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		u->clock = ON_THREAD;
+		u->clock_thread = task_get(current());
+		return 0;
+	default: return clock < 0 ? choose_cpu_clock(u, clock) : -EINVAL;
+	}
+}
+
 SYSCALL(timer_create)
 {
-	int clock = (int)args[0], err;
+	int err;
 	struct process_timers *t = timers_get();
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	struct user_timer *u;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
-	    clock != CLOCK_TAI)
-		return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID
-			       ? -EOPNOTSUPP
-			       : -EINVAL;
 	if (args[1] && copy_from_user(&ev, args[1], sizeof(ev)) < 0)
 		return -EFAULT;
 	u = kmalloc(sizeof(*u), ALLOC_ZERO);
@@ -300,12 +396,13 @@ SYSCALL(timer_create)
 		return -EAGAIN;
 	}
 	user_timer_init(u, current()->process, SIGALRM);
-	u->wall = clock == CLOCK_REALTIME || clock == CLOCK_TAI;
 	mutex_lock(&t->mutex);
 	u->id = t->next_id;
 	if (!args[1])
 		ev.sigev_value.sival_ptr = (void *)(uintptr_t)u->id;
-	err = t->count >= TIMERS_MAX ? -EAGAIN : apply_sigevent(u, &ev);
+	err = t->count >= TIMERS_MAX ? -EAGAIN : choose_clock(u, (int)args[0]);
+	if (err == 0)
+		err = apply_sigevent(u, &ev);
 	if (err == 0)
 		err = user_store32(args[2], (uint32_t)u->id);
 	if (err == 0) {
@@ -317,8 +414,7 @@ SYSCALL(timer_create)
 	}
 	mutex_unlock(&t->mutex);
 	if (err < 0) {
-		if (u->thread)
-			task_put(u->thread);
+		user_timer_stop(u);
 		kfree(u);
 	}
 	return err;
@@ -356,7 +452,7 @@ SYSCALL(timer_settime)
 		err = store_itimerspec(args[3], u);
 	if (err == 0) {
 		if (value && !(args[1] & TIMER_ABSTIME))
-			value = time_after(time_now(), value);
+			value = time_after(clock_now(u), value);
 		else if (value && u->wall)
 			value = deadline_from_wall(value);
 		sigqueue_cancel(&u->signal, u->process);

@@ -47,6 +47,7 @@ struct sched {
 	uint64_t vruntime;   /* fair: weighted ns */
 	uint64_t slice_left; /* RR and fair: ns of its turn still to come, as of exec_start */
 	uint64_t exec_start, runtime; /* ns: start of this stint, sum of all */
+	uint64_t user_charged; /* ticks in user mode that process->cpu_user_ticks has of it */
 	struct list rt_link;
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */

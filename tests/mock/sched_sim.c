@@ -510,3 +510,10 @@ unsigned sim_cpu_of(const struct task *t)
 {
 	return (unsigned)t->sched.cpu;
 }
+
+/* No task here belongs to a process. */
+void process_charge(struct task *t, uint64_t ns)
+{
+	(void)t;
+	(void)ns;
+}

@@ -17,7 +17,7 @@
 #include "check.h"
 
 #define PERIOD     100000
-#define LATE_MAX   20000 /* ns; without batches 60,000 and more */
+#define LATE_MAX   8000 /* ns; without batches 60,000 and more */
 #define INSTANCES  3000
 #define PER_CHILD  1000
 #define SLEEPERS   300
