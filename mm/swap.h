@@ -52,8 +52,6 @@ enum vm_event {
 	VM_OOM_KILL,
 	VM_COW,
 	VM_UNSHARE,
-	VM_PGALLOC,
-	VM_PGFREE,
 	VM_SWAP_CLEAN_DROP,
 	VM_EVENTS
 };

@@ -25,8 +25,6 @@ static const char *const names[VM_EVENTS] = {
 	[VM_OOM_KILL] = "oom_kill",
 	[VM_COW] = "cow",
 	[VM_UNSHARE] = "table_unshare",
-	[VM_PGALLOC] = "pgalloc",
-	[VM_PGFREE] = "pgfree",
 	[VM_SWAP_CLEAN_DROP] = "swap_clean_drop",
 };
 

@@ -32,11 +32,14 @@
 #define SCTLR_OFF                                                                                  \
 	(SCTLR_ITD | SCTLR_SED | SCTLR_EOS | SCTLR_TSCXT | SCTLR_EIS | SCTLR_SPAN | SCTLR_NTLSMD | \
 	 SCTLR_LSMAOE)
-/* SCTLR.WXN stays 0: it would also take execution from user pages that a program asked to be writable and
+/* NTWI and NTWE stay 0: there is no tick, so a program's WFI, or WFE that nobody answers, could sleep for good. Both trap, if they would sleep at all, and are
+ * passed over (trap.c).
+ *
+ * SCTLR.WXN stays 0: it would also take execution from user pages that a program asked to be writable and
  * executable, which the system call ABI allows. The kernel's own map has no such page (mmu.c checks it). */
 #define SCTLR_ON                                                                                   \
 	(SCTLR_OFF | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_SA | SCTLR_SA0 | SCTLR_DZE | SCTLR_UCT |  \
-	 SCTLR_NTWI | SCTLR_NTWE | SCTLR_UCI)
+	 SCTLR_UCI)
 
 /* TCR_EL1: 48-bit addresses in both halves, 4 KB granule, walks cacheable and inner shareable. */
 #define TCR_T0SZ 16

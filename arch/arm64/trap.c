@@ -78,21 +78,25 @@ static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 
 static void user_abort(uint64_t esr, virt_addr_t far)
 {
-	virt_addr_t va = untag(far);
+	virt_addr_t
+		va = untag(far),
+		used = va &
+		       far; /* without the tag, but as the program had it in the kernel's half */
 
 	if (is_mm_fault(esr)) {
 		if (va >= USER_TOP)
-			signal_fault(SIGSEGV, SEGV_MAPERR, va);
+			signal_fault(SIGSEGV, SEGV_MAPERR, used);
 		else
 			signal_outcome(aspace_fault(current()->aspace, va, abort_access(esr)), va);
 	} else if ((esr & ISS_FSC) == FSC_ALIGNMENT) {
-		signal_fault(SIGBUS, BUS_ADRALN, va);
+		signal_fault(SIGBUS, BUS_ADRALN, used);
 	} else if ((esr & ISS_FSC) < FSC_TRANSLATION) {
-		signal_fault(SIGSEGV, SEGV_MAPERR, va); /* address size: no such physical address */
+		signal_fault(SIGSEGV, SEGV_MAPERR,
+			     used); /* address size: no such physical address */
 	} else {
 		log_error("%s[%d]: external abort at %#lx, syndrome %#lx", current()->name,
 			  current()->tid, (unsigned long)va, (unsigned long)esr);
-		signal_fault(SIGBUS, BUS_OBJERR, (esr & ISS_FNV) ? 0 : va);
+		signal_fault(SIGBUS, BUS_OBJERR, (esr & ISS_FNV) ? 0 : used);
 	}
 }
 
@@ -119,6 +123,7 @@ void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 	switch (exception_class(esr)) {
 	case EC_IABT_LOWER:
 	case EC_DABT_LOWER: return user_abort(esr, far);
+	case EC_WFX: regs->pc += 4; return; /* a hint: waits for nothing */
 	case EC_PC_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, far);
 	case EC_SP_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, regs->sp);
 	case EC_FP_EXCEPTION: return signal_fault(SIGFPE, fp_code(esr), regs->pc);

@@ -179,7 +179,8 @@ static struct file *open_tmpfile(const struct path *dir, unsigned flags, uint32_
 		err = d->ops->tmpfile(d, S_IFREG | mode_masked(mode), &i);
 	if (err)
 		return ERR_PTR(err);
-	p.dentry = dentry_create_alone(i, "/#tmpfile");
+	/* O_EXCL: it is never to get a name (open(2)). linkat(2) tells by this one. */
+	p.dentry = dentry_create_alone(i, flags & O_EXCL ? "/#nameless" : "/#tmpfile");
 	if (!p.dentry)
 		return ERR_PTR(-ENOMEM);
 	mount_get(p.mount);

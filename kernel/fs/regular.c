@@ -105,6 +105,8 @@ int64_t regular_seek(struct file *f, int64_t off, int whence)
 			return -EOVERFLOW;
 		break;
 	case SEEK_END:
+		if (S_ISDIR(f->inode->mode)) /* positions are not bytes there */
+			return -EINVAL;
 		if (__builtin_add_overflow(size, off, &to))
 			return -EOVERFLOW;
 		break;

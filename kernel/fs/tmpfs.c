@@ -217,16 +217,17 @@ static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len
 		return i->seals & SEALS_WRITE ? -EPERM : regular_punch(i, off, MIN(end, size));
 	if (i->seals & F_SEAL_GROW && end > size)
 		return -EPERM;
+	if (end > size && mode & FALLOC_FL_KEEP_SIZE)
+		return -EOPNOTSUPP; /* memory beyond the end cannot be set aside */
 	if (space_for(i, off, len) < len)
 		return -ENOSPC;
-	if (end > size && !(mode & FALLOC_FL_KEEP_SIZE)) {
+	if (end > size) {
 		err = object_truncate(i->object, end);
 		if (err)
 			return err;
-		size = end;
 	}
-	/* Memory is not set aside beyond the end; inside, holes become pages now, so that later writes cannot fail. */
-	for (uint64_t at = ALIGN_DOWN(off, PAGE_SIZE); at < MIN(end, size); at += PAGE_SIZE) {
+	/* Holes become pages now, so that later writes cannot fail. */
+	for (uint64_t at = ALIGN_DOWN(off, PAGE_SIZE); at < end; at += PAGE_SIZE) {
 		struct page *p = object_get_page(i->object, (uint32_t)(at >> PAGE_SHIFT),
 						 OBJECT_WRITE, &err, &(bool){ false });
 

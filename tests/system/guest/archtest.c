@@ -131,6 +131,8 @@ static void check_signals(void)
 	expect("store to a read-only page", SIGSEGV, SEGV_ACCERR, readable + 5, store,
 	       readable + 5);
 	expect("load from the kernel", SIGSEGV, SEGV_MAPERR, kernel, load, kernel);
+	expect("load from where the kernel would be", SIGSEGV, SEGV_MAPERR,
+	       (void *)0x00ff000000001000, load, (void *)0x00ff000000001000);
 	expect("store to the kernel", SIGSEGV, SEGV_MAPERR, kernel, store, kernel);
 	expect("jump to the kernel", SIGSEGV, SEGV_MAPERR, kernel, jump, kernel);
 	expect("jump to data", SIGSEGV, SEGV_ACCERR, data, jump, data);
@@ -419,6 +421,7 @@ static void check_code(void)
 	static const uint32_t code[] = { 0x52800540, 0xd65f03c0 }; /* mov w0, #42; ret */
 	char *p = map_page(PROT_READ | PROT_WRITE), *rwx;
 	uint64_t zeroed[64] __attribute__((aligned(1024))), counter, hz, blocks;
+	struct timespec before, after;
 
 	memcpy(p, code, sizeof(code));
 	mprotect(p, page, PROT_READ | PROT_EXEC);
@@ -438,6 +441,11 @@ static void check_code(void)
 	check((blocks & 16) || zeroed[0] == 0, "DC ZVA");
 	__asm__ volatile("mrs %0, cntvct_el0\n\tmrs %1, cntfrq_el0" : "=r"(counter), "=r"(hz));
 	check(counter && hz, "the virtual counter");
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	for (int i = 0; i < 100; i++)
+		__asm__ volatile("wfi\n\tmov %0, #7" : "=r"(hz));
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	check(hz == 7 && after.tv_sec - before.tv_sec < 2, "WFI sleeps for no more than a moment");
 	check((getauxval(AT_HWCAP) & 3) == 3, "AT_HWCAP has FP and ASIMD");
 }
 

@@ -49,6 +49,9 @@ static void reading_and_writing(void)
 	CHECK(read(fd, buf, sizeof(buf)) == 5 && memcmp(buf, "world", 5) == 0);
 	CHECK(read(fd, buf, sizeof(buf)) == 0);
 	CHECK_ERR(lseek(fd, -1, SEEK_SET), EINVAL);
+	CHECK((other = open(".", O_RDONLY | O_DIRECTORY)) >= 0);
+	CHECK_ERR(lseek(other, 0, SEEK_END), EINVAL);
+	close(other);
 	CHECK_ERR(pread(fd, buf, 1, -1), EINVAL);
 	CHECK(pwrite(fd, "X", 1, 10000) == 1 && size_of(fd) == 10001);
 	CHECK(pread(fd, buf, 8, 5000) == 8 && buf[0] == 0 && buf[7] == 0);
@@ -131,6 +134,10 @@ static void space(void)
 	CHECK(st.st_blocks == 3 * 8);
 	CHECK(pread(fd, &c, 1, 0) == 1 && c == 'x');
 	CHECK_ERR(fallocate(fd, 0, 0, 0), EINVAL);
+	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5 * 4096) == 0); /* or says that it cannot: */
+	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 4096, 5 * 4096), EOPNOTSUPP);
+	fstat(fd, &st);
+	CHECK(st.st_blocks == 5 * 8 && st.st_size == 5 * 4096);
 	CHECK_ERR(fallocate(fd, 0, -1, 5), EINVAL);
 	close(fd);
 }
@@ -173,8 +180,12 @@ static void files_without_names(void)
 {
 	char link[64], text[64] = "";
 	int fd = open(".", O_TMPFILE | O_RDWR, 0600), mem = memfd_create("scratch", MFD_CLOEXEC);
+	int never;
 
 	CHECK(fd >= 0 && write(fd, "tmp", 3) == 3);
+	CHECK((never = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600)) >= 0);
+	CHECK_ERR(linkat(never, "", AT_FDCWD, "never", AT_EMPTY_PATH), ENOENT);
+	close(never);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	CHECK(linkat(AT_FDCWD, link, AT_FDCWD, "named", AT_SYMLINK_FOLLOW) == 0 &&
 	      access("named", F_OK) == 0);
