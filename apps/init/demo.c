@@ -159,8 +159,12 @@ static bool report_rt(const struct demo_options *o, const struct demo_result *re
 			(double)worst / 1e3,
 			wakeups ? (double)demo_shared->rt_sum / (double)wakeups / 1e3 : 0,
 			o->worst_us ? "" : " (not judged: the clock is the host's)");
-	report_line(held && !demo_shared->rt_error, "real time", text);
-	return held && !demo_shared->rt_error;
+	held = held && !demo_shared->rt_error;
+	if (held && !o->worst_us)
+		printf("%-6s %-9s %s\n", "shown", "real time", text);
+	else
+		report_line(held, "real time", text);
+	return held;
 }
 
 static bool report_bystander(pid_t pid)
@@ -214,7 +218,10 @@ static bool report(const struct demo_options *o, const struct demo_result *resul
 	}
 	held &= report_rt(o, results);
 	held &= report_bystander(bystander);
-	printf("\n%s\n", held ? "demo: all of it held" : "demo: NOT all of it held");
+	if (!held)
+		printf("\ndemo: NOT all of it held\n");
+	else
+		printf("\ndemo: all %s held\n", o->worst_us ? "of it" : "that was judged");
 	return held;
 }
 

@@ -174,9 +174,13 @@ guest_follow_log()
 
 log_tail() { tail -n "$1" "$WORK/log" 2>/dev/null | tr -d '\r' >&2; }
 
+# A kernel that panics ends QEMU with this status (kernel/panic.c); the log alone may hold anything that programs wrote.
+PANIC_STATUS=255
+
 # The log from the panic on, if it has one.
 panic_report()
 {
+	(( STATUS == PANIC_STATUS )) || return 0
 	[[ ! -e $WORK/log ]] || tr -d '\r' <"$WORK/log" | sed -nE '/^\[ *[0-9]+\.[0-9]{6}\] PANIC: /,$ p'
 }
 

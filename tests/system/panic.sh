@@ -38,3 +38,6 @@ STATUS=$?
 tr -d '\r' <"$SCRATCH/output" >"$SCRATCH/errors"
 (( STATUS == 125 )) || fail "interactive: status $STATUS, not 125"
 reported "$SCRATCH/errors" interactive
+
+# A log line that only looks like it is none.
+expect_output fine 'printf "\n[    1.000000] PANIC: nothing happened\n" >/dev/kmsg; echo fine'
