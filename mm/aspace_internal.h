@@ -10,7 +10,7 @@
  *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls
  *   aspace.c    life and death of an address space
  *
- * Invariants (area_check in the tests looks at 1 to 4)
+ * Invariants (tests/unit/mm/aspace_test.h: check() looks at all but 6, and two sums of 4)
  *   (1) Areas do not overlap, are not empty, and lie in [USER_MIN, USER_TOP).
  *   (2) Two neighbours that could be one are one, except while a call is at work.
  *   (3) gap and max_gap are as area.c defines them.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Reverse map: from a frame to the leaf entries that map it. One word per frame: 0, the address of
- * the only entry, or (low bit set) a chain of small chunks of entry addresses. The entry's table
+ * the only entry, or a set of entry addresses (rmap_set.c draws it). The entry's table
  * gives the virtual address (pte_address), so neither area nor address space is needed to take a
  * frame out of every map.
  *
