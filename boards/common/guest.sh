@@ -177,11 +177,18 @@ log_tail() { tail -n "$1" "$WORK/log" 2>/dev/null | tr -d '\r' >&2; }
 # A kernel that panics ends QEMU with this status (kernel/panic.c); the log alone may hold anything that programs wrote.
 PANIC_STATUS=255
 
-# The log from the panic on, if it has one.
+# The log from the panic on, if it has one, and the five lines before it: often one of them names the cause.
 panic_report()
 {
 	(( STATUS == PANIC_STATUS )) || return 0
-	[[ ! -e $WORK/log ]] || tr -d '\r' <"$WORK/log" | sed -nE '/^\[ *[0-9]+\.[0-9]{6}\] PANIC: /,$ p'
+	[[ ! -e $WORK/log ]] || tr -d '\r' <"$WORK/log" | awk '
+		!panic && /^\[ *[0-9]+\.[0-9]+\] PANIC: / {
+			panic = 1
+			for (i = NR > 5 ? NR - 5 : 1; i < NR; i++)
+				print before[i % 5]
+		}
+		panic { print }
+		{ before[NR % 5] = $0 }'
 }
 
 # The back trace of a panic report, as functions, files and lines. A return address is after its call, which may be the

@@ -32,6 +32,14 @@ for log in '' --log; do
 	(( $(grep -c 'PANIC: ' "$SCRATCH/errors") == 1 )) || fail "--exec $log: the report is there more than once"
 done
 
+# What the kernel said just before belongs to the report: here, why there is no init.
+head -c 900000 .build/kernel/root.cpio >"$SCRATCH/half.cpio" || fail "no root file system to cut"
+"$RUN" --timeout "$GUEST_LIMIT" --exec true -- -initrd "$SCRATCH/half.cpio" </dev/null >"$SCRATCH/output" 2>"$SCRATCH/errors"
+STATUS=$?
+(( STATUS == 125 )) || fail "half an initramfs: status $STATUS, not 125"
+grep -q '\] initramfs: damaged at byte ' "$SCRATCH/errors" || fail "half an initramfs: nobody said that it is damaged"
+grep -q '\] PANIC: no init to run' "$SCRATCH/errors" || fail "half an initramfs: the report is missing"
+
 # Interactive, the report is on the console; the names come after it.
 script -qec "'$RUN' --timeout $GUEST_LIMIT -- -kernel '$SCRATCH/Image'" /dev/null </dev/null >"$SCRATCH/output" 2>&1
 STATUS=$?
