@@ -54,14 +54,20 @@ static pfn_t frame_take(void)
 	return pfn;
 }
 
+void (*mock_on_page_alloc)(void);
+
 WEAK struct page *page_alloc(unsigned flags)
 {
+	void (*meanwhile)(void) = mock_on_page_alloc;
 	struct page *p;
 	pfn_t pfn;
 
 	if (!(flags & ALLOC_NOWAIT) && !preemptible())
 		mock_violation(MOCK_RULE_CONTEXT, "page_alloc that may sleep, with preemption off");
 	frames_attach();
+	mock_on_page_alloc = NULL;
+	if (meanwhile)
+		meanwhile();
 	if (mock_alloc_should_fail())
 		return NULL;
 	pfn = frame_take();

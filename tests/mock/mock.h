@@ -112,6 +112,8 @@ void mock_fail_allocation(unsigned n);
 bool mock_failed_allocation(void);
 /* For allocators: true when this call is the one to fail. */
 bool mock_alloc_should_fail(void);
+/* Called once, by the next page_alloc() before it takes a frame: what others do while that may sleep. */
+extern void (*mock_on_page_alloc)(void);
 
 /* ---- The kernel around the code under test (kernel.c) ---- */
 

@@ -43,6 +43,26 @@ static void test_lock(void **state)
 	end(as);
 }
 
+/* A page of an object outlives its locked mapping, and can be evicted then. */
+static void test_unmapping_unlocks(void **state)
+{
+	struct object *o = object_create_anon(2 * PAGE_SIZE);
+	struct aspace *as = space();
+	struct page *p;
+
+	(void)state;
+	map_object(as, BASE, 2 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, AREA_LOCKED), 0);
+	p = look(as, BASE).page;
+	assert_true(page_flag(p, PAGE_UNEVICTABLE));
+	assert_int_equal(aspace_unmap(as, BASE, PAGE_SIZE), 0);
+	assert_false(page_flag(p, PAGE_UNEVICTABLE));
+	end(as);
+	object_put(o);
+}
+
 /* mlockall, then no fault ever again: also for what is mapped later, and after a fork. */
 static void test_lock_all(void **state)
 {
@@ -78,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lock),
+		TEST(test_unmapping_unlocks),
 		TEST(test_lock_all),
 	};
 

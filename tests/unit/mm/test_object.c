@@ -13,11 +13,13 @@
 #include "tests/unit/mm/aspace_test.h"
 
 static int reads, read_error;
+static void (*while_reading)(struct object *o);
 
 static int store_read(struct object *o, struct page *p)
 {
 	reads++;
-	(void)o;
+	if (while_reading)
+		while_reading(o);
 	memset(page_to_virt(p), (int)p->u.file.index + 1, PAGE_SIZE);
 	return read_error;
 }
@@ -53,6 +55,32 @@ static void test_read_error(void **state)
 	assert_int_equal(peek(BASE), 1);
 	assert_int_equal(as->majflt, 2);
 	end(as);
+	object_put(&store);
+}
+
+static void look_along(struct object *o)
+{
+	struct page *pages[4];
+
+	object_lookup_run(o, 0, 4, pages);
+	assert_non_null(pages[0]);
+	assert_null(pages[1]);
+	assert_null(pages[2]); /* is there, its contents are not */
+	assert_null(pages[3]);
+	page_put(pages[0]);
+}
+
+static void test_pages_being_read_are_not_handed_out(void **state)
+{
+	uint8_t byte;
+
+	(void)state;
+	store_start(4 * PAGE_SIZE);
+	assert_int_equal(object_read(&store, 0, &byte, 1, false), 1);
+	while_reading = look_along;
+	assert_int_equal(object_read(&store, 2 * PAGE_SIZE, &byte, 1, false), 1);
+	while_reading = NULL;
+	assert_int_equal(reads, 2);
 	object_put(&store);
 }
 
@@ -111,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_read_error),
+		TEST(test_pages_being_read_are_not_handed_out),
 		TEST(test_adopt),
 		TEST(test_writers),
 	};

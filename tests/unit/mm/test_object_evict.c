@@ -117,12 +117,33 @@ static void test_page_orphaned_by_truncation(void **state)
 	object_put(o);
 }
 
+/* An object that nobody uses any more is on its way out: pinning does not bring it back. */
+static void test_dying_objects_are_not_pinned(void **state)
+{
+	struct object *o = object_create_anon(PAGE_SIZE);
+	bool major;
+	int err;
+	struct page *p = object_get_page(o, 0, OBJECT_WRITE, &err, &major);
+
+	(void)state;
+	assert_ptr_equal(object_pin(p), o);
+	assert_int_equal(o->refs, 2);
+	o->refs = 0;
+	assert_null(object_pin(p));
+	assert_int_equal(o->refs, 0);
+	o->refs = 2;
+	object_put(o);
+	page_put(p);
+	object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_backing_store),
 		TEST(test_truncated_while_reading),
 		TEST(test_page_orphaned_by_truncation),
+		TEST(test_dying_objects_are_not_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

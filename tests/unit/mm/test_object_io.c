@@ -101,6 +101,24 @@ static void test_write_from_own_mapping(void **state)
 	object_put(o);
 }
 
+/* Instruction caches know nothing of what write(2) puts into a page of code: it counts as changed. */
+static void test_written_code(void **state)
+{
+	struct object *o = object_create_anon(PAGE_SIZE);
+	struct page *p;
+
+	(void)state;
+	assert_int_equal(object_write(o, 0, "code", 4, false), 4);
+	p = object_lookup(o, 0);
+	page_lock(p);
+	page_set_flag(p, PAGE_FETCHABLE);
+	page_unlock(p);
+	assert_int_equal(object_write(o, 8, "new", 3, false), 3);
+	assert_false(page_flag(p, PAGE_FETCHABLE));
+	page_put(p);
+	object_put(o);
+}
+
 static void test_limits(void **state)
 {
 	struct object *o = object_create_anon(0);
@@ -124,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_random_io),
 		TEST(test_write_from_own_mapping),
+		TEST(test_written_code),
 		TEST(test_limits),
 	};
 

@@ -281,6 +281,44 @@ static void test_two_read_once(void **state)
 	end(as);
 }
 
+static struct page *read_first;
+static uint32_t slot_wanted;
+
+static void read_meanwhile(void)
+{
+	bool major = false;
+	int err = 0;
+
+	read_first = swap_in(slot_wanted, &err, &major);
+	assert_non_null(read_first);
+}
+
+/* Two that find nothing read: the one whose frame comes later takes the other's, also when that has been read already. */
+static void test_second_reader_takes_the_first_ones_frame(void **state)
+{
+	struct aspace *as = space();
+	struct page *second;
+	bool major = false;
+	int err = 0;
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 1, 9);
+	assert_int_equal(evict_all(), 1);
+	slot_wanted = look(as, BASE).slot;
+	mock_on_page_alloc = read_meanwhile;
+	second = swap_in(slot_wanted, &err, &major);
+	assert_non_null(second);
+	assert_ptr_equal(second, read_first);
+	assert_int_equal(mock_store.reads, 1);
+	check_slots();
+	page_put(second);
+	page_put(read_first);
+	assert_filled(BASE, 1, 9);
+	end(as);
+}
+
 static void write_meanwhile(void)
 {
 	mock_store.on_commit = NULL;
@@ -594,6 +632,41 @@ static void test_waiting(void **state)
 	end(as);
 }
 
+static struct task *waits;
+
+/* The daemon at work while an ordinary task waits, which inherits a real-time priority. */
+static void daemon_looks(void)
+{
+	mock_on_block = NULL;
+	mock_set_current(daemon_task);
+	waits->sched.prio = 30;
+	(void)reclaim_round(false);
+	assert_int_equal(daemon_task->sched.boost, 30);
+}
+
+static void test_priority_is_borrowed(void **state)
+{
+	uint64_t start = time_now();
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 60 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 60, 1);
+	watermarks = (struct watermarks){ .min = frames_free() + 100 };
+	waits = current();
+	mock_on_block = daemon_looks;
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	assert_int_equal(time_now(), start); /* woken for the reserve, and at once */
+	current()->sched.prio = PRIO_FAIR;
+	mock_set_current(daemon_task);
+	(void)reclaim_round(false);
+	assert_int_equal(daemon_task->sched.boost, PRIO_FAIR);
+	mock_set_current(waits);
+	watermarks = (struct watermarks){ 0, 0, 0 };
+	end(as);
+}
+
 /* ---- Everything at random ---- */
 
 #define PAGES  48
@@ -738,6 +811,7 @@ int main(void)
 		TEST(test_commit_loses),
 		TEST(test_read_fails),
 		TEST(test_two_read_once),
+		TEST(test_second_reader_takes_the_first_ones_frame),
 		TEST(test_used_while_written),
 		TEST(test_busy_table),
 		TEST(test_shared_memory),
@@ -748,6 +822,7 @@ int main(void)
 		TEST(test_swap_full),
 		TEST(test_without_swap),
 		TEST(test_waiting),
+		TEST(test_priority_is_borrowed),
 		TEST(test_random),
 		TEST(test_every_allocation_fails_once),
 	};
