@@ -6,6 +6,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "mm/slab.h"
 #include "mm/swap/store_internal.h"
 
 static void assert_locked(const struct store *s)
@@ -21,6 +22,8 @@ bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new)
 	assert_locked(s);
 	if (*entry != old)
 		return false;
+	if (old == new)
+		return true; /* a part of the map that is not there yet cannot be written */
 	if (location_valid(old)) {
 		ASSERT(s->segments[location_segment(s, old)].live >= RECORD_SIZE);
 		s->segments[location_segment(s, old)].live -= RECORD_SIZE;
@@ -152,6 +155,21 @@ void store_discard(struct store *s, uint32_t slot)
 
 /* ---- Writing ---- */
 
+/* Makes the map have an entry for slot; under `writer`. 0 or -ENOMEM. */
+static int map_extend(struct store *s, uint32_t slot)
+{
+	uint32_t **chunk = &s->map[slot >> MAP_SHIFT], *entries;
+
+	if (*chunk != map_nothing)
+		return 0;
+	entries = kmalloc(MAP_CHUNK * sizeof(*entries), ALLOC_ZERO | ALLOC_NOWAIT);
+	if (!entries)
+		return -ENOMEM;
+	hw_wmb(); /* its zeroes, before anyone finds it */
+	WRITE_ONCE(*chunk, entries);
+	return 0;
+}
+
 /* Room for one record in the head. */
 static int make_room(struct store *s)
 {
@@ -176,6 +194,8 @@ int store_append(struct store *s, uint32_t slot, const void *page)
 	mutex_lock(&s->writer);
 	/* Segments that failed since the promise was made take their share of it along; without slack the cleaner would starve. */
 	err = READ_ONCE(s->live_records) >= store_capacity(s) ? -ENOSPC : make_room(s);
+	if (!err)
+		err = map_extend(s, slot);
 	if (!err) {
 		err = head_put(s, slot, LOC_NONE, page, 0);
 		if (err)

@@ -21,7 +21,7 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 /* Frees the memory; the medium keeps its wear records. No reads or writes under way. */
 void store_close(struct store *s);
 /* Takes a copy of the page for `slot` (1..slots) into the open batch; programs full units as they fill. An older record of the slot becomes dead. May sleep, may clean.
- * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -EIO / -ENODEV / -EROFS (medium dying: segment retired, tried elsewhere, in vain). */
+ * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -ENOMEM (likewise), -EIO / -ENODEV / -EROFS (medium dying: segment retired, tried elsewhere, in vain). */
 int store_append(struct store *s, uint32_t slot, const void *page) MUST_CHECK;
 /* Everything appended is on the medium when this returns 0. On failure every slot appended since the last commit and not readable is told to `lost` (may be NULL):
  * its frame must stay in RAM. May sleep. */

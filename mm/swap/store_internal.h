@@ -113,12 +113,16 @@ struct store {
 	uint64_t bytes_ever;
 
 	struct spinlock lock;
-	uint32_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK] */
+	uint32_t **
+		map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is first written */
 	uint32_t live_records;
 	uint32_t draining; /* segment whose readers are waited for */
 	struct waitq drained;
 	struct store_stats stats;
 };
+
+/* The chunk that stands for all that nobody has written yet. */
+extern uint32_t *const map_nothing;
 
 static inline uint32_t *map_entry(struct store *s, uint32_t slot)
 {

@@ -24,11 +24,16 @@
 
 /* ---- Memory ---- */
 
+/* Read-only, so that a store to a part of the map that is not there does not go unnoticed. */
+static const uint32_t nothing[MAP_CHUNK];
+uint32_t *const map_nothing = (uint32_t *)nothing;
+
 static void map_free(struct store *s)
 {
 	if (s->map)
 		for (uint32_t i = 0; i <= s->slots >> MAP_SHIFT; i++)
-			kfree(s->map[i]);
+			if (s->map[i] != map_nothing)
+				kfree(s->map[i]);
 	kfree(s->map);
 }
 
@@ -46,15 +51,10 @@ static int map_alloc(struct store *s)
 {
 	uint32_t chunks = (s->slots >> MAP_SHIFT) + 1;
 
-	s->map = kmalloc(chunks * sizeof(*s->map), ALLOC_ZERO);
-	if (!s->map)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < chunks; i++) {
-		s->map[i] = kmalloc(MAP_CHUNK * sizeof(**s->map), ALLOC_ZERO);
-		if (!s->map[i])
-			return -ENOMEM;
-	}
-	return 0;
+	s->map = kmalloc(chunks * sizeof(*s->map), 0);
+	for (uint32_t i = 0; s->map && i < chunks; i++)
+		s->map[i] = map_nothing;
+	return s->map ? 0 : -ENOMEM;
 }
 
 static int buffers_alloc(struct store *s)
