@@ -64,7 +64,8 @@ uint64_t cpu_look_again(struct cpu_watch *w, uint64_t used, uint64_t left, unsig
 		cpus++;
 	w->pause = used == w->seen ? MIN(2 * w->pause, LOOK_MAX) : LOOK_MIN;
 	w->seen = used;
-	return time_after(time_now(), MAX(left / MIN(MAX(threads, 1u), cpus), w->pause));
+	/* As many as can run at once, and one at least. */
+	return time_after(time_now(), MAX(left / MAX(MIN(threads, cpus), 1u), w->pause));
 }
 
 /* ---- RLIMIT_CPU ---- */
