@@ -37,11 +37,15 @@ remove_stale()
 guest_prepare()
 {
 	remove_stale
-	WORK=$(mktemp -d "${TMPDIR:-/tmp}/granule-run.$$.XXXXXX" 2>/dev/null) ||
-		die "no temporary directory can be made in ${TMPDIR:-/tmp}"
 	[[ ! -t 0 ]] || TERMINAL=$(stty -g)
 	trap guest_cleanup EXIT
 	trap 'exit 143' TERM HUP
+	# The name is known before the directory is there: an interrupt in between leaves nothing behind.
+	WORK=$(mktemp -u "${TMPDIR:-/tmp}/granule-run.$$.XXXXXX")
+	mkdir -m 700 "$WORK" 2>/dev/null || {
+		WORK=
+		die "no temporary directory can be made in ${TMPDIR:-/tmp}"
+	}
 }
 
 # The size of our terminal's window, in stty's words: a serial line cannot tell it.
