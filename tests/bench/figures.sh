@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 900
+# CPUS: 1
 #
 # The figures, in counted instructions (--icount, one CPU), beside Linux's of linux-6.1.txt: mmbench on 512 MB, thrash
 # working on 96 MB in 64 MB, the instructions of a boot, the memory that is free after it. Fails when a program

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # Faults, registers, signal frames and bad pointers as a program sees them (guest/archtest.c), on what the kernel may
 # find itself on: one CPU and more than GICv2 can serve, either interrupt controller, entry at EL1 and EL2, CPUs with and

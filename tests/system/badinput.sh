@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # What damaged input gets: an error or a signal to the guilty, a message, and the system goes on.
 . "$(dirname "$0")/lib.sh"

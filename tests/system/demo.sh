@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 400
+# CPUS: 1
 #
 # The demonstration holds, on counted instructions (its own choice of flags) and on four CPUs with the host's clock; it
 # can also fail, and it takes no nonsense.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # Disks: virtio with both register versions, their nodes in /dev, partitions, what reaches the host's file, limits and bad requests.
 . "$(dirname "$0")/lib.sh"

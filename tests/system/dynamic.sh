@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # A dynamic program with Debian's own C library and loader: PT_INTERP, relocation, shared pages, dlopen's calls.
 . "$(dirname "$0")/lib.sh"

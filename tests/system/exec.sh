@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # The contract of run --exec: the command's output to the byte and nothing else, its status, its input.
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # ext2 on a disk: made by mke2fs, used by the guest, clean for e2fsck afterwards; larger than RAM; and whole to the point
 # of a sync when the machine loses power.

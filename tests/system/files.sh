@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # Files, waiting, /proc and the terminal as programs see them.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # What run does with requests it cannot meet: one line on stderr, status 2, no guest. And with odd descriptors, places
 # and sizes that it can.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # Where programs lie: at random, by enough bits, unless they ask not to; nothing writable and executable (guest/layout.c).
 . "$(dirname "$0")/lib.sh"

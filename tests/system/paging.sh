@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 480
+# CPUS: 1
 #
 # Programs that work on more memory than there is, paged to the NOR flash: every word right, on one CPU and on four;
 # the real-time task beside them neither faults nor is late; a program nobody here wrote does the same.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # What run makes of a panic: status 125, the report, and its addresses as functions and lines. The kernel is an Image in
 # which getpid begins with an instruction that does not exist.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 200
+# CPUS: 1
 #
 # What /proc says is true: the flash, memory, limits.
 . "$(dirname "$0")/lib.sh"

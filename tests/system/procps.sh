@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 240
+# CPUS: 1
 #
 # What procps and util-linux, Debian's own, make of /proc and of the calls about processes; and that a library which many processes
 # use is there once.

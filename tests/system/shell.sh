@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 200
+# CPUS: 1
 #
 # What a shell and BusyBox's tools need: pipes, redirection, the environment, job control, status, files, tools.
 . "$(dirname "$0")/lib.sh"

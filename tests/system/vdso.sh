@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # Clocks without a system call: found, right on one CPU and several, and cheap.
 . "$(dirname "$0")/lib.sh"
