@@ -431,7 +431,6 @@ static const struct file_ops epoll_ops = {
 SYSCALL(epoll_create1)
 {
 	struct epoll *ep;
-	int64_t fd;
 
 	if (args[0] & ~(uint64_t)EPOLL_CLOEXEC)
 		return -EINVAL;
@@ -442,9 +441,6 @@ SYSCALL(epoll_create1)
 	spin_init(&ep->lock);
 	list_init(&ep->ready);
 	waitq_init(&ep->wq);
-	fd = anon_fd(&epoll_ops, FILE_READ | FILE_WRITE, O_RDWR | ((unsigned)args[0] & O_CLOEXEC),
-		     ep);
-	if (fd == -ENOMEM)
-		kfree(ep);
-	return fd;
+	return anon_fd(&epoll_ops, FILE_READ | FILE_WRITE, O_RDWR | ((unsigned)args[0] & O_CLOEXEC),
+		       ep);
 }

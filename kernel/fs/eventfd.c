@@ -111,7 +111,6 @@ SYSCALL(eventfd2)
 {
 	unsigned flags = (unsigned)args[1];
 	struct eventfd *e;
-	int64_t fd;
 
 	if (flags & ~(unsigned)(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
 		return -EINVAL;
@@ -122,9 +121,6 @@ SYSCALL(eventfd2)
 	waitq_init(&e->changed);
 	e->count = (uint32_t)args[0];
 	e->semaphore = flags & EFD_SEMAPHORE;
-	fd = anon_fd(&eventfd_ops, FILE_READ | FILE_WRITE,
-		     O_RDWR | (flags & (O_CLOEXEC | O_NONBLOCK)), e);
-	if (fd == -ENOMEM)
-		kfree(e);
-	return fd;
+	return anon_fd(&eventfd_ops, FILE_READ | FILE_WRITE,
+		       O_RDWR | (flags & (O_CLOEXEC | O_NONBLOCK)), e);
 }

@@ -204,13 +204,13 @@ int file_install_at(struct file *f, unsigned fd, bool cloexec)
 	return (int)fd;
 }
 
-int file_close_fd(unsigned fd)
+int file_close_fd_if(unsigned fd, const struct file *only)
 {
 	struct files *fs = current()->files;
 	struct file *f = NULL;
 
 	spin_lock(&fs->lock);
-	if (fd < fs->size && fs->file[fd])
+	if (fd < fs->size && fs->file[fd] && (!only || fs->file[fd] == only))
 		f = slot_clear(fs, fd);
 	spin_unlock(&fs->lock);
 	if (!f)

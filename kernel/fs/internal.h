@@ -18,7 +18,7 @@ int memfd_init(void); /* after tmpfs can be made */
 /* Records an access for atime; m may be NULL. */
 void inode_accessed(struct inode *i, const struct mount *m);
 
-/* A new file with ops and data, and a descriptor for it. -EMFILE: data was released through ops->release; -ENOMEM: data is still the caller's. */
+/* A new file with ops and data, and a descriptor for it, or -EMFILE, -ENOMEM: then ops->release has had data. */
 int64_t anon_fd(const struct file_ops *ops, unsigned mode, unsigned flags, void *data);
 /* Gives f (consumed; may be ERR_PTR) a descriptor. flags: O_CLOEXEC. */
 int64_t fd_for(struct file *f, unsigned flags);
@@ -40,7 +40,12 @@ int files_set_cloexec(struct files *fs, unsigned fd, bool on);
 unsigned files_table_size(struct files *fs);
 /* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or -EBADF, -ENOMEM. */
 int file_install_at(struct file *f, unsigned fd, bool cloexec);
-int file_close_fd(unsigned fd);
+/* only: not when another file is there by now; NULL: whatever is there. 0 or -EBADF. */
+int file_close_fd_if(unsigned fd, const struct file *only);
+static inline int file_close_fd(unsigned fd)
+{
+	return file_close_fd_if(fd, NULL);
+}
 /* Nobody may write the inode while f lives. 0 or -ETXTBSY. */
 int file_deny_write(struct file *f) MUST_CHECK;
 /* Operations of a device node, or NULL (cdev.c). */

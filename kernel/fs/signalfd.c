@@ -127,7 +127,6 @@ SYSCALL(signalfd4)
 	unsigned flags = (unsigned)args[3];
 	struct signalfd *s;
 	uint64_t mask;
-	int64_t fd;
 
 	if (flags & ~(unsigned)(SFD_CLOEXEC | SFD_NONBLOCK) || args[2] != sizeof(mask))
 		return -EINVAL;
@@ -140,10 +139,5 @@ SYSCALL(signalfd4)
 	if (!s)
 		return -ENOMEM;
 	*s = (struct signalfd){ mask, process_get(current()->process) };
-	fd = anon_fd(&signalfd_ops, FILE_READ, O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)), s);
-	if (fd == -ENOMEM) {
-		process_put(s->process);
-		kfree(s);
-	}
-	return fd;
+	return anon_fd(&signalfd_ops, FILE_READ, O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)), s);
 }

@@ -29,11 +29,10 @@ int64_t fd_for(struct file *f, unsigned flags)
 int64_t anon_fd(const struct file_ops *ops, unsigned mode, unsigned flags, void *data)
 {
 	struct inode *i = anon_inode(0600);
-	struct file *f;
+	struct file *f = i ? file_create_anon(ops, i, mode, flags, data) : ERR_PTR(-ENOMEM);
 
-	if (!i)
-		return -ENOMEM;
-	f = file_create_anon(ops, i, mode, flags, data);
+	if (IS_ERR(f))
+		ops->release(&(struct file){ .ops = ops, .data = data });
 	return fd_for(f, flags);
 }
 

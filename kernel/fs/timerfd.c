@@ -112,7 +112,6 @@ SYSCALL(timerfd_create)
 	unsigned flags = (unsigned)args[1];
 	int clock = (int)args[0];
 	struct timerfd *t;
-	int64_t fd;
 
 	if (flags & ~(unsigned)(TFD_CLOEXEC | TFD_NONBLOCK))
 		return -EINVAL;
@@ -125,10 +124,7 @@ SYSCALL(timerfd_create)
 	waitq_init(&t->wq);
 	mutex_init(&t->mutex);
 	t->wall = clock == CLOCK_REALTIME;
-	fd = anon_fd(&timerfd_ops, FILE_READ, O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)), t);
-	if (fd == -ENOMEM)
-		kfree(t);
-	return fd;
+	return anon_fd(&timerfd_ops, FILE_READ, O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK)), t);
 }
 
 static struct __kernel_timespec to_timespec(uint64_t ns)
