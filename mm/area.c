@@ -204,6 +204,7 @@ struct area *area_clone(const struct area *from)
 	}
 	if (a->file != NULL && area_file_ops != NULL)
 		area_file_ops->get(a->file);
+	(void)label_get(a->label);
 	return a;
 }
 
@@ -216,6 +217,7 @@ void area_free(struct area *a)
 	}
 	if (a->file != NULL && area_file_ops != NULL)
 		area_file_ops->put(a->file);
+	label_put(a->label);
 	kmem_cache_free(area_cache, a);
 }
 
@@ -346,7 +348,8 @@ int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end)
 static bool area_continues(const struct area *a, const struct area *b)
 {
 	return a->end == b->start && a->flags == b->flags && a->object == b->object &&
-	       a->file == b->file && (a->object == NULL || a->offset + area_pages(a) == b->offset);
+	       a->file == b->file && label_equal(a->label, b->label) &&
+	       (a->object == NULL || a->offset + area_pages(a) == b->offset);
 }
 
 struct area *area_merge(struct aspace *as, struct area *a)

@@ -132,6 +132,8 @@ int area_name(const struct area *a, char *buf, size_t size)
 		name = "[vdso]";
 	else if (a->flags & AREA_SHARED)
 		name = "/dev/zero (deleted)";
+	else if (a->label != NULL)
+		return format(buf, size, "[anon:%s]", label_text(a->label));
 	return (int)string_copy(buf, name, size);
 }
 

@@ -34,14 +34,23 @@ enum area_flags {
 	AREA_ACCOUNT = 1 << 17, /* counts as promised (mm/commit.h); set by mm alone */
 };
 
+/* What system calls of kernel/ have noted about an address space. fork(2) copies them. */
+enum space_mark {
+	SPACE_BARRIER = 1,      /* membarrier(2) registered: PRIVATE_EXPEDITED */
+	SPACE_BARRIER_CORE = 2, /* and PRIVATE_EXPEDITED_SYNC_CORE */
+	SPACE_NO_HUGE = 4,      /* PR_SET_THP_DISABLE; kept by execve(2) */
+	SPACE_NO_DUMP = 8,      /* PR_SET_DUMPABLE 0 */
+};
+
 struct area {
 	struct rb_node node;
 	virt_addr_t start, end; /* page aligned, start < end */
 	unsigned flags;
-	struct object *object; /* NULL: private anonymous only */
-	uint64_t offset;       /* pages: index in object of `start` */
+	bool has_anon;            /* with an object: some page was copied on write */
+	struct object *object;    /* NULL: private anonymous only */
+	uint64_t offset;          /* pages: index in object of `start` */
+	struct area_label *label; /* without object: the name a program gave it, or NULL */
 	struct aspace *aspace;
-	bool has_anon; /* with an object: some page was copied on write */
 	void *file; /* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */
 	virt_addr_t gap;     /* bytes that a mapping may use right below this area (mm/area.c) */
 	virt_addr_t max_gap; /* the largest gap in the subtree of node */
@@ -69,6 +78,7 @@ struct aspace {
 		uint64_t as, data, stack, memlock;
 	} limit;           /* bytes; copied from the process's rlimits by kernel/ */
 	bool cap_ipc_lock; /* memlock limit does not apply */
+	uint32_t marks;    /* enum space_mark; atomic */
 	void *exe_file;    /* struct file, for /proc/PID/exe */
 	uint8_t auxv[512]; /* as given to the program, for /proc/PID/auxv */
 	size_t auxv_len;
@@ -121,6 +131,9 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 		     unsigned flags, virt_addr_t new_addr);
 /* brk(2): the resulting break (unchanged when it cannot be moved). */
 virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk);
+/* PR_SET_VMA_ANON_NAME of prctl(2): name, or NULL: none. 0, -EINVAL, -EBADF (not anonymous), -ENOMEM (a hole), -EAGAIN. */
+int aspace_set_name(struct aspace *as, virt_addr_t addr, uint64_t length,
+		    const char *name) MUST_CHECK;
 /* madvise(2), Linux's MADV_ numbers; advice that is not known: -EINVAL. */
 int aspace_advise(struct aspace *as, virt_addr_t addr, uint64_t length, int advice) MUST_CHECK;
 /* mlock/mlock2/munlock. lock_flags: 0 (unlock), AREA_LOCKED, AREA_LOCKED | AREA_LOCK_ON_FAULT.

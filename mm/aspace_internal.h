@@ -7,7 +7,7 @@
  *   zap.c       empties a range of entries
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
- *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls
+ *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls; label.c names
  *   aspace.c    life and death of an address space
  *
  * Invariants (tests/unit/mm/aspace_test.h: check() looks at all but 6, and two sums of 4)
@@ -109,6 +109,13 @@ static inline bool user_pages_ok(virt_addr_t addr, uint64_t length)
 	return IS_ALIGNED(addr, PAGE_SIZE) && IS_ALIGNED(length, PAGE_SIZE) && length > 0 &&
 	       addr >= USER_MIN && length <= USER_TOP - USER_MIN && addr <= USER_TOP - length;
 }
+
+/* ---- label.c: names of areas; NULL is none ---- */
+
+struct area_label *label_get(struct area_label *l);
+void label_put(struct area_label *l);
+bool label_equal(const struct area_label *a, const struct area_label *b);
+const char *label_text(const struct area_label *l); /* not of NULL */
 
 /* ---- area.c ---- */
 

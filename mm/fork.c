@@ -123,6 +123,7 @@ static void fork_settings(struct aspace *parent, struct aspace *child)
 	child->data_end = parent->data_end;
 	child->limit = parent->limit;
 	child->cap_ipc_lock = parent->cap_ipc_lock;
+	child->marks = atomic_load(&parent->marks);
 	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 	child->auxv_len = parent->auxv_len;
 	child->exe_file = parent->exe_file;

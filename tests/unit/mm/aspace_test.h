@@ -182,6 +182,7 @@ static inline void check_areas(struct aspace *as)
 		assert_true(a->start < a->end && a->start >= from && a->end <= USER_TOP);
 		if (prev != NULL && prev->end == a->start)
 			assert_false(prev->flags == a->flags && prev->object == a->object &&
+				     label_equal(prev->label, a->label) &&
 				     (a->object == NULL ||
 				      prev->offset + area_pages(prev) == a->offset));
 		if (a->flags & AREA_GROWSDOWN)
