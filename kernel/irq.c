@@ -12,6 +12,7 @@
 #include "kernel/errno.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
+#include "kernel/membarrier.h"
 #include "kernel/sched.h"
 
 #define ACTIONS_MAX 64
@@ -164,6 +165,8 @@ static void run_ipi(unsigned sgi)
 	ipi_counts[sgi][hw_cpu()]++;
 	if (sgi == IPI_STOP)
 		arch_cpu_stop();
+	if (sgi == IPI_BARRIER)
+		membarrier_interrupt();
 	/* IPI_RESCHEDULE: the sender has set TASK_NEED_RESCHED; the way out of this interrupt sees it. */
 }
 
@@ -210,7 +213,7 @@ uint64_t irq_count(unsigned irq, unsigned cpu)
 
 const char *irq_name(unsigned irq)
 {
-	static const char *const ipi_names[IPI_COUNT] = { "reschedule", "stop" };
+	static const char *const ipi_names[IPI_COUNT] = { "reschedule", "stop", "barrier" };
 	struct action *a;
 
 	if (irq < IPI_COUNT)

@@ -33,7 +33,7 @@ void irq_dispatch(void);
 /* Brings up the calling (secondary) CPU's interface and its PPIs. */
 void irq_cpu_init(void);
 
-enum ipi { IPI_RESCHEDULE, IPI_STOP, IPI_COUNT };
+enum ipi { IPI_RESCHEDULE, IPI_STOP, IPI_BARRIER, IPI_COUNT };
 void ipi_send(unsigned cpu, enum ipi ipi);
 /* A controller is there: interrupts and IPIs may be used. */
 bool irq_ready(void);

@@ -13,6 +13,7 @@
 #include "arch/boot.h"
 #include "kernel/errno.h"
 #include "kernel/irq.h"
+#include "kernel/membarrier.h"
 #include "tests/mock/mock.h"
 
 #define SPURIOUS 1023
@@ -64,6 +65,13 @@ static const struct irq_chip chip = {
 	.end = chip_end,
 	.send = chip_send,
 };
+
+static unsigned barriers;
+
+void membarrier_interrupt(void)
+{
+	barriers++;
+}
 
 void arch_cpu_stop(void)
 {
@@ -143,6 +151,11 @@ static void ipis_are_counted(void **state)
 	irq_dispatch();
 	assert_int_equal(irq_count(IPI_RESCHEDULE, 0), before + 1);
 	assert_int_equal(ended[0], IPI_RESCHEDULE);
+	assert_int_equal(barriers, 0);
+	ipi_send(0, IPI_BARRIER);
+	irq_dispatch();
+	assert_int_equal(barriers, 1);
+	assert_int_equal(ended[1], IPI_BARRIER);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, mock_teardown)
