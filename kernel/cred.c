@@ -5,8 +5,6 @@
  */
 #include "kernel/cred.h"
 
-#include <linux/capability.h>
-
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/process.h"
@@ -83,6 +81,7 @@ struct cred *cred_init(void)
 		return NULL;
 	c->refs = 1;
 	c->user = user_get(0);
+	c->caps.effective = c->caps.permitted = c->caps.bounding = CAPS_ALL;
 	return c;
 }
 
@@ -106,13 +105,12 @@ bool cred_in_group(const struct cred *c, uint32_t gid)
 	return false;
 }
 
-bool current_privileged(void)
+bool current_capable(unsigned cap)
 {
-	return !current()->cred || cred_privileged(current()->cred);
+	return !current()->cred || cred_capable(current()->cred, cap);
 }
 
-/* A copy of current()'s for editing; NULL: no memory. */
-static struct cred *cred_prepare(void)
+struct cred *cred_prepare(void)
 {
 	struct cred *c = kmalloc(sizeof(*c), 0);
 
@@ -124,8 +122,21 @@ static struct cred *cred_prepare(void)
 	return c;
 }
 
-/* Puts c in place; a changed real uid moves the task to that user's account. */
-static int cred_commit(struct cred *c)
+/* Memory that may be looked into by whoever has the same ids must not be when these have just been left behind (prctl(2),
+ * PR_SET_DUMPABLE), nor does a parent's signal find who is another by now. */
+static void cred_changed(struct task *t, const struct cred *old, const struct cred *c)
+{
+	if (t->aspace)
+		WRITE_ONCE(t->aspace->cap_ipc_lock, cred_capable(c, CAP_IPC_LOCK));
+	if (old->euid == c->euid && old->egid == c->egid && old->fsuid == c->fsuid &&
+	    old->fsgid == c->fsgid && !(c->caps.permitted & ~old->caps.permitted))
+		return;
+	if (t->aspace)
+		atomic_fetch_or(&t->aspace->marks, SPACE_NO_DUMP);
+	t->death_signal = 0;
+}
+
+int cred_commit(struct cred *c)
 {
 	struct task *t = current();
 	struct cred *old = t->cred;
@@ -145,8 +156,7 @@ static int cred_commit(struct cred *c)
 	spin_lock(&t->process->lock);
 	t->cred = c;
 	spin_unlock(&t->process->lock);
-	if (t->aspace)
-		WRITE_ONCE(t->aspace->cap_ipc_lock, cred_privileged(c));
+	cred_changed(t, old, c);
 	cred_put(old);
 	return 0;
 }
@@ -164,9 +174,9 @@ static int64_t set_uids(uint32_t r, uint32_t e, uint32_t s)
 	const struct cred *old = current()->cred;
 	struct cred *c;
 
-	if (!cred_privileged(old) && !(is_one_of(r, old->uid, old->euid, old->suid) &&
-				       is_one_of(e, old->uid, old->euid, old->suid) &&
-				       is_one_of(s, old->uid, old->euid, old->suid)))
+	if (!cred_capable(old, CAP_SETUID) && !(is_one_of(r, old->uid, old->euid, old->suid) &&
+						is_one_of(e, old->uid, old->euid, old->suid) &&
+						is_one_of(s, old->uid, old->euid, old->suid)))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)
@@ -174,6 +184,7 @@ static int64_t set_uids(uint32_t r, uint32_t e, uint32_t s)
 	c->uid = r == UNCHANGED ? c->uid : r;
 	c->euid = c->fsuid = e == UNCHANGED ? c->euid : e;
 	c->suid = s == UNCHANGED ? c->suid : s;
+	caps_follow_uids(c, old);
 	return cred_commit(c);
 }
 
@@ -182,9 +193,9 @@ static int64_t set_gids(uint32_t r, uint32_t e, uint32_t s)
 	const struct cred *old = current()->cred;
 	struct cred *c;
 
-	if (!cred_privileged(old) && !(is_one_of(r, old->gid, old->egid, old->sgid) &&
-				       is_one_of(e, old->gid, old->egid, old->sgid) &&
-				       is_one_of(s, old->gid, old->egid, old->sgid)))
+	if (!cred_capable(old, CAP_SETGID) && !(is_one_of(r, old->gid, old->egid, old->sgid) &&
+						is_one_of(e, old->gid, old->egid, old->sgid) &&
+						is_one_of(s, old->gid, old->egid, old->sgid)))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)
@@ -212,7 +223,8 @@ SYSCALL(setuid)
 
 	if (id == UNCHANGED)
 		return -EINVAL;
-	return current_privileged() ? set_uids(id, id, id) : set_uids(UNCHANGED, id, UNCHANGED);
+	return current_capable(CAP_SETUID) ? set_uids(id, id, id)
+					   : set_uids(UNCHANGED, id, UNCHANGED);
 }
 
 SYSCALL(setgid)
@@ -221,7 +233,8 @@ SYSCALL(setgid)
 
 	if (id == UNCHANGED)
 		return -EINVAL;
-	return current_privileged() ? set_gids(id, id, id) : set_gids(UNCHANGED, id, UNCHANGED);
+	return current_capable(CAP_SETGID) ? set_gids(id, id, id)
+					   : set_gids(UNCHANGED, id, UNCHANGED);
 }
 
 /* setreuid(2): when the real id is given, or the effective one becomes other than the real one was, the saved id follows the effective. */
@@ -231,7 +244,7 @@ SYSCALL(setreuid)
 	const struct cred *c = current()->cred;
 	bool save = r != UNCHANGED || (e != UNCHANGED && e != c->uid);
 
-	if (!current_privileged() && !(is_one_of(r, c->uid, c->euid, c->euid)))
+	if (!current_capable(CAP_SETUID) && !(is_one_of(r, c->uid, c->euid, c->euid)))
 		return -EPERM;
 	return set_uids(r, e, save ? (e == UNCHANGED ? c->euid : e) : UNCHANGED);
 }
@@ -242,7 +255,7 @@ SYSCALL(setregid)
 	const struct cred *c = current()->cred;
 	bool save = r != UNCHANGED || (e != UNCHANGED && e != c->gid);
 
-	if (!current_privileged() && !(is_one_of(r, c->gid, c->egid, c->egid)))
+	if (!current_capable(CAP_SETGID) && !(is_one_of(r, c->gid, c->egid, c->egid)))
 		return -EPERM;
 	return set_gids(r, e, save ? (e == UNCHANGED ? c->egid : e) : UNCHANGED);
 }
@@ -254,12 +267,13 @@ SYSCALL(setfsuid)
 	const struct cred *now = current()->cred;
 	struct cred *c;
 
-	if (id == UNCHANGED ||
-	    (!current_privileged() && id != old && !is_one_of(id, now->uid, now->euid, now->suid)))
+	if (id == UNCHANGED || (!current_capable(CAP_SETUID) && id != old &&
+				!is_one_of(id, now->uid, now->euid, now->suid)))
 		return old;
 	c = cred_prepare();
 	if (c) {
 		c->fsuid = id;
+		caps_follow_fsuid(c, now);
 		if (cred_commit(c) < 0)
 			return old;
 	}
@@ -272,8 +286,8 @@ SYSCALL(setfsgid)
 	const struct cred *now = current()->cred;
 	struct cred *c;
 
-	if (id == UNCHANGED ||
-	    (!current_privileged() && id != old && !is_one_of(id, now->gid, now->egid, now->sgid)))
+	if (id == UNCHANGED || (!current_capable(CAP_SETGID) && id != old &&
+				!is_one_of(id, now->gid, now->egid, now->sgid)))
 		return old;
 	c = cred_prepare();
 	if (c) {
@@ -347,7 +361,7 @@ SYSCALL(setgroups)
 	struct cred *c;
 	uint64_t n = (uint32_t)args[0];
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SETGID))
 		return -EPERM;
 	if (n > CRED_GROUPS_MAX)
 		return -EINVAL;
@@ -360,77 +374,4 @@ SYSCALL(setgroups)
 	}
 	c->ngroups = (uint32_t)n;
 	return cred_commit(c);
-}
-
-/* ---- Capabilities: all for root, none for others ---- */
-
-/* Checks the header's version (0 data words to 2); writes the one we speak when it is not known. */
-static int cap_version(virt_addr_t header, struct __user_cap_header_struct *h)
-{
-	if (copy_from_user(h, header, sizeof(*h)) < 0)
-		return -EFAULT;
-	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1: return 1;
-	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3: return 2;
-	default:
-		if (user_store32(header, _LINUX_CAPABILITY_VERSION_3) < 0)
-			return -EFAULT;
-		return -EINVAL;
-	}
-}
-
-/* The set a task has: two words of bits. */
-static void cap_words(const struct cred *c, uint32_t words[2])
-{
-	uint64_t all = (1ull << (CAP_LAST_CAP + 1)) - 1;
-
-	words[0] = cred_privileged(c) ? (uint32_t)all : 0;
-	words[1] = cred_privileged(c) ? (uint32_t)(all >> 32) : 0;
-}
-
-SYSCALL(capget)
-{
-	struct __user_cap_header_struct h;
-	struct __user_cap_data_struct data[2] = { 0 };
-	uint32_t words[2];
-	int n = cap_version(args[0], &h);
-	struct task *t;
-	struct cred *c;
-
-	if (n < 0)
-		return n == -EINVAL && args[1] == 0 ? 0 : n;
-	if (h.pid < 0)
-		return -EINVAL;
-	t = h.pid ? task_find(h.pid) : task_get(current());
-	if (!t)
-		return -ESRCH;
-	c = cred_of_task(t);
-	task_put(t);
-	cap_words(c, words);
-	cred_put(c);
-	for (int i = 0; i < n; i++)
-		data[i] = (struct __user_cap_data_struct){ words[i], words[i], 0 };
-	return copy_to_user(args[1], data, (size_t)n * sizeof(data[0]));
-}
-
-/* Single capabilities cannot be given up here: only a request for just what the task has succeeds. */
-SYSCALL(capset)
-{
-	struct __user_cap_header_struct h;
-	struct __user_cap_data_struct data[2];
-	uint32_t words[2];
-	int n = cap_version(args[0], &h);
-
-	if (n < 0)
-		return n;
-	if (h.pid != 0 && h.pid != current()->tid)
-		return -EPERM;
-	if (copy_from_user(data, args[1], (size_t)n * sizeof(data[0])) < 0)
-		return -EFAULT;
-	cap_words(current()->cred, words);
-	for (int i = 0; i < n; i++)
-		if (data[i].effective != words[i] || data[i].permitted != words[i])
-			return -EPERM;
-	return 0;
 }

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who a task is: user and group ids. A struct cred never changes once a task points to it, so the task itself reads its own without a
- * lock; a change makes a new one (kernel/cred.c). Privilege is simple: effective user 0 may do everything, nobody else
- * anything special; the capability calls report just that.
+ * lock; a change makes a new one (kernel/cred.c, kernel/caps.c). What only some may do is asked for by capability, as
+ * capabilities(7) names them: the superuser has them all until it gives some up.
  */
 #ifndef KERNEL_CRED_H
 #define KERNEL_CRED_H
+
+#include <linux/capability.h>
 
 #include "kernel/lib/types.h"
 
 #define CRED_GROUPS_MAX 32 /* supplementary groups: setgroups(2) beyond is -EINVAL */
 
+#define CAPS_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
+
+struct process;
 struct task;
+
+/* capabilities(7): sets of bits, bit n for capability n. */
+struct caps {
+	uint64_t effective, permitted, inheritable, bounding, ambient;
+	uint64_t secure; /* SECBIT_... */
+};
 
 /* One per user id in use: what is counted per user. Counters are atomic. */
 struct user {
@@ -26,6 +37,7 @@ struct cred {
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
 	struct user *user; /* of uid; a reference */
+	struct caps caps;
 	uint32_t ngroups;
 	uint32_t groups[CRED_GROUPS_MAX];
 };
@@ -39,12 +51,28 @@ struct cred *cred_init(void);
 
 /* True when egid, fsgid or a supplementary group of c is gid. */
 bool cred_in_group(const struct cred *c, uint32_t gid);
-/* True when c may do what only the superuser may. */
-static inline bool cred_privileged(const struct cred *c)
+static inline bool cred_capable(const struct cred *c, unsigned cap)
 {
-	return c->euid == 0;
+	return c->caps.effective >> cap & 1;
 }
-/* The running task's privilege; kernel threads have all. */
-bool current_privileged(void);
+/* The running task's capability; kernel threads have all. */
+bool current_capable(unsigned cap);
+
+/* May the running task look into p, or take what is p's (ptrace(2), "Ptrace access mode checking")? Asked with its ids for files, or else with its
+ * real ones. 0, -EPERM, or -ESRCH: p has been reaped. */
+int process_may_inspect(struct process *p, bool fs_ids) MUST_CHECK;
+
+/* kernel/cred.c and kernel/caps.c between themselves. */
+/* A copy of current()'s credentials for editing; NULL: no memory. */
+struct cred *cred_prepare(void);
+/* Puts c (consumed) in place; a changed real uid moves the task to that user's account. 0 or -ENOMEM (nothing changed). */
+int cred_commit(struct cred *c);
+/* What becomes of c's capabilities when its user ids were old's (capabilities(7), "Effect of user ID changes on capabilities"). */
+void caps_follow_uids(struct cred *c, const struct cred *old);
+void caps_follow_fsuid(struct cred *c, const struct cred *old);
+/* execve(2)'s part: the new program's credentials. 0 or -ENOMEM (nothing changed). */
+int cred_exec(void) MUST_CHECK;
+/* prctl(2)'s options about capabilities; any other: -EINVAL. */
+int64_t caps_prctl(const uint64_t *args);
 
 #endif

@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 
 #include "arch/thread.h"
+#include "kernel/cred.h"
 #include "kernel/driver.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
@@ -165,13 +166,21 @@ static int end_other_threads(void)
 
 /* ---- The new program takes over ---- */
 
-static void adopt_limits(struct aspace *as)
+/* The program's credentials, and what of them and of its limits mm/ knows. 0 or -ENOMEM. */
+static int adopt_rights(struct aspace *as)
 {
+	const struct cred *c;
+	int err = cred_exec();
+
 	as->limit.as = process_limit(RLIMIT_AS);
 	as->limit.data = process_limit(RLIMIT_DATA);
 	as->limit.stack = process_limit(RLIMIT_STACK);
 	as->limit.memlock = process_limit(RLIMIT_MEMLOCK);
-	as->cap_ipc_lock = current_privileged();
+	as->cap_ipc_lock = current_capable(CAP_IPC_LOCK);
+	c = current()->cred;
+	if (c->uid != c->euid || c->gid != c->egid)
+		atomic_fetch_or(&as->marks, SPACE_NO_DUMP);
+	return err;
 }
 
 /* What the old memory is still owed: robust locks, the word that says the thread is gone. */
@@ -193,9 +202,12 @@ static void switch_memory(struct task *t, struct aspace *as)
 	struct aspace *old;
 	uint64_t irqs, rss;
 
+	hw_mb(); /* from here on membarrier(2) for the old memory passes this task by */
 	spin_lock(&t->process->lock);
 	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of address space */
 	old = t->aspace;
+	if (old)
+		as->marks = atomic_load(&old->marks) & SPACE_NO_HUGE;
 	t->aspace = as;
 	pmap_activate(&as->pmap);
 	hw_irq_restore(irqs);
@@ -266,8 +278,9 @@ static int take_over(struct exec *x, struct aspace *as, struct sighand *fresh)
 	leave_old_memory(t);
 	switch_memory(t, as);
 	reset_signals(t, fresh);
-	adopt_limits(as);
-	err = exec_load(x);
+	err = adopt_rights(as);
+	if (err == 0)
+		err = exec_load(x);
 	if (err < 0)
 		return err;
 	as->exe_file = file_get(x->file);

@@ -214,6 +214,7 @@ static void leave_memory(struct task *t, struct process *p)
 	uint64_t irqs, rss = MAX(READ_ONCE(as->peak_rss), aspace_rss(as));
 
 	vfork_done(t);
+	hw_mb(); /* from here on membarrier(2) passes this task by */
 	spin_lock(&p->lock);
 	p->used.maxrss = MAX(p->used.maxrss, rss);
 	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of address space */
@@ -262,7 +263,8 @@ static bool become_zombie_locked(struct process *p)
 {
 	if (!p->exiting)
 		p->exit_status = p->leader->exit_status;
-	p->zombie = true;
+	WRITE_ONCE(p->zombie, true);
+	waitq_wake_all(&p->thread_wait); /* who polls a pidfd */
 	reparent_children_locked(p);
 	if (p->parent && p->parent->session == p->session && p->parent->pgid != p->pgid)
 		rouse_orphaned_group_locked(p->pgid);

@@ -14,6 +14,7 @@
 #include "arch/thread.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
@@ -35,7 +36,7 @@ static struct spinlock vfork_lock; /* task->vfork of every child */
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |          \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                       \
 	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |  \
-	 CLONE_PTRACE | CLONE_CLEAR_SIGHAND)
+	 CLONE_PTRACE | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
 #define CLONE_NAMESPACES                                                                           \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
@@ -55,6 +56,10 @@ static int check_flags(const struct clone_request *r)
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && current()->process->pid == 1)
 		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && r->pidfd == r->parent_tid)
+		return -EINVAL; /* always so with clone(2), which has one argument for both */
 	if (r->exit_signal < 0 || r->exit_signal > SIGNAL_MAX)
 		return -EINVAL;
 	return 0;
@@ -65,7 +70,8 @@ static int account_task(struct cred *c)
 {
 	uint32_t n = atomic_inc(&c->user->tasks);
 
-	if (n > process_limit(RLIMIT_NPROC) && !cred_privileged(c) && c->user->uid != 0) {
+	if (n > process_limit(RLIMIT_NPROC) && !cred_capable(c, CAP_SYS_RESOURCE) &&
+	    !cred_capable(c, CAP_SYS_ADMIN) && c->user->uid != 0) {
 		atomic_dec(&c->user->tasks);
 		return -EAGAIN;
 	}
@@ -138,6 +144,10 @@ static void inherit(struct task *child, const struct task *t, const struct clone
 	child->sched.affinity = t->sched.affinity;
 	child->sched.cpu = t->sched.cpu;
 	child->sig_blocked = t->sig_blocked;
+	child->no_new_privs = t->no_new_privs;
+	child->io_flusher = t->io_flusher;
+	child->memory_errors = t->memory_errors;
+	child->timer_slack = child->timer_slack_default = t->timer_slack;
 	if (!new_stack_in_same_memory) {
 		child->sigalt_base = t->sigalt_base;
 		child->sigalt_size = t->sigalt_size;
@@ -219,7 +229,7 @@ static void process_join_locked(struct task *child, const struct clone_request *
 	cpu_limit_changed(p);
 }
 
-/* Enters the child into the tables. 0, -EAGAIN, or -ERESTART_ALWAYS: signals first. Tree locked. */
+/* Enters the child into the tables. Its tid, -EAGAIN, or -ERESTART_ALWAYS: signals first. Tree locked. */
 static int publish_locked(struct task *child, const struct clone_request *r)
 {
 	int tid;
@@ -233,7 +243,26 @@ static int publish_locked(struct task *child, const struct clone_request *r)
 		thread_join_locked(child, child->process);
 	else
 		process_join_locked(child, r);
-	return 0;
+	return tid;
+}
+
+/* Likewise with the descriptor that goes with it, if one is asked for; also -EMFILE, -ENOMEM, -EFAULT. */
+static int publish(struct task *child, const struct clone_request *r)
+{
+	struct file *f = NULL;
+	int fd = -1, tid;
+
+	if (r->flags & CLONE_PIDFD) {
+		f = pidfd_offer(child->process, r->pidfd, &fd);
+		if (IS_ERR(f))
+			return PTR_ERR(f);
+	}
+	process_tree_lock();
+	tid = publish_locked(child, r);
+	process_tree_unlock();
+	if (f)
+		pidfd_settle(f, fd, tid > 0);
+	return tid;
 }
 
 /* ---- vfork ---- */
@@ -266,10 +295,10 @@ int64_t task_clone(const struct clone_request *r)
 	struct vfork_wait w = { .wq = WAITQ_INIT(w.wq) };
 	bool vfork = r->flags & CLONE_VFORK;
 	struct task *child;
-	int err = check_flags(r), tid;
+	int tid = check_flags(r);
 
-	if (err < 0)
-		return err;
+	if (tid < 0)
+		return tid;
 	child = make_task(r);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
@@ -277,13 +306,10 @@ int64_t task_clone(const struct clone_request *r)
 		child->vfork = &w;
 		task_get(child);
 	}
-	process_tree_lock();
-	err = publish_locked(child, r);
-	tid = child->tid;
-	process_tree_unlock();
-	if (err < 0) {
+	tid = publish(child, r);
+	if (tid < 0) {
 		unshare_all(child);
-		return err;
+		return tid;
 	}
 	/* The child exists by now, so a bad address is the caller's loss (clone(2) names no error for it). */
 	if ((r->flags & CLONE_PARENT_SETTID) && user_store32(r->parent_tid, (uint32_t)tid) < 0)
@@ -304,10 +330,9 @@ SYSCALL(clone)
 		.parent_tid = args[2],
 		.tls = args[3],
 		.child_tid = args[4],
+		.pidfd = args[2],
 	};
 
-	if (r.flags & CLONE_PIDFD)
-		return -EINVAL;
 	return task_clone(&r);
 }
 
@@ -333,7 +358,7 @@ SYSCALL(clone3)
 			return -E2BIG;
 	}
 	if (a.set_tid || a.set_tid_size ||
-	    (a.flags & (CSIGNAL | CLONE_DETACHED | CLONE_PIDFD | CLONE_INTO_CGROUP)))
+	    (a.flags & (CSIGNAL | CLONE_DETACHED | CLONE_INTO_CGROUP)))
 		return -EINVAL;
 	if (a.exit_signal > SIGNAL_MAX || !a.stack != !a.stack_size)
 		return -EINVAL;
@@ -346,6 +371,7 @@ SYSCALL(clone3)
 		.tls = a.tls,
 		.parent_tid = a.parent_tid,
 		.child_tid = a.child_tid,
+		.pidfd = a.pidfd,
 	};
 	return task_clone(&r);
 }

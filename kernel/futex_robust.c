@@ -73,15 +73,15 @@ SYSCALL(get_robust_list)
 	int tid = (int)args[0];
 	struct task *t = tid ? task_find(tid) : task_get(current());
 	virt_addr_t list;
+	int err;
 
 	if (!t)
 		return -ESRCH;
 	list = READ_ONCE(t->robust_list);
-	if (t->process != current()->process && !current_privileged()) {
-		task_put(t);
-		return -EPERM;
-	}
+	err = process_may_inspect(t->process, false);
 	task_put(t);
+	if (err)
+		return err;
 	if (user_store64(args[1], list) < 0 ||
 	    user_store64(args[2], sizeof(struct robust_list_head)) < 0)
 		return -EFAULT;

@@ -243,6 +243,21 @@ struct task *process_leader(struct process *p)
 
 /* ---- What threads share, seen from outside: taken from any thread that still has it ---- */
 
+bool process_runs_on(struct process *p, const struct aspace *as)
+{
+	bool found = false;
+	struct task *t;
+
+	spin_lock(&p->lock);
+	list_for_each (t, &p->threads, process_link) {
+		found = t->aspace == as;
+		if (t->aspace)
+			break;
+	}
+	spin_unlock(&p->lock);
+	return found;
+}
+
 struct aspace *process_aspace(struct process *p)
 {
 	struct aspace *as = NULL;

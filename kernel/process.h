@@ -65,7 +65,7 @@ struct process {
 	 * leader's struct task lives on until the process is reaped. */
 	struct list threads;
 	uint32_t nr_threads;
-	struct waitq thread_wait; /* exec waits for the others to go */
+	struct waitq thread_wait; /* exec waits for the others to go; polls of pidfds */
 	struct rlimit64 limits[RLIM_NLIMITS];
 	struct usage used; /* by threads that are gone; CPU time: see below */
 	uint32_t personality;
@@ -120,6 +120,8 @@ struct task *process_leader(struct process *p);
 
 /* The address space of p with a reference (aspace_put it), or NULL when it has none left. Any task context. */
 struct aspace *process_aspace(struct process *p);
+/* Is that as? */
+bool process_runs_on(struct process *p, const struct aspace *as);
 /* Likewise the table of files and the root/cwd, with references (files_put, fs_context_put), or NULL. */
 struct files *process_files(struct process *p);
 struct fs_context *process_fs(struct process *p);
@@ -150,6 +152,7 @@ struct clone_request {
 	virt_addr_t stack; /* initial sp, 0: the parent's */
 	virt_addr_t tls;
 	virt_addr_t parent_tid, child_tid;
+	virt_addr_t pidfd; /* CLONE_PIDFD: where the descriptor's number goes */
 };
 int64_t task_clone(const struct clone_request *r);
 NORETURN void task_exit(int status);    /* this thread; status as wait4(2) has it */

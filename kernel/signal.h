@@ -101,6 +101,10 @@ int signal_send_process(struct process *p, int signo,
 			const struct ksiginfo *info); /* to any of its threads */
 /* To every process of the group: 0, or -ESRCH when it has none. Task context (the tree of processes is locked). The tty's ^C. */
 int signal_send_group(int pgid, int signo, const struct ksiginfo *info);
+/* What kill(2) does to one process, with its check (signo 0: the check alone): also -EPERM. Tree locked. */
+int signal_request_locked(struct process *p, int signo, const struct ksiginfo *info);
+/* Who sends: the running task. code: SI_USER, SI_TKILL. */
+struct ksiginfo signal_user_info(int signo, int code);
 /* SIGKILL that nothing resists, process 1 included: the OOM policy. */
 void signal_kill(struct process *p);
 

@@ -35,7 +35,7 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 	spin_lock(&p->lock);
 	*old = p->limits[resource];
 	if (new) {
-		if (new->rlim_max > old->rlim_max && !current_privileged())
+		if (new->rlim_max > old->rlim_max && !current_capable(CAP_SYS_RESOURCE))
 			err = -EPERM;
 		else
 			p->limits[resource] = *new;
@@ -56,7 +56,7 @@ static bool may_change(struct process *p)
 	struct cred *c;
 	bool ok;
 
-	if (p == current()->process || cred_privileged(mine))
+	if (p == current()->process || cred_capable(mine, CAP_SYS_RESOURCE))
 		return true;
 	leader = process_leader(p);
 	if (!leader)

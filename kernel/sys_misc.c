@@ -61,7 +61,7 @@ static int64_t set_uts_name(char *dst, const uint64_t *args)
 {
 	char name[__NEW_UTS_LEN + 1] = { 0 };
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (args[1] > __NEW_UTS_LEN)
 		return -EINVAL;
@@ -202,7 +202,7 @@ SYSCALL(syslog)
 	int what = (int)args[0];
 	int64_t size = (int)args[2];
 
-	if (what != SYSLOG_READ_ALL && what != SYSLOG_SIZE_BUFFER && !current_privileged())
+	if (what != SYSLOG_READ_ALL && what != SYSLOG_SIZE_BUFFER && !current_capable(CAP_SYSLOG))
 		return -EPERM;
 	if (what >= SYSLOG_READ && what <= SYSLOG_READ_CLEAR && (!args[1] || size < 0))
 		return -EINVAL;
@@ -229,7 +229,7 @@ SYSCALL(reboot)
 {
 	uint32_t magic2 = (uint32_t)args[1];
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_BOOT))
 		return -EPERM;
 	if ((uint32_t)args[0] != LINUX_REBOOT_MAGIC1 ||
 	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&

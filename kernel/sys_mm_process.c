@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * process_vm_readv(2) and process_vm_writev(2): another process's memory, page by page through a buffer in the kernel. Neither
- * address space is locked while the other is touched, so two processes may do this to each other.
+ * address space is locked while the other is touched, so two processes may do this to each other. And process_madvise(2).
  */
+#include <linux/capability.h>
+#include <linux/mman.h>
 #include <linux/uio.h>
 
 #include "kernel/cred.h"
 #include "kernel/errno.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
@@ -108,38 +111,25 @@ static int64_t transfer(struct aspace *as, struct pieces *mine, struct pieces *t
 	return done > 0 ? (int64_t)done : n < 0 ? n : 0;
 }
 
-/* The caller's real ids must be all of the target's, or it is privileged (ptrace(2), access mode checks). */
-static bool may_access(struct process *p)
+/* Its address space with a reference, or ERR_PTR: -ESRCH, -EPERM. fs_ids: process_may_inspect(). */
+static struct aspace *other_aspace(struct process *p, bool fs_ids)
 {
-	const struct cred *mine = current()->cred;
-	struct task *leader;
-	struct cred *c;
-	bool ok;
+	int err = process_may_inspect(p, fs_ids);
+	struct aspace *as = err ? ERR_PTR(err) : process_aspace(p);
 
-	if (p == current()->process || cred_privileged(mine))
-		return true;
-	leader = process_leader(p);
-	if (!leader)
-		return false;
-	c = cred_of_task(leader);
-	ok = mine->uid == c->uid && mine->uid == c->euid && mine->uid == c->suid &&
-	     mine->gid == c->gid && mine->gid == c->egid && mine->gid == c->sgid;
-	cred_put(c);
-	task_put(leader);
-	return ok;
+	return as ? as : ERR_PTR(-ESRCH);
 }
 
-/* Its address space with a reference, or ERR_PTR: -ESRCH, -EPERM. */
-static struct aspace *other_aspace(int pid)
+static struct aspace *aspace_of_pid(int pid)
 {
 	struct process *p = pid > 0 ? process_find(pid) : NULL;
 	struct aspace *as;
 
 	if (!p)
 		return ERR_PTR(-ESRCH);
-	as = may_access(p) ? process_aspace(p) : ERR_PTR(-EPERM);
+	as = other_aspace(p, false);
 	process_put(p);
-	return as ? as : ERR_PTR(-ESRCH);
+	return as;
 }
 
 static int64_t process_vm(const uint64_t *args, bool write)
@@ -158,7 +148,7 @@ static int64_t process_vm(const uint64_t *args, bool write)
 	their_most = pieces_check(&theirs, false);
 	if (their_most <= 0)
 		return their_most;
-	as = other_aspace((int)args[0]);
+	as = aspace_of_pid((int)args[0]);
 	if (IS_ERR(as))
 		return PTR_ERR(as);
 	buf = kmalloc(PAGE_SIZE, 0);
@@ -177,4 +167,65 @@ SYSCALL(process_vm_readv)
 SYSCALL(process_vm_writev)
 {
 	return process_vm(args, true);
+}
+
+/* Of madvise(2)'s, what changes no contents: process_madvise(2). */
+static bool advice_for_others(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
+}
+
+/* Piece by piece, until one fails: bytes, or the error when it is the first. */
+static int64_t advise_pieces(struct aspace *as, struct pieces *theirs, int advice)
+{
+	int64_t done = 0, n;
+
+	while ((n = pieces_next(theirs)) > 0 && !task_killed(current())) {
+		uint64_t length = MIN(theirs->now.iov_len, TRANSFER_MAX - (uint64_t)done);
+
+		if (length == 0)
+			break;
+		n = aspace_advise(as, (virt_addr_t)theirs->now.iov_base, length, advice);
+		if (n < 0)
+			break;
+		pieces_done(theirs, theirs->now.iov_len);
+		done += (int64_t)length;
+	}
+	return done > 0 ? done : n;
+}
+
+static int64_t advise_process(struct process *p, struct pieces *theirs, int advice)
+{
+	struct aspace *as;
+	int64_t result;
+
+	if (!READ_ONCE(p->leader))
+		return -ESRCH;
+	if (!advice_for_others(advice))
+		return -EINVAL;
+	as = other_aspace(p, true);
+	if (IS_ERR(as))
+		return PTR_ERR(as) == -EPERM ? -EACCES : PTR_ERR(as);
+	result = current_capable(CAP_SYS_NICE) ? advise_pieces(as, theirs, advice) : -EPERM;
+	aspace_put(as);
+	return result;
+}
+
+SYSCALL(process_madvise)
+{
+	struct pieces theirs = { .list = args[1], .count = args[2] };
+	struct process *p;
+	int64_t result;
+
+	if ((unsigned)args[4] != 0)
+		return -EINVAL;
+	result = pieces_check(&theirs, true);
+	if (result < 0)
+		return result;
+	p = pidfd_process((int)args[0], NULL);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	result = advise_process(p, &theirs, (int)args[3]);
+	process_put(p);
+	return result;
 }

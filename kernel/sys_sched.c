@@ -29,10 +29,12 @@ static bool same_user(struct task *t)
 	struct cred *c;
 	bool ok;
 
-	if (cred_privileged(mine))
+	if (cred_capable(mine, CAP_SYS_NICE))
 		return true;
 	c = cred_of_task(t);
-	ok = mine->euid == c->uid || mine->euid == c->euid;
+	/* And t can do no more than the caller. */
+	ok = (mine->euid == c->uid || mine->euid == c->euid) &&
+	     !(c->caps.permitted & ~mine->caps.permitted);
 	cred_put(c);
 	return ok;
 }
@@ -63,7 +65,7 @@ static int may_schedule(struct task *t, int policy, int priority, int nice)
 {
 	uint64_t limit = READ_ONCE(t->process->limits[RLIMIT_RTPRIO].rlim_cur);
 
-	if (current_privileged())
+	if (current_capable(CAP_SYS_NICE))
 		return 0;
 	if (!same_user(t))
 		return -EPERM;

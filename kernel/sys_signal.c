@@ -219,7 +219,7 @@ static int may_signal(struct task *target, int signo)
 	struct cred *c;
 	bool ok;
 
-	if (cred_privileged(mine) || target->process == current()->process)
+	if (cred_capable(mine, CAP_KILL) || target->process == current()->process)
 		return 0;
 	c = cred_of_task(target);
 	ok = mine->euid == c->uid || mine->euid == c->suid || mine->uid == c->uid ||
@@ -230,7 +230,7 @@ static int may_signal(struct task *target, int signo)
 		       : -EPERM;
 }
 
-static struct ksiginfo user_info(int signo, int code)
+struct ksiginfo signal_user_info(int signo, int code)
 {
 	struct ksiginfo info = { .signo = signo, .code = code };
 
@@ -239,7 +239,7 @@ static struct ksiginfo user_info(int signo, int code)
 	return info;
 }
 
-static int kill_process_locked(struct process *p, int signo, const struct ksiginfo *info)
+int signal_request_locked(struct process *p, int signo, const struct ksiginfo *info)
 {
 	int err = may_signal(p->leader, signo);
 
@@ -261,7 +261,7 @@ static int kill_one_of_many(struct process *p, void *arg)
 	if (k->pgid == -1 ? p->pid == 1 || p == current()->process : p->pgid != k->pgid)
 		return 0;
 	k->found++;
-	err = kill_process_locked(p, k->signo, k->info);
+	err = signal_request_locked(p, k->signo, k->info);
 	if (err < 0)
 		k->err = err;
 	else
@@ -280,7 +280,7 @@ static int kill_many(int pgid, int signo, const struct ksiginfo *info)
 SYSCALL(kill)
 {
 	int pid = (int)args[0], signo = (int)args[1], err;
-	struct ksiginfo info = user_info(signo, SI_USER);
+	struct ksiginfo info = signal_user_info(signo, SI_USER);
 	struct process *p;
 
 	if (signo != 0 && !valid_signo(signo))
@@ -290,7 +290,7 @@ SYSCALL(kill)
 	process_tree_lock();
 	if (pid > 0) {
 		p = process_find_locked(pid);
-		err = p ? kill_process_locked(p, signo, &info) : -ESRCH;
+		err = p ? signal_request_locked(p, signo, &info) : -ESRCH;
 	} else {
 		err = kill_many(pid == 0    ? current()->process->pgid
 				: pid == -1 ? -1
@@ -324,14 +324,14 @@ static int64_t send_to_thread(int tgid, int tid, int signo, const struct ksiginf
 
 SYSCALL(tkill)
 {
-	struct ksiginfo info = user_info((int)args[1], SI_TKILL);
+	struct ksiginfo info = signal_user_info((int)args[1], SI_TKILL);
 
 	return send_to_thread(-1, (int)args[0], (int)args[1], &info);
 }
 
 SYSCALL(tgkill)
 {
-	struct ksiginfo info = user_info((int)args[2], SI_TKILL);
+	struct ksiginfo info = signal_user_info((int)args[2], SI_TKILL);
 
 	if ((int)args[0] <= 0)
 		return -EINVAL;
@@ -362,7 +362,7 @@ SYSCALL(rt_sigqueueinfo)
 		return err;
 	process_tree_lock();
 	p = pid > 0 ? process_find_locked(pid) : NULL;
-	err = p ? kill_process_locked(p, signo, &info) : -ESRCH;
+	err = p ? signal_request_locked(p, signo, &info) : -ESRCH;
 	process_tree_unlock();
 	return err;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls about who a task is: ids, groups, sessions, ends, names, prctl(2), and what it has used.
+// System calls about who a task is: ids, groups, sessions, ends, and what it has used.
 #include <linux/personality.h>
-#include <linux/prctl.h>
 #include <linux/sched.h>
 
 #include "kernel/errno.h"
@@ -144,58 +143,7 @@ SYSCALL(exit_group)
 	process_exit((int)(args[0] & 0xff) << 8);
 }
 
-/* ---- prctl(2) ---- */
-
-static int64_t set_name(virt_addr_t src)
-{
-	char name[TASK_NAME_LEN];
-	int64_t n = copy_string_from_user(name, src, sizeof(name));
-
-	if (n == -ENAMETOOLONG)
-		name[sizeof(name) - 1] = '\0';
-	else if (n < 0)
-		return n;
-	spin_lock(&current()->process->lock);
-	string_copy(current()->name, name, sizeof(current()->name));
-	spin_unlock(&current()->process->lock);
-	return 0;
-}
-
-static int64_t get_name(virt_addr_t dst)
-{
-	char name[TASK_NAME_LEN] = { 0 };
-
-	string_copy(name, current()->name, sizeof(name));
-	return copy_to_user(dst, name, sizeof(name));
-}
-
-SYSCALL(prctl)
-{
-	struct task *t = current();
-
-	switch ((int)args[0]) {
-	case PR_SET_NAME: return set_name(args[1]);
-	case PR_GET_NAME: return get_name(args[1]);
-	case PR_SET_PDEATHSIG:
-		if (args[1] > SIGNAL_MAX)
-			return -EINVAL;
-		t->death_signal = (int)args[1];
-		return 0;
-	case PR_GET_PDEATHSIG: return user_store32(args[1], (uint32_t)t->death_signal);
-	case PR_SET_CHILD_SUBREAPER:
-		process_tree_lock();
-		t->process->subreaper = args[1] != 0;
-		process_tree_unlock();
-		return 0;
-	case PR_GET_CHILD_SUBREAPER: return user_store32(args[1], t->process->subreaper);
-	case PR_GET_DUMPABLE: /* memory is never dumped */ return 0;
-	case PR_GET_NO_NEW_PRIVS: /* exec never gives privileges here */
-	case PR_GET_KEEPCAPS:
-	case PR_GET_SECCOMP: return 0;
-	case PR_CAPBSET_READ: return args[1] <= 40 ? 1 : -EINVAL;
-	default: return -EINVAL;
-	}
-}
+/* ---- personality(2) ---- */
 
 SYSCALL(personality)
 {

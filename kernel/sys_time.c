@@ -141,7 +141,7 @@ SYSCALL(clock_settime)
 	err = timespec_from_user(args[1], &ns);
 	if (err < 0)
 		return err;
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_TIME))
 		return -EPERM;
 	time_set_wall(ns);
 	return 0;
@@ -166,7 +166,7 @@ SYSCALL(settimeofday)
 {
 	struct __kernel_old_timeval tv;
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_TIME))
 		return -EPERM;
 	if (args[1])
 		return -EINVAL; /* the kernel keeps no time zone */

@@ -6,13 +6,17 @@
 X(clone) X(clone3) X(execve) X(execveat) X(exit) X(exit_group) X(wait4) X(waitid)
 /* sys_task.c */
 X(getpid) X(gettid) X(getppid) X(set_tid_address) X(getpgid) X(getsid) X(setpgid) X(setsid)
-X(prctl) X(personality) X(getrusage)
+X(personality) X(getrusage)
+/* sys_prctl.c */
+X(prctl)
 /* sys_limits.c */
 X(prlimit64) X(getrlimit) X(setrlimit)
 /* cred.c */
 X(getuid) X(geteuid) X(getgid) X(getegid) X(getresuid) X(getresgid) X(setuid) X(setgid)
 X(setreuid) X(setregid) X(setresuid) X(setresgid) X(setfsuid) X(setfsgid) X(getgroups)
-X(setgroups) X(capget) X(capset)
+X(setgroups)
+/* caps.c */
+X(capget) X(capset)
 /* sys_signal.c */
 X(rt_sigaction) X(rt_sigprocmask) X(rt_sigpending) X(rt_sigsuspend) X(rt_sigreturn)
 X(rt_sigtimedwait) X(rt_sigqueueinfo) X(rt_tgsigqueueinfo) X(sigaltstack) X(kill) X(tkill)
@@ -31,7 +35,11 @@ X(timer_gettime) X(timer_getoverrun) X(timer_delete)
 /* sys_mm.c */
 X(mmap) X(munmap) X(mprotect) X(mremap) X(brk) X(madvise) X(mlock) X(mlock2) X(munlock)
 X(mlockall) X(munlockall) X(mincore) X(msync)
+/* sys_pidfd.c */
+X(pidfd_send_signal) X(process_mrelease)
 /* sys_mm_process.c, ipc/shm.c, ipc/shmctl.c */
-X(process_vm_readv) X(process_vm_writev) X(shmget) X(shmat) X(shmdt) X(shmctl)
+X(process_vm_readv) X(process_vm_writev) X(process_madvise) X(shmget) X(shmat) X(shmdt) X(shmctl)
+/* membarrier.c */
+X(membarrier)
 /* sys_misc.c */
 X(uname) X(sethostname) X(setdomainname) X(sysinfo) X(getrandom) X(syslog) X(reboot)

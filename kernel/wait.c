@@ -9,6 +9,7 @@
 #include <linux/wait.h>
 
 #include "kernel/errno.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/string.h"
 #include "kernel/process.h"
 #include "kernel/rusage.h"
@@ -16,9 +17,10 @@
 #include "mm/usercopy.h"
 
 struct wait_query {
-	int which; /* P_ALL, P_PID, P_PGID */
+	int which; /* P_ALL, P_PID, P_PGID, P_PIDFD */
 	int id;
-	unsigned options; /* W... and __W... */
+	unsigned options;      /* W... and __W... */
+	struct process *child; /* P_PIDFD: this one; a reference */
 };
 
 struct wait_result {
@@ -36,6 +38,8 @@ static bool matches(const struct process *child, const struct wait_query *q)
 	if (q->which == P_PID && child->pid != q->id)
 		return false;
 	if (q->which == P_PGID && child->pgid != q->id)
+		return false;
+	if (q->which == P_PIDFD && child != q->child)
 		return false;
 	return (q->options & __WALL) || clone_child == !!(q->options & __WCLONE);
 }
@@ -204,9 +208,25 @@ static int store_waitid_info(virt_addr_t dst, const struct wait_result *r)
 	return copy_to_user(dst, &info, 32);
 }
 
+/* q asks for the process behind descriptor q->id. PIDFD_NONBLOCK is WNOHANG with another answer. */
+static int wait_for_pidfd(struct wait_query *q, struct wait_result *r)
+{
+	bool nonblock, asked = q->options & WNOHANG;
+	int found;
+
+	q->child = pidfd_process(q->id, &nonblock);
+	if (IS_ERR(q->child))
+		return PTR_ERR(q->child);
+	if (nonblock)
+		q->options |= WNOHANG;
+	found = wait_for_child(q, r);
+	process_put(q->child);
+	return found == 0 && nonblock && !asked ? -EAGAIN : found;
+}
+
 SYSCALL(waitid)
 {
-	struct wait_query q = { (int)args[0], (int)args[1], (unsigned)args[3] };
+	struct wait_query q = { (int)args[0], (int)args[1], (unsigned)args[3], NULL };
 	struct wait_result r;
 	int found;
 
@@ -215,13 +235,13 @@ SYSCALL(waitid)
 		return -EINVAL;
 	if (!(q.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	if ((q.which == P_PID && q.id <= 0) || (q.which == P_PGID && q.id < 0))
+	if ((q.which == P_PID && q.id <= 0) || (q.which != P_ALL && q.id < 0))
 		return -EINVAL;
-	if (q.which != P_ALL && q.which != P_PID && q.which != P_PGID)
+	if (q.which < P_ALL || q.which > P_PIDFD)
 		return -EINVAL;
 	if (q.which == P_PGID && q.id == 0)
 		q.id = current()->process->pgid;
-	found = wait_for_child(&q, &r);
+	found = q.which == P_PIDFD ? wait_for_pidfd(&q, &r) : wait_for_child(&q, &r);
 	if (found < 0)
 		return found;
 	if (found && store_rusage(args[4], &r.used) < 0)

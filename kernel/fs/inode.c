@@ -101,23 +101,25 @@ void inode_accessed(struct inode *i, const struct mount *m)
 	WRITE_ONCE(i->atime, (int64_t)time_wall());
 }
 
-static int permission_of(const struct inode *i, unsigned mask, const struct cred *c, uint32_t uid,
+static int permission_of(const struct inode *i, unsigned mask, uint64_t caps, uint32_t uid,
 			 bool in_group)
 {
 	unsigned bits = i->mode & 7;
 
-	if (uid == 0) {
-		/* Root reads and writes everything, and runs what anyone may run. */
-		if (!(mask & MAY_EXEC) || S_ISDIR(i->mode) || i->mode & 0111)
-			return 0;
-		return -EACCES;
-	}
-	(void)c;
 	if (uid == i->uid)
 		bits = i->mode >> 6 & 7;
 	else if (in_group)
 		bits = i->mode >> 3 & 7;
-	return (bits & mask) == mask ? 0 : -EACCES;
+	if ((bits & mask) == mask)
+		return 0;
+	/* Reads and writes everything, and runs what anyone may run. */
+	if (caps >> CAP_DAC_OVERRIDE & 1 &&
+	    (!(mask & MAY_EXEC) || S_ISDIR(i->mode) || i->mode & 0111))
+		return 0;
+	if (caps >> CAP_DAC_READ_SEARCH & 1 && !(mask & MAY_WRITE) &&
+	    (S_ISDIR(i->mode) || !(mask & MAY_EXEC)))
+		return 0;
+	return -EACCES;
 }
 
 int inode_permission(const struct inode *i, unsigned mask)
@@ -126,7 +128,8 @@ int inode_permission(const struct inode *i, unsigned mask)
 
 	if (!c)
 		return 0;
-	return permission_of(i, mask, c, c->fsuid, c->fsuid && cred_in_group(c, i->gid));
+	return permission_of(i, mask, c->caps.effective, c->fsuid,
+			     c->fsuid != i->uid && cred_in_group(c, i->gid));
 }
 
 static bool in_real_group(const struct cred *c, uint32_t gid)
@@ -145,14 +148,16 @@ int inode_access(const struct inode *i, unsigned mask, bool effective)
 
 	if (!c || effective)
 		return inode_permission(i, mask);
-	return permission_of(i, mask, c, c->uid, in_real_group(c, i->gid));
+	/* access(2): as root by its real id would be able to. */
+	return permission_of(i, mask, c->uid == 0 ? c->caps.permitted : 0, c->uid,
+			     in_real_group(c, i->gid));
 }
 
 bool inode_owner_or_root(const struct inode *i)
 {
 	const struct cred *c = current()->cred;
 
-	return !c || c->fsuid == 0 || c->fsuid == i->uid;
+	return !c || c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
 }
 
 void inode_init_owner(struct inode *i, const struct inode *dir, uint32_t mode)

@@ -38,7 +38,7 @@ int dir_may_remove(const struct path *dir, const struct dentry *victim)
 
 	if (err)
 		return err;
-	if (d->mode & S_ISVTX && c && c->fsuid != 0 && c->fsuid != d->uid &&
+	if (d->mode & S_ISVTX && c && !cred_capable(c, CAP_FOWNER) && c->fsuid != d->uid &&
 	    c->fsuid != victim->inode->uid)
 		return -EPERM;
 	return READ_ONCE(victim->flags) & DENTRY_MOUNTED ? -EBUSY : 0;

@@ -307,7 +307,7 @@ int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 		return -EINVAL;
 	while (size < arg)
 		size *= 2;
-	if (size > SIZE_MAX_USER && !current_privileged())
+	if (size > SIZE_MAX_USER && !current_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	mutex_lock(&p->mutex);
 	err = resize(p, (uint32_t)(size >> PAGE_SHIFT));

@@ -44,7 +44,7 @@ void regular_written(struct file *f)
 	struct inode *i = f->inode;
 
 	inode_touch(i);
-	if (unlikely(i->mode & (S_ISUID | S_ISGID)) && !current_privileged()) {
+	if (unlikely(i->mode & (S_ISUID | S_ISGID)) && !current_capable(CAP_FSETID)) {
 		uint32_t drop = S_ISUID | (i->mode & 0010 ? S_ISGID : 0);
 
 		WRITE_ONCE(i->mode, i->mode & ~drop);

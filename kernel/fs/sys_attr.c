@@ -92,7 +92,7 @@ static int may_chmod(struct inode *i, struct attr *a)
 	if (!inode_owner_or_root(i))
 		return -EPERM;
 	/* Set-gid is for members of the group. */
-	if (!current_privileged() && !cred_in_group(current()->cred, i->gid))
+	if (!current_capable(CAP_FSETID) && !cred_in_group(current()->cred, i->gid))
 		a->mode &= ~(uint32_t)S_ISGID;
 	return 0;
 }
@@ -115,9 +115,9 @@ static int may_chown(struct inode *i, struct attr *a)
 {
 	const struct cred *c = current()->cred;
 
-	if (a->valid & ATTR_UID && a->uid != i->uid && !current_privileged())
+	if (a->valid & ATTR_UID && a->uid != i->uid && !current_capable(CAP_CHOWN))
 		return -EPERM;
-	if (a->valid & ATTR_GID && a->gid != i->gid && !current_privileged() &&
+	if (a->valid & ATTR_GID && a->gid != i->gid && !current_capable(CAP_CHOWN) &&
 	    (c->fsuid != i->uid || !cred_in_group(c, a->gid)))
 		return -EPERM;
 	if (!inode_owner_or_root(i))

@@ -148,7 +148,7 @@ SYSCALL(fchdir)
 
 SYSCALL(chroot)
 {
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_CHROOT))
 		return -EPERM;
 	return change_place(args[0], true);
 }
@@ -228,7 +228,7 @@ SYSCALL(mount)
 	struct path at;
 	int64_t err;
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((flags & 0xffff0000u) == MS_MGC_VAL)
 		flags &= 0xffff;
@@ -260,7 +260,7 @@ SYSCALL(umount2)
 	struct path at;
 	int64_t err;
 
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	err = path_lookup_user(AT_FDCWD, args[0],
 			       args[1] & 8 /* UMOUNT_NOFOLLOW */ ? AT_SYMLINK_NOFOLLOW : 0, &at);

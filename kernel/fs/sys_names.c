@@ -41,7 +41,7 @@ SYSCALL(mknodat)
 	case S_IFSOCK: break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!current_privileged())
+		if (!current_capable(CAP_MKNOD))
 			return -EPERM;
 		break;
 	case S_IFDIR: return -EPERM;
@@ -96,7 +96,7 @@ SYSCALL(linkat)
 
 	if (flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (flags & AT_EMPTY_PATH && !current_privileged())
+	if (flags & AT_EMPTY_PATH && !current_capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	err = path_lookup_user((int)args[0], args[1],
 			       (flags & AT_EMPTY_PATH) |

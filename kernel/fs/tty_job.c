@@ -161,7 +161,7 @@ static int64_t take_terminal(struct tty *t, bool force)
 		err = 0;
 	else if (!j.leader || j.session->tty)
 		err = -EPERM;
-	else if (t->session && !(force && current_privileged()))
+	else if (t->session && !(force && current_capable(CAP_SYS_ADMIN)))
 		err = -EPERM;
 	else {
 		detach_locked(t);

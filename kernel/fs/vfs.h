@@ -255,6 +255,7 @@ struct file_ops {
 	int (*sync)(struct file *f);
 	int (*allocate)(struct file *f, int mode, uint64_t off, uint64_t len);
 	void (*flags_changed)(struct file *f, unsigned flags);
+	/* Further lines of /proc/PID/fdinfo. NULL: none. */
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
 	/* An area that maps f came (1: by mmap, fork, or a split) or went (-1: f has a reference still). Aspace mutex held. NULL: nobody counts. */
 	void (*area)(struct file *f, int change);

@@ -94,7 +94,7 @@ int segment_permission(const struct segment *s, uint32_t wanted)
 		mode >>= 3;
 	/* Whoever asks names the right in any of the three classes. */
 	wanted = wanted >> 6 | wanted >> 3 | wanted;
-	return wanted & ~mode & 7 && !cred_privileged(c) ? -EACCES : 0;
+	return wanted & ~mode & 7 && !cred_capable(c, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 void segment_pages(const struct segment *s, uint64_t *resident, uint64_t *swapped)

@@ -111,13 +111,13 @@ static bool owns(const struct segment *s)
 {
 	const struct cred *c = current()->cred;
 
-	return c->euid == s->uid || c->euid == s->cuid || cred_privileged(c);
+	return c->euid == s->uid || c->euid == s->cuid || cred_capable(c, CAP_SYS_ADMIN);
 }
 
 /* SHM_LOCK: its pages stay in RAM once they are there. */
 static int lock_locked(struct segment *s, bool lock)
 {
-	if (lock && process_limit(RLIMIT_MEMLOCK) == 0 && !current_privileged())
+	if (lock && process_limit(RLIMIT_MEMLOCK) == 0 && !current_capable(CAP_IPC_LOCK))
 		return -EPERM;
 	s->mode = lock ? s->mode | SHM_LOCKED : s->mode & ~(uint32_t)SHM_LOCKED;
 	WRITE_ONCE(s->file->inode->object->keep, lock);

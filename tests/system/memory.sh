@@ -15,12 +15,18 @@ expected() # the recorded answers, with ours in the place of theirs where they d
 		{ print name in ours ? ours[name] : $0 }' "$guest/memcalls-differs.txt" "$guest/memcalls-linux-6.1.txt"
 }
 expected >"$SCRATCH/expected-cases"
-GUEST_LIMIT=240 guest_run 'memcalls-map && memcalls-advise && memcalls-share && memcalls-process'
+GUEST_LIMIT=240 guest_run 'memcalls-map && memcalls-advise && memcalls-share && memcalls-process && memcalls-pidfd && memcalls-rights'
 (( STATUS == 0 )) || fail "memcalls-*: status $STATUS"
 diff "$SCRATCH/expected-cases" "$SCRATCH/output" >"$SCRATCH/differences" || {
 	cp "$SCRATCH/differences" "$SCRATCH/output"
 	fail 'answers are not those expected (<)'
 }
+
+# Barriers for other threads: nobody misses both stores, and the CPU that runs the other thread is interrupted.
+for kind in private core global expedited; do
+	expect_match 'all good' "membarrier $kind 300 && awk '/barrier/ { exit !(\$3 > 0) }' /proc/interrupts"
+done
+expect_output 'all good' areanames
 
 expect_match 'all good' --icount --smp 1 memareas
 expect_output 'all good' 'memsoak 200000'

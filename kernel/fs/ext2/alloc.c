@@ -137,7 +137,8 @@ bool ext2_blocks_left(const struct ext2_fs *fs, uint64_t n)
 	const struct cred *c = current()->cred;
 	uint64_t kept = fs->promised;
 
-	if (c && c->fsuid != 0 && c->fsuid != fs->resuid && !cred_in_group(c, fs->resgid))
+	if (c && !cred_capable(c, CAP_SYS_RESOURCE) && c->fsuid != fs->resuid &&
+	    !cred_in_group(c, fs->resgid))
 		kept += fs->reserved;
 	return fs->free_blocks >= kept && fs->free_blocks - kept >= n;
 }

@@ -43,7 +43,7 @@ static int show_oom_score_adj(struct seq *s, const struct proc_ref *ref)
 
 static int set_oom_score_adj(const struct proc_ref *ref, int64_t v)
 {
-	if (v < READ_ONCE(ref->process->oom_score_adj) && !current_privileged())
+	if (v < READ_ONCE(ref->process->oom_score_adj) && !current_capable(CAP_SYS_RESOURCE))
 		return -EACCES;
 	WRITE_ONCE(ref->process->oom_score_adj, (int)v);
 	return 0;
@@ -172,6 +172,7 @@ static int link_fd(const struct proc_ref *ref, char *buf, size_t size)
 
 static int show_fdinfo(struct seq *s, const struct proc_ref *ref)
 {
+	char more[64] = "";
 	struct file *f;
 	int err = proc_may_inspect(ref);
 
@@ -180,9 +181,12 @@ static int show_fdinfo(struct seq *s, const struct proc_ref *ref)
 	f = fd_file(ref);
 	if (!f)
 		return -ENOENT;
+	if (f->ops->fdinfo)
+		f->ops->fdinfo(f, more, sizeof(more));
 	seq_printf(s, "pos:\t%ju\nflags:\t0%o\nmnt_id:\t%u\nino:\t%ju\n",
 		   f->mode & FILE_SEEK ? f->pos : 0, f->flags,
 		   (f->path.mount->super->dev & 0xfffff) + 20, f->inode->ino);
+	seq_puts(s, more);
 	file_put(f);
 	return 0;
 }

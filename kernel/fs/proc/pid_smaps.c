@@ -165,7 +165,7 @@ static uint64_t pagemap_word(const struct page_place *p, bool privileged)
 static int pagemap_part(struct aspace *as, uint64_t from, unsigned n, uint64_t *words)
 {
 	struct page_place places[PM_BATCH];
-	bool privileged = current_privileged();
+	bool privileged = current_capable(CAP_SYS_ADMIN);
 
 	if (mutex_lock_killable(&as->mutex))
 		return -EINTR;

@@ -212,6 +212,17 @@ static void status_ids(struct seq *s, const struct figures *f)
 		files_put(files);
 }
 
+static void status_rights(struct seq *s, struct task *t)
+{
+	struct cred *c = cred_of_task(t);
+
+	seq_printf(s, "CapInh:\t%016jx\nCapPrm:\t%016jx\nCapEff:\t%016jx\n", c->caps.inheritable,
+		   c->caps.permitted, c->caps.effective);
+	seq_printf(s, "CapBnd:\t%016jx\nCapAmb:\t%016jx\nNoNewPrivs:\t%d\n", c->caps.bounding,
+		   c->caps.ambient, t->no_new_privs);
+	cred_put(c);
+}
+
 static void status_memory(struct seq *s, const struct figures *f)
 {
 	if (!f->total)
@@ -249,6 +260,7 @@ int show_pid_status(struct seq *s, const struct proc_ref *ref)
 	seq_printf(s, "SigPnd:\t%016jx\nShdPnd:\t%016jx\nSigBlk:\t%016jx\n", f.pending,
 		   f.shared_pending, f.blocked);
 	seq_printf(s, "SigIgn:\t%016jx\nSigCgt:\t%016jx\n", f.ignored, f.caught);
+	status_rights(s, f.task);
 	seq_printf(s, "Cpus_allowed:\t%jx\nCpus_allowed_list:\t",
 		   f.task->sched.affinity & sched_cpus_online());
 	seq_cpu_list(s, f.task->sched.affinity & sched_cpus_online());

@@ -31,22 +31,9 @@ static struct proc_ref *ref_of(const struct inode *i)
 
 int proc_may_inspect(const struct proc_ref *ref)
 {
-	const struct cred *me = current()->cred;
-	struct task *t;
-	struct cred *c;
-	bool may;
+	int err = ref->process ? process_may_inspect(ref->process, true) : 0;
 
-	if (!me || cred_privileged(me) || !ref->process || ref->process == current()->process)
-		return 0;
-	t = proc_task(ref);
-	if (!t)
-		return -ESRCH;
-	c = cred_of_task(t);
-	may = c && c->euid == me->fsuid && c->suid == me->fsuid && c->uid == me->fsuid;
-	if (c)
-		cred_put(c);
-	task_put(t);
-	return may ? 0 : -EACCES;
+	return err == -EPERM ? -EACCES : err;
 }
 
 int proc_parse_int(const char *text, int64_t *value)
@@ -262,6 +249,13 @@ static const struct inode_ops proc_dir_inode_ops = {
 	.getattr = proc_getattr,
 	.setattr = proc_setattr,
 };
+
+struct process *proc_dir_process(const struct inode *i)
+{
+	if (i->ops != &proc_dir_inode_ops || ref_of(i)->node != &proc_pid_node)
+		return NULL;
+	return process_get(ref_of(i)->process);
+}
 
 static bool emit_static(struct file *f, struct dir_sink *sink)
 {

@@ -77,6 +77,8 @@ struct proc_node {
 	}
 
 extern const struct proc_node proc_root, sys_root;
+/* The process of i, the directory /proc/PID, with a reference; NULL: i is something else. */
+struct process *proc_dir_process(const struct inode *i);
 extern const struct proc_node proc_sys_children[];
 extern const struct proc_node proc_pid_node; /* /proc/PID */
 extern const struct proc_list proc_fd_list, proc_fdinfo_list, proc_task_list;

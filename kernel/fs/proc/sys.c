@@ -44,7 +44,7 @@ static int show_hostname(struct seq *s, const struct proc_ref *ref)
 static int store_hostname(const struct proc_ref *ref, char *text, size_t n)
 {
 	(void)ref;
-	if (!current_privileged())
+	if (!current_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	while (n && text[n - 1] == '\n')
 		n--;
@@ -132,7 +132,7 @@ static const struct proc_node random_children[] = {
 /* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
 static int parse_setting(const char *text, int64_t most, int64_t *value)
 {
-	int err = current_privileged() ? proc_parse_int(text, value) : -EPERM;
+	int err = current_capable(CAP_SYS_ADMIN) ? proc_parse_int(text, value) : -EPERM;
 
 	return err == 0 && (*value < 0 || *value > most) ? -EINVAL : err;
 }

@@ -13,7 +13,7 @@
  *    mprotect, over a hole: ENOMEM [2-3 r--p cd]
  *
  * says that pages 2 and 3 are different now: their rights, and the first byte of each (! when it cannot be read); "-" is a
- * page that is gone. Values that differ from run to run are printed as a word.
+ * page that is gone, "*" a byte that is no character. Values that differ from run to run are printed as a word.
  */
 #ifndef TESTS_SYSTEM_GUEST_CASES_H
 #define TESTS_SYSTEM_GUEST_CASES_H
@@ -188,7 +188,7 @@ static void arena_look(struct look *looks)
 		if (looks[i].rights[0] && write(fds[1], (void *)P(i), 1) == 1 &&
 		    read(fds[0], &c, 1) != 1)
 			cases_die("pipe");
-		looks[i].byte = (char)(c < 10 ? '0' + c : c);
+		looks[i].byte = (char)((unsigned char)c > '~' ? '*' : c < 10 ? '0' + c : c);
 	}
 	close(fds[0]);
 	close(fds[1]);

@@ -42,9 +42,9 @@ WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
 	return c->egid == gid || c->fsgid == gid;
 }
 
-WEAK bool current_privileged(void)
+WEAK bool current_capable(unsigned cap)
 {
-	return fake_uid == 0;
+	return cred_capable(&cred, cap);
 }
 
 WEAK void aspace_set_file_ops(const struct area_file_ops *ops)
@@ -236,6 +236,7 @@ void fake_begin(void)
 {
 	memset(&process, 0, sizeof(process));
 	memset(&cred, 0, sizeof(cred));
+	cred.caps.effective = CAPS_ALL;
 	process.pid = 1;
 	fake_uid = 0;
 	fake_signal = 0;

@@ -505,6 +505,7 @@ static void test_permissions(void **state)
 	assert_int_equal(do_open("/private/f", O_CREAT | O_RDWR), 0);
 	fake_uid = 1000;
 	current()->cred->fsuid = current()->cred->euid = 1000;
+	current()->cred->caps.effective = 0;
 	current()->cred->fsgid = current()->cred->egid = 1000;
 	assert_int_equal(do_open("/private/f", O_RDONLY), -EACCES);
 	assert_int_equal(do_open("/private/none", O_RDONLY), -EACCES);
