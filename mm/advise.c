@@ -226,18 +226,25 @@ int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_add
 
 /* ---- msync ---- */
 
-/* Writes one area's part back, with the mutex dropped. */
+/* Writes one area's part back, with the mutex dropped. A file does it itself, which knows what leads to its data on the medium. */
 static int sync_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
 	struct object *o = a->object;
 	uint32_t first = area_index(a, start), last = area_index(a, end - PAGE_SIZE);
+	void *file = a->file;
 	int err;
 
-	if (o == NULL || !(a->flags & AREA_SHARED))
+	if (o == NULL || o->ops->write_page == NULL || !(a->flags & AREA_SHARED))
 		return 0;
 	object_get(o);
+	if (file != NULL)
+		area_file_ops->get(file);
 	mutex_unlock(&as->mutex);
 	err = object_sync(o, first, last);
+	if (file != NULL) {
+		err = area_file_ops->sync(file);
+		area_file_ops->put(file);
+	}
 	object_put(o);
 	mutex_lock(&as->mutex);
 	return err;

@@ -159,7 +159,7 @@ static size_t access_page(struct aspace *as, virt_addr_t va, uint8_t *kva, size_
 
 		memcpy(write ? page + offset : kva, write ? kva : page + offset, done);
 		if (write)
-			page_set_flag(v.page, PAGE_DIRTY);
+			page_dirty(v.page);
 		if (write && (v.prot & PTE_EXEC))
 			hw_icache_sync(page + offset, done);
 	}

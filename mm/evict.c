@@ -105,23 +105,11 @@ static bool object_page_queue(struct evict_batch *b, struct object *o, struct pa
 	return true;
 }
 
-/* Writes o's page, unmapped and dirty, back to its file: true when it is clean. May sleep. */
-static bool object_page_save(struct object *o, struct page *p)
-{
-	if (!object_page_settle(o, p))
-		return false;
-	if (o->ops->write_page(o, p) == 0)
-		return true;
-	page_set_flag(p, PAGE_DIRTY);
-	return false;
-}
-
 static void evict_file(struct evict_batch *b, struct page *p)
 {
 	struct object *o = object_pin(p);
-	bool dirty = false;
 	uint32_t index;
-	int err;
+	bool dirty;
 
 	if (o == NULL) {
 		evict_keep(b, p); /* truncated: our reference may be the last */
@@ -132,17 +120,14 @@ static void evict_file(struct evict_batch *b, struct page *p)
 		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_page == NULL && !swap_writable())
 		goto keep;
-	err = rmap_unmap_file(p, &dirty, false);
-	if (dirty)
-		page_set_flag(p, PAGE_DIRTY);
-	if (err)
+	if (rmap_unmap_file(p, &dirty, false))
 		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_page == NULL) {
 		if (object_page_queue(b, o, p))
 			return;
 		goto keep;
 	}
-	if (page_flag(p, PAGE_DIRTY) && !object_page_save(o, p))
+	if (page_flag(p, PAGE_DIRTY) && object_write_page(o, p))
 		goto keep;
 	if (object_drop_clean(o, index, p)) {
 		freed(b, p);

@@ -258,7 +258,7 @@ static int fault_present(struct fault *f, struct pte *pte, const struct pte_view
 		if (!(v->prot & PTE_WRITE)) {
 			if (area_is_private(f->area))
 				return fault_cow(f, pte, v);
-			page_set_flag(v->page, PAGE_DIRTY);
+			page_dirty(v->page);
 			pte_protect(pte, v->prot | PTE_WRITE, NULL);
 			pmap_entry_unlock(pte);
 			return 0;

@@ -150,6 +150,8 @@ static struct page *page_create(struct object *o, uint32_t index, unsigned flags
 	p->type = PAGE_FILE;
 	p->u.file.object = o;
 	p->u.file.index = index;
+	if (o->ops->write_page != NULL)
+		page_set_flag(p, PAGE_DISK);
 	page_get(p);
 	return p;
 }
@@ -348,7 +350,7 @@ struct page *object_get_page(struct object *o, uint32_t index, enum object_want 
 	if (*err == -ENOENT)
 		*err = 0;
 	if (p != NULL && want == OBJECT_WRITE)
-		page_set_flag(p, PAGE_DIRTY);
+		page_dirty(p);
 	return p;
 }
 

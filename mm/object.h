@@ -47,6 +47,17 @@ struct object {
 
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
 void object_init(struct object *o, const struct object_ops *ops, uint64_t size);
+
+/* An object with write_page: a file on a disk. It knows how much of it is dirty (mm/object_write.c). */
+struct disk_object {
+	struct object object; /* first */
+	/* dirty_lock in object_write.c: */
+	struct list link;              /* on the list of those with dirty pages */
+	uint64_t since;                /* when it was put there, or begun to be written last */
+	uint32_t nr_dirty, nr_writing; /* pages */
+	uint32_t error;                /* of writing: object_error_tell(); atomic */
+};
+void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint64_t size);
 /* A shared anonymous object of `size` bytes, or NULL. */
 struct object *object_create_anon(uint64_t size);
 struct object *object_get(struct object *o);
@@ -82,9 +93,31 @@ int object_truncate(struct object *o, uint64_t size) MUST_CHECK;
 /* Drops whole pages in [first, last] (hole punching). */
 void object_punch(struct object *o, uint32_t first, uint32_t last);
 
-/* Writes the dirty pages in [first, last] back and waits; nothing to do where swap is the backing.
- * 0 or the first error. May sleep. */
+/* ---- Writing back. Pages of disk files only; nothing to do where swap is the backing. ---- */
+
+/* p has been written to, or is about to be through an entry. The kernel itself: after the last byte and page_changed(), with a reference. An entry that
+ * gets PTE_WRITE, or is copied or moved with it: under its table's lock, when the reverse map knows it. Takes the page lock. */
+void page_dirty_slow(struct page *p);
+static inline void page_dirty(struct page *p)
+{
+	if (!page_flag(p, PAGE_DIRTY))
+		page_dirty_slow(p);
+}
+/* p, o's, has left it: nothing of it is counted any more. Takes the page lock. */
+void page_forget(struct object *o, struct page *p);
+/* Writes p, o's, if it is dirty and nobody else writes it: 0, or why it failed; then it is dirty again. The caller has a reference. May sleep. */
+int object_write_page(struct object *o, struct page *p) MUST_CHECK;
+/* Writes what is dirty in [first, last] when it comes to it, and waits, also for what others write. 0 or the first error, which has also been noted
+ * for object_error_tell() unless it is -EAGAIN. May sleep. */
 int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
+/* Errors of writing back are told once to each open file, as fsync(2) has it: *told belongs to the file. What it is at open: an error that nobody has been
+ * told of will be. */
+uint32_t object_error_open(struct object *o);
+/* 0, or the last error since. Any context. */
+int object_error_tell(struct object *o, uint32_t *told) MUST_CHECK;
+/* Pages of disk files. Snapshots. */
+uint32_t object_dirty_pages(void);
+uint32_t object_writing_pages(void);
 
 /* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p.
  * ---- */

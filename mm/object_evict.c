@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * How pages leave an object: truncation and hole punching take them away for good, the page daemon
- * replaces them by a swap slot or by nothing, write-back makes them clean. See object.c for the
- * index and its rules.
+ * replaces them by a swap slot or by nothing. See object.c for the index and its rules.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -15,13 +14,11 @@
 /* ---- Removal ---- */
 
 /* p has left the index. From here on nobody maps it; then those who do lose it. */
-static void page_orphan(struct page *p)
+static void page_orphan(struct object *o, struct page *p)
 {
 	bool dirty;
 
-	page_lock(p);
-	p->u.file.object = NULL;
-	page_unlock(p);
+	page_forget(o, p);
 	ASSERT(rmap_unmap_file(p, &dirty, true) == 0);
 	page_put(p);
 }
@@ -52,7 +49,7 @@ void object_remove_pages(struct object *o, uint32_t first, uint32_t last)
 
 	while ((word = word_take(o, &index, last)) != 0) {
 		if (word_page(word) != NULL)
-			page_orphan(word_page(word));
+			page_orphan(o, word_page(word));
 		else
 			slot_put(word_slot(word));
 		if (index++ == last)
@@ -87,8 +84,8 @@ static int tail_clear(struct object *o, uint64_t size)
 	if (p == NULL)
 		return err;
 	memset((uint8_t *)page_to_virt(p) + used, 0, PAGE_SIZE - used);
-	page_set_flag(p, PAGE_DIRTY);
 	page_changed(p);
+	page_dirty(p);
 	page_put(p);
 	return 0;
 }
@@ -152,9 +149,7 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 			radix_remove(&o->pages, index);
 		o->nr_pages--;
 		o->nr_swapped += word != 0;
-		page_lock(p);
-		p->u.file.object = NULL;
-		page_unlock(p);
+		page_forget(o, p);
 	}
 	spin_unlock(&o->lock);
 	if (ok)
@@ -174,57 +169,4 @@ bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t 
 bool object_drop_clean(struct object *o, uint32_t index, struct page *p)
 {
 	return page_evict(o, index, p, 0);
-}
-
-/* ---- Write-back ---- */
-
-/* Writes one page back; it stays dirty when that fails. */
-static int page_write_back(struct object *o, struct page *p)
-{
-	int err;
-
-	/* Cleared first: what is written to the page from now on makes it dirty again. */
-	page_clear_flag(p, PAGE_DIRTY);
-	err = o->ops->write_page(o, p);
-	if (err)
-		page_set_flag(p, PAGE_DIRTY);
-	return err;
-}
-
-/* The first resident page in [*index, last], with a reference, or NULL. */
-static struct page *resident_next(struct object *o, uint32_t *index, uint32_t last)
-{
-	struct page *p = NULL;
-	uintptr_t word;
-
-	spin_lock(&o->lock);
-	while (p == NULL && radix_next(&o->pages, index, &word) && *index <= last) {
-		p = word_page(word);
-		if (p != NULL)
-			page_get(p);
-		else if ((*index)++ == last)
-			break;
-	}
-	spin_unlock(&o->lock);
-	return p;
-}
-
-int object_sync(struct object *o, uint32_t first, uint32_t last)
-{
-	uint32_t index = first;
-	struct page *p;
-	int err = 0, first_err = 0;
-
-	if (o->ops->write_page == NULL)
-		return 0;
-	while ((p = resident_next(o, &index, last)) != NULL) {
-		if (page_flag(p, PAGE_DIRTY))
-			err = page_write_back(o, p);
-		page_put(p);
-		if (first_err == 0)
-			first_err = err;
-		if (index++ == last)
-			break;
-	}
-	return first_err;
 }

@@ -90,8 +90,8 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 	if (p == NULL)
 		return 0;
 	left = copy_in((uint8_t *)page_to_virt(p) + offset, from, n, user);
-	page_set_flag(p, PAGE_DIRTY);
 	page_changed(p);
+	page_dirty(p);
 	lru_mark_accessed(p);
 	page_put(p);
 	if (left > 0)

@@ -86,3 +86,16 @@ void page_end_reading(struct page *p, bool failed)
 	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_READING);
 	waitq_wake_all(queue_of(p));
 }
+
+void page_wait_written(struct page *p)
+{
+	(void)wait_event(queue_of(p), !page_flag(p, PAGE_WRITEBACK), WAIT_UNINTERRUPTIBLE,
+			 WAIT_FOREVER);
+}
+
+void page_end_writing(struct page *p)
+{
+	ASSERT(page_flag(p, PAGE_WRITEBACK));
+	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_WRITEBACK);
+	waitq_wake_all(queue_of(p));
+}

@@ -40,10 +40,12 @@ enum page_flag {
 		1 << 6, /* anon: u.anon.slot is its slot, and the slot's frame is this one */
 	PAGE_READING =
 		1 << 7, /* contents not there yet: wait for the bit to clear (page_wait_reading) */
-	PAGE_WRITEBACK = 1 << 8,   /* being written out */
+	PAGE_WRITEBACK = 1 << 8,   /* disk file: being written (page_wait_written) */
 	PAGE_ERROR = 1 << 9,       /* reading failed: SIGBUS for its users */
 	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
 	PAGE_WORKINGSET = 1 << 11, /* came back by a refault */
+	PAGE_DISK =
+		1 << 13, /* file: its object is a disk_object; constant while it is one's page */
 	PAGE_FETCHABLE =
 		1
 		<< 12, /* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
@@ -182,5 +184,8 @@ extern struct page *zero_page;
 int page_wait_reading(struct page *p) MUST_CHECK;
 /* Ends reading: clears PAGE_READING (sets PAGE_ERROR when failed) and wakes the waiters. */
 void page_end_reading(struct page *p, bool failed);
+/* Likewise for PAGE_WRITEBACK, whatever signals come. */
+void page_wait_written(struct page *p);
+void page_end_writing(struct page *p);
 
 #endif

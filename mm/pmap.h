@@ -166,6 +166,8 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b);
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
 /* Changes prot of a present entry; notes a flush only when rights were taken away. */
 void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b);
+/* Takes PTE_WRITE from a present entry that has it, noting a flush: true; else false. Leaves the frame alone: its page lock may be held. */
+bool pte_write_protect(struct pte *pte, struct tlb_batch *b);
 /* Changes the rights of the present entries among n from pte on, in one table, to prot (PTE_SPECIAL stays as it is). With PTE_WRITE in prot an entry may be written if it was
  * writable before or may_write(its page) says so; PTE_SPECIAL ones never. Notes a flush when rights were taken away. */
 typedef bool (*pte_may_write)(struct page *page);

@@ -96,7 +96,7 @@ static bool page_is_due(struct page *p, bool force)
 	bool locked = false;
 	int young;
 
-	if (page_flag(p, PAGE_READING))
+	if (page_flag(p, PAGE_READING | PAGE_WRITEBACK))
 		return false;
 	young = rmap_test_clear_young(p, &locked);
 	if (locked || young < 0)

@@ -29,6 +29,8 @@ static int move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
 	/* Stale TLB entries of the old address must be gone before the frame can change hands at
 	 * the new one. */
 	pte_clear(from, b);
+	if (v.prot & PTE_WRITE)
+		page_dirty(v.page); /* who cleans it may have missed it on its way */
 	pte_enter(to, v.page, v.prot);
 	return 0;
 }

@@ -210,3 +210,46 @@ int rmap_unmap_file(struct page *p, bool *dirty, bool force)
 	*dirty = u.dirty;
 	return err;
 }
+
+#define CLEAN_ENTRIES 8 /* changed and flushed under one hold of the page lock */
+
+struct clean {
+	unsigned room;
+	bool busy;
+	struct tlb_batch batch;
+};
+
+/* The page lock is held. */
+static bool clean_one(struct pte *pte, void *arg)
+{
+	struct page *table = pte_table(pte);
+	struct clean *c = arg;
+
+	c->busy = !pmap_table_trylock(table);
+	if (c->busy)
+		return false;
+	if (pte_write_protect(pte, &c->batch)) {
+		tlb_flush_only(&c->batch);
+		c->room--;
+	}
+	pmap_table_unlock(table);
+	return c->room > 0;
+}
+
+void rmap_clean(struct page *p)
+{
+	struct rmap_walk walk = { .depth = 0 };
+	struct clean c;
+	bool more;
+
+	tlb_batch_init(&c.batch, NULL);
+	do {
+		c.room = CLEAN_ENTRIES;
+		c.busy = false;
+		page_lock(p);
+		more = rmap_set_step(p->rmap, &walk, clean_one, &c);
+		page_unlock(p);
+		if (c.busy)
+			hw_relax(); /* as in unmap_all() */
+	} while (more);
+}

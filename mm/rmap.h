@@ -52,6 +52,9 @@ int rmap_test_clear_young(struct page *p, bool *locked);
  * each, page references - 1 each. All or nothing is not promised: 0 when no entry is left; -EAGAIN
  * when a table was busy or an entry is locked (entries done stay done). Flushes before return. */
 int rmap_unmap_to_slot(struct page *p, uint32_t slot);
+/* Takes PTE_WRITE from every entry of p, locked ones too; the TLBs forget it before the entry's table is unlocked. Waits for busy tables. Who gives
+ * or copies that right meanwhile calls page_dirty() for it (mm/object.h). Takes the page lock, for some entries at a time. */
+void rmap_clean(struct page *p);
 /* Takes a file page out of every map (entries become none). Same returns. *dirty: some entry had
  * been written through. force (truncation): locked entries too, and busy tables are waited for, so
  * that it returns 0; page locks are not held meanwhile. */

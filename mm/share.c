@@ -46,6 +46,8 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 		page_get(v.page);
 		if (private && (v.prot & PTE_WRITE))
 			pte_protect(from, v.prot & ~(unsigned)PTE_WRITE, b);
+		if (prot & PTE_WRITE)
+			page_dirty(v.page);
 	}
 	pte_enter(to, v.page, prot);
 	return 0;

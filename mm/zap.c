@@ -26,6 +26,9 @@ static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
 		return SLOT_COST;
 	}
 	if (!(v.prot & PTE_SPECIAL)) {
+		/* Once the reverse map has lost the entry the page may be cleaned: no CPU may store through it then. */
+		if (unlikely((v.prot & PTE_WRITE) && page_flag(v.page, PAGE_DISK)))
+			tlb_flush_only(b);
 		rmap_remove(v.page, pte);
 		if (v.prot & PTE_LOCKED)
 			lru_set_unevictable(v.page, false);

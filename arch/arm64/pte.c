@@ -287,6 +287,18 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 		flush_note(pte, b);
 }
 
+bool pte_write_protect(struct pte *pte, struct tlb_batch *b)
+{
+	uint64_t old = pte_load(pte);
+
+	ASSERT(old & PTE_VALID);
+	if (!(leaf_prot(old) & PTE_WRITE))
+		return false;
+	pte_store(pte, old | PTE_AP_READONLY);
+	flush_note(pte, b);
+	return true;
+}
+
 /* The flush of a run: its first and last entry give the range. */
 static void flush_note_run(const struct pte *first, const struct pte *last, struct tlb_batch *b)
 {

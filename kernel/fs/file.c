@@ -56,10 +56,17 @@ static int area_file_punch(void *file, uint64_t offset, uint64_t length)
 	return f->ops->allocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
+static int area_file_sync(void *file)
+{
+	struct file *f = file;
+
+	return f->ops->sync ? f->ops->sync(f) : 0;
+}
+
 int file_init(void)
 {
 	static const struct area_file_ops ops = { area_file_get, area_file_put, area_file_path,
-						  area_file_punch };
+						  area_file_punch, area_file_sync };
 
 	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
 	anon_super = super_alloc(&anon_type, &anon_super_ops, 0x09041934, 0);
@@ -199,6 +206,8 @@ struct file *file_open_path(const struct path *path, unsigned flags)
 	}
 	if (!(flags & O_PATH) && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
 		f->mode |= FILE_SEEK;
+	if (i->object)
+		f->sync_told = object_error_open(i->object);
 	err = ops->open ? ops->open(f) : 0;
 	if (err) {
 		if (f->mode & FILE_WRITER)

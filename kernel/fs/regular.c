@@ -66,8 +66,8 @@ static int zero_within(struct inode *i, uint64_t from, uint64_t to)
 	if (!p)
 		return err;
 	memset((char *)page_to_virt(p) + from % PAGE_SIZE, 0, to - from);
-	page_set_flag(p, PAGE_DIRTY); /* again: the page daemon may have written it meanwhile */
 	page_changed(p);
+	page_dirty(p); /* again: it may have been written back meanwhile */
 	page_put(p);
 	return 0;
 }

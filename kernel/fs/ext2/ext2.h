@@ -98,7 +98,10 @@ struct ext2_fs {
 
 /* An inode in memory. Directory and file alike; only regular files use the object. */
 struct ext2_node {
-	struct object object;
+	union {
+		struct object object;
+		struct disk_object disk;
+	};
 	struct inode *inode;
 	struct ext2_fs *fs;
 	struct list link; /* fs->nodes; corpses: fs->corpses */

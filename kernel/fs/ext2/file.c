@@ -274,12 +274,14 @@ static int ext2_file_sync(struct file *f)
 
 	if (fs->read_only)
 		return 0;
-	while ((data = object_sync(&node->object, 0, UINT32_MAX)) == -EAGAIN) {
+	while (object_sync(&node->object, 0, UINT32_MAX) == -EAGAIN) {
 		err = ext2_flush(fs, false);
 		if (err)
 			return err;
 	}
 	err = ext2_flush(fs, false);
+	/* Whoever wrote, and failed: this file hears of it, once. */
+	data = object_error_tell(&node->object, &f->sync_told);
 	return err ? err : data;
 }
 

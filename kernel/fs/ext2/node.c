@@ -92,8 +92,8 @@ void ext2_node_publish(struct inode *i)
 
 	if (S_ISREG(i->mode)) {
 		i->fops = &ext2_file_ops;
-		object_init(&node->object, &ext2_object_ops,
-			    node->raw.size | (uint64_t)node->raw.size_high << 32);
+		disk_object_init(&node->disk, &ext2_object_ops,
+				 node->raw.size | (uint64_t)node->raw.size_high << 32);
 		i->object = &node->object;
 	} else if (S_ISDIR(i->mode)) {
 		i->fops = &ext2_dir_ops;

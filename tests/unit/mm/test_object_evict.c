@@ -3,7 +3,7 @@
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
-// SOURCES: mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: mm/object.c mm/object_evict.c mm/object_write.c mm/object_io.c mm/page.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
@@ -28,17 +28,18 @@ static int store_write(struct object *o, struct page *p)
 {
 	(void)o;
 	(void)p;
-	return ++writes == 2 ? -EIO : 0;
+	return ++writes == 3 ? -EIO : 0;
 }
 
 static const struct object_ops store_ops = { .read_page = store_read, .write_page = store_write };
-static struct object store;
+static struct disk_object disk;
+#define store disk.object
 
 static void store_start(uint64_t size)
 {
 	reads = writes = read_error = 0;
 	truncate_to = 0;
-	object_init(&store, &store_ops, size);
+	disk_object_init(&disk, &store_ops, size);
 }
 
 static void test_backing_store(void **state)
@@ -62,16 +63,16 @@ static void test_backing_store(void **state)
 	assert_int_equal(object_write(&store, 10, "x", 1, false), 1);
 	p = object_lookup(&store, 0);
 	assert_false(object_drop_clean(&store, 0, p));
-	page_clear_flag(p, PAGE_DIRTY);
+	assert_int_equal(object_write_page(&store, p), 0);
 	page_get(p);
 	assert_false(object_drop_clean(&store, 0, p));
 	page_put(p);
-	page_set_flag(p, PAGE_DIRTY);
+	page_dirty(p);
 	page_put(p);
 	assert_int_equal(object_write(&store, PAGE_SIZE, "y", 1, false), 1);
 	assert_int_equal(object_sync(&store, 0, UINT32_MAX), -EIO);
 	assert_int_equal(object_sync(&store, 0, UINT32_MAX), 0);
-	assert_int_equal(writes, 3);
+	assert_int_equal(writes, 4);
 	object_put(&store);
 }
 

@@ -3,7 +3,7 @@
 // store that fails in every way it may.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
-// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_io.c mm/page.c
+// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_write.c mm/object_io.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/vmevent.c tests/mock/store.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
@@ -518,14 +518,15 @@ static const struct object_ops file_ops = { .read_page = file_read, .write_page 
 /* Clean pages of a file are dropped, written ones go back to it, and stay when that fails. */
 static void test_file_pages(void **state)
 {
-	static struct object o;
+	static struct disk_object disk;
+	struct object *o = &disk.object;
 	struct aspace *as = space();
 
 	(void)state;
 	file_reads = file_writes = file_error = 0;
 	memset(file_bytes, 7, sizeof(file_bytes));
-	object_init(&o, &file_ops, 4 * PAGE_SIZE);
-	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED, &o);
+	disk_object_init(&disk, &file_ops, 4 * PAGE_SIZE);
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED, o);
 	run(as);
 	assert_int_equal(peek(BASE), 7);
 	assert_int_equal(poke(BASE + PAGE_SIZE, 8), 0);
@@ -534,12 +535,12 @@ static void test_file_pages(void **state)
 	assert_int_equal(peek(BASE + PAGE_SIZE), 8);
 	file_error = 0;
 	assert_int_equal(evict_all(), 1);
-	assert_int_equal(o.nr_pages, 0);
+	assert_int_equal(o->nr_pages, 0);
 	assert_int_equal(file_bytes[1], 8);
 	assert_int_equal(peek(BASE + PAGE_SIZE), 8);
 	assert_int_equal(mock_store.appends, 0);
 	end(as);
-	object_put(&o);
+	object_put(o);
 }
 
 /* ---- Room ---- */

@@ -2,7 +2,7 @@
 // The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
 // entries.
 // SOURCES: mm/commit.c
-// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c kernel/lib/radix.c
+// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c mm/object_write.c kernel/lib/radix.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
@@ -152,6 +152,36 @@ static void test_unmap_flushes_under_lock(void **state)
 	mock_on_dsb = NULL;
 }
 
+/* Hundreds of entries, locked ones and code too, a few at a time; what is read-only costs no flush. */
+static void test_clean(void **state)
+{
+	struct pte_view v;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		unsigned prot = PTE_READ | (i % 3 ? PTE_WRITE : 0) | (i % 5 ? 0 : PTE_LOCKED) |
+				(i % 7 || i % 3 ? 0 : PTE_EXEC);
+
+		if (rmap_reserve() == 0)
+			map_entry(i, prot);
+	}
+	flushes = 0;
+	mock_on_dsb = flushed_under_lock;
+	rmap_clean(page);
+	mock_on_dsb = NULL;
+	assert_int_equal(flushes, 66);
+	for (unsigned i = 0; i < 100; i++) {
+		pte_view(pmap_table_entry(table, i), &v);
+		assert_int_equal(v.prot, PTE_READ | (i % 5 ? 0 : PTE_LOCKED) |
+						 (i % 7 || i % 3 ? 0 : PTE_EXEC));
+	}
+	assert_int_equal(page->refs, 101);
+	rmap_clean(page);
+	assert_int_equal(flushes, 66);
+	for (unsigned i = 0; i < 100; i++)
+		unmap_entry(i);
+}
+
 static void test_unmap_stops_at_locked_and_busy(void **state)
 {
 	bool dirty;
@@ -273,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unmap_to_slot, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_flushes_under_lock, setup,
 						mock_teardown),
+		cmocka_unit_test_setup_teardown(test_clean, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_stops_at_locked_and_busy, setup,
 						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_young, setup, mock_teardown),

@@ -158,6 +158,17 @@ static void set_size(struct fake_object *f, uint64_t size)
 	f->o.nr_pages = (uint32_t)DIV_ROUND_UP(size, PAGE_SIZE);
 }
 
+WEAK uint32_t object_error_open(struct object *o)
+{
+	(void)o;
+	return 0;
+}
+
+WEAK void page_dirty_slow(struct page *p)
+{
+	page_set_flag(p, PAGE_DIRTY);
+}
+
 WEAK int object_truncate(struct object *o, uint64_t size)
 {
 	if (mock_alloc_should_fail())

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Dirty pages of disk files, and how they become clean.
+ *
+ *    clean --page_dirty()--> dirty --written--> clean, writing --ended--> clean
+ *                              ^                      |
+ *                              +--- page_dirty(), or an error
+ *
+ *   (1) An entry with PTE_WRITE maps a dirty page. So a mapping begins read-only, its first store faults and makes the page dirty, and who takes an entry away
+ *       has nothing to tell.
+ *   (2) A page is cleaned in this order: marked clean; PTE_WRITE taken from every entry, out of the TLBs too; contents handed to the device. What was stored
+ *       before goes with them; what is stored after makes it dirty again. An entry that gets the right between the first and the second step is one whose
+ *       giver has marked the page dirty again, because the locks of page and table order the two.
+ *   (3) A page is on its way to the device once at a time, or an older state of it might arrive last. Nobody is kept from writing to it meanwhile,
+ *       by a mapping or write(2): the device may get either state, and the page, dirty again, is written again.
+ *   (4) What fails stays dirty. The error is noted, for each open file to be told of it once.
+ *
+ * nr_dirty, nr_writing count pages that belong to the object: a page that leaves it is taken off (page_forget), except that one being written counts
+ * until that has ended.
+ */
+#include "kernel/errno.h"
+#include "kernel/lib/list.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "mm/object_internal.h"
+#include "mm/rmap.h"
+
+static struct {
+	struct spinlock lock; /* below the page lock */
+	struct list objects;  /* those with dirty pages, by `since` */
+	uint32_t dirty, writing;
+} all = { .lock = SPINLOCK_INIT, .objects = LIST_INIT(all.objects) };
+
+static struct disk_object *disk_of(struct object *o)
+{
+	return container_of(o, struct disk_object, object);
+}
+
+void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint64_t size)
+{
+	object_init(&d->object, ops, size);
+	list_init(&d->link);
+	d->since = 0;
+	d->nr_dirty = d->nr_writing = 0;
+	d->error = 0;
+}
+
+uint32_t object_dirty_pages(void)
+{
+	return READ_ONCE(all.dirty);
+}
+
+uint32_t object_writing_pages(void)
+{
+	return READ_ONCE(all.writing);
+}
+
+/* ---- Counting ---- */
+
+static void account(struct disk_object *d, int dirty, int writing)
+{
+	bool was, is;
+
+	spin_lock(&all.lock);
+	was = d->nr_dirty > 0;
+	d->nr_dirty = (uint32_t)((int)d->nr_dirty + dirty);
+	d->nr_writing = (uint32_t)((int)d->nr_writing + writing);
+	all.dirty = (uint32_t)((int)all.dirty + dirty);
+	all.writing = (uint32_t)((int)all.writing + writing);
+	is = d->nr_dirty > 0;
+	if (is && !was) {
+		d->since = time_now();
+		list_push_back(&all.objects, &d->link);
+	} else if (was && !is) {
+		list_remove(&d->link);
+	}
+	spin_unlock(&all.lock);
+}
+
+void page_dirty_slow(struct page *p)
+{
+	struct object *o;
+
+	if (!page_flag(p, PAGE_DISK)) {
+		page_set_flag(p, PAGE_DIRTY);
+		return;
+	}
+	page_lock(p);
+	o = p->u.file.object; /* alive while we have the lock; NULL: nobody asks any more */
+	if (o != NULL && !(atomic_fetch_or(&p->flags, (uint16_t)PAGE_DIRTY) & PAGE_DIRTY))
+		account(disk_of(o), 1, 0);
+	page_unlock(p);
+}
+
+void page_forget(struct object *o, struct page *p)
+{
+	page_lock(p);
+	p->u.file.object = NULL;
+	if (page_flag(p, PAGE_DISK) && page_flag(p, PAGE_DIRTY)) {
+		page_clear_flag(p, PAGE_DIRTY);
+		account(disk_of(o), -1, 0);
+	}
+	page_unlock(p);
+}
+
+/* ---- Errors ---- */
+
+/* error: an errno, whether somebody has been told of it, and a number that grows with each error after one that was told. */
+#define ERROR_CODE  0xffu
+#define ERROR_TOLD  0x100u
+#define ERROR_COUNT 0x200u
+
+static void error_note(struct disk_object *d, int err)
+{
+	uint32_t old = atomic_load(&d->error), new;
+
+	do {
+		new = (old & ~(ERROR_CODE | ERROR_TOLD)) | (uint32_t)-err;
+		if (old & ERROR_TOLD)
+			new += ERROR_COUNT;
+	} while (!atomic_compare_exchange(&d->error, &old, new));
+}
+
+uint32_t object_error_open(struct object *o)
+{
+	uint32_t now = o->ops->write_page != NULL ? atomic_load(&disk_of(o)->error) : 0;
+
+	return now & ERROR_TOLD ? now : 0;
+}
+
+int object_error_tell(struct object *o, uint32_t *told)
+{
+	struct disk_object *d = disk_of(o);
+	uint32_t now;
+
+	if (o->ops->write_page == NULL)
+		return 0;
+	now = atomic_load(&d->error);
+	while (now != *told)
+		if (atomic_compare_exchange(&d->error, &now, now | ERROR_TOLD)) {
+			*told = now | ERROR_TOLD;
+			return -(int)(now & ERROR_CODE);
+		}
+	return 0;
+}
+
+/* ---- Writing ---- */
+
+/* True: p was dirty, and is ours to write. */
+static bool write_begin(struct object *o, struct page *p)
+{
+	bool ours;
+
+	page_lock(p);
+	ours = p->u.file.object == o && page_flag(p, PAGE_DIRTY) && !page_flag(p, PAGE_WRITEBACK);
+	if (ours) {
+		page_set_flag(p, PAGE_WRITEBACK);
+		page_clear_flag(p, PAGE_DIRTY);
+		account(disk_of(o), -1, 1);
+	}
+	page_unlock(p);
+	if (ours)
+		rmap_clean(p);
+	return ours;
+}
+
+static void write_end(struct object *o, struct page *p, int err)
+{
+	if (err)
+		page_dirty(p);
+	if (err && err != -EAGAIN)
+		error_note(disk_of(o), err);
+	account(disk_of(o), 0, -1);
+	page_end_writing(p);
+}
+
+int object_write_page(struct object *o, struct page *p)
+{
+	int err;
+
+	if (!write_begin(o, p))
+		return 0;
+	err = o->ops->write_page(o, p);
+	write_end(o, p, err);
+	return err;
+}
+
+/* The first resident page in [*index, last], with a reference, or NULL. */
+static struct page *resident_next(struct object *o, uint32_t *index, uint32_t last)
+{
+	struct page *p = NULL;
+	uintptr_t word;
+
+	spin_lock(&o->lock);
+	while (p == NULL && radix_next(&o->pages, index, &word) && *index <= last) {
+		p = word_page(word);
+		if (p != NULL)
+			page_get(p);
+		else if ((*index)++ == last)
+			break;
+	}
+	spin_unlock(&o->lock);
+	return p;
+}
+
+static bool busy(const struct disk_object *d)
+{
+	return READ_ONCE(d->nr_dirty) + READ_ONCE(d->nr_writing) > 0;
+}
+
+int object_sync(struct object *o, uint32_t first, uint32_t last)
+{
+	uint32_t index = first;
+	struct page *p;
+	int err, first_err = 0;
+
+	if (o->ops->write_page == NULL)
+		return 0;
+	while (busy(disk_of(o)) && (p = resident_next(o, &index, last)) != NULL) {
+		/* What somebody else began may be older than what we are asked for. */
+		if (page_flag(p, PAGE_WRITEBACK))
+			page_wait_written(p);
+		err = object_write_page(o, p);
+		page_put(p);
+		if (first_err == 0)
+			first_err = err;
+		if (index++ == last)
+			break;
+	}
+	return first_err;
+}
