@@ -15,6 +15,7 @@
 static struct mutex devices_mutex =
 	MUTEX_INIT(devices_mutex); /* additions to the list; all claims */
 static struct block_device *devices;
+static struct waitq arrival = WAITQ_INIT(arrival);
 
 /* ---- Transfers ---- */
 
@@ -103,6 +104,21 @@ struct block_device *block_find_number(uint32_t devno)
 	return d;
 }
 
+unsigned block_count(void)
+{
+	const struct block_device *d = NULL;
+	unsigned n = 0;
+
+	while ((d = block_next(d)) != NULL)
+		n++;
+	return n;
+}
+
+void block_wait_more(unsigned n)
+{
+	(void)wait_event(&arrival, block_count() > n, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+}
+
 static void link_locked(struct block_device *d)
 {
 	struct block_device **p = &devices;
@@ -184,9 +200,11 @@ static int device_add(struct block_device *d)
 	else
 		link_locked(d);
 	mutex_unlock(&devices_mutex);
-	if (!err)
-		block_node_show(n);
-	return err;
+	if (err)
+		return err;
+	block_node_show(n);
+	waitq_wake_all(&arrival);
+	return 0;
 }
 
 /* Linux's names: vda1, mmcblk0p1. */
@@ -209,6 +227,8 @@ static int partition_add(struct block_device *disk, const struct partition *part
 	d->devno = disk->devno + part->number;
 	d->sectors = part->sectors;
 	d->start = part->start;
+	(void)string_copy(d->uuid, part->uuid, sizeof(d->uuid));
+	d->swap = part->swap;
 	d->stats = (struct block_stats){ 0 };
 	d->claimed = NULL;
 	err = device_add(d);
@@ -241,6 +261,8 @@ int block_register(struct block_device *d)
 		return err;
 	d->disk = d;
 	d->start = 0;
+	d->uuid[0] = '\0';
+	d->swap = false;
 	d->stats = (struct block_stats){ 0 };
 	d->claimed = NULL;
 	d->queue = NULL;

@@ -16,6 +16,7 @@
 
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
+#include "kernel/lib/uuid.h"
 
 #define SECTOR_SHIFT 9
 #define SECTOR_SIZE  ((size_t)1 << SECTOR_SHIFT)
@@ -94,6 +95,8 @@ struct block_device {
 	void *driver;
 
 	/* The layer's. */
+	char uuid[UUID_TEXT];      /* a partition's PARTUUID; "" for a disk */
+	bool swap;                 /* a partition that its table calls swap */
 	struct block_device *disk; /* the whole, itself for a disk */
 	uint64_t start;            /* sector of disk */
 	struct block_queue *queue; /* the disk's */
@@ -122,6 +125,9 @@ int block_discard(struct block_device *d, uint64_t sector, uint64_t sectors) MUS
 struct block_device *block_find(const char *name);
 struct block_device *block_find_number(uint32_t devno);
 struct block_device *block_next(const struct block_device *d);
+/* How many devices there are; sleeps until there are more than n. */
+unsigned block_count(void);
+void block_wait_more(unsigned n);
 
 /* For a file system or swap: d and, for a disk, all its partitions are `who`'s (a constant string) until block_release(). 0 or -EBUSY: it, its disk or
  * one of its partitions is claimed. Reading and writing need no claim. */

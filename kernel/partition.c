@@ -7,6 +7,8 @@
  *    GPT   (UEFI 2.10, 5.3) block 0 protects it with a partition of type 0xee; header in block 1 and in the last one, each with the
  *          place of a table of its own; CRC-32 (ISO 3309) over each header and each table.
  *
+ * What names a partition for good (PARTUUID): in a GPT its own UUID, in an MBR the disk's number at 440 and the partition's.
+ *
  * A boot sector of a file system without partitions ends in 0x55 0xaa as well: a table counts only when all its entries' first bytes are 0 or 0x80.
  */
 #include "kernel/partition.h"
@@ -16,11 +18,13 @@
 #include "kernel/log.h"
 #include "mm/buddy.h"
 
+#define MBR_DISK_NUMBER   440
 #define MBR_ENTRIES       446
 #define MBR_ENTRY         16
 #define MBR_SIGNATURE     510
 #define MBR_FIRST_LOGICAL 5
 #define CHAIN_MAX         256 /* blocks of a chain looked at: it may be a circle */
+#define TYPE_SWAP         0x82
 #define TYPE_PROTECT      0xee
 #define GPT_SIGNATURE     0x5452415020494645ull /* "EFI PART" */
 #define GPT_HEADER_MIN    92
@@ -33,6 +37,7 @@ struct table {
 	uint64_t blocks;
 	struct partition *parts;
 	unsigned max, n;
+	uint32_t disk_number; /* MBR */
 };
 
 static uint32_t le32(const uint8_t *p)
@@ -63,7 +68,8 @@ static int block_get(struct table *t, uint64_t lba)
 	return block_read(t->d, lba * (size >> SECTOR_SHIFT), t->block, size);
 }
 
-static void add(struct table *t, unsigned number, uint64_t first, uint64_t count)
+/* The partition, of which its name and kind are still to be told; NULL: there is none. */
+static struct partition *add(struct table *t, unsigned number, uint64_t first, uint64_t count)
 {
 	uint32_t per_block = t->d->block_size >> SECTOR_SHIFT;
 
@@ -72,9 +78,12 @@ static void add(struct table *t, unsigned number, uint64_t first, uint64_t count
 	} else if (t->n == t->max || number > t->max) {
 		log_warn("%s: partition %u is one too many", t->d->name, number);
 	} else {
-		t->parts[t->n++] =
-			(struct partition){ number, first * per_block, count * per_block };
+		t->parts[t->n] = (struct partition){ .number = number,
+						     .start = first * per_block,
+						     .sectors = count * per_block };
+		return &t->parts[t->n++];
 	}
+	return NULL;
 }
 
 /* ---- MBR ---- */
@@ -92,6 +101,17 @@ static bool mbr_here(const struct table *t)
 		if (*mbr_entry(t, i) & 0x7f)
 			return false;
 	return true;
+}
+
+/* The partition of entry e, whose place counts from block `base`. */
+static void mbr_add(struct table *t, unsigned number, uint64_t base, const uint8_t *e)
+{
+	struct partition *p = add(t, number, base + le32(e + 8), le32(e + 12));
+
+	if (!p)
+		return;
+	(void)format(p->uuid, sizeof(p->uuid), "%08x-%02x", t->disk_number, number);
+	p->swap = e[4] == TYPE_SWAP;
 }
 
 static bool is_extended(uint8_t type)
@@ -115,7 +135,7 @@ static int chain_read(struct table *t, uint64_t base, unsigned *number)
 			return 0;
 		}
 		if (part[4])
-			add(t, (*number)++, at + le32(part + 8), le32(part + 12));
+			mbr_add(t, (*number)++, at, part);
 		if (!is_extended(next[4]) || le32(next + 8) == 0)
 			return 0;
 		at = base + le32(next + 8);
@@ -130,13 +150,14 @@ static int mbr_read(struct table *t)
 	unsigned n = 0, number = MBR_FIRST_LOGICAL;
 	int err = 0;
 
+	t->disk_number = le32(t->block + MBR_DISK_NUMBER);
 	for (unsigned i = 0; i < 4; i++) {
 		const uint8_t *e = mbr_entry(t, i);
 
 		if (is_extended(e[4]))
 			extended[n++] = le32(e + 8);
 		else if (e[4])
-			add(t, i + 1, le32(e + 8), le32(e + 12));
+			mbr_add(t, i + 1, 0, e);
 	}
 	for (unsigned i = 0; !err && i < n; i++)
 		err = chain_read(t, extended[i], &number);
@@ -181,13 +202,29 @@ static bool entry_used(const uint8_t *e)
 	return le64(e) | le64(e + 8); /* the type, a GUID; all zero: unused */
 }
 
+/* A GUID's first three fields are little-endian numbers (UEFI 2.10, appendix A). */
+static void guid_text(char *out, const uint8_t *g)
+{
+	const uint8_t uuid[16] = { g[3], g[2], g[1],  g[0],  g[5],  g[4],  g[7],  g[6],
+				   g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15] };
+
+	format_uuid(out, uuid);
+}
+
 static void entry_add(struct table *t, const struct gpt *g, unsigned number, const uint8_t *e)
 {
+	static const uint8_t swap[16] = { 0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43,
+					  0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f };
 	uint64_t first = le64(e + 32), last = le64(e + 40);
+	struct partition *p;
 
 	if (first < g->first_usable || last > g->last_usable || last < first)
 		first = last = 0; /* add() says it */
-	add(t, number, first, first ? last - first + 1 : 0);
+	p = add(t, number, first, first ? last - first + 1 : 0);
+	if (!p)
+		return;
+	guid_text(p->uuid, e + 16);
+	p->swap = memcmp(e, swap, sizeof(swap)) == 0;
 }
 
 /* Goes over the table: with *crc NULL to take the partitions, else to compute the checksum. */

@@ -8,6 +8,8 @@
 struct partition {
 	unsigned number; /* as in its device's name, from 1 */
 	uint64_t start, sectors;
+	char uuid[UUID_TEXT]; /* as Linux's PARTUUID= has it */
+	bool swap;            /* its type says so */
 };
 
 /* Reads d's table: how many partitions (0: there is no table), in the order of their numbers; those with numbers above max are left out. Only whole blocks inside the

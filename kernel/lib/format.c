@@ -8,6 +8,7 @@
  * function lays out sign, prefix, zeros and padding.
  */
 #include "kernel/lib/string.h"
+#include "kernel/lib/uuid.h"
 
 struct out {
 	char *buf;
@@ -283,4 +284,13 @@ size_t string_copy(char *dst, const char *src, size_t size)
 	memcpy(dst, src, n);
 	dst[n] = '\0';
 	return len;
+}
+
+void format_uuid(char text[UUID_TEXT], const uint8_t uuid[16])
+{
+	for (unsigned i = 0; i < 16; i++) {
+		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+
+		text += format(text, 4, dash ? "-%02x" : "%02x", uuid[i]);
+	}
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/partition.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/block.c
+// SOURCES: kernel/partition.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/block.c
 // Partition tables, good, damaged and hostile.
 #include <errno.h>
 #include <stdlib.h>
@@ -232,6 +232,38 @@ static void test_gpt(void **state)
 	assert_int_equal(read_table(), 1);
 }
 
+/* What partitions are called for good, and which of them are swap. */
+static void test_names(void **state)
+{
+	static const uint8_t swap[16] = { 0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43,
+					  0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f };
+
+	(void)state;
+	le(block(0) + 440, 0x1234abcd, 4);
+	mbr(0, 0, 0x83, 8, 92);
+	mbr(0, 1, 0x82, 100, 100);
+	mbr(0, 2, 5, 300, 1000);
+	mbr(300, 0, 0x82, 2, 10);
+	le(block(300) + 440, 1, 4);
+	assert_int_equal(read_table(), 3);
+	assert_string_equal(parts[0].uuid, "1234abcd-01");
+	assert_string_equal(parts[1].uuid, "1234abcd-02");
+	assert_string_equal(parts[2].uuid, "1234abcd-05");
+	assert_false(parts[0].swap);
+	assert_true(parts[1].swap && parts[2].swap);
+
+	memset(disk.now, 0, SECTORS * SECTOR_SIZE);
+	gpt_make();
+	memcpy(block(2) + 3 * 128, swap, 16);
+	for (unsigned i = 0; i < 16; i++)
+		block(2)[3 * 128 + 16 + i] = (uint8_t)(0x10 * i + i);
+	seal(1, 2, ENTRIES, 128);
+	expect_gpt();
+	assert_string_equal(parts[0].uuid, "00000000-0000-0000-0000-000000000000");
+	assert_string_equal(parts[1].uuid, "33221100-5544-7766-8899-aabbccddeeff");
+	assert_true(parts[1].swap && !parts[0].swap && !parts[2].swap);
+}
+
 static void test_gpt_damage(void **state)
 {
 	(void)state;
@@ -290,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_big_blocks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_logical, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gpt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gpt_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gpt_hostile, setup, teardown),
 	};
