@@ -207,6 +207,20 @@ static struct mount *mount_alloc(struct super *s, unsigned flags, const char *so
 	return m;
 }
 
+/* False: it was removed since it was looked up. */
+static bool usable_locked(const struct path *at)
+{
+	return at->dentry->flags & DENTRY_HASHED || at->dentry == at->mount->root;
+}
+
+static void attach_locked(struct mount *m, const struct path *at)
+{
+	mount_get(at->mount);
+	m->parent = at->mount;
+	m->point = dentry_get(at->dentry);
+	m->point->flags |= DENTRY_MOUNTED;
+}
+
 int mount_add(struct super *s, const struct path *at, unsigned flags, const char *source)
 {
 	struct mount *m = mount_alloc(s, flags, source);
@@ -220,16 +234,12 @@ int mount_add(struct super *s, const struct path *at, unsigned flags, const char
 	mutex_lock(&mount_mutex);
 	spin_lock(&dentry_lock);
 	s->refs++;
-	if (!at) {
+	if (!at)
 		root_mount = m;
-	} else if (!(at->dentry->flags & DENTRY_HASHED) && at->dentry != at->mount->root) {
-		err = -ENOENT; /* removed since it was looked up */
-	} else {
-		mount_get(at->mount);
-		m->parent = at->mount;
-		m->point = dentry_get(at->dentry);
-		m->point->flags |= DENTRY_MOUNTED;
-	}
+	else if (!usable_locked(at))
+		err = -ENOENT;
+	else
+		attach_locked(m, at);
 	if (!err)
 		list_push_back(&mounts, &m->link);
 	spin_unlock(&dentry_lock);
@@ -249,11 +259,10 @@ static bool point_in_use_locked(const struct dentry *point)
 	return false;
 }
 
-/* Takes m out of the table; what it held is returned in *point for the caller to put. */
+/* Takes m off its place; what it held is returned in *point for the caller to put. */
 static void detach_locked(struct mount *m, struct path *point)
 {
 	*point = (struct path){ m->parent, m->point };
-	list_remove(&m->link);
 	m->parent = NULL;
 	m->point = NULL;
 	if (!point_in_use_locked(point->dentry))
@@ -280,6 +289,7 @@ static void detach_all(struct mount *m)
 		spin_lock(&dentry_lock);
 		for (victim = m; (child = child_of_locked(victim)) != NULL;)
 			victim = child;
+		list_remove(&victim->link);
 		detach_locked(victim, &point);
 		spin_unlock(&dentry_lock);
 		path_put(point);
@@ -311,4 +321,80 @@ int mount_remove(const struct path *at, unsigned flags)
 	}
 	mutex_unlock(&mount_mutex);
 	return err;
+}
+
+/* ---- Moving ---- */
+
+static bool inside_locked(const struct mount *m, const struct mount *top)
+{
+	while (m && m != top)
+		m = m->parent;
+	return m != NULL;
+}
+
+static int move_locked(struct mount *m, const struct path *from, const struct path *to,
+		       struct path *point)
+{
+	if (from->dentry != m->root || !m->parent || list_empty(&to->mount->link))
+		return -EINVAL;
+	if (inside_locked(to->mount, m))
+		return -ELOOP;
+	if (!S_ISDIR(to->dentry->inode->mode))
+		return -ENOTDIR;
+	if (!usable_locked(to))
+		return -ENOENT;
+	detach_locked(m, point);
+	attach_locked(m, to);
+	return 0;
+}
+
+int mount_move(const struct path *from, const struct path *to)
+{
+	struct path point;
+	int err;
+
+	mutex_lock(&mount_mutex);
+	spin_lock(&dentry_lock);
+	err = move_locked(from->mount, from, to, &point);
+	spin_unlock(&dentry_lock);
+	mutex_unlock(&mount_mutex);
+	if (!err)
+		path_put(point);
+	return err;
+}
+
+static int pivot_check_locked(const struct path *root, const struct path *new,
+			      const struct path *put_old)
+{
+	const struct mount *r = root->mount, *n = new->mount;
+
+	if (n == r || put_old->mount == r)
+		return -EBUSY;
+	if (root->dentry != r->root || new->dentry != n->root || !r->parent || !n->parent ||
+	    !inside_locked(n, r) || !inside_locked(put_old->mount, n))
+		return -EINVAL;
+	return usable_locked(put_old) ? 0 : -ENOENT;
+}
+
+int mount_pivot(const struct path *root, const struct path *new, const struct path *put_old)
+{
+	struct path top, point;
+	int err;
+
+	mutex_lock(&mount_mutex);
+	spin_lock(&dentry_lock);
+	err = pivot_check_locked(root, new, put_old);
+	if (!err) {
+		detach_locked(new->mount, &point);
+		detach_locked(root->mount, &top);
+		attach_locked(root->mount, put_old);
+		attach_locked(new->mount, &top);
+	}
+	spin_unlock(&dentry_lock);
+	mutex_unlock(&mount_mutex);
+	if (err)
+		return err;
+	path_put(point);
+	path_put(top);
+	return 0;
 }

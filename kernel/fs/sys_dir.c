@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// System calls on directories and places: getdents64, chdir, chroot, getcwd; mount and umount; sync.
-#include <linux/mount.h>
-
+// System calls on directories and places: getdents64, chdir, chroot, getcwd; sync.
 #include "kernel/cred.h"
 #include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
@@ -175,100 +173,6 @@ SYSCALL(getcwd)
 		n = -EFAULT;
 	kfree(buf);
 	return n;
-}
-
-#define MOUNT_FLAGS                                                                                \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_RELATIME | MS_SILENT |     \
-	 MS_STRICTATIME | MS_NODIRATIME)
-
-static int64_t remount(const struct path *at, unsigned flags)
-{
-	struct super *s = at->mount->super;
-	int err = 0;
-
-	if (at->dentry != at->mount->root)
-		return -EINVAL;
-	/* One mount is all that a file system on a device has. */
-	if (s->ops->remount)
-		err = s->ops->remount(s, flags & MS_RDONLY);
-	if (err)
-		return err;
-	WRITE_ONCE(at->mount->flags, flags & MOUNT_FLAGS);
-	return 0;
-}
-
-static int64_t mount_new(const struct path *at, const char *type_name, const char *source,
-			 const char *options, unsigned flags)
-{
-	const struct super_type *type = super_type_find(type_name);
-	struct super *s;
-
-	if (!type)
-		return -ENODEV;
-	if (!S_ISDIR(at->dentry->inode->mode))
-		return -ENOTDIR;
-	s = type->create(type, source, options, flags);
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	return mount_add(s, at, flags & MOUNT_FLAGS & ~(unsigned)MS_SILENT,
-			 source[0] ? source : "none");
-}
-
-/* A string argument that may be missing. Length or -errno. */
-static int64_t optional_string(char *dst, uint64_t src, size_t size)
-{
-	dst[0] = '\0';
-	return src ? copy_string_from_user(dst, (virt_addr_t)src, size) : 0;
-}
-
-SYSCALL(mount)
-{
-	unsigned flags = (unsigned)args[3];
-	char *text, type[32];
-	struct path at;
-	int64_t err;
-
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if ((flags & 0xffff0000u) == MS_MGC_VAL)
-		flags &= 0xffff;
-	if (flags & ~(unsigned)(MOUNT_FLAGS | MS_REMOUNT))
-		return -EINVAL;          /* bind, move and propagation are not there */
-	text = kmalloc(2 * PATH_MAX, 0); /* source, options */
-	if (!text)
-		return -ENOMEM;
-	err = optional_string(type, args[2], sizeof(type));
-	if (err == -ENAMETOOLONG)
-		err = -ENODEV;
-	if (err >= 0)
-		err = optional_string(text, args[0], PATH_MAX);
-	if (err >= 0)
-		err = optional_string(text + PATH_MAX, args[4], PATH_MAX);
-	if (err >= 0)
-		err = path_lookup_user(AT_FDCWD, args[1], 0, &at);
-	if (!err) {
-		err = flags & MS_REMOUNT ? remount(&at, flags)
-					 : mount_new(&at, type, text, text + PATH_MAX, flags);
-		path_put(at);
-	}
-	kfree(text);
-	return err;
-}
-
-SYSCALL(umount2)
-{
-	struct path at;
-	int64_t err;
-
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	err = path_lookup_user(AT_FDCWD, args[0],
-			       args[1] & 8 /* UMOUNT_NOFOLLOW */ ? AT_SYMLINK_NOFOLLOW : 0, &at);
-	if (err)
-		return err;
-	err = mount_remove(&at, (unsigned)args[1]);
-	path_put(at);
-	return err;
 }
 
 void fs_sync(void)

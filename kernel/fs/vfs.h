@@ -24,6 +24,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/rbtree.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/uuid.h"
 #include "mm/object.h"
 
 struct dir_sink;
@@ -187,9 +188,16 @@ struct super {
 	struct list link; /* on the list of all; mount_mutex */
 };
 
+/* What a file system on a device is called, as it says itself. */
+struct super_names {
+	char label[17], uuid[UUID_TEXT];
+};
+
 struct super_type {
 	const char *name;
 	bool needs_device;
+	/* True when the first page of a device is one of this type's; fills names. NULL: it knows no devices. Any context. */
+	bool (*names)(const void *page, struct super_names *names);
 	/* A new super with its root dentry. source and options may be ""; of flags only MOUNT_RDONLY means something here. ERR_PTR on failure. May
 	 * sleep. */
 	struct super *(*create)(const struct super_type *type, const char *source,
@@ -353,6 +361,12 @@ void super_free(struct super *s);
 /* Mounts s (consumed) at `at` (NULL: as the root of everything). 0 or -errno. */
 int mount_add(struct super *s, const struct path *at, unsigned flags, const char *source);
 int mount_remove(const struct path *at, unsigned flags);
+/* The mount whose root `from` is goes to `to`, with all that is mounted in it: -EINVAL (no root of a mount, or not attached), -ELOOP (into itself),
+ * -ENOTDIR. */
+int mount_move(const struct path *from, const struct path *to);
+/* new (the root of a mount) takes the place of the mount whose root is `root`, which goes to put_old. As pivot_root(2) has it: -EINVAL, -EBUSY. Whoever is at
+ * `root` is not moved. */
+int mount_pivot(const struct path *root, const struct path *new, const struct path *put_old);
 struct path mount_root(void);
 /* Replaces *p by what is mounted there, if anything. Consumes and gives references. */
 void mount_cross(struct path *p);

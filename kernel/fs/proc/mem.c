@@ -5,6 +5,7 @@
 #include "mm/commit.h"
 #include "mm/kmap.h"
 #include "mm/lru.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
