@@ -2,7 +2,7 @@
 /*
  * Process 1. The kernel has mounted /dev, /proc and /sys and given it the console. It runs one program: the script
  * /etc/granule/exec when the root file system has one (run --exec), else an interactive shell. It collects every orphan
- * meanwhile, and ends with that program's status: the kernel then powers off with it.
+ * meanwhile, and ends with that program's status, after whatever still runs: the kernel then powers off with it.
  *
  * poweroff, halt and reboot (BusyBox) signal process 1: SIGUSR2, SIGUSR1 and SIGTERM. Everything else is asked to end first.
  */
@@ -102,19 +102,28 @@ static pid_t start(const sigset_t *signals, bool scripted)
 	return pid;
 }
 
+/* Collects what ends, for a moment; true when nobody is left. */
+static bool collect_all(void)
+{
+	for (int tries = 0; tries < 20; tries++) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	return false;
+}
+
 /* Asks all processes to end, gives them a moment, ends them, and stops the machine. */
 static _Noreturn void shut_down(int how)
 {
 	kill(-1, SIGTERM);
 	kill(-1, SIGCONT);
-	for (int tries = 0; tries < 20; tries++) {
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
-			break;
-		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	if (!collect_all()) {
+		kill(-1, SIGKILL);
+		(void)collect_all();
 	}
-	kill(-1, SIGKILL);
 	sync();
 	reboot(how);
 	_exit(1);
@@ -143,6 +152,7 @@ int init_main(void)
 	bool scripted = !access(SCRIPT, R_OK);
 	sigset_t wanted, before;
 	pid_t child;
+	int status;
 
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
@@ -161,5 +171,9 @@ int init_main(void)
 		say(STDERR_FILENO, "init: no process can be made for the shell\n");
 		return 127;
 	}
-	return wait_for(child, &wanted);
+	status = wait_for(child, &wanted);
+	/* What still runs would keep a file system on a disk from being left clean. */
+	if (!kill(-1, SIGKILL))
+		(void)collect_all();
+	return status;
 }
