@@ -466,6 +466,8 @@ void init_start(void)
 	char path[256];
 
 	make_process_one(current());
+	if (fs_first_init() && run_init(fs_first_init()) == 0)
+		arch_return_to_user();
 	if (cmdline_get("init", path, sizeof(path)) && run_init(path) == 0)
 		arch_return_to_user();
 	for (unsigned i = 0; i < ARRAY_SIZE(usual) && !task_killed(current()); i++)

@@ -105,10 +105,11 @@ static void start_files(void)
 {
 	phys_addr_t initrd = 0;
 	uint64_t size = 0;
+	char root[8];
 	int err;
 
-	if (!dt_initrd(&initrd, &size))
-		log_warn("no initramfs");
+	if (!dt_initrd(&initrd, &size) && !cmdline_get("root", root, sizeof(root)))
+		log_warn("no initramfs, and no root= on the command line");
 	err = fs_boot(initrd, size);
 	if (err)
 		log_error("initramfs: damaged, error %d; what could be read is there", -err);

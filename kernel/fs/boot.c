@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The file system at boot: tmpfs as root, filled from the initramfs; /dev and /proc mounted; descriptors for process 1.
+ * The file system at boot: tmpfs as root, filled from the initramfs, or a disk over it (root.c); /dev and /proc mounted; descriptors for process 1.
  */
 #include "kernel/fs/dev.h"
 #include "kernel/fs/initramfs.h"
@@ -129,6 +129,7 @@ int fs_boot(phys_addr_t initrd, uint64_t size)
 	tty_register();
 	if (size)
 		damage = initramfs_unpack(initrd, size);
+	root_choose();
 	err = mount_on("/dev", &devtmpfs_type, MOUNT_NOSUID, "mode=0755");
 	if (!err)
 		err = populate_dev();

@@ -15,6 +15,10 @@ int file_init(void);
 int pipe_init(void);
 int memfd_init(void); /* after tmpfs can be made */
 
+/* root.c: at boot, with the initramfs unpacked: decides what init is, or mounts the root that the command line names; panics when there is no such root. May
+ * sleep. */
+void root_choose(void);
+
 /* Records an access for atime; m may be NULL. */
 void inode_accessed(struct inode *i, const struct mount *m);
 

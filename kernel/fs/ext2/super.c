@@ -358,4 +358,21 @@ static const struct super_ops ext2_super_ops = {
 	.put = ext2_put,
 };
 
-struct super_type ext2_type = { .name = "ext2", .needs_device = true, .create = ext2_mount };
+static bool ext2_names(const void *page, struct super_names *names)
+{
+	const struct ext2_super_disk *d = (const void *)((const uint8_t *)page + EXT2_SUPER_OFFSET);
+
+	if (d->magic != EXT2_MAGIC)
+		return false;
+	memcpy(names->label, d->volume_name, sizeof(d->volume_name));
+	names->label[sizeof(d->volume_name)] = '\0';
+	format_uuid(names->uuid, d->uuid);
+	return true;
+}
+
+struct super_type ext2_type = {
+	.name = "ext2",
+	.needs_device = true,
+	.names = ext2_names,
+	.create = ext2_mount,
+};
