@@ -81,24 +81,39 @@ guest_command()
 	GUEST_FILES+=(--file "etc/granule/exec=$WORK/exec")
 }
 
+# guest_archives DIR...: sets ARCHIVES to what is to be laid over the root file system: the DIRs and GUEST_FILES.
+guest_archives()
+{
+	local packer=$GRANULE/boards/common/mkinitramfs dir
+	ARCHIVES=()
+	for dir; do
+		"$packer" "$WORK/over${#ARCHIVES[@]}.cpio" "$dir" || exit 2
+		ARCHIVES+=("$WORK/over${#ARCHIVES[@]}.cpio")
+	done
+	(( ${#GUEST_FILES[@]} )) || return 0
+	"$packer" "${GUEST_FILES[@]}" "$WORK/files.cpio" || exit 2
+	ARCHIVES+=("$WORK/files.cpio")
+}
+
 # guest_initrd BASE DIR...: sets INITRD to BASE with the DIRs and GUEST_FILES laid over it.
 guest_initrd()
 {
-	local packer=$GRANULE/boards/common/mkinitramfs dir parts=("$1")
-	shift
-	for dir; do
-		"$packer" "$WORK/over${#parts[@]}.cpio" "$dir" || exit 2
-		parts+=("$WORK/over${#parts[@]}.cpio")
-	done
-	if (( ${#GUEST_FILES[@]} )); then
-		"$packer" "${GUEST_FILES[@]}" "$WORK/files.cpio" || exit 2
-		parts+=("$WORK/files.cpio")
-	fi
-	INITRD=${parts[0]}
-	if (( ${#parts[@]} > 1 )); then
+	INITRD=$1
+	guest_archives "${@:2}"
+	if (( ${#ARCHIVES[@]} )); then
 		INITRD=$WORK/initrd
-		cat "${parts[@]}" >"$INITRD" 2>/dev/null || die "${TMPDIR:-/tmp} has no room for the root file system"
+		cat "$1" "${ARCHIVES[@]}" >"$INITRD" 2>/dev/null || die "${TMPDIR:-/tmp} has no room for the root file system"
 	fi
+}
+
+# guest_disk FILE BASE DIR...: the DIRs and GUEST_FILES, and no others of former runs, lie in FILE's ext2; a new FILE begins with BASE.
+guest_disk()
+{
+	local how=()
+	guest_archives "${@:3}"
+	[[ -e $1 ]] || how=(--new) ARCHIVES=("$2" "${ARCHIVES[@]}")
+	"$GRANULE/boards/common/mkdisk" "${how[@]}" --absent etc/granule/exec --absent etc/granule/stdin \
+		--absent etc/granule/window -- "$1" "${ARCHIVES[@]}" || exit 2
 }
 
 # What a lasting pipe brings for the guest's terminal: not before init is there to read it (the serial line drops what

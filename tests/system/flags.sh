@@ -40,6 +40,10 @@ refused --disk "$SCRATCH/nowhere" --exec true
 refused --disk "$SCRATCH/short" --exec true
 refused --disk "$SCRATCH" --exec true
 refused --disk
+refused --root-on-disk
+refused --root-on-disk "$SCRATCH" --exec true
+refused --root-on-disk "$SCRATCH/no/such/disk" --exec true
+refused --root-on-disk "$SCRATCH/short" --exec true
 refused --exec ''
 refused --timeout soon
 refused --swap-size ''
