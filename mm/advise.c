@@ -78,6 +78,9 @@ static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, vir
 	case MADV_DONTFORK: return change_flags(as, a, start, end, AREA_DONTFORK, 0);
 	case MADV_DOFORK: return change_flags(as, a, start, end, 0, AREA_DONTFORK);
 	case MADV_KEEPONFORK: return change_flags(as, a, start, end, 0, AREA_WIPEONFORK);
+	case MADV_HUGEPAGE: return change_flags(as, a, start, end, AREA_HUGEPAGE, AREA_NOHUGEPAGE);
+	case MADV_NOHUGEPAGE:
+		return change_flags(as, a, start, end, AREA_NOHUGEPAGE, AREA_HUGEPAGE);
 	case MADV_DONTDUMP: return change_flags(as, a, start, end, AREA_DONTDUMP, 0);
 	case MADV_DODUMP: return change_flags(as, a, start, end, 0, AREA_DONTDUMP);
 	case MADV_WIPEONFORK:
@@ -112,6 +115,8 @@ static bool advice_known(int advice)
 	case MADV_REMOVE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
 	case MADV_WIPEONFORK:
 	case MADV_KEEPONFORK:
 	case MADV_DONTDUMP:

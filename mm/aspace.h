@@ -31,7 +31,9 @@ enum area_flags {
 	AREA_NORESERVE = 1 << 14,
 	AREA_MAY_WRITE = 1 << 15, /* mprotect may add PROT_WRITE: private, or a file open for it */
 	AREA_VDSO = 1 << 16,
-	AREA_ACCOUNT = 1 << 17, /* counts as promised (mm/commit.h); set by mm alone */
+	AREA_HUGEPAGE = 1 << 18,   /* MADV_HUGEPAGE */
+	AREA_NOHUGEPAGE = 1 << 19, /* MADV_NOHUGEPAGE */
+	AREA_ACCOUNT = 1 << 17,    /* counts as promised (mm/commit.h); set by mm alone */
 };
 
 /* What system calls of kernel/ have noted about an address space. fork(2) copies them. */

@@ -7,6 +7,7 @@
  *   zap.c       empties a range of entries
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
+ *   huge.c      blocks of 2 MB for anonymous memory
  *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls; label.c names
  *   aspace.c    life and death of an address space
  *
@@ -32,6 +33,7 @@
 #include "kernel/task.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
+#include "mm/huge.h"
 #include "mm/lru.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
@@ -226,6 +228,19 @@ int fault_copy(struct fault *f, struct page *p) MUST_CHECK;
 void fault_mark_locked(const struct fault *f, struct page *p);
 void fault_enter_anon(struct fault *f, struct pte *pte);
 
+/* ---- huge.c ---- */
+
+/* Nothing is linked for f's 2 MB: gives it a block where that is wanted and to be had. 0: the fault is resolved. -EAGAIN: go on with pages. */
+int huge_fault(struct fault *f);
+/* Folds the leaf tables that lie whole in [start, end) and in areas that want blocks, after a change that went over all their entries. */
+void huge_refold(struct aspace *as, virt_addr_t start, virt_addr_t end);
+/* After va was populated: the next page to populate, behind the block if it is one. */
+virt_addr_t huge_next(struct aspace *as, virt_addr_t va);
+/* va's leaf table has become as's own again after a fork: folded, if it still fits. */
+void huge_claimed(struct aspace *as, virt_addr_t va);
+
+/* ---- fault.c ---- */
+
 /* The leaf entry of va, locked, with missing tables added; NULL: no memory. */
 struct pte *entry_lock_alloc(struct aspace *as, virt_addr_t va);
 
@@ -242,6 +257,11 @@ int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_
 int advise_populate(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
 		    unsigned access) MUST_CHECK;
 int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+
+/* ---- protect.c ---- */
+
+/* Gives the entries of [start, end) the rights of an area with these flags; write only where nobody else uses the page. No leaf table there is shared. */
+void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags);
 
 /* ---- stack.c ---- */
 

@@ -33,6 +33,9 @@ enum alloc_flags {
 struct page *page_alloc(unsigned flags) MUST_CHECK;
 /* 2^order contiguous, aligned frames; the head page has refs 1. */
 struct page *page_alloc_order(unsigned order, unsigned flags) MUST_CHECK;
+/* 2^order contiguous, aligned frames, each with refs 1 and all zero: from then on single frames, to be freed one by one. Only where a whole block is free
+ * and leaves more than watermarks.high: nothing is collected, waited for or woken up. Preemptible; the time is that of clearing. */
+struct page *page_alloc_spare(unsigned order) MUST_CHECK;
 /* Frees directly (refs is ignored and set to 0): for kernel memory with one owner. User frames go through page_put(). */
 void page_free(struct page *p, unsigned order);
 /* Frees n single frames whose refs are 0, with one lock round per batch. */

@@ -318,9 +318,15 @@ static int fault_table(struct fault *f)
 		err = unshare_table(f->as, f->va);
 	if (unlikely(err))
 		return err;
-	pte = entry_lock_alloc(f->as, f->va);
-	if (unlikely(pte == NULL))
-		return -ENOMEM;
+	pte = pmap_entry_lock(&f->as->pmap, f->va);
+	if (unlikely(pte == NULL)) {
+		err = huge_fault(f);
+		if (err != -EAGAIN)
+			return err;
+		pte = entry_lock_alloc(f->as, f->va);
+		if (pte == NULL)
+			return -ENOMEM;
+	}
 	while ((err = fault_entry(f, pte)) == -EAGAIN)
 		pmap_table_lock(pte_table(pte));
 	return err;

@@ -17,16 +17,17 @@ static unsigned populate_access(unsigned flags)
 
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access)
 {
-	virt_addr_t va;
+	virt_addr_t va, next;
 	int err = 0;
 
-	for (va = start; va < end && err == 0; va += PAGE_SIZE) {
+	for (va = start; va < end && err == 0; va = next) {
 		struct fault f = { .as = as, .va = va, .access = access };
 
 		if (task_killed(current()))
 			return -EINTR;
 		mutex_lock(&as->mutex);
 		err = fault_handle(&f);
+		next = va == start || leaf_index(va) == 0 ? huge_next(as, va) : va + PAGE_SIZE;
 		mutex_unlock(&as->mutex);
 		fault_release(&f);
 	}

@@ -67,6 +67,7 @@ struct page {
 			rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
 		struct {
 			uint16_t special, file;
+			pfn_t fold; /* 0: none. Folded leaf table: the table that holds its link; level-2 table: its side table */
 		} kinds; /* leaf table: of its present entries those of no counted frame (the zero page), of objects' pages; u.table.lock */
 	};
 	union {
@@ -81,7 +82,8 @@ struct page {
 			uint32_t
 				base; /* leaf table: first address it maps >> 21 (va bits 21..47); upper table: pmap's own */
 			uint16_t present, swapped; /* leaf table: entries in these states; `lock` */
-			uint16_t sharers;     /* leaf table: address spaces that link it; `lock` */
+			uint16_t
+				sharers; /* leaf table: address spaces that link it, or 1 with TABLE_ flags (table_sharers); `lock` */
 			struct spinlock lock; /* leaf table: over its 512 entries and the counts */
 		} table;
 		struct {
@@ -92,6 +94,18 @@ struct page {
 };
 
 _Static_assert(sizeof(struct page) <= 40, "struct page may have at most 40 bytes");
+
+/* In u.table.sharers, where they make a table that one address space has look shared: who changes an entry needs one test. */
+#define TABLE_FOLDED 0x8000u /* hardware is shown a block instead of the entries */
+#define TABLE_CHECKED                                                                              \
+	0x4000u /* pmap_fold is looking at the entries; whoever changes one clears it */
+#define TABLE_FLAGS (TABLE_FOLDED | TABLE_CHECKED)
+
+/* How many address spaces link a leaf table: exact under its lock. */
+static inline unsigned table_sharers(const struct page *table)
+{
+	return READ_ONCE(table->u.table.sharers) & ~TABLE_FLAGS;
+}
 
 /* The frame array: virtually contiguous, backed only where RAM is. */
 static inline struct page *pfn_to_page(pfn_t pfn)

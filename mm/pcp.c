@@ -278,6 +278,18 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 	return p;
 }
 
+struct page *page_alloc_spare(unsigned order)
+{
+	struct page *p = frame_alloc_fails() ? NULL : buddy_take_block(order, watermarks.high);
+
+	for (unsigned i = 0; p != NULL && i < 1u << order; i++) {
+		if (!(p[i].flags & PAGE_ZEROED))
+			hw_clear_page(page_to_virt(p + i));
+		page_hand_out(p + i, 0);
+	}
+	return p;
+}
+
 /* Checks that p is in use and marks it free, on no list yet. */
 static inline void page_mark_free(struct page *p)
 {

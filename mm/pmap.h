@@ -205,6 +205,33 @@ void pmap_table_lock(struct page *table);
 bool pmap_table_trylock(struct page *table);
 void pmap_table_unlock(struct page *table);
 
+/* ---- Blocks ---- */
+
+/*
+ * A leaf table whose 512 entries map 2 MB of frames, aligned, in order, present, young and with equal rights, can be folded: the hardware is shown one
+ * block. Entries, counts and locks stay what they are; a pte_ function that changes an entry unfolds the table first, in bounded time and without
+ * memory. A shared table is never folded.
+ */
+/* May tables around va be folded? That takes one frame for 1 GB. Upper tables of va missing: false. Aspace mutex. */
+bool pmap_blocks_possible(struct pmap *pm, virt_addr_t va);
+/* Makes it possible; consumes a frame. The upper tables of va are there (pmap_uppers_present). */
+void pmap_blocks_enable(struct pmap *pm, virt_addr_t va, struct page *frame);
+/* Links `leaf`, prepared (pmap_table_prepare), filled with entries as above and unknown to anybody, folded from the start. No table is linked there, and
+ * blocks are possible. Aspace mutex. */
+void pmap_block_add(struct pmap *pm, virt_addr_t va, struct page *leaf);
+/* Folds the leaf table of va, if its entries are as above and blocks are possible. Aspace mutex; looks at the entries under the table's lock, some at a time;
+ * invalidates the address space's ASID when it folds. False: it is not folded by this call. */
+bool pmap_fold(struct pmap *pm, virt_addr_t va);
+static inline bool table_folded(const struct page *table)
+{
+	return READ_ONCE(table->u.table.sharers) & TABLE_FOLDED;
+}
+/* Unlinks the leaf table of va, which exists, if it is folded, and notes the flush of the block, after which no TLB knows any of its pages: its
+ * entries, present still, are the caller's to empty with a batch that is `retired`. NULL: it is not folded (any more). Aspace mutex. */
+struct page *pmap_block_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b);
+extern uint32_t table_blocks;  /* folded now, in all address spaces; atomic */
+extern uint32_t table_unfolds; /* tables that were unfolded to change an entry, ever; atomic */
+
 /* ---- Faults ---- */
 
 /* True when the tables as they stand allow the access (another CPU resolved it, or a stale TLB entry was hit): flushes that address locally and the

@@ -16,7 +16,7 @@ static bool may_write(struct page *p)
 	return true;
 }
 
-static void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
+void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
 	unsigned prot = prot_of_flags(flags) | (flags & AREA_WRITE ? PTE_WRITE : 0);
 	/* Pages that become executable may each need instruction cache maintenance. */
@@ -73,6 +73,7 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 	a = area_covering(as, start);
 	area_set_flags(as, a, flags);
 	protect_entries(as, start, end, flags);
+	huge_refold(as, start, end);
 	return 0;
 }
 

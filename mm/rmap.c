@@ -78,7 +78,7 @@ unsigned rmap_count(struct page *p)
 /* An entry cannot leave its table, nor the table go, without the page lock. */
 static unsigned entry_sharers(const struct pte *pte)
 {
-	return READ_ONCE(pte_table(pte)->u.table.sharers);
+	return table_sharers(pte_table(pte));
 }
 
 unsigned rmap_sharers(struct page *p)

@@ -164,8 +164,12 @@ int unshare_table(struct aspace *as, virt_addr_t va)
 	struct page *copy, *old;
 	int err;
 
-	if (!pmap_leaf_shared(&as->pmap, va) || pmap_leaf_claim(&as->pmap, va))
+	if (!pmap_leaf_shared(&as->pmap, va))
 		return 0;
+	if (pmap_leaf_claim(&as->pmap, va)) {
+		huge_claimed(as, va);
+		return 0;
+	}
 	copy = page_alloc(ALLOC_USER | ALLOC_ZERO);
 	if (copy == NULL)
 		return -ENOMEM;

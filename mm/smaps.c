@@ -48,7 +48,7 @@ static void measure_entry(struct area_usage *u, const struct pte *pte, bool disk
 
 	pte_view(pte, &v);
 	if (v.state == PTE_SWAPPED) {
-		unsigned tables = READ_ONCE(pte_table(pte)->u.table.sharers);
+		unsigned tables = table_sharers(pte_table(pte));
 		unsigned sharers = MAX(slot_entries(v.slot) + tables - 1, 1u);
 
 		u->swap += PAGE_SIZE;
@@ -74,6 +74,8 @@ void area_measure(const struct area *a, struct area_usage *u)
 			va = pmap_next_leaf(pm, end, a->end);
 			continue;
 		}
+		if (table_folded(pte_table(pte)))
+			u->blocks += (uint64_t)n << PAGE_SHIFT;
 		for (unsigned i = 0; i < n; i++)
 			measure_entry(u, pte_next(pte, (int)i), disk);
 		pmap_entry_unlock(pte);

@@ -53,6 +53,8 @@ enum vm_event {
 	VM_COW,
 	VM_UNSHARE,
 	VM_SWAP_CLEAN_DROP,
+	VM_THP_FAULT_ALLOC,
+	VM_THP_FAULT_FALLBACK,
 	VM_EVENTS
 };
 void vm_count(enum vm_event e, unsigned n);

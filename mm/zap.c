@@ -81,6 +81,26 @@ static bool table_drop_shared(struct aspace *as, virt_addr_t va, struct tlb_batc
 	return false;
 }
 
+/* Empties all of va's 2 MB if they are a block, and frees its table: one TLB invalidation for 512 pages. False: they are none. */
+static bool zap_block(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
+{
+	bool retired = b->retired;
+	struct page *table;
+
+	if (!table_folded(pmap_leaf(&as->pmap, va)))
+		return false;
+	table = pmap_block_remove(&as->pmap, va, b);
+	if (table == NULL)
+		return false;
+	tlb_flush(b);
+	b->retired = true; /* of what the table holds no TLB knows anything */
+	zap_table(table, 0, (unsigned)bytes_to_pages(LEAF_SPAN_BYTES), b);
+	tlb_flush(b);
+	b->retired = retired;
+	page_put(table);
+	return true;
+}
+
 /* True when no area lies in the 2 MB of va's leaf table. */
 static bool table_vacant(struct aspace *as, virt_addr_t va)
 {
@@ -98,11 +118,13 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 		unsigned from = leaf_index(va);
 
 		stop = leaf_end(va, end);
-		if (table_drop_shared(as, va, &b))
+		if (table_drop_shared(as, va, &b) ||
+		    (stop - va == LEAF_SPAN_BYTES && zap_block(as, va, &b)))
 			continue;
 		zap_table(pmap_leaf(&as->pmap, va), from,
 			  from + (unsigned)bytes_to_pages(stop - va), &b);
-		if (table_vacant(as, va))
+		/* Without a table the next fault may make a block. */
+		if (stop - va == LEAF_SPAN_BYTES || table_vacant(as, va))
 			table_unlink(as, va, &b);
 	}
 	tlb_flush(&b);
@@ -129,7 +151,8 @@ static uint64_t zap_area(struct aspace *as, struct area *a, struct tlb_batch *b)
 		unsigned from = leaf_index(va), present = table_resident(table);
 
 		stop = leaf_end(va, end);
-		if (table_drop_shared(as, va, b)) {
+		if (table_drop_shared(as, va, b) ||
+		    (stop - va == LEAF_SPAN_BYTES && zap_block(as, va, b))) {
 			pages += present;
 			continue;
 		}

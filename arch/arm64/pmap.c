@@ -26,7 +26,7 @@
  *   (6) An upper table's u.table.base has a bit per 16 entries, set when one of them may be valid: walks over sparse
  *       tables skip the rest. Changed under the mutex; readers without it (pmap_usage) may be late.
  *
- * Sharing is in pmap_share.c.
+ * Sharing is in pmap_share.c, blocks are in pmap_fold.c.
  */
 #include <arch_mmu.h>
 
@@ -75,7 +75,7 @@ void upper_unlink(struct pte *e)
 
 	upper_store(e, 0);
 	for (unsigned i = 0; i < GROUP; i++)
-		if (pte_load(&first[i]) & PTE_VALID)
+		if (pte_load(&first[i]) != 0)
 			return;
 	WRITE_ONCE(table->u.table.base, table->u.table.base & ~(1u << group));
 }
@@ -89,6 +89,7 @@ static void table_init(struct page *table)
 	table->u.table.base = 0;
 	table->u.table.present = table->u.table.swapped = 0;
 	table->u.table.sharers = 1;
+	table->kinds.fold = 0;
 	spin_init(&table->u.table.lock);
 }
 
@@ -116,7 +117,7 @@ void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table)
 	ASSERT(va < USER_TOP);
 	for (level = 0; level <= LINK_LEVEL; level++) {
 		e = pmap_entry_at(pm, va, level);
-		if (!(pte_load(e) & PTE_VALID))
+		if (pte_load(e) == 0)
 			break;
 	}
 	ASSERT(level <= LINK_LEVEL);
@@ -136,8 +137,11 @@ struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va)
 	uint64_t raw = link ? pte_load(link) : 0;
 
 	DEBUG_ASSERT(va < USER_TOP && IS_ALIGNED(va, PAGE_SIZE));
-	if (!(raw & PTE_VALID))
-		return NULL;
+	if (unlikely(!(raw & PTE_TABLE))) {
+		if (raw == 0)
+			return NULL;
+		raw = page_to_phys(leaf_folded(link));
+	}
 	pmap_table_lock(entry_target(raw));
 	return (struct pte *)phys_to_virt(pte_pa(raw)) + table_index(va, 3);
 }
@@ -173,7 +177,7 @@ struct page *pmap_leaf(struct pmap *pm, virt_addr_t va)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
 
-	return link && (pte_load(link) & PTE_VALID) ? leaf_of(link) : NULL;
+	return link ? leaf_of(link) : NULL;
 }
 
 bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
@@ -195,7 +199,7 @@ static unsigned table_next(const struct pte *table, unsigned i)
 		if (!(rest & 1))
 			i = (i / GROUP + (unsigned)__builtin_ctz(rest)) * GROUP;
 		for (end = ALIGN_UP(i + 1, GROUP); i < end; i++)
-			if (pte_load(&table[i]) & PTE_VALID)
+			if (pte_load(&table[i]) != 0)
 				return i;
 	}
 	return TABLE_ENTRIES;
@@ -206,7 +210,7 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 	unsigned level = 0;
 	struct pte *table = pm->top, *link = pmap_entry_at(pm, va, LINK_LEVEL);
 
-	if (link != NULL && (pte_load(link) & PTE_VALID))
+	if (link != NULL && pte_load(link) != 0)
 		return MIN(va, end); /* most often */
 	while (va < end) {
 		unsigned first = table_index(va, level), i = table_next(table, first);
@@ -254,12 +258,13 @@ static bool leaf_is_empty(const struct page *leaf)
 struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
-	uint64_t raw = link ? pte_load(link) : 0;
-	struct page *leaf = entry_target(raw);
+	struct page *leaf = link ? leaf_of(link) : NULL;
 
-	if (!(raw & PTE_VALID))
+	if (!leaf)
 		return NULL;
-	if (READ_ONCE(leaf->u.table.sharers) > 1) {
+	if (table_sharers(leaf) > 1) {
+		uint64_t raw = pte_load(link); /* no block, and nobody makes one of it */
+
 		upper_unlink(link);
 		tlb_flush_pmap(pm); /* invariant (4) */
 		if (!leaf_unshare(leaf))
@@ -297,7 +302,7 @@ static struct page *leaf_drop(struct pte *link)
 {
 	struct page *leaf = leaf_of(link);
 
-	if (READ_ONCE(leaf->u.table.sharers) > 1 && leaf_unshare(leaf)) {
+	if (table_sharers(leaf) > 1 && leaf_unshare(leaf)) {
 		upper_unlink(
 			link); /* nobody but us reads this link any more, so it may lag behind */
 		return NULL;
@@ -329,6 +334,8 @@ struct page *pmap_destroy_step(struct pmap *pm)
 			return page;
 	}
 	page = virt_to_page(table);
+	if (page->kinds.fold)
+		return side_remove(page);
 	if (level == 0)
 		pm->root = NULL;
 	else

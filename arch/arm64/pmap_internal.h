@@ -19,9 +19,17 @@ static inline struct page *entry_target(uint64_t raw)
 	return phys_to_page(pte_pa(raw));
 }
 
+/* The leaf table behind a link that shows a block (pmap_fold.c). */
+struct page *leaf_folded(const struct pte *link);
+
+/* The leaf table that a link stands for, or NULL. PTE_TABLE alone tells: a link that is being broken names its table without PTE_VALID. */
 static inline struct page *leaf_of(const struct pte *link)
 {
-	return entry_target(pte_load(link));
+	uint64_t raw = pte_load(link);
+
+	if (likely(raw & PTE_TABLE))
+		return entry_target(raw);
+	return raw ? leaf_folded(link) : NULL;
 }
 
 /* A store to an upper table that walkers must see from here on (D8.2.6). */
@@ -37,6 +45,11 @@ void upper_link(struct pte *e, uint64_t raw);
 void upper_unlink(struct pte *e);
 /* The entry of va in its table of `level`; NULL when a table above is missing. */
 struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level);
+/* An entry of a table with TABLE_FLAGS has changed, or is about to: the hardware sees the entries again. Break-before-make, complete on return; without
+ * invalidation when the table's address space is retired. The table's lock is held. */
+void table_unfold(struct page *table, bool retired);
+/* Takes the side table away from a level-2 table that is going, to be freed. */
+struct page *side_remove(struct page *upper);
 /* One sharer less, whose link is gone and flushed, or is nobody's to read. False, and nothing done, when it was the only one. */
 bool leaf_unshare(struct page *leaf) MUST_CHECK;
 

@@ -22,7 +22,7 @@ static struct pte *link_of(const struct pmap *pm, virt_addr_t va)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
 
-	ASSERT(link && (pte_load(link) & PTE_VALID));
+	ASSERT(link && pte_load(link) != 0);
 	return link;
 }
 
@@ -41,14 +41,17 @@ bool leaf_unshare(struct page *leaf)
 void pmap_share_leaf(struct pmap *parent, struct pmap *child, virt_addr_t va, struct tlb_batch *b)
 {
 	struct pte *from = link_of(parent, va), *to = pmap_entry_at(child, va, LINK_LEVEL);
-	uint64_t raw = pte_load(from);
-	struct page *leaf = entry_target(raw);
+	struct page *leaf = leaf_of(from);
+	uint64_t raw;
 
 	ASSERT(to && pte_load(to) == 0);
 	pmap_table_lock(leaf);
-	ASSERT(leaf->u.table.sharers < UINT16_MAX);
+	if (leaf->u.table.sharers & TABLE_FLAGS)
+		table_unfold(leaf, false);
+	ASSERT(table_sharers(leaf) < TABLE_CHECKED - 1);
 	leaf->u.table.sharers++;
 	pmap_table_unlock(leaf);
+	raw = pte_load(from);
 	if (!(raw & TABLE_AP_READONLY)) {
 		raw |= TABLE_AP_READONLY;
 		pte_store(from, raw);
@@ -102,12 +105,11 @@ static unsigned rights_at(struct pmap *pm, virt_addr_t va)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
 	uint64_t raw = link ? pte_load(link) : 0;
-	const struct pte *pte = phys_to_virt(pte_pa(raw));
 	struct pte_view v;
 
-	if (!(raw & PTE_VALID))
+	if (raw == 0)
 		return 0;
-	pte_view(pte + table_index(va, 3), &v);
+	pte_view(table_entries(leaf_of(link)) + table_index(va, 3), &v);
 	if (v.state != PTE_PRESENT || !v.young)
 		return 0;
 	return raw & TABLE_AP_READONLY ? v.prot & ~(unsigned)PTE_WRITE : v.prot;

@@ -34,6 +34,7 @@
 
 #include <arch_mmu.h>
 
+#include "arch/arm64/pmap_internal.h"
 #include "arch/arm64/tlb.h"
 #include "kernel/log.h"
 #include "mm/pmap.h"
@@ -219,11 +220,28 @@ void pte_enter_slot(struct pte *pte, uint32_t slot)
 
 static void flush_note(const struct pte *pte, struct tlb_batch *b)
 {
-	if (pte_table(pte)->u.table.sharers > 1)
-		b->pmap = NULL;
-	else if (b->retired)
+	struct page *table = pte_table(pte);
+	bool shared = table->u.table.sharers > 1;
+
+	if (unlikely(shared)) {
+		shared = !(table->u.table.sharers & TABLE_FLAGS);
+		if (shared)
+			b->pmap = NULL;
+		else
+			table_unfold(table, b->retired);
+	}
+	if (b->retired && !shared)
 		return;
 	tlb_batch_add(b, pte_address(pte));
+}
+
+/* The entry, or one of its table's, became something that a block in its place would not show. */
+static inline void entry_changed(const struct pte *pte)
+{
+	struct page *table = pte_table(pte);
+
+	if (unlikely(table->u.table.sharers & TABLE_FLAGS))
+		table_unfold(table, false);
 }
 
 /* Empties an entry that holds `old`. */
@@ -285,6 +303,8 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 	pte_store(pte, raw);
 	if (lost)
 		flush_note(pte, b);
+	else if ((raw ^ old) & ~PTE_SW_LOCKED)
+		entry_changed(pte);
 }
 
 bool pte_write_protect(struct pte *pte, struct tlb_batch *b)
@@ -314,7 +334,7 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 {
 	const uint64_t rights = PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED;
 	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
-	struct pte *end = pte + n, *first = NULL, *last = NULL;
+	struct pte *end = pte + n, *first = NULL, *last = NULL, *changed = NULL;
 
 	if (prot & PTE_EXEC)
 		may_write = NULL; /* the next store decides; rare */
@@ -336,6 +356,7 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 		if (raw == old)
 			continue;
 		pte_store(pte, raw);
+		changed = pte;
 		if (leaf_prot(old) & RIGHTS & ~leaf_prot(raw)) {
 			first = first != NULL ? first : pte;
 			last = pte;
@@ -343,6 +364,8 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 	}
 	if (first != NULL)
 		flush_note_run(first, last, b);
+	else if (changed != NULL)
+		entry_changed(changed);
 }
 
 void pte_replace(struct pte *pte, struct page *page, unsigned prot)
@@ -350,6 +373,7 @@ void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 	uint64_t old = pte_load(pte), raw = leaf_make(page, prot) | kind_of(page, prot);
 
 	ASSERT(old & PTE_VALID);
+	entry_changed(pte);
 	contents_prepare(page, prot);
 	kind_count(pte_table(pte), old, -1);
 	kind_count(pte_table(pte), raw, 1);
@@ -366,6 +390,7 @@ bool pte_test_clear_young(struct pte *pte)
 
 	if (!(raw & PTE_VALID) || !(raw & PTE_AF))
 		return false;
+	entry_changed(pte); /* a block knows of one use of all its pages alone */
 	pte_store(pte, raw & ~PTE_AF);
 	return true;
 }

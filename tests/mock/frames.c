@@ -127,6 +127,15 @@ WEAK struct page *page_alloc_order(unsigned order, unsigned flags)
 	return pfn_to_page(first);
 }
 
+WEAK struct page *page_alloc_spare(unsigned order)
+{
+	struct page *p = page_alloc_order(order, ALLOC_ZERO | ALLOC_NOWAIT);
+
+	for (pfn_t i = 0; p && i < (pfn_t)1 << order; i++)
+		p[i].refs = 1;
+	return p;
+}
+
 WEAK void page_free(struct page *p, unsigned order)
 {
 	for (pfn_t i = 0; i < (pfn_t)1 << order; i++) {

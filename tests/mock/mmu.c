@@ -113,7 +113,7 @@ static void remember(const struct walk *w, unsigned level, bool table)
 		.level = (uint8_t)level,
 		.asid = ttbr_asid(cpu_mmu[w->cpu].ttbr),
 		.global = !table && !(w->desc & PTE_NG),
-		.va = ALIGN_DOWN(w->va, LEVEL_SIZE(level)),
+		.va = ALIGN_DOWN(w->va, tlb_span(level)),
 		.desc = w->desc,
 		.limits = w->limits,
 		.src = w->src,
@@ -152,7 +152,8 @@ static void set_access_flag(struct walk *w)
 		s->raw[(w->src & (PAGE_SIZE - 1)) / 8] |= PTE_AF;
 }
 
-static enum mock_result walk_leaf(struct walk *w)
+/* A page, or at level 2 a block. */
+static enum mock_result walk_leaf(struct walk *w, unsigned level)
 {
 	if (!(w->desc & PTE_AF)) {
 		if (!mock_options.hw_access_flag || w->stale)
@@ -161,7 +162,9 @@ static enum mock_result walk_leaf(struct walk *w)
 			return MOCK_FAULT_ACCESS_FLAG; /* may be set speculatively, but then nothing could be tested */
 		set_access_flag(w);
 	}
-	remember(w, 3,
+	if (level == 3 && (w->desc & PTE_CONT))
+		level = TLB_RUN;
+	remember(w, level,
 		 false); /* never with the flag clear: such an entry may not be cached (D8.4.6) */
 	return MOCK_OK;
 }
@@ -184,8 +187,8 @@ static enum mock_result walk(struct walk *w)
 		w->desc = walker_read(w->src, &w->stale);
 		if (!(w->desc & PTE_VALID))
 			return MOCK_FAULT_TRANSLATION;
-		if (level == 3)
-			return walk_leaf(w);
+		if (level == 3 || (level == 2 && !pte_is_table(w->desc)))
+			return walk_leaf(w, level);
 		if (!pte_is_table(w->desc))
 			return MOCK_FAULT_TRANSLATION;
 		w->limits |= w->desc & LIMITS_MASK;
@@ -225,7 +228,7 @@ enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t 
 		mock_violation(MOCK_RULE_BARRIER, "user access before the ISB after writing TTBR0");
 	if (va >= (virt_addr_t)1 << 48 || !m->ttbr)
 		return MOCK_FAULT_TRANSLATION;
-	e = tlb_find(mock_cpu, w.va, ttbr_asid(m->ttbr), 3, false);
+	e = tlb_leaf(mock_cpu, w.va, ttbr_asid(m->ttbr));
 	if (!e) {
 		result = walk(&w);
 		if (result != MOCK_OK && w.stale)
@@ -235,13 +238,13 @@ enum mock_result mock_access(virt_addr_t va, enum mock_access kind, phys_addr_t 
 				(unsigned long)va);
 		if (result != MOCK_OK)
 			return result;
-		e = tlb_find(mock_cpu, w.va, ttbr_asid(m->ttbr), 3, false);
+		e = tlb_leaf(mock_cpu, w.va, ttbr_asid(m->ttbr));
 	}
 	if (pa)
-		*pa = pte_pa(e->desc) | (va & (PAGE_SIZE - 1));
+		*pa = tlb_target(e, va);
 	result = permission(e->desc, e->limits, kind);
 	if (result == MOCK_OK && kind == MOCK_EXEC)
-		check_fetch(va, pte_pa(e->desc));
+		check_fetch(va, tlb_target(e, w.va));
 	return result;
 }
 
@@ -251,7 +254,7 @@ static void speculate_at(unsigned cpu, virt_addr_t va)
 {
 	struct walk w = { .cpu = cpu, .va = va };
 
-	if (tlb_find(cpu, va, ttbr_asid(cpu_mmu[cpu].ttbr), 3, false))
+	if (tlb_leaf(cpu, va, ttbr_asid(cpu_mmu[cpu].ttbr)))
 		return;
 	walk(&w);
 }
@@ -261,7 +264,7 @@ static void speculate_below(unsigned cpu, uint64_t raw, unsigned level, virt_add
 {
 	const uint64_t *table;
 
-	if (level == 3) {
+	if (level == 3 || (level == 2 && !pte_is_table(raw))) {
 		speculate_at(cpu, va);
 		return;
 	}
@@ -312,6 +315,59 @@ static void check_bbm(unsigned cpu, const struct tlb_entry *e, void *arg)
 			"%#lx: descriptor %#llx becomes %#llx while CPU %u may have the former cached",
 			(unsigned long)e->va, (unsigned long long)e->desc, (unsigned long long)raw,
 			cpu);
+}
+
+struct run_store {
+	uint64_t raw;
+	int offset; /* entries from the one that was read */
+};
+
+/* Of a run a TLB keeps all 16 entries, whichever it read. */
+static void check_run_bbm(unsigned cpu, const struct tlb_entry *e, void *arg)
+{
+	const struct run_store *s = arg;
+
+	if (e->level == TLB_RUN &&
+	    ((s->raw ^ (e->desc + (uint64_t)s->offset * PAGE_SIZE)) & BBM_MASK))
+		mock_violation(
+			MOCK_RULE_BBM,
+			"%#lx: an entry becomes %#llx while CPU %u may have its run of 16 cached",
+			(unsigned long)e->va, (unsigned long long)s->raw, cpu);
+}
+
+static void check_runs_bbm(phys_addr_t addr, uint64_t raw)
+{
+	phys_addr_t first = ALIGN_DOWN(addr, (phys_addr_t)128);
+
+	for (int i = 0; i < 16; i++) {
+		struct run_store s = { raw, (int)((addr - first) / 8) - i };
+
+		if (s.offset != 0)
+			tlb_for_src(first + (phys_addr_t)i * 8, check_run_bbm, &s);
+	}
+}
+
+/* What a walker sees of 16 neighbours: when one has the contiguous bit then all have it, and they count up from an aligned frame with equal
+ * attributes (DDI 0487, D8.6.1 "The Contiguous bit"); anything else is misprogramming. */
+static void check_run(phys_addr_t addr)
+{
+	const uint64_t own = PTE_AF | PTE_SW_LOCKED | PTE_SW_SPECIAL | PTE_SW_FILE;
+	const struct shadow *s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
+	const uint64_t *raw;
+	unsigned marked = 0, fit = 0;
+
+	if (!s || s->level != 3)
+		return;
+	raw = &s->raw[(addr & (PAGE_SIZE - 1)) / 128 * 16];
+	for (unsigned i = 0; i < 16; i++) {
+		marked += (raw[i] & PTE_VALID) && (raw[i] & PTE_CONT);
+		fit += ((raw[i] ^ (raw[0] + i * PAGE_SIZE)) & ~own) == 0;
+	}
+	if (marked > 0 && (marked < 16 || fit < 16 || !IS_ALIGNED(pte_pa(raw[0]), 16 * PAGE_SIZE)))
+		mock_violation(
+			MOCK_RULE_DESCRIPTOR,
+			"the run at %#llx has the contiguous bit in %u entries, %u are alike",
+			(unsigned long long)addr, marked, fit);
 }
 
 static void check_leaf(phys_addr_t addr, uint64_t raw)
@@ -366,9 +422,11 @@ void pte_store(struct pte *e, uint64_t raw)
 	old = e->raw;
 	check_shadow(addr, old);
 	speculate_entry(addr, old);
+	s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
 	if (raw & PTE_VALID)
 		tlb_for_src(addr, check_bbm, &raw);
-	s = table_shadow(ALIGN_DOWN(addr, (phys_addr_t)PAGE_SIZE));
+	if ((raw & PTE_VALID) && (!s || s->level == 3))
+		check_runs_bbm(addr, raw);
 	if ((raw & PTE_VALID) && (!s || s->level == 3) && (raw & PTE_NG))
 		check_leaf(addr, raw);
 	e->raw = raw;
@@ -392,6 +450,8 @@ static void complete_stores(void)
 		else
 			pending[kept++] = pending[i];
 	npending = kept;
+	for (unsigned i = 0; i < done; i++)
+		check_run(addrs[i]);
 	for (unsigned i = 0; i < done; i++)
 		speculate_entry(addrs[i], *(uint64_t *)phys_to_virt(addrs[i]));
 	free(addrs);

@@ -16,14 +16,28 @@
 
 /* ---- tlb.c ---- */
 
+/* What a TLB entry covers: as much as a descriptor of a level, or 16 pages whose descriptors have the contiguous bit. */
+#define TLB_RUN   4u
+#define TLB_KINDS 5u
+
+static inline unsigned tlb_shift(unsigned level)
+{
+	return level == TLB_RUN ? PAGE_SHIFT + 4 : (unsigned)LEVEL_SHIFT(level);
+}
+
+static inline virt_addr_t tlb_span(unsigned level)
+{
+	return (virt_addr_t)1 << tlb_shift(level);
+}
+
 /* One translation, or one step of a walk, as a CPU remembers it. */
 struct tlb_entry {
 	bool used;
-	bool table; /* a walk cache entry: desc is a table descriptor of `level` */
-	uint8_t level;
+	bool table;    /* a walk cache entry: desc is a table descriptor of `level` */
+	uint8_t level; /* or TLB_RUN */
 	uint16_t asid;
 	bool global;
-	virt_addr_t va; /* first address covered, LEVEL_SIZE(level) of them */
+	virt_addr_t va; /* first address covered, tlb_span(level) of them */
 	uint64_t desc;
 	uint64_t limits;  /* hierarchical bits gathered above, and in desc when it is a table */
 	phys_addr_t src;  /* where desc was read */
@@ -37,6 +51,10 @@ void tlb_insert(unsigned cpu, const struct tlb_entry *e);
 /* The oldest entry of the kind for va at `level`, or NULL. */
 const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level,
 				 bool table);
+/* The translation of va: of a page, else a run, else a block; or NULL. */
+const struct tlb_entry *tlb_leaf(unsigned cpu, virt_addr_t va, uint16_t asid);
+/* Where e, a translation, leads va to. */
+phys_addr_t tlb_target(const struct tlb_entry *e, virt_addr_t va);
 /* Calls fn for every entry read from src, on any CPU. */
 void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
 		 void *arg);

@@ -38,9 +38,11 @@ void table_check_descriptor(uint64_t raw, unsigned level)
 {
 	if (!(raw & PTE_VALID))
 		return;
-	if (level < 3 && !pte_is_table(raw))
-		mock_violation(MOCK_RULE_DESCRIPTOR,
-			       "level %u: %#llx: blocks are not modelled for user space", level,
+	if (level < 2 && !pte_is_table(raw))
+		mock_violation(MOCK_RULE_DESCRIPTOR, "level %u: %#llx: a block of 1 GB or more",
+			       level, (unsigned long long)raw);
+	else if (level == 2 && !pte_is_table(raw) && !IS_ALIGNED(pte_pa(raw), LEAF_SPAN))
+		mock_violation(MOCK_RULE_DESCRIPTOR, "level 2: %#llx: a block that is not aligned",
 			       (unsigned long long)raw);
 	else if (level == 3 && (raw & PTE_TYPE_MASK) != PTE_TYPE_PAGE)
 		mock_violation(MOCK_RULE_DESCRIPTOR, "level 3: %#llx is reserved",
@@ -48,10 +50,10 @@ void table_check_descriptor(uint64_t raw, unsigned level)
 	else if (!mock_pa_in_ram(pte_pa(raw)))
 		mock_violation(MOCK_RULE_DESCRIPTOR, "level %u: %#llx points outside RAM", level,
 			       (unsigned long long)raw);
-	else if (level == 3 && (raw & PTE_SH_MASK) != PTE_SH_INNER)
+	else if ((level == 3 || !pte_is_table(raw)) && (raw & PTE_SH_MASK) != PTE_SH_INNER)
 		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: RAM must be inner shareable",
 			       (unsigned long long)raw);
-	else if (level == 3 && !(raw & PTE_NG))
+	else if ((level == 3 || !pte_is_table(raw)) && !(raw & PTE_NG))
 		mock_violation(MOCK_RULE_DESCRIPTOR, "%#llx: a user page that is global",
 			       (unsigned long long)raw);
 }

@@ -45,11 +45,43 @@ void tlb_reset(void)
 	uses = calloc(mock_options.ram >> PAGE_SHIFT, sizeof(*uses));
 }
 
-static unsigned *use_of(uint64_t desc)
+static unsigned *use_of(phys_addr_t pa)
 {
-	phys_addr_t pa = pte_pa(desc);
-
 	return mock_pa_in_ram(pa) ? &uses[(pa - MOCK_RAM_BASE) >> PAGE_SHIFT] : NULL;
+}
+
+/* The frames that e leads to: a table, or those it translates to. */
+static phys_addr_t first_frame(const struct tlb_entry *e)
+{
+	return e->table ? pte_pa(e->desc) : ALIGN_DOWN(pte_pa(e->desc), tlb_span(e->level));
+}
+
+static size_t frame_span(const struct tlb_entry *e)
+{
+	return e->table ? PAGE_SIZE : tlb_span(e->level);
+}
+
+static bool leads_to(const struct tlb_entry *e, phys_addr_t pa)
+{
+	return pa >= first_frame(e) && pa - first_frame(e) < frame_span(e);
+}
+
+static void count_uses(const struct tlb_entry *e, unsigned by)
+{
+	for (size_t at = 0; at < frame_span(e); at += PAGE_SIZE) {
+		unsigned *use = use_of(first_frame(e) + at);
+
+		if (use)
+			*use += by;
+	}
+}
+
+static bool leads_to_free_frame(const struct tlb_entry *e)
+{
+	for (size_t at = 0; at < frame_span(e); at += PAGE_SIZE)
+		if (page_is_free(phys_to_page(first_frame(e) + at)))
+			return true;
+	return false;
 }
 
 unsigned mock_tlb_uses(pfn_t pfn)
@@ -59,7 +91,7 @@ unsigned mock_tlb_uses(pfn_t pfn)
 
 static unsigned bucket_va(virt_addr_t va, unsigned level)
 {
-	return (unsigned)((va >> LEVEL_SHIFT(level)) * 4 + level) % BUCKETS;
+	return (unsigned)((va >> tlb_shift(level)) * TLB_KINDS + level) % BUCKETS;
 }
 
 static unsigned bucket_src(phys_addr_t src)
@@ -105,10 +137,31 @@ static void chain_remove(struct tlb *t, int *head, int i, bool va)
 	*head = va ? t->entries[i].next_va : t->entries[i].next_src;
 }
 
+/* Two sizes for one address: an access would match both, which is a TLB conflict (DDI 0487, D8.14.1). */
+static void check_sizes(unsigned cpu, const struct tlb_entry *e)
+{
+	static const unsigned leaf_levels[] = { 2, 3, TLB_RUN };
+
+	for (unsigned k = 0; k < ARRAY_SIZE(leaf_levels); k++) {
+		unsigned level = leaf_levels[k];
+		virt_addr_t step = MIN(tlb_span(level), tlb_span(e->level));
+
+		if (level == e->level)
+			continue;
+		for (virt_addr_t at = 0; at < tlb_span(e->level); at += step)
+			if (tlb_find(cpu, e->va + at, e->asid, level, false)) {
+				mock_violation(
+					MOCK_RULE_BBM,
+					"CPU %u's TLB may hold %#lx twice, as a page, run or block",
+					cpu, (unsigned long)(e->va + at));
+				return;
+			}
+	}
+}
+
 void tlb_insert(unsigned cpu, const struct tlb_entry *e)
 {
 	struct tlb *t = &tlbs[cpu];
-	unsigned *use = use_of(e->desc);
 	int i;
 
 	for (i = t->by_va[bucket_va(e->va, e->level)]; i >= 0; i = t->entries[i].next_va)
@@ -116,6 +169,8 @@ void tlb_insert(unsigned cpu, const struct tlb_entry *e)
 			t->entries[i].doomed = 0; /* cached anew after the TLBI */
 			return;
 		}
+	if (!e->table)
+		check_sizes(cpu, e);
 	i = entry_new(t);
 	t->entries[i] = *e;
 	t->entries[i].used = true;
@@ -123,20 +178,17 @@ void tlb_insert(unsigned cpu, const struct tlb_entry *e)
 	t->entries[i].next_va = t->entries[i].next_src = -1;
 	chain_append(t, &t->by_va[bucket_va(e->va, e->level)], i, true);
 	chain_append(t, &t->by_src[bucket_src(e->src)], i, false);
-	if (use)
-		++*use;
+	count_uses(e, 1);
 }
 
 static void entry_remove(unsigned cpu, int i)
 {
 	struct tlb *t = &tlbs[cpu];
 	struct tlb_entry *e = &t->entries[i];
-	unsigned *use = use_of(e->desc);
 
 	chain_remove(t, &t->by_va[bucket_va(e->va, e->level)], i, true);
 	chain_remove(t, &t->by_src[bucket_src(e->src)], i, false);
-	if (use)
-		--*use;
+	count_uses(e, -1u);
 	e->used = false;
 	e->doomed = 0;
 	e->next_va = t->free;
@@ -152,10 +204,24 @@ const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, un
 		const struct tlb_entry *e = &t->entries[i];
 
 		if (e->level == level && e->table == table && (e->global || e->asid == asid) &&
-		    e->va == ALIGN_DOWN(va, LEVEL_SIZE(level)))
+		    e->va == ALIGN_DOWN(va, tlb_span(level)))
 			return e;
 	}
 	return NULL;
+}
+
+const struct tlb_entry *tlb_leaf(unsigned cpu, virt_addr_t va, uint16_t asid)
+{
+	const struct tlb_entry *e = tlb_find(cpu, va, asid, 3, false);
+
+	if (!e)
+		e = tlb_find(cpu, va, asid, TLB_RUN, false);
+	return e ? e : tlb_find(cpu, va, asid, 2, false);
+}
+
+phys_addr_t tlb_target(const struct tlb_entry *e, virt_addr_t va)
+{
+	return first_frame(e) + (va - e->va);
 }
 
 void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
@@ -182,7 +248,7 @@ static bool tlbi_hits(const struct tlbi *op, const struct tlb_entry *e)
 		return false;
 	if (op->by_asid && !(op->by_va && e->global) && (e->asid != op->asid || e->global))
 		return false;
-	return !op->by_va || ALIGN_DOWN(op->va, LEVEL_SIZE(e->level)) == e->va;
+	return !op->by_va || ALIGN_DOWN(op->va, tlb_span(e->level)) == e->va;
 }
 
 /* The walker may still read the old value of a store that no DSB completed, and cache it after the invalidation. */
@@ -221,7 +287,7 @@ static void tlbi(const struct tlbi *op)
 				doom(op, cpu, i);
 			continue;
 		}
-		for (unsigned level = 0; level < 4; level++)
+		for (unsigned level = 0; level < TLB_KINDS; level++)
 			for (int i = tlbs[cpu].by_va[bucket_va(op->va, level)]; i >= 0;
 			     i = tlbs[cpu].entries[i].next_va)
 				if (tlbs[cpu].entries[i].level == level)
@@ -337,8 +403,7 @@ void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid)
 				MOCK_RULE_STALE_ASID,
 				"CPU %u loads ASID %u while its TLB knows %#lx from another root",
 				cpu, asid, (unsigned long)e->va);
-		if (e->used && e->asid == asid &&
-		    page_is_free(pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))))
+		if (e->used && e->asid == asid && leads_to_free_frame(e))
 			mock_violation(
 				MOCK_RULE_STALE_FRAME,
 				"CPU %u loads ASID %u whose TLB entry for %#lx maps a free frame",
@@ -362,13 +427,13 @@ void tlb_check_alias(phys_addr_t src, uint64_t raw)
 {
 	bool write = grants_write(raw, 0), exec = !(raw & PTE_UXN);
 
-	if (!mock_pa_in_ram(pte_pa(raw)) || *use_of(raw) == 0 || !(write || exec))
+	if (!mock_pa_in_ram(pte_pa(raw)) || *use_of(pte_pa(raw)) == 0 || !(write || exec))
 		return;
 	for (unsigned cpu = 0; cpu < mock_options.cpus; cpu++)
 		for (int i = 0; i < tlbs[cpu].count; i++) {
 			const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
-			if (!e->used || e->table || e->src == src || pte_pa(e->desc) != pte_pa(raw))
+			if (!e->used || e->table || e->src == src || !leads_to(e, pte_pa(raw)))
 				continue;
 			if ((write && !(e->desc & PTE_UXN)) ||
 			    (exec && grants_write(e->desc, e->limits)))
@@ -388,7 +453,7 @@ void tlb_check_frame(phys_addr_t pa, const char *what)
 		for (int i = 0; i < tlbs[cpu].count; i++) {
 			const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
-			if (!e->used || pte_pa(e->desc) != pa)
+			if (!e->used || !leads_to(e, pa))
 				continue;
 			if (mock_options.loose_frees && !e->global &&
 			    ttbr_asid(cpu_mmu[cpu].ttbr) != e->asid)
@@ -408,8 +473,8 @@ void mock_check(void)
 		for (int i = 0; i < tlbs[cpu].count; i++) {
 			const struct tlb_entry *e = &tlbs[cpu].entries[i];
 
-			if (e->used &&
-			    page_is_free(pfn_to_page((pfn_t)(pte_pa(e->desc) >> PAGE_SHIFT))))
-				tlb_check_frame(pte_pa(e->desc), "free");
+			for (size_t at = 0; e->used && at < frame_span(e); at += PAGE_SIZE)
+				if (page_is_free(phys_to_page(first_frame(e) + at)))
+					tlb_check_frame(first_frame(e) + at, "free");
 		}
 }

@@ -3,8 +3,10 @@
 #include "kernel/fs/proc/proc.h"
 #include "mm/buddy.h"
 #include "mm/commit.h"
+#include "mm/huge.h"
 #include "mm/kmap.h"
 #include "mm/lru.h"
+#include "mm/pmap.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -52,6 +54,7 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "PageTables", atomic_load(&table_frames));
 	kb(s, "CommitLimit", commit_limit());
 	kb(s, "Committed_AS", commit_sum());
+	kb(s, "AnonHugePages", (uint64_t)atomic_load(&table_blocks) << (HUGE_SHIFT - PAGE_SHIFT));
 	return 0;
 }
 
@@ -69,6 +72,9 @@ int show_vmstat(struct seq *s, const struct proc_ref *ref)
 	for (int e = 0; e < VM_EVENTS; e++)
 		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e),
 			   vm_events((enum vm_event)e));
+	/* A block that is split is that everywhere. */
+	seq_printf(s, "thp_split_page %u\nthp_split_pmd %u\n", atomic_load(&table_unfolds),
+		   atomic_load(&table_unfolds));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/errno.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/process.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 #include "mm/smaps.h"
 
@@ -32,7 +33,7 @@ static void usage_lines(struct seq *s, const struct area_usage *u, bool kinds, u
 	kb(s, "Referenced", u->referenced);
 	kb(s, "Anonymous", u->anonymous);
 	kb(s, "LazyFree", 0);
-	kb(s, "AnonHugePages", 0);
+	kb(s, "AnonHugePages", u->blocks);
 	kb(s, "ShmemPmdMapped", 0);
 	kb(s, "FilePmdMapped", 0);
 	kb(s, "Shared_Hugetlb", 0);
@@ -64,6 +65,8 @@ static const struct {
 	{ AREA_NORESERVE, " nr" },
 	{ AREA_WIPEONFORK, " wf" },
 	{ AREA_DONTDUMP, " dd" },
+	{ AREA_HUGEPAGE, " hg" },
+	{ AREA_NOHUGEPAGE, " nh" },
 };
 
 static void flags_line(struct seq *s, const struct area *a)
@@ -85,7 +88,7 @@ static void smaps_area(struct seq *s, const struct area *a, char *name)
 	kb(s, "KernelPageSize", PAGE_SIZE);
 	kb(s, "MMUPageSize", PAGE_SIZE);
 	usage_lines(s, &u, false, a->flags & AREA_LOCKED ? u.pss >> PSS_SHIFT : 0);
-	seq_puts(s, "THPeligible:    0\n");
+	seq_printf(s, "THPeligible:    %u\n", area_may_have_block(a));
 	flags_line(s, a);
 }
 

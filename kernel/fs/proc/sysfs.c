@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * /sys: what C libraries and lscpu(1) ask about CPUs there (sysfs-devices-system-cpu in Linux's ABI documentation). Nothing else of sysfs
- * exists; the tables work as /proc's.
+ * /sys: what C libraries and lscpu(1) ask about CPUs there (sysfs-devices-system-cpu in Linux's ABI documentation), and the settings of huge pages
+ * (admin-guide/mm/transhuge.rst). Nothing else of sysfs exists; the tables work as /proc's.
  */
+#include <linux/capability.h>
+
+#include "kernel/cred.h"
+#include "kernel/errno.h"
 #include "kernel/fs/proc/proc.h"
+#include "kernel/lib/string.h"
 #include "kernel/sched.h"
+#include "mm/huge.h"
 
 /* CPUs neither come nor go: those that started are all that are possible. */
 static int show_cpus(struct seq *s, const struct proc_ref *ref)
@@ -29,6 +35,56 @@ static int show_kernel_max(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
+/* ---- Transparent huge pages ---- */
+
+static const char *const thp_modes[] = { "always", "madvise", "never" };
+
+static int show_thp_enabled(struct seq *s, const struct proc_ref *ref)
+{
+	unsigned mode = READ_ONCE(thp_mode);
+
+	(void)ref;
+	for (unsigned i = 0; i < ARRAY_SIZE(thp_modes); i++)
+		seq_printf(s, i == mode ? "%s[%s]" : "%s%s", i > 0 ? " " : "", thp_modes[i]);
+	seq_puts(s, "\n");
+	return 0;
+}
+
+static int store_thp_enabled(const struct proc_ref *ref, char *text, size_t n)
+{
+	(void)ref;
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	for (unsigned i = 0; i < ARRAY_SIZE(thp_modes); i++)
+		if (strcmp(text, thp_modes[i]) == 0) {
+			WRITE_ONCE(thp_mode, i);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int show_block_size(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%ju\n", HUGE_SIZE);
+	return 0;
+}
+
+static const struct proc_node thp_children[] = {
+	{ .name = "enabled",
+	  .mode = S_IFREG | 0644,
+	  .show = show_thp_enabled,
+	  .store = store_thp_enabled },
+	PROC_FILE("hpage_pmd_size", 0444, show_block_size),
+	PROC_END,
+};
+static const struct proc_node mm_children[] = {
+	PROC_DIR("transparent_hugepage", 0555, thp_children), PROC_END
+};
+static const struct proc_node kernel_children[] = { PROC_DIR("mm", 0555, mm_children), PROC_END };
+
 static const struct proc_node cpu_children[] = {
 	PROC_FILE("kernel_max", 0444, show_kernel_max), PROC_FILE("offline", 0444, show_no_cpus),
 	PROC_FILE("online", 0444, show_cpus),           PROC_FILE("possible", 0444, show_cpus),
@@ -38,6 +94,7 @@ static const struct proc_node system_children[] = { PROC_DIR("cpu", 0555, cpu_ch
 static const struct proc_node devices_children[] = { PROC_DIR("system", 0555, system_children),
 						     PROC_END };
 static const struct proc_node sys_children[] = { PROC_DIR("devices", 0555, devices_children),
+						 PROC_DIR("kernel", 0555, kernel_children),
 						 PROC_END };
 
 const struct proc_node sys_root = { .name = "/", .mode = S_IFDIR | 0555, .children = sys_children };

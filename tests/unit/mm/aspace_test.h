@@ -231,7 +231,7 @@ static inline void check_entries(struct aspace *as)
 			if (v.state != PTE_PRESENT || (v.prot & PTE_SPECIAL))
 				continue;
 			assert_true(v.page->refs >= rmap_count(v.page) && rmap_count(v.page) > 0);
-			assert_false((v.prot & PTE_LOCKED) && table->u.table.sharers > 1);
+			assert_false((v.prot & PTE_LOCKED) && table_sharers(table) > 1);
 			assert_int_equal(!!(v.prot & PTE_LOCKED), !!(a->flags & AREA_LOCKED));
 			if ((v.prot & PTE_WRITE) && area_is_private(a)) {
 				assert_int_equal(v.page->type, PAGE_ANON);

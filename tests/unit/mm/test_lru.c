@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The lists: order, which list a page is on, isolation, and pages whose last reference has gone.
 // SOURCES: mm/lru.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
-// SOURCES: arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/mock/mock.h"
 

@@ -3,7 +3,7 @@
 // entries.
 // SOURCES: mm/commit.c
 // SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c mm/object_write.c kernel/lib/radix.c
-// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // SOURCES: tests/mock/slab.c tests/mock/swap.c

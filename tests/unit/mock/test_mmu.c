@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The MMU model catches what silicon would punish: every rule is broken here on purpose, beside the same steps done right.
-// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 #include "tests/unit/arch/arm64/pmap_test.h"
 
@@ -402,6 +402,153 @@ static void test_no_negative_caching(void **state)
 	assert_maps(VA + PAGE_SIZE, MOCK_READ, page);
 }
 
+/* ---- Blocks and runs ---- */
+
+static struct pte *link_entry(virt_addr_t va)
+{
+	struct pte *table = page_to_virt(pm.root);
+
+	for (unsigned level = 0; level < 2; level++)
+		table = phys_to_virt(pte_pa(pte_load(&table[table_index(va, level)])));
+	return &table[table_index(va, 2)];
+}
+
+/* 2^order frames with entries from VA's next 2 MB on, all seen by both CPUs; the first entry. */
+static struct pte *start_many(unsigned order, struct page **first)
+{
+	struct pte *e;
+
+	start(RW);
+	*first = page_alloc_order(order, ALLOC_ZERO);
+	e = pmap_table_entry(entry(&pm, VA + LEAF_SPAN) ? pmap_leaf(&pm, VA + LEAF_SPAN) : NULL, 0);
+	for (unsigned i = 0; i < 1u << order; i++)
+		pte_enter(e + i, *first + i, RW);
+	pmap_entry_unlock(e);
+	return e;
+}
+
+static uint64_t block_of(struct page *p)
+{
+	return page_to_phys(p) | PTE_TYPE_BLOCK |
+	       (pte_load(pmap_table_entry(pmap_leaf(&pm, VA), 0)) &
+		~(PTE_ADDR_MASK | PTE_TYPE_MASK));
+}
+
+static void test_block_over_live_pages(void **state)
+{
+	struct page *p;
+	struct pte *link;
+
+	(void)state;
+	start_many(9, &p);
+	link = link_entry(VA + LEAF_SPAN);
+	pte_store(link, 0);
+	dsb_ishst();
+	tlbi_vae1is(
+		by_address(pm.context & 0xffff, VA + LEAF_SPAN)); /* the walk cache and one page */
+	dsb_ish();
+	ROGUE(MOCK_RULE_BBM, (pte_store(link, block_of(p)), dsb_ishst()));
+}
+
+static void test_block_done_right(void **state)
+{
+	struct page *p;
+	struct pte *link;
+
+	(void)state;
+	start_many(9, &p);
+	link = link_entry(VA + LEAF_SPAN);
+	pte_store(link, 0);
+	tlb_flush_pmap(&pm);
+	pte_store(link, block_of(p));
+	dsb_ishst();
+	mock_on_cpu(1);
+	assert_maps(VA + LEAF_SPAN + 511 * PAGE_SIZE, MOCK_WRITE, p + 511);
+	mock_on_cpu(0);
+	ROGUE(MOCK_RULE_STALE_FRAME, page_free(p + 37, 0));
+	ROGUE(MOCK_RULE_BBM, pte_store(link, block_of(p) + LEAF_SPAN));
+	/* Any address of it will do. */
+	pte_store(link, 0);
+	tlb_flush_page_all(VA + LEAF_SPAN + 300 * PAGE_SIZE);
+	pte_store(link, block_of(p));
+	ROGUE(MOCK_RULE_DESCRIPTOR, pte_store(link, block_of(p) + PAGE_SIZE));
+}
+
+/* Breaks all 16, and makes them as one run. */
+static void make_run(struct pte *e, unsigned n, uint64_t bits)
+{
+	uint64_t raw[16];
+
+	for (unsigned i = 0; i < 16; i++) {
+		raw[i] = pte_load(&e[i]);
+		pte_store(&e[i], 0);
+	}
+	tlb_flush_pmap(&pm);
+	for (unsigned i = 0; i < 16; i++)
+		pte_store(&e[i], i < n ? raw[i] | bits : raw[i]);
+	dsb_ishst();
+}
+
+static void test_run_done_right(void **state)
+{
+	struct page *p;
+	struct pte *e;
+
+	(void)state;
+	e = start_many(4, &p);
+	make_run(e, 16, PTE_CONT);
+	mock_on_cpu(1);
+	assert_maps(VA + LEAF_SPAN + 15 * PAGE_SIZE, MOCK_WRITE, p + 15);
+	mock_on_cpu(0);
+	/* One address takes all of it. */
+	for (unsigned i = 0; i < 16; i++)
+		pte_store(&e[i], 0);
+	tlb_flush_page_all(VA + LEAF_SPAN + 3 * PAGE_SIZE);
+	for (unsigned i = 0; i < 16; i++)
+		page_free(p + i, 0);
+}
+
+static void test_run_of_fifteen(void **state)
+{
+	struct page *p;
+	struct pte *e;
+
+	(void)state;
+	e = start_many(4, &p);
+	ROGUE(MOCK_RULE_DESCRIPTOR, make_run(e, 15, PTE_CONT));
+}
+
+static void test_run_not_aligned(void **state)
+{
+	struct page *p;
+	struct pte *e;
+
+	(void)state;
+	e = start_many(5, &p);
+	for (unsigned i = 0; i < 16; i++)
+		pte_store(&e[i], 0);
+	tlb_flush_pmap(&pm);
+	for (unsigned i = 0; i < 16; i++)
+		pte_store(&e[i], pte_load(&e[16]) + i * PAGE_SIZE - 8 * PAGE_SIZE);
+	dsb_ishst();
+	ROGUE(MOCK_RULE_DESCRIPTOR, make_run(e, 16, PTE_CONT));
+}
+
+/* A neighbour of the entry that the TLB read changes. */
+static void test_run_changed_in_place(void **state)
+{
+	struct page *p;
+	struct pte *e;
+
+	(void)state;
+	e = start_many(4, &p);
+	make_run(e, 16, PTE_CONT);
+	ROGUE(MOCK_RULE_BBM, pte_store(&e[9], pte_load(&e[9]) & ~PTE_CONT));
+	mock_expect_violation(MOCK_RULE_DESCRIPTOR);
+	dsb_ishst();
+	mock_assert_violated(MOCK_RULE_DESCRIPTOR);
+}
+
 #undef TEST
 #define TEST(f) cmocka_unit_test_setup_teardown(f, pmap_setup, abandon)
 
@@ -435,6 +582,12 @@ int main(void)
 		TEST(test_senseless_descriptors),
 		TEST(test_hierarchical_read_only),
 		TEST(test_no_negative_caching),
+		TEST(test_block_over_live_pages),
+		TEST(test_block_done_right),
+		TEST(test_run_done_right),
+		TEST(test_run_of_fifteen),
+		TEST(test_run_not_aligned),
+		TEST(test_run_changed_in_place),
 	};
 
 	(void)pmap_teardown; /* the shared header's, for tests that end whole */

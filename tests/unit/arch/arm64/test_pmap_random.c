@@ -4,7 +4,7 @@
  * and copied as the real ones should be. After every step one access is made on some CPU through its TLB: the reference says what it must
  * give. A fault where the reference allows the access must be a spurious one.
  */
-// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/arch/arm64/pmap_test.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Leaf tables shared by fork: rights through APTable, claiming, copying, leaving, with several CPUs.
-// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/arch/arm64/pmap_test.h"

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Huge pages from outside: blocks by advice, by setting and by populating; what partial unmapping, protection, forks, locks and mremap leave of
+ * them; that contents are right all the way; and what smaps, meminfo and vmstat say.
+ */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KB   1024L
+#define PAGE 4096L
+#define HUGE (2 * KB * KB)
+#define RW   (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+/* The number behind `name` in a file of lines; with p, of the area of smaps that begins there. */
+static long figure(const char *file, const void *p, const char *name)
+{
+	char line[512], start[24];
+	int inside = p == NULL;
+	long value = -1;
+	FILE *f = fopen(file, "r");
+
+	snprintf(start, sizeof(start), "%08lx-", (unsigned long)p);
+	while (f && fgets(line, sizeof(line), f)) {
+		size_t n = strlen(name);
+
+		if (strncmp(line, start, strlen(start)) == 0)
+			inside = 1;
+		else if (inside && strncmp(line, name, n) == 0 &&
+			 (line[n] == ':' || line[n] == ' ')) {
+			value = strtol(line + n + 1, NULL, 10);
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static long of(const void *p, const char *name)
+{
+	return figure("/proc/self/smaps", p, name);
+}
+
+static long event(const char *name)
+{
+	return figure("/proc/vmstat", NULL, name);
+}
+
+static int put(const char *file, const char *text)
+{
+	FILE *f = fopen(file, "w");
+	int ok = f && fputs(text, f) >= 0;
+
+	return f && fclose(f) == 0 && ok;
+}
+
+/* n times 2 MB, aligned, alone between areas without rights. */
+static char *map(int n)
+{
+	char *p = mmap(NULL, (n + 2) * HUGE, PROT_NONE, ANON, -1, 0);
+
+	p = (char *)(((uintptr_t)p + HUGE) & -HUGE);
+	return mmap(p, n * HUGE, RW, ANON | MAP_FIXED, -1, 0);
+}
+
+static char *blocks(int n)
+{
+	char *p = map(n);
+
+	CHECK(madvise(p, n * HUGE, MADV_HUGEPAGE) == 0);
+	for (long at = 0; at < n * HUGE; at += PAGE)
+		p[at] = (char)(at / PAGE + 1);
+	return p;
+}
+
+static int intact(const char *p, long from, long to)
+{
+	for (long at = from; at < to; at += PAGE)
+		if (p[at] != (char)(at / PAGE + 1) || p[at + 1] != 0)
+			return 0;
+	return 1;
+}
+
+static void check_advice(void)
+{
+	long before = event("thp_fault_alloc"),
+	     anon = figure("/proc/meminfo", NULL, "AnonHugePages");
+	char *p = map(2), *q;
+
+	p[0] = 1;
+	CHECK(of(p, "AnonHugePages") == 0 && of(p, "Rss") == 4);
+	munmap(p, 2 * HUGE);
+	q = blocks(2);
+	CHECK(of(q, "AnonHugePages") == 4096 && of(q, "Rss") == 4096 && of(q, "THPeligible") == 1);
+	CHECK(event("thp_fault_alloc") == before + 2);
+	CHECK(figure("/proc/meminfo", NULL, "AnonHugePages") == anon + 4096);
+	CHECK(intact(q, 0, 2 * HUGE));
+	CHECK(madvise(q, HUGE, MADV_DONTNEED) == 0 && q[5] == 0);
+	CHECK(intact(q, HUGE, 2 * HUGE));
+	munmap(q, 2 * HUGE);
+	CHECK(figure("/proc/meminfo", NULL, "AnonHugePages") == anon);
+}
+
+static void check_parts(void)
+{
+	long splits = event("thp_split_page");
+	char *p = blocks(4), *moved;
+
+	munmap(p + 100 * PAGE, 3 * PAGE);
+	CHECK(event("thp_split_page") == splits + 1);
+	CHECK(mprotect(p + HUGE + 7 * PAGE, PAGE, PROT_READ) == 0);
+	CHECK(madvise(p + 2 * HUGE + PAGE, PAGE, MADV_DONTNEED) == 0 && p[2 * HUGE + PAGE] == 0);
+	CHECK(event("thp_split_page") == splits + 3);
+	moved = mremap(p + 3 * HUGE + PAGE, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       p + 100 * PAGE - 97 * PAGE - 3 * PAGE);
+	CHECK(moved == p);
+	for (int i = 0; i < 8; i++)
+		CHECK(p[i * PAGE] == (char)(3 * 512 + 1 + i + 1));
+	CHECK(intact(p, 8 * PAGE, 100 * PAGE) && intact(p, 103 * PAGE, 2 * HUGE));
+	CHECK(intact(p, 2 * HUGE + 2 * PAGE, 3 * HUGE) && intact(p, 3 * HUGE + 9 * PAGE, 4 * HUGE));
+	munmap(p, 4 * HUGE);
+}
+
+static void check_fork(void)
+{
+	char *p = blocks(2);
+	int status;
+
+	if (fork() == 0) {
+		int ok = intact(p, 0, 2 * HUGE);
+
+		p[PAGE] = 99;
+		munmap(p + HUGE, PAGE);
+		_exit(!(ok && p[PAGE] == 99 && intact(p, 2 * PAGE, HUGE)));
+	}
+	p[HUGE] = 77;
+	CHECK(wait(&status) > 0 && status == 0);
+	CHECK(intact(p, 0, HUGE) && p[HUGE] == 77 && intact(p, HUGE + PAGE, 2 * HUGE));
+	p[HUGE] = 1;
+	if (fork() == 0)
+		_exit(0);
+	CHECK(wait(&status) > 0);
+	p[0] = 1; /* nobody else is left: a block again */
+	CHECK(of(p, "AnonHugePages") >= 2048);
+	CHECK(intact(p, 0, HUGE));
+	munmap(p, 2 * HUGE);
+}
+
+static void check_lock_and_protect(void)
+{
+	char *p = blocks(1);
+
+	CHECK(mlock(p, HUGE) == 0 && of(p, "AnonHugePages") == 2048 && of(p, "Locked") == 2048);
+	CHECK(mprotect(p, HUGE, PROT_READ) == 0 && of(p, "AnonHugePages") == 2048);
+	CHECK(mprotect(p, HUGE, RW) == 0 && of(p, "AnonHugePages") == 2048);
+	CHECK(munlock(p, PAGE) == 0 && intact(p, 0, HUGE));
+	p[0] = 1;
+	munmap(p, HUGE);
+}
+
+static void check_setting(void)
+{
+	static const char file[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	char *p, text[64] = "";
+	FILE *f = fopen(file, "r");
+
+	CHECK(f && fgets(text, sizeof(text), f) && strcmp(text, "always [madvise] never\n") == 0);
+	if (f)
+		fclose(f);
+	CHECK(!put(file, "sometimes"));
+	CHECK(put(file, "always\n"));
+	p = map(2);
+	memset(p, 1, HUGE);
+	CHECK(of(p, "AnonHugePages") == 2048);
+	CHECK(madvise(p, 2 * HUGE, MADV_NOHUGEPAGE) == 0);
+	memset(p + HUGE, 1, HUGE);
+	CHECK(of(p, "AnonHugePages") == 2048 && of(p, "Rss") == 4096);
+	munmap(p, 2 * HUGE);
+	CHECK(put(file, "never"));
+	p = blocks(1);
+	CHECK(of(p, "AnonHugePages") == 0 && intact(p, 0, HUGE));
+	munmap(p, HUGE);
+	CHECK(put(file, "madvise"));
+	CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+	p = blocks(1);
+	CHECK(of(p, "AnonHugePages") == 0);
+	munmap(p, HUGE);
+	CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+}
+
+/* More than RAM: blocks while there is room, pages then; all of it swapped and back. */
+static void check_swap(int mb)
+{
+	int n = mb / 2;
+	char *p = blocks(n);
+
+	for (int round = 0; round < 2; round++)
+		CHECK(intact(p, 0, n * HUGE));
+	CHECK(event("pswpout") > 0 && event("thp_fault_alloc") > 0);
+	munmap(p, n * HUGE);
+}
+
+int main(int argc, char **argv)
+{
+	check_advice();
+	check_parts();
+	check_fork();
+	check_lock_and_protect();
+	check_setting();
+	if (argc > 1)
+		check_swap(atoi(argv[1]));
+	return check_end();
+}
