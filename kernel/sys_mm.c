@@ -29,18 +29,21 @@ static unsigned area_flags_of(uint64_t prot, uint64_t flags)
 {
 	return area_prot(prot) | (flags & MAP_GROWSDOWN ? AREA_GROWSDOWN | AREA_STACK : 0) |
 	       (flags & MAP_LOCKED ? AREA_LOCKED : 0) |
-	       (flags & MAP_NORESERVE ? AREA_NORESERVE : 0);
+	       (flags & MAP_NORESERVE ? AREA_NORESERVE : 0) |
+	       (flags & MAP_HUGETLB ? AREA_HUGETLB : 0);
 }
 
-/* MAP_HUGETLB where no huge pages are set aside: sizes that AArch64 has with pages of 4 KB could be, others never. */
+/* MAP_HUGETLB: there is a pool of pages of 2 MB, for private memory. Of the other sizes that AArch64 has with pages of 4 KB none are ever set aside. */
 static int check_huge(uint64_t flags)
 {
+	if (!(flags & MAP_ANONYMOUS))
+		return -EINVAL;
 	switch (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) {
 	case 0:
-	case 16: /* 64 KB, as a logarithm; 2 MB, 32 MB, 1 GB */
-	case 21:
+	case 21: /* 2 MB, as a logarithm */ return (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : -ENOMEM;
+	case 16: /* 64 KB, 32 MB, 1 GB */
 	case 25:
-	case 30: return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
+	case 30: return -ENOMEM;
 	default: return -EINVAL;
 	}
 }
@@ -56,7 +59,7 @@ static int check_map_flags(uint64_t flags)
 		return -EOPNOTSUPP;
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
-	if (flags & MAP_HUGETLB)
+	if ((flags & MAP_HUGETLB) && check_huge(flags) < 0)
 		return check_huge(flags);
 	if ((flags & MAP_GROWSDOWN) && type != MAP_PRIVATE)
 		return -EINVAL;

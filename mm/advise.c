@@ -30,12 +30,22 @@ static int change_flags(struct aspace *as, struct area *a, virt_addr_t start, vi
 	return err;
 }
 
+static int advise_huge(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
+		       unsigned set)
+{
+	if (a->flags & AREA_HUGETLB)
+		return -EINVAL;
+	return change_flags(as, a, start, end, set, (AREA_HUGEPAGE | AREA_NOHUGEPAGE) & ~set);
+}
+
 static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
 		      bool anon_only)
 {
 	int err;
 
-	if (a->flags & AREA_LOCKED)
+	if ((a->flags & AREA_HUGETLB) && !anon_only)
+		return hugetlb_drop(as, start, end);
+	if (a->flags & (AREA_LOCKED | AREA_HUGETLB))
 		return -EINVAL;
 	if (anon_only && a->object != NULL)
 		return -EINVAL;
@@ -78,13 +88,12 @@ static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, vir
 	case MADV_DONTFORK: return change_flags(as, a, start, end, AREA_DONTFORK, 0);
 	case MADV_DOFORK: return change_flags(as, a, start, end, 0, AREA_DONTFORK);
 	case MADV_KEEPONFORK: return change_flags(as, a, start, end, 0, AREA_WIPEONFORK);
-	case MADV_HUGEPAGE: return change_flags(as, a, start, end, AREA_HUGEPAGE, AREA_NOHUGEPAGE);
-	case MADV_NOHUGEPAGE:
-		return change_flags(as, a, start, end, AREA_NOHUGEPAGE, AREA_HUGEPAGE);
+	case MADV_HUGEPAGE: return advise_huge(as, a, start, end, AREA_HUGEPAGE);
+	case MADV_NOHUGEPAGE: return advise_huge(as, a, start, end, AREA_NOHUGEPAGE);
 	case MADV_DONTDUMP: return change_flags(as, a, start, end, AREA_DONTDUMP, 0);
 	case MADV_DODUMP: return change_flags(as, a, start, end, 0, AREA_DONTDUMP);
 	case MADV_WIPEONFORK:
-		if (a->object != NULL)
+		if (a->object != NULL || (a->flags & AREA_HUGETLB))
 			return -EINVAL;
 		return change_flags(as, a, start, end, AREA_WIPEONFORK, 0);
 	case MADV_DONTNEED: return drop_pages(as, a, start, end, false);

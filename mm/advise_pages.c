@@ -32,7 +32,7 @@ int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_
 {
 	virt_addr_t va;
 
-	if (a->flags & AREA_LOCKED)
+	if (a->flags & (AREA_LOCKED | AREA_HUGETLB))
 		return -EINVAL;
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, va, end)) {

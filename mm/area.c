@@ -283,6 +283,8 @@ static int area_split(struct aspace *as, struct area *a, virt_addr_t at)
 	struct area *upper;
 	virt_addr_t end = a->end;
 
+	if ((a->flags & AREA_HUGETLB) && !IS_ALIGNED(at, HUGE_SIZE))
+		return -EINVAL;
 	if (as->area_count >= AREA_LIMIT)
 		return -ENOMEM;
 	upper = area_clone(a);

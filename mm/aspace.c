@@ -76,6 +76,8 @@ static void aspace_empty(struct aspace *as)
 	bool quiet;
 
 	mutex_lock(&as->mutex);
+	if (as->hugetlb)
+		hugetlb_forgo(hugetlb_promised(as, USER_MIN, USER_TOP));
 	quiet = atomic_load(&as->pmap.active_cpus) == 0;
 	rss = quiet ? zap_all(as) : aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, rss);
@@ -221,7 +223,7 @@ uint64_t aspace_reap(struct aspace *as)
 	before = aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, before);
 	for (a = area_first(as); a != NULL; a = area_next(a))
-		if (area_is_private(a))
+		if (area_is_private(a) && !(a->flags & AREA_HUGETLB))
 			reap_area(as, a);
 	after = aspace_rss(as);
 	mutex_unlock(&as->mutex);

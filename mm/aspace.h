@@ -33,6 +33,8 @@ enum area_flags {
 	AREA_VDSO = 1 << 16,
 	AREA_HUGEPAGE = 1 << 18,   /* MADV_HUGEPAGE */
 	AREA_NOHUGEPAGE = 1 << 19, /* MADV_NOHUGEPAGE */
+	AREA_HUGETLB = 1 << 20,    /* units of 2 MB from the pool (mm/hugetlb.c) */
+	AREA_HUGE_OWNER = 1 << 21, /* its units were promised; set by mm alone */
 	AREA_ACCOUNT = 1 << 17,    /* counts as promised (mm/commit.h); set by mm alone */
 };
 
@@ -79,6 +81,7 @@ struct aspace {
 	struct {
 		uint64_t as, data, stack, memlock;
 	} limit;           /* bytes; copied from the process's rlimits by kernel/ */
+	bool hugetlb;      /* has or had areas with AREA_HUGETLB; under mutex */
 	bool cap_ipc_lock; /* memlock limit does not apply */
 	uint32_t marks;    /* enum space_mark; atomic */
 	void *exe_file;    /* struct file, for /proc/PID/exe */

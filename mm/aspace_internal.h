@@ -7,7 +7,7 @@
  *   zap.c       empties a range of entries
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
- *   huge.c      blocks of 2 MB for anonymous memory
+ *   huge.c      blocks of 2 MB for anonymous memory, hugetlb.c those of MAP_HUGETLB
  *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls; label.c names
  *   aspace.c    life and death of an address space
  *
@@ -139,7 +139,7 @@ struct area *area_prev(struct area *a);
 struct area *area_covering(struct aspace *as, virt_addr_t va);
 /* The first area that ends above start when it begins below end, else NULL. */
 struct area *area_first_in(struct aspace *as, virt_addr_t start, virt_addr_t end);
-/* Splits so that no area straddles start or end. 0 or -ENOMEM (memory, or too many areas), then
+/* Splits so that no area straddles start or end. 0, -ENOMEM (memory, or too many areas) or -EINVAL (a huge page would be cut), then
  * nothing has changed. */
 int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 /* Takes [start, end) out of all areas. Returns as area_isolate; entries are the caller's. */
@@ -186,6 +186,8 @@ int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CH
 /* Unshares the tables at the ends of [start, end) that areas outside of it use too: afterwards
  * zap_range may run. */
 int unshare_edges(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+/* Empties and frees a leaf table that is linked nowhere. */
+void table_discard(struct aspace *as, struct page *table);
 /* Copies the entries of [start, end), all in an area with `flags` and under one leaf table, from
  * table `from` to table `to`, for another address space: private writable entries become read-only
  * in both, or, when locked, the copy gets frames of its own. 0 or -ENOMEM, then what was copied
@@ -230,6 +232,14 @@ void fault_enter_anon(struct fault *f, struct pte *pte);
 
 /* ---- huge.c ---- */
 
+#define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
+#define HUGE_PAGES (1u << HUGE_ORDER)
+
+/* What has to be there before a block can be linked at va. False: no memory; what was linked serves pages as well. */
+bool block_possible(struct pmap *pm, virt_addr_t va);
+/* Makes `leaf`, a zeroed frame, the table of base whose entries map the frames, references 1 and nobody's, which become anonymous pages, with the rights of an
+ * area. */
+void block_fill(struct page *leaf, virt_addr_t base, struct page *frames, unsigned area_flags);
 /* Nothing is linked for f's 2 MB: gives it a block where that is wanted and to be had. 0: the fault is resolved. -EAGAIN: go on with pages. */
 int huge_fault(struct fault *f);
 /* Folds the leaf tables that lie whole in [start, end) and in areas that want blocks, after a change that went over all their entries. */
@@ -257,6 +267,33 @@ int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_
 int advise_populate(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
 		    unsigned access) MUST_CHECK;
 int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+
+/* ---- hugetlb.c: areas with AREA_HUGETLB, units of 2 MB ---- */
+
+static inline uint64_t area_units(const struct area *a)
+{
+	return (a->end - a->start) >> HUGE_SHIFT;
+}
+
+/* Reserves what *like will need, unless it is not to, and marks it: 0 or -ENOMEM. */
+int hugetlb_promise(struct area *like) MUST_CHECK;
+void hugetlb_promise_undo(const struct area *like);
+/* Units of [start, end) that are promised and not mapped yet. */
+uint64_t hugetlb_promised(struct aspace *as, virt_addr_t start, virt_addr_t end);
+/* Gives promises up: after those areas have gone. */
+void hugetlb_forgo(uint64_t units);
+/* Maps f's unit, of which nothing is mapped. 0, -ENOMEM, -ENXIO (the pool is empty). */
+int hugetlb_fault(struct fault *f) MUST_CHECK;
+/* Gives as its own copy of the unit of va, in private area a, whose table is shared. 0, -ENOMEM, -ENXIO. */
+int hugetlb_unshare(struct aspace *as, struct area *a, virt_addr_t va) MUST_CHECK;
+/* May an area begin or end at `at`? */
+bool hugetlb_may_cut(struct aspace *as, virt_addr_t at);
+/* place() for such areas, length whole units: 0, or where. */
+virt_addr_t hugetlb_place(struct aspace *as, virt_addr_t hint, uint64_t length);
+/* MADV_DONTNEED for a part of one area: 0, -EINVAL, -ENOMEM. */
+int hugetlb_drop(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+/* Entries were moved, unit by unit, into the tables of [start, end). */
+void hugetlb_moved(struct aspace *as, virt_addr_t start, virt_addr_t end);
 
 /* ---- protect.c ---- */
 

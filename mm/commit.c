@@ -73,7 +73,7 @@ unsigned commit_flags(unsigned flags)
 	/* Mode 2 has no exceptions. */
 	if (READ_ONCE(commit_settings.mode) == COMMIT_NEVER)
 		flags &= ~(unsigned)AREA_NORESERVE;
-	if ((flags & (AREA_WRITE | AREA_SHARED | AREA_NORESERVE)) == AREA_WRITE)
+	if ((flags & (AREA_WRITE | AREA_SHARED | AREA_NORESERVE | AREA_HUGETLB)) == AREA_WRITE)
 		flags |= AREA_ACCOUNT;
 	return flags;
 }

@@ -28,7 +28,7 @@ static int fork_areas(struct aspace *parent, struct aspace *child)
 		copy = area_clone(a);
 		if (copy == NULL)
 			return -ENOMEM;
-		copy->flags &= ~(unsigned)AREA_LOCK_BITS;
+		copy->flags &= ~(unsigned)(AREA_LOCK_BITS | AREA_HUGE_OWNER);
 		area_insert(child, copy);
 		(void)area_merge(child, copy); /* without locks it may equal its neighbour */
 	}
@@ -124,6 +124,7 @@ static void fork_settings(struct aspace *parent, struct aspace *child)
 	child->limit = parent->limit;
 	child->cap_ipc_lock = parent->cap_ipc_lock;
 	child->marks = atomic_load(&parent->marks);
+	child->hugetlb = parent->hugetlb;
 	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 	child->auxv_len = parent->auxv_len;
 	child->exe_file = parent->exe_file;

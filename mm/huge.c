@@ -21,15 +21,15 @@
 #include "mm/aspace_internal.h"
 #include "mm/buddy.h"
 
-#define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
-#define HUGE_PAGES (1u << HUGE_ORDER)
-
 unsigned thp_mode = THP_MADVISE;
 
+/* Are tables of a to be folded? */
 static bool area_wants_blocks(const struct area *a)
 {
 	unsigned mode = READ_ONCE(thp_mode);
 
+	if (a->flags & AREA_HUGETLB)
+		return true;
 	if (atomic_load(&a->aspace->marks) & SPACE_NO_HUGE)
 		return false;
 	if (a->object != NULL || (a->flags & (AREA_GROWSDOWN | AREA_STACK | AREA_NOHUGEPAGE)))
@@ -46,13 +46,13 @@ static bool area_spans_leaf(const struct area *a, virt_addr_t va)
 
 bool area_may_have_block(const struct area *a)
 {
-	return area_wants_blocks(a) && area_spans_leaf(a, ALIGN_UP(a->start, LEAF_SPAN_BYTES));
+	return !(a->flags & AREA_HUGETLB) && area_wants_blocks(a) &&
+	       area_spans_leaf(a, ALIGN_UP(a->start, LEAF_SPAN_BYTES));
 }
 
 /* ---- Making blocks ---- */
 
-/* What has to be there before a block can be linked at va. False: no memory; what was linked serves pages as well. */
-static bool block_possible(struct pmap *pm, virt_addr_t va)
+bool block_possible(struct pmap *pm, virt_addr_t va)
 {
 	struct page *p;
 
@@ -68,9 +68,11 @@ static bool block_possible(struct pmap *pm, virt_addr_t va)
 	return true;
 }
 
-/* The frames become anonymous pages of as's, each mapped by its entry of `leaf`, which nobody knows yet. */
-static void block_fill(struct page *leaf, struct page *frames, unsigned prot)
+void block_fill(struct page *leaf, virt_addr_t base, struct page *frames, unsigned area_flags)
 {
+	unsigned prot = prot_of_flags(area_flags) | (area_flags & AREA_WRITE ? PTE_WRITE : 0);
+
+	pmap_table_prepare(leaf, base);
 	for (unsigned i = 0; i < HUGE_PAGES; i++) {
 		struct page *p = frames + i;
 		struct pte *pte = pmap_table_entry(leaf, i);
@@ -85,11 +87,9 @@ static void block_fill(struct page *leaf, struct page *frames, unsigned prot)
 /* The pages are on no list before the block is linked, so nobody takes one away from it meanwhile. */
 static void block_link(struct fault *f, struct page *leaf, struct page *frames)
 {
-	unsigned flags = f->area->flags;
 	virt_addr_t base = leaf_base(f->va);
 
-	pmap_table_prepare(leaf, base);
-	block_fill(leaf, frames, prot_of_flags(flags) | (flags & AREA_WRITE ? PTE_WRITE : 0));
+	block_fill(leaf, base, frames, f->area->flags);
 	pmap_block_add(&f->as->pmap, base, leaf);
 	for (unsigned i = 0; i < HUGE_PAGES; i++) {
 		fault_mark_locked(f, frames + i);
@@ -101,6 +101,8 @@ int huge_fault(struct fault *f)
 {
 	struct page *leaf, *frames;
 
+	if (f->area->flags & AREA_HUGETLB)
+		return hugetlb_fault(f);
 	if (!area_wants_blocks(f->area) || !area_spans_leaf(f->area, f->va))
 		return -EAGAIN;
 	if (!block_possible(&f->as->pmap, f->va))

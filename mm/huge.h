@@ -16,6 +16,19 @@ enum thp_mode {
 };
 extern unsigned thp_mode; /* a single word, read once per decision */
 
+/* The pool of units of 2 MB for MAP_HUGETLB, in units (mm/hugetlb.c). */
+struct huge_stats {
+	uint64_t total, free;
+	uint64_t reserved;   /* of the free: promised by mmap(2) */
+	uint64_t surplus;    /* of the total: above what was asked for */
+	uint64_t overcommit; /* the most that surplus may be */
+};
+void huge_stats(struct huge_stats *s);
+/* Asks for so many: takes what the buddy has at once, gives back what is free and not promised; the rest follows when it is unmapped. May take long;
+ * stops for a fatal signal. */
+void huge_pool_resize(uint64_t units);
+void huge_set_overcommit(uint64_t units);
+
 struct area;
 /* May a fault in a make a block: is it wanted, and does a hold 2 MB, aligned? Aspace mutex. */
 bool area_may_have_block(const struct area *a);

@@ -39,15 +39,24 @@ int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	int err;
 
+	uint64_t promised = 0;
+
 	if (area_first_in(as, start, end) == NULL)
 		return 0;
+	if (unlikely(as->hugetlb)) {
+		if (!hugetlb_may_cut(as, start) || !hugetlb_may_cut(as, end))
+			return -EINVAL;
+		promised = hugetlb_promised(as, start, end);
+	}
 	if (end - start >= LEAF_SPAN_BYTES)
 		as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
 	err = unshare_edges(as, start, end);
 	if (err == 0)
 		err = area_cut(as, start, end);
-	if (err == 0)
+	if (err == 0) {
 		zap_range(as, start, end);
+		hugetlb_forgo(promised);
+	}
 	return err;
 }
 
@@ -115,7 +124,7 @@ static virt_addr_t place(struct aspace *as, virt_addr_t hint, uint64_t length)
 /* Checks a fixed request's range. */
 static int64_t place_fixed(struct aspace *as, const struct map_request *r, uint64_t length)
 {
-	if (!IS_ALIGNED(r->addr, PAGE_SIZE))
+	if (!IS_ALIGNED(r->addr, r->flags & AREA_HUGETLB ? HUGE_SIZE : PAGE_SIZE))
 		return -EINVAL;
 	if (!user_pages_ok(r->addr, length))
 		return r->addr < USER_MIN ? -EPERM : -ENOMEM;
@@ -176,6 +185,22 @@ static int map_area(struct aspace *as, const struct area *like, bool replace)
 	return area_add(as, like, NULL) != NULL ? 0 : -ENOMEM;
 }
 
+/* Units of 2 MB: promised by the pool, never paged, and so neither locked nor counted as memory that may have to be. */
+static int64_t map_huge(struct aspace *as, struct area *like, bool replace)
+{
+	int err;
+
+	like->flags &= ~(unsigned)AREA_LOCK_BITS;
+	err = hugetlb_promise(like);
+	if (err)
+		return err;
+	as->hugetlb = true;
+	err = map_area(as, like, replace);
+	if (err)
+		hugetlb_promise_undo(like);
+	return err ? err : (int64_t)like->start;
+}
+
 /* The mutex held. *area: what was made or extended. */
 static int64_t map_locked(struct aspace *as, const struct map_request *r, struct object *object)
 {
@@ -183,16 +208,24 @@ static int64_t map_locked(struct aspace *as, const struct map_request *r, struct
 			     .object = object,
 			     .file = r->file,
 			     .offset = bytes_to_pages(r->offset) };
-	uint64_t length = ALIGN_UP(r->length, PAGE_SIZE);
-	int64_t at = r->fixed ? place_fixed(as, r, length) : (int64_t)place(as, r->addr, length);
+	bool huge = r->flags & AREA_HUGETLB;
+	uint64_t length = ALIGN_UP(r->length, huge ? HUGE_SIZE : PAGE_SIZE);
+	int64_t at;
 	int err;
 
+	if (r->fixed)
+		at = place_fixed(as, r, length);
+	else
+		at = (int64_t)(huge ? hugetlb_place(as, r->addr, length)
+				    : place(as, r->addr, length));
 	if (at < 0)
 		return at;
 	if (at == 0)
 		return -ENOMEM;
 	like.start = (virt_addr_t)at;
 	like.end = like.start + length;
+	if (huge)
+		return map_huge(as, &like, r->fixed);
 	if (like.flags & AREA_RIGHTS)
 		like.flags |= as->mlock_future;
 	like.flags = commit_flags(like.flags);

@@ -87,7 +87,7 @@ static int lock_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	unsigned flags = (a->flags & ~(unsigned)AREA_LOCK_BITS) | lock_flags;
 	int err = 0;
 
-	if (flags == a->flags)
+	if (flags == a->flags || (a->flags & AREA_HUGETLB)) /* never paged out anyway */
 		return 0;
 	if (lock_flags)
 		err = unshare_range(as, start, end);

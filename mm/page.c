@@ -47,8 +47,12 @@ static void page_release(struct page *p)
 	if (unlikely(p->type == PAGE_TABLE))
 		atomic_dec(&table_frames);
 	ASSERT(p != zero_page);
-	if (page_flag(p, PAGE_LRU))
+	if (page_flag(p, PAGE_LRU)) {
 		lru_remove(p);
+	} else if (page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE) {
+		hugetlb_put(p);
+		return;
+	}
 	ASSERT(p->rmap == 0 || p->type == PAGE_KERNEL);
 	page_free(p, 0);
 }

@@ -49,6 +49,8 @@ enum page_flag {
 	PAGE_FETCHABLE =
 		1
 		<< 12, /* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
+	PAGE_HUGETLB =
+		1 << 13, /* a frame of a unit of the pool (mm/hugetlb.c); leaf table: maps one */
 };
 
 #define PFN_NONE UINT32_MAX
@@ -187,6 +189,9 @@ static inline void page_get(struct page *p)
 bool page_get_live(struct page *p) MUST_CHECK;
 /* Drops a reference; the last one takes the frame off the LRU and frees it. Any context but interrupts. */
 void page_put(struct page *p);
+
+/* Takes a frame with PAGE_HUGETLB whose last reference went (mm/hugetlb.c). */
+void hugetlb_put(struct page *p);
 
 /* Frames that are translation tables of address spaces; atomic. */
 extern uint32_t table_frames;

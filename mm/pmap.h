@@ -140,6 +140,7 @@ struct pmap_usage {
 	uint64_t present; /* frames; entries of the zero page are none */
 	uint64_t file;    /* of them objects' pages */
 	uint64_t swapped, tables;
+	uint64_t huge; /* frames of MAP_HUGETLB, not among the present */
 };
 /* Frames that a leaf table's entries map. */
 static inline unsigned table_resident(const struct page *table)
@@ -229,7 +230,7 @@ static inline bool table_folded(const struct page *table)
 /* Unlinks the leaf table of va, which exists, if it is folded, and notes the flush of the block, after which no TLB knows any of its pages: its
  * entries, present still, are the caller's to empty with a batch that is `retired`. NULL: it is not folded (any more). Aspace mutex. */
 struct page *pmap_block_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b);
-extern uint32_t table_blocks;  /* folded now, in all address spaces; atomic */
+extern uint32_t table_blocks;  /* folded now, in all address spaces, but for PAGE_HUGETLB; atomic */
 extern uint32_t table_unfolds; /* tables that were unfolded to change an entry, ever; atomic */
 
 /* ---- Faults ---- */

@@ -188,6 +188,8 @@ static int64_t move(struct remap *m)
 		return err;
 	}
 	move_entries(as, m->old, to, m->old_len);
+	if (like.flags & AREA_HUGETLB)
+		hugetlb_moved(as, to, to + m->old_len);
 	move_leave(m);
 	(void)area_add(as, &like, moved);
 	area_merge_range(as, m->old, m->old + m->old_len);
@@ -276,6 +278,18 @@ static int remap_clear(struct remap *m)
 	return err;
 }
 
+/* Whole units, which do not become more: their number was promised. */
+static int remap_huge(struct remap *m)
+{
+	m->old_len = ALIGN_UP(m->old_len, HUGE_SIZE);
+	m->new_len = ALIGN_UP(m->new_len, HUGE_SIZE);
+	if (!IS_ALIGNED(m->old, HUGE_SIZE) || m->new_len > m->old_len ||
+	    (m->flags & MREMAP_DONTUNMAP) ||
+	    ((m->flags & MREMAP_FIXED) && !IS_ALIGNED(m->new, HUGE_SIZE)))
+		return -EINVAL;
+	return 0;
+}
+
 static int64_t remap_locked(struct remap *m)
 {
 	int64_t at;
@@ -283,6 +297,8 @@ static int64_t remap_locked(struct remap *m)
 
 	m->area = area_covering(m->as, m->old);
 	err = m->area == NULL ? -EFAULT : 0;
+	if (err == 0 && (m->area->flags & AREA_HUGETLB))
+		err = remap_huge(m);
 	if (err == 0 && m->old_len == 0) {
 		if (!(m->area->flags & AREA_SHARED) || (m->flags & MREMAP_DONTUNMAP))
 			return -EINVAL;

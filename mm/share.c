@@ -148,8 +148,7 @@ static int copy_areas(struct aspace *as, virt_addr_t va, struct page *from, stru
 	return err;
 }
 
-/* Empties and frees a leaf table that is linked nowhere. */
-static void table_discard(struct aspace *as, struct page *table)
+void table_discard(struct aspace *as, struct page *table)
 {
 	struct tlb_batch b;
 
@@ -162,6 +161,7 @@ static void table_discard(struct aspace *as, struct page *table)
 int unshare_table(struct aspace *as, virt_addr_t va)
 {
 	struct page *copy, *old;
+	struct area *a;
 	int err;
 
 	if (!pmap_leaf_shared(&as->pmap, va))
@@ -170,6 +170,9 @@ int unshare_table(struct aspace *as, virt_addr_t va)
 		huge_claimed(as, va);
 		return 0;
 	}
+	a = area_first_in(as, leaf_base(va), leaf_base(va) + LEAF_SPAN_BYTES);
+	if (a != NULL && (a->flags & AREA_HUGETLB))
+		return hugetlb_unshare(as, a, va);
 	copy = page_alloc(ALLOC_USER | ALLOC_ZERO);
 	if (copy == NULL)
 		return -ENOMEM;
@@ -194,7 +197,7 @@ int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end && err == 0;
 	     va = pmap_next_leaf(&as->pmap, leaf_end(va, end), end))
 		err = unshare_table(as, va);
-	return err;
+	return err == -ENXIO ? -ENOMEM : err; /* a huge page, and the pool is empty */
 }
 
 /* True when an area outside of [start, end) lies in the 2 MB of va's leaf table. */

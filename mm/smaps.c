@@ -58,6 +58,17 @@ static void measure_entry(struct area_usage *u, const struct pte *pte, bool disk
 	}
 }
 
+/* Huge pages are there as units: a fork shares them by the table. */
+static void measure_huge(const struct area *a, struct area_usage *u)
+{
+	struct pmap *pm = &a->aspace->pmap;
+
+	for (virt_addr_t va = pmap_next_leaf(pm, a->start, a->end); va < a->end;
+	     va = pmap_next_leaf(pm, va + LEAF_SPAN, a->end))
+		*(table_sharers(pmap_leaf(pm, va)) > 1 ? &u->shared_huge : &u->private_huge) +=
+			LEAF_SPAN;
+}
+
 void area_measure(const struct area *a, struct area_usage *u)
 {
 	/* Files that no disk backs count as shared memory. */
@@ -65,6 +76,10 @@ void area_measure(const struct area *a, struct area_usage *u)
 	struct pmap *pm = &a->aspace->pmap;
 	virt_addr_t va = pmap_next_leaf(pm, a->start, a->end);
 
+	if (a->flags & AREA_HUGETLB) {
+		measure_huge(a, u);
+		return;
+	}
 	while (va < a->end) {
 		virt_addr_t end = MIN(ALIGN_DOWN(va, LEAF_SPAN) + LEAF_SPAN, a->end);
 		unsigned n = (unsigned)MIN((end - va) >> PAGE_SHIFT, (virt_addr_t)BATCH);

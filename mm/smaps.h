@@ -11,7 +11,8 @@ struct area_usage {
 	uint64_t rss, pss, pss_dirty, pss_anon, pss_file, pss_shmem;
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
 	uint64_t referenced, anonymous, swap, swap_pss;
-	uint64_t blocks; /* in 2 MB blocks, as the hardware sees them */
+	uint64_t shared_huge, private_huge; /* of MAP_HUGETLB, counted nowhere else */
+	uint64_t blocks;                    /* in 2 MB blocks, as the hardware sees them */
 };
 
 #define PSS_SHIFT 12

@@ -241,10 +241,14 @@ void pmap_usage(struct pmap *pm, struct pmap_usage *u)
 
 		if (!leaf) /* a racy reader met its removal */
 			continue;
+		u->tables++;
+		if (page_flag(leaf, PAGE_HUGETLB)) {
+			u->huge += READ_ONCE(leaf->u.table.present);
+			continue;
+		}
 		u->present += table_resident(leaf);
 		u->file += READ_ONCE(leaf->kinds.file);
 		u->swapped += READ_ONCE(leaf->u.table.swapped);
-		u->tables++;
 	}
 }
 

@@ -102,7 +102,8 @@ static uint64_t block_make(struct pte *link, struct page *leaf, uint64_t first)
 	WRITE_ONCE(*side_entry(link), page_to_pfn(leaf));
 	leaf->kinds.fold = page_to_pfn(virt_to_page(link));
 	leaf->u.table.sharers = 1 | TABLE_FOLDED;
-	atomic_inc(&table_blocks);
+	if (!page_flag(leaf, PAGE_HUGETLB))
+		atomic_inc(&table_blocks);
 	dsb_ishst(); /* the side table, for readers without the mutex, and what the frames hold */
 	return (first & ~(SOFT_BITS | PTE_TYPE_MASK)) | PTE_TYPE_BLOCK;
 }
@@ -172,7 +173,8 @@ static void block_gone(struct page *leaf)
 {
 	leaf->kinds.fold = 0;
 	leaf->u.table.sharers = 1;
-	atomic_dec(&table_blocks);
+	if (!page_flag(leaf, PAGE_HUGETLB))
+		atomic_dec(&table_blocks);
 }
 
 struct page *pmap_block_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch *b)

@@ -103,6 +103,12 @@ WEAK int task_for_each_process(int (*fn)(struct task *leader, void *arg), void *
 	return 0;
 }
 
+/* No pool of huge pages, and so no frame of one. */
+WEAK void hugetlb_put(struct page *p)
+{
+	fail_msg("frame %#x has PAGE_HUGETLB", page_to_pfn(p));
+}
+
 WEAK struct task *task_get(struct task *t)
 {
 	atomic_inc(&t->refs);

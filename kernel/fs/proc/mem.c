@@ -17,6 +17,18 @@ static void kb(struct seq *s, const char *name, uint64_t frames)
 		   frames << (PAGE_SHIFT - 10));
 }
 
+/* The pool for MAP_HUGETLB: numbers of huge pages. */
+static void huge_lines(struct seq *s)
+{
+	struct huge_stats h;
+
+	huge_stats(&h);
+	seq_printf(s, "HugePages_Total:%8ju\nHugePages_Free: %8ju\n", h.total, h.free);
+	seq_printf(s, "HugePages_Rsvd: %8ju\nHugePages_Surp: %8ju\n", h.reserved, h.surplus);
+	kb(s, "Hugepagesize", HUGE_SIZE >> PAGE_SHIFT);
+	kb(s, "Hugetlb", h.total << (HUGE_SHIFT - PAGE_SHIFT));
+}
+
 int show_meminfo(struct seq *s, const struct proc_ref *ref)
 {
 	uint64_t total = frames_total(), free = frames_free(), file, anon, available;
@@ -55,6 +67,7 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "CommitLimit", commit_limit());
 	kb(s, "Committed_AS", commit_sum());
 	kb(s, "AnonHugePages", (uint64_t)atomic_load(&table_blocks) << (HUGE_SHIFT - PAGE_SHIFT));
+	huge_lines(s);
 	return 0;
 }
 

@@ -36,8 +36,8 @@ static void usage_lines(struct seq *s, const struct area_usage *u, bool kinds, u
 	kb(s, "AnonHugePages", u->blocks);
 	kb(s, "ShmemPmdMapped", 0);
 	kb(s, "FilePmdMapped", 0);
-	kb(s, "Shared_Hugetlb", 0);
-	kb(s, "Private_Hugetlb", 0);
+	kb(s, "Shared_Hugetlb", u->shared_huge);
+	kb(s, "Private_Hugetlb", u->private_huge);
 	kb(s, "Swap", u->swap);
 	kb(s, "SwapPss", u->swap_pss >> PSS_SHIFT);
 	kb(s, "Locked", locked);
@@ -65,6 +65,7 @@ static const struct {
 	{ AREA_NORESERVE, " nr" },
 	{ AREA_WIPEONFORK, " wf" },
 	{ AREA_DONTDUMP, " dd" },
+	{ AREA_HUGETLB, " ht" },
 	{ AREA_HUGEPAGE, " hg" },
 	{ AREA_NOHUGEPAGE, " nh" },
 };
@@ -85,8 +86,8 @@ static void smaps_area(struct seq *s, const struct area *a, char *name)
 	area_measure(a, &u);
 	seq_area(s, a, name);
 	kb(s, "Size", a->end - a->start);
-	kb(s, "KernelPageSize", PAGE_SIZE);
-	kb(s, "MMUPageSize", PAGE_SIZE);
+	kb(s, "KernelPageSize", a->flags & AREA_HUGETLB ? HUGE_SIZE : PAGE_SIZE);
+	kb(s, "MMUPageSize", a->flags & AREA_HUGETLB ? HUGE_SIZE : PAGE_SIZE);
 	usage_lines(s, &u, false, a->flags & AREA_LOCKED ? u.pss >> PSS_SHIFT : 0);
 	seq_printf(s, "THPeligible:    %u\n", area_may_have_block(a));
 	flags_line(s, a);

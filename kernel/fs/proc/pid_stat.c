@@ -30,7 +30,7 @@ struct figures {
 	/* Signals: pending for the thread, for the process, and masks. */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
-	uint64_t total, rss, rss_file, swapped, tables, locked, data, stack, peak_rss;
+	uint64_t total, rss, rss_file, swapped, tables, huge, locked, data, stack, peak_rss;
 	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start,
 		arg_end, env_start, env_end;
 };
@@ -84,6 +84,7 @@ static void collect_memory(struct figures *f)
 	f->rss_file = MIN(usage.file, usage.present);
 	f->swapped = usage.swapped;
 	f->tables = usage.tables;
+	f->huge = usage.huge;
 	f->locked = as->locked_pages;
 	f->data = as->data_pages;
 	f->stack = as->stack_pages;
@@ -235,7 +236,8 @@ static void status_memory(struct seq *s, const struct figures *f)
 		   KB(f->rss - f->rss_file), 0, KB(f->rss_file));
 	seq_printf(s, "VmData:\t%8ju kB\nVmStk:\t%8ju kB\nVmExe:\t%8ju kB\n", KB(f->data),
 		   KB(f->stack), KB(code_pages(f)));
-	seq_printf(s, "VmPTE:\t%8ju kB\nVmSwap:\t%8ju kB\n", KB(f->tables), KB(f->swapped));
+	seq_printf(s, "VmPTE:\t%8ju kB\nVmSwap:\t%8ju kB\nHugetlbPages:\t%8ju kB\n", KB(f->tables),
+		   KB(f->swapped), KB(f->huge));
 }
 
 int show_pid_status(struct seq *s, const struct proc_ref *ref)

@@ -88,6 +88,11 @@ int proc_may_inspect(const struct proc_ref *ref);
 /* A number in text (spaces around it allowed). 0 or -EINVAL. */
 int proc_parse_int(const char *text, int64_t *value);
 
+/* sys.c: in /proc/sys/vm and /sys */
+int show_nr_hugepages(struct seq *s, const struct proc_ref *ref);
+int store_nr_hugepages(const struct proc_ref *ref, char *text, size_t n);
+int show_nr_overcommit_hugepages(struct seq *s, const struct proc_ref *ref);
+int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t n);
 /* root.c and mem.c */
 int show_meminfo(struct seq *s, const struct proc_ref *ref);
 int show_vmstat(struct seq *s, const struct proc_ref *ref);

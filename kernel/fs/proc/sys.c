@@ -9,6 +9,7 @@
 #include "kernel/random.h"
 #include "kernel/uts.h"
 #include "mm/commit.h"
+#include "mm/huge.h"
 
 static int show_ostype(struct seq *s, const struct proc_ref *ref)
 {
@@ -247,7 +248,51 @@ static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_
 	return 0;
 }
 
-#define COMMIT_FILE(n, fn)                                                                         \
+/* ---- The pool of huge pages (mm/huge.h): numbers of pages of 2 MB ---- */
+
+int show_nr_hugepages(struct seq *s, const struct proc_ref *ref)
+{
+	struct huge_stats h;
+
+	(void)ref;
+	huge_stats(&h);
+	seq_printf(s, "%ju\n", h.total);
+	return 0;
+}
+
+int show_nr_overcommit_hugepages(struct seq *s, const struct proc_ref *ref)
+{
+	struct huge_stats h;
+
+	(void)ref;
+	huge_stats(&h);
+	seq_printf(s, "%ju\n", h.overcommit);
+	return 0;
+}
+
+int store_nr_hugepages(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT64_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		huge_pool_resize((uint64_t)v);
+	return err;
+}
+
+int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT64_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		huge_set_overcommit((uint64_t)v);
+	return err;
+}
+
+#define SETTING_FILE(n, fn)                                                                        \
 	{                                                                                          \
 		.name = (n), .mode = S_IFREG | 0644, .show = show_##fn, .store = store_##fn        \
 	}
@@ -255,9 +300,11 @@ static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_
 static const struct proc_node vm_children[] = {
 	PROC_FILE("max_map_count", 0444, show_max_map_count),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
-	COMMIT_FILE("overcommit_kbytes", overcommit_kbytes),
-	COMMIT_FILE("overcommit_memory", overcommit_memory),
-	COMMIT_FILE("overcommit_ratio", overcommit_ratio),
+	SETTING_FILE("nr_hugepages", nr_hugepages),
+	SETTING_FILE("nr_overcommit_hugepages", nr_overcommit_hugepages),
+	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
+	SETTING_FILE("overcommit_memory", overcommit_memory),
+	SETTING_FILE("overcommit_ratio", overcommit_ratio),
 	PROC_END,
 };
 

@@ -80,8 +80,60 @@ static const struct proc_node thp_children[] = {
 	PROC_FILE("hpage_pmd_size", 0444, show_block_size),
 	PROC_END,
 };
+
+/* ---- The pool of huge pages (mm/hugetlbpage.rst) ---- */
+
+static int show_free_huge(struct seq *s, const struct proc_ref *ref)
+{
+	struct huge_stats h;
+
+	(void)ref;
+	huge_stats(&h);
+	seq_printf(s, "%ju\n", h.free);
+	return 0;
+}
+
+static int show_resv_huge(struct seq *s, const struct proc_ref *ref)
+{
+	struct huge_stats h;
+
+	(void)ref;
+	huge_stats(&h);
+	seq_printf(s, "%ju\n", h.reserved);
+	return 0;
+}
+
+static int show_surplus_huge(struct seq *s, const struct proc_ref *ref)
+{
+	struct huge_stats h;
+
+	(void)ref;
+	huge_stats(&h);
+	seq_printf(s, "%ju\n", h.surplus);
+	return 0;
+}
+
+static const struct proc_node pool_children[] = {
+	PROC_FILE("free_hugepages", 0444, show_free_huge),
+	{ .name = "nr_hugepages",
+	  .mode = S_IFREG | 0644,
+	  .show = show_nr_hugepages,
+	  .store = store_nr_hugepages },
+	{ .name = "nr_overcommit_hugepages",
+	  .mode = S_IFREG | 0644,
+	  .show = show_nr_overcommit_hugepages,
+	  .store = store_nr_overcommit_hugepages },
+	PROC_FILE("resv_hugepages", 0444, show_resv_huge),
+	PROC_FILE("surplus_hugepages", 0444, show_surplus_huge),
+	PROC_END,
+};
+static const struct proc_node pools_children[] = {
+	PROC_DIR("hugepages-2048kB", 0555, pool_children), PROC_END
+};
 static const struct proc_node mm_children[] = {
-	PROC_DIR("transparent_hugepage", 0555, thp_children), PROC_END
+	PROC_DIR("hugepages", 0555, pools_children),
+	PROC_DIR("transparent_hugepage", 0555, thp_children),
+	PROC_END,
 };
 static const struct proc_node kernel_children[] = { PROC_DIR("mm", 0555, mm_children), PROC_END };
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Huge pages from outside: blocks by advice, by setting and by populating; what partial unmapping, protection, forks, locks and mremap leave of
- * them; that contents are right all the way; and what smaps, meminfo and vmstat say.
+ * them; that contents are right all the way; what smaps, meminfo and vmstat say. And MAP_HUGETLB: promises, borders, copies, surplus.
  */
 #define _GNU_SOURCE
 #include "check.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,10 @@
 #define HUGE (2 * KB * KB)
 #define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
+#endif
 
 /* The number behind `name` in a file of lines; with p, of the area of smaps that begins there. */
 static long figure(const char *file, const void *p, const char *name)
@@ -197,6 +203,160 @@ static void check_setting(void)
 	CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
 }
 
+/* ---- The pool ---- */
+
+static const char pool_file[] = "/proc/sys/vm/nr_hugepages";
+
+static long pool(const char *name)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "HugePages_%s", name);
+	return figure("/proc/meminfo", NULL, line);
+}
+
+static int pool_is(long total, long free, long reserved, long surplus)
+{
+	return pool("Total") == total && pool("Free") == free && pool("Rsvd") == reserved &&
+	       pool("Surp") == surplus;
+}
+
+static char *huge(size_t length, int more)
+{
+	return mmap(NULL, length, RW, ANON | MAP_HUGETLB | more, -1, 0);
+}
+
+static sigjmp_buf jump;
+
+static void on_bus(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)context;
+	siglongjmp(jump, info->si_code == BUS_ADRERR ? 1 : 2);
+}
+
+/* 0: written. 1: SIGBUS. */
+static int poke(char *p)
+{
+	struct sigaction act = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	int how;
+
+	sigaction(SIGBUS, &act, NULL);
+	how = sigsetjmp(jump, 1);
+	if (how == 0)
+		*(volatile char *)p = 1;
+	return how;
+}
+
+static void fill(char *p, int n)
+{
+	for (long at = 0; at < n * HUGE; at += PAGE)
+		p[at] = (char)(at / PAGE + 1);
+}
+
+static void check_promises(void)
+{
+	char *p, *q;
+
+	CHECK(pool_is(0, 0, 0, 0));
+	CHECK(huge(HUGE, 0) == MAP_FAILED && errno == ENOMEM);
+	CHECK(put(pool_file, "4\n") && pool_is(4, 4, 0, 0));
+	CHECK(figure("/proc/meminfo", NULL, "Hugepagesize") == 2048);
+	CHECK(figure("/proc/meminfo", NULL, "Hugetlb") == 8192);
+	p = huge(3 * HUGE - 5, 21 << MAP_HUGE_SHIFT);
+	CHECK(p != MAP_FAILED && ((uintptr_t)p & (HUGE - 1)) == 0 && pool_is(4, 4, 3, 0));
+	CHECK(huge(2 * HUGE, 0) == MAP_FAILED && errno == ENOMEM);
+	CHECK(huge(HUGE, 22 << MAP_HUGE_SHIFT) == MAP_FAILED && errno == EINVAL);
+	p[HUGE] = 1;
+	CHECK(pool_is(4, 3, 2, 0));
+	CHECK(of(p, "Private_Hugetlb") == 2048 && of(p, "Rss") == 0 &&
+	      of(p, "MMUPageSize") == 2048);
+	q = huge(2 * HUGE, MAP_NORESERVE);
+	CHECK(pool_is(4, 3, 2, 0));
+	CHECK(poke(q) == 0 && pool_is(4, 2, 2, 0));
+	CHECK(poke(q + HUGE) == 1);
+	CHECK(madvise(q, HUGE, MADV_DONTNEED) == 0 && pool_is(4, 3, 2, 0));
+	munmap(q, 2 * HUGE);
+	/* What was emptied is not promised any more. */
+	CHECK(madvise(p + HUGE, HUGE, MADV_DONTNEED) == 0 && pool_is(4, 4, 2, 0));
+	CHECK(put(pool_file, "0") && pool_is(2, 2, 2, 2));
+	fill(p, 1);
+	fill(p + 2 * HUGE, 1);
+	CHECK(poke(p + HUGE) == 1);
+	CHECK(intact(p, 0, HUGE) && intact(p + 2 * HUGE, 0, HUGE));
+	munmap(p, 3 * HUGE);
+	CHECK(pool_is(0, 0, 0, 0));
+}
+
+static void check_borders(void)
+{
+	char *p, *to;
+
+	CHECK(put(pool_file, "4"));
+	p = huge(4 * HUGE, 0);
+	fill(p, 4);
+	CHECK(munmap(p, PAGE) == -1 && errno == EINVAL);
+	CHECK(munmap(p + PAGE, HUGE) == -1 && errno == EINVAL);
+	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == -1 && errno == EINVAL);
+	CHECK(madvise(p + PAGE, HUGE, MADV_DONTNEED) == -1 && errno == EINVAL);
+	CHECK(madvise(p, HUGE, MADV_FREE) == -1 && errno == EINVAL);
+	CHECK(madvise(p, HUGE, MADV_HUGEPAGE) == -1 && errno == EINVAL);
+	CHECK(mremap(p, 4 * HUGE, 5 * HUGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EINVAL);
+	CHECK(mmap(p + PAGE, HUGE, RW, ANON | MAP_HUGETLB | MAP_FIXED, -1, 0) == MAP_FAILED &&
+	      errno == EINVAL);
+	CHECK(mmap(p + HUGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(intact(p, 0, 4 * HUGE));
+	CHECK(mprotect(p + HUGE, HUGE, PROT_READ) == 0 && mprotect(p + HUGE, HUGE, RW) == 0);
+	CHECK(mlock(p, 4 * HUGE) == 0 && munlock(p, HUGE) == 0);
+	to = map(2);
+	CHECK(mremap(p + 2 * HUGE, 2 * HUGE, 2 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	CHECK(intact(p, 0, 2 * HUGE) && to[0] == 1 && intact(to + PAGE, 2 * HUGE, HUGE));
+	CHECK(mremap(to, 2 * HUGE, HUGE, 0) == to && pool_is(4, 1, 0, 0));
+	munmap(to, HUGE);
+	munmap(p, 2 * HUGE);
+	CHECK(pool_is(4, 4, 0, 0));
+}
+
+static void check_copies(void)
+{
+	char *p = huge(2 * HUGE, 0);
+	int status;
+
+	fill(p, 2);
+	CHECK(put(pool_file, "3") && pool_is(3, 1, 0, 0));
+	if (fork() == 0) {
+		int ok = intact(p, 0, 2 * HUGE) && of(p, "Shared_Hugetlb") == 4096;
+
+		ok &= poke(p) == 0 && intact(p, 0, HUGE) && pool("Free") == 0;
+		ok &= poke(p + HUGE) == 1; /* no page for a copy */
+		ok &= intact(p, HUGE, 2 * HUGE);
+		_exit(!ok);
+	}
+	CHECK(wait(&status) > 0 && status == 0);
+	CHECK(intact(p, 0, 2 * HUGE) && pool_is(3, 1, 0, 0));
+	CHECK(poke(p) == 0 && poke(p + HUGE) == 0 && pool_is(3, 1, 0, 0));
+	munmap(p, 2 * HUGE);
+	CHECK(put(pool_file, "0") && pool_is(0, 0, 0, 0));
+}
+
+static void check_overcommit(void)
+{
+	char *p;
+
+	CHECK(put("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages", "2"));
+	CHECK(huge(3 * HUGE, 0) == MAP_FAILED && errno == ENOMEM && pool_is(0, 0, 0, 0));
+	p = huge(2 * HUGE, MAP_POPULATE);
+	CHECK(p != MAP_FAILED && pool_is(2, 0, 0, 2));
+	munmap(p, 2 * HUGE);
+	p = huge(HUGE, MAP_NORESERVE);
+	CHECK(poke(p) == 0 && pool_is(1, 0, 0, 1));
+	munmap(p, HUGE);
+	CHECK(pool_is(0, 0, 0, 0));
+	CHECK(put("/proc/sys/vm/nr_overcommit_hugepages", "0"));
+	p = huge(HUGE, MAP_NORESERVE);
+	CHECK(p != MAP_FAILED && poke(p) == 1);
+	munmap(p, HUGE);
+}
+
 /* More than RAM: blocks while there is room, pages then; all of it swapped and back. */
 static void check_swap(int mb)
 {
@@ -216,6 +376,10 @@ int main(int argc, char **argv)
 	check_fork();
 	check_lock_and_protect();
 	check_setting();
+	check_promises();
+	check_borders();
+	check_copies();
+	check_overcommit();
 	if (argc > 1)
 		check_swap(atoi(argv[1]));
 	return check_end();
