@@ -13,6 +13,7 @@
  */
 #include "mm/aspace_internal.h"
 
+uint32_t area_limit = 65530;
 static struct kmem_cache *area_cache;
 
 void area_init(void)
@@ -285,7 +286,7 @@ static int area_split(struct aspace *as, struct area *a, virt_addr_t at)
 
 	if ((a->flags & AREA_HUGETLB) && !IS_ALIGNED(at, HUGE_SIZE))
 		return -EINVAL;
-	if (as->area_count >= AREA_LIMIT)
+	if (as->area_count >= READ_ONCE(area_limit))
 		return -ENOMEM;
 	upper = area_clone(a);
 	if (upper == NULL)

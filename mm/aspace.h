@@ -60,6 +60,8 @@ struct area {
 	virt_addr_t max_gap; /* the largest gap in the subtree of node */
 };
 
+extern uint32_t area_limit; /* vm.max_map_count: areas per address space; read and written whole */
+
 struct aspace {
 	struct mutex mutex;
 	struct rb_root areas;

@@ -39,7 +39,6 @@
 #include "mm/slab.h"
 #include "mm/swap.h"
 
-#define AREA_LIMIT      65530                  /* areas per address space */
 #define STACK_GUARD     (256 * PAGE_SIZE)      /* unmapped below a growing stack */
 #define LEAF_SPAN_BYTES ((virt_addr_t)1 << 21) /* what one leaf table maps */
 #define CHUNK_ENTRIES   16 /* entries looked at under one hold of a table lock */

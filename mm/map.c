@@ -172,7 +172,7 @@ static int map_area(struct aspace *as, const struct area *like, bool replace)
 
 	if (err)
 		return err;
-	if (as->area_count >= AREA_LIMIT)
+	if (as->area_count >= READ_ONCE(area_limit))
 		return -ENOMEM;
 	err = map_commit(as, like, replace);
 	if (err)

@@ -258,7 +258,7 @@ static int64_t duplicate(struct remap *m)
 	like.start = to;
 	like.end = to + m->new_len;
 	err = to == 0 ? -ENOMEM : limits_check(as, bytes_to_pages(m->new_len), like.flags);
-	if (err == 0 && as->area_count >= AREA_LIMIT)
+	if (err == 0 && as->area_count >= READ_ONCE(area_limit))
 		err = -ENOMEM;
 	if (err == 0)
 		err = unshare_edges(as, like.start, like.end);

@@ -29,7 +29,7 @@ done
 expect_output 'all good' areanames
 
 expect_match 'all good' --icount --smp 1 memareas
-expect_output 'all good' 'memsoak 200000'
+expect_match 'all good' 'memsoak 200000 && memsoak 20000 4'
 expect_output 'all good' memcalls
 expect_output 'all good' --smp 1 memcalls
 expect_output 'all good' --cpu max memcalls

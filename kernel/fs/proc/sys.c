@@ -8,6 +8,7 @@
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/uts.h"
+#include "mm/aspace.h"
 #include "mm/commit.h"
 #include "mm/huge.h"
 
@@ -177,8 +178,19 @@ static const struct proc_node kernel_children[] = {
 static int show_max_map_count(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;
-	seq_puts(s, "65530\n");
+	seq_printf(s, "%u\n", READ_ONCE(area_limit));
 	return 0;
+}
+
+static int store_max_map_count(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT32_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(area_limit, (uint32_t)v);
+	return err;
 }
 
 static int show_mmap_min_addr(struct seq *s, const struct proc_ref *ref)
@@ -298,7 +310,7 @@ int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t
 	}
 
 static const struct proc_node vm_children[] = {
-	PROC_FILE("max_map_count", 0444, show_max_map_count),
+	SETTING_FILE("max_map_count", max_map_count),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
 	SETTING_FILE("nr_hugepages", nr_hugepages),
 	SETTING_FILE("nr_overcommit_hugepages", nr_overcommit_hugepages),

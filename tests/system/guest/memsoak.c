@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * memsoak [N]: N random map, unmap, protect, remap and advise calls on an arena, against a model that knows every page's rights and
- * contents. Areas must be as few as can be (neighbours that are equal are one), and in the end memory must be as it was.
+ * memsoak [N [THREADS]]: N random map, unmap, protect, remap and advise calls, against a model that knows every page's rights and
+ * contents; by several threads, each has an arena of its own. Areas must be as few as can be (neighbours that are equal are one), and
+ * in the end memory must be as it was.
  */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -23,8 +26,10 @@ struct model {
 	char byte;
 };
 
-static struct model model[PAGES];
-static uint64_t seed = 88172645463325252;
+/* A thread's. */
+static __thread struct model model[PAGES];
+static __thread uint64_t seed = 88172645463325252;
+static __thread uintptr_t arena = ARENA;
 
 static unsigned any(unsigned n)
 {
@@ -36,7 +41,7 @@ static unsigned any(unsigned n)
 
 static char *page(unsigned i)
 {
-	return (char *)(ARENA + i * PAGE);
+	return (char *)(arena + i * PAGE);
 }
 
 static bool all_mapped(unsigned from, unsigned n)
@@ -146,8 +151,8 @@ static unsigned areas_there(void)
 	unsigned n = 0;
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start >= ARENA &&
-		    end <= ARENA + PAGES * PAGE)
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start >= arena &&
+		    end <= arena + PAGES * PAGE)
 			n++;
 	if (f)
 		fclose(f);
@@ -183,6 +188,31 @@ static long meminfo(const char *key)
 	return kb;
 }
 
+/* Areas that the system has, as slabinfo counts them. */
+static long areas_of_all(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	char line[256];
+	long n = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "area %ld", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+struct figures {
+	long free, slab, promised, tables, areas;
+};
+
+static struct figures figures(void)
+{
+	return (struct figures){ meminfo("MemFree:"), meminfo("Slab:"), meminfo("Committed_AS:"),
+				 meminfo("PageTables:"), areas_of_all() };
+}
+
 static void (*const operations[])(unsigned, unsigned) = { do_map,    do_unmap, do_protect,
 							  do_advise, do_remap, do_write };
 
@@ -199,18 +229,60 @@ static void calls(unsigned long n)
 	memset(model, 0, sizeof(model));
 }
 
+struct part {
+	pthread_t thread;
+	unsigned number;
+	unsigned long calls;
+};
+
+static void *soak(void *arg)
+{
+	struct part *p = arg;
+
+	arena = ARENA + p->number * 0x100000000UL;
+	seed += p->number * 0x9e3779b97f4a7c15UL;
+	calls(p->calls);
+	return NULL;
+}
+
+/* In a process of its own: what its C library keeps ends with it. */
+static void soak_all(unsigned long n, unsigned threads)
+{
+	struct part parts[16];
+	pid_t child = fork();
+	int status;
+
+	if (child != 0) {
+		CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+		return;
+	}
+	for (unsigned i = 0; i < threads; i++) {
+		parts[i] = (struct part){ .number = i, .calls = n / threads };
+		CHECK(pthread_create(&parts[i].thread, NULL, soak, &parts[i]) == 0);
+	}
+	for (unsigned i = 0; i < threads; i++)
+		pthread_join(parts[i].thread, NULL);
+	fflush(stdout);
+	_exit(checks_failed != 0);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000000;
-	long slab, available, promised;
+	unsigned threads = argc > 2 ? (unsigned)atoi(argv[2]) % 17 : 1;
+	struct figures before, after;
 
-	calls(10000); /* what is kept for the next time is there by then */
-	slab = meminfo("Slab:");
-	available = meminfo("MemFree:");
-	promised = meminfo("Committed_AS:");
-	calls(n);
-	CHECK(meminfo("Committed_AS:") == promised);
-	CHECK(meminfo("Slab:") - slab <= 64);
-	CHECK(available - meminfo("MemFree:") <= 256);
+	soak_all(20000, threads); /* what is kept for the next time is there by then */
+	before = figures();
+	soak_all(n, threads);
+	after = figures();
+	printf("free %+ld KB, slab %+ld, promised %+ld, tables %+ld; areas %+ld\n",
+	       after.free - before.free, after.slab - before.slab, after.promised - before.promised,
+	       after.tables - before.tables, after.areas - before.areas);
+	CHECK(after.promised == before.promised);
+	CHECK(after.tables == before.tables);
+	CHECK(after.areas == before.areas);
+	CHECK(after.slab - before.slab <= 64); /* CPUs keep some for themselves, and frames */
+	CHECK(before.free - after.free <= 256);
 	return check_end();
 }

@@ -207,13 +207,13 @@ static void test_many_areas(void **state)
 	unsigned i;
 
 	(void)state;
-	map_at(as, BASE, (uint64_t)2 * AREA_LIMIT * PAGE_SIZE, 0);
+	map_at(as, BASE, (uint64_t)2 * area_limit * PAGE_SIZE, 0);
 	for (i = 0; aspace_protect(as, BASE + 2 * i * PAGE_SIZE, PAGE_SIZE, AREA_READ) == 0; i++)
 		;
-	assert_in_range(as->area_count, AREA_LIMIT - 1, AREA_LIMIT);
-	assert_in_range(i, AREA_LIMIT / 2 - 2, AREA_LIMIT / 2);
+	assert_in_range(as->area_count, area_limit - 1, area_limit);
+	assert_in_range(i, area_limit / 2 - 2, area_limit / 2);
 	check_areas(as);
-	assert_int_equal(aspace_protect(as, BASE, (uint64_t)2 * AREA_LIMIT * PAGE_SIZE, 0), 0);
+	assert_int_equal(aspace_protect(as, BASE, (uint64_t)2 * area_limit * PAGE_SIZE, 0), 0);
 	assert_int_equal(as->area_count, 1);
 	assert_true(aspace_map(as, &r) > 0);
 	end(as);
