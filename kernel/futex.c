@@ -55,8 +55,9 @@ int futex_key_get(virt_addr_t uaddr, bool private, struct futex_key *key)
 		return 0;
 	mutex_lock(&as->mutex);
 	a = area_find(as, uaddr);
-	if (!a || uaddr < a->start) {
-		err = -EFAULT;
+	if (!a || uaddr < a->start || !(a->flags & AREA_READ) ||
+	    (!a->object && !(a->flags & AREA_WRITE))) {
+		err = -EFAULT; /* also where nobody could ever change the word: Linux has it so */
 	} else if ((a->flags & AREA_SHARED) && a->object) {
 		key->object = object_get(a->object);
 		key->base = a->object;

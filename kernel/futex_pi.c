@@ -358,8 +358,13 @@ static int unlock_word(virt_addr_t uaddr, const struct futex_key *key)
 int futex_unlock_pi(virt_addr_t uaddr, bool private)
 {
 	struct futex_key key;
-	int err = futex_key_get(uaddr, private, &key);
+	uint32_t word;
+	int err = user_load32(&word, uaddr);
 
+	if (err == 0 && (word & FUTEX_TID_MASK) != (uint32_t)current()->tid)
+		err = -EPERM; /* whatever else is wrong */
+	if (err == 0)
+		err = futex_key_get(uaddr, private, &key);
 	if (err < 0)
 		return err;
 	do {

@@ -64,9 +64,9 @@ static int64_t set_uts_name(char *dst, const uint64_t *args)
 
 	if (!current_capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (args[1] > __NEW_UTS_LEN)
+	if ((uint32_t)args[1] > __NEW_UTS_LEN)
 		return -EINVAL;
-	if (copy_from_user(name, args[0], args[1]) < 0)
+	if (copy_from_user(name, args[0], (uint32_t)args[1]) < 0)
 		return -EFAULT;
 	spin_lock(&names_lock);
 	memcpy(dst, name, sizeof(name));
@@ -122,12 +122,13 @@ SYSCALL(getrandom)
 	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	while (done < n) {
-		size_t step = MIN(n - done, sizeof(buf));
+		size_t step = MIN(n - done, sizeof(buf)), left;
 
 		random_bytes(buf, step);
-		if (copy_to_user(args[0] + done, buf, step) < 0)
+		left = copy_to_user_some(args[0] + done, buf, step);
+		done += step - left;
+		if (left)
 			return done ? (int64_t)done : -EFAULT;
-		done += step;
 		if (signal_pending() && done < n)
 			break;
 	}

@@ -134,7 +134,7 @@ static struct aspace *aspace_of_pid(int pid)
 
 static int64_t process_vm(const uint64_t *args, bool write)
 {
-	struct pieces mine = { .list = args[1], .count = args[2] };
+	struct pieces mine = { .list = args[1], .count = (uint32_t)args[2] };
 	struct pieces theirs = { .list = args[3], .count = args[4] };
 	struct aspace *as;
 	int64_t most, their_most;
@@ -213,7 +213,7 @@ static int64_t advise_process(struct process *p, struct pieces *theirs, int advi
 
 SYSCALL(process_madvise)
 {
-	struct pieces theirs = { .list = args[1], .count = args[2] };
+	struct pieces theirs = { .list = args[1], .count = (uint32_t)args[2] };
 	struct process *p;
 	int64_t result;
 

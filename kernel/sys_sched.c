@@ -157,7 +157,7 @@ SYSCALL(sched_setattr)
 	struct task *t;
 	int err;
 
-	if ((int)args[0] < 0 || args[2] != 0)
+	if ((int)args[0] < 0 || !args[1] || args[2] != 0)
 		return -EINVAL;
 	if (user_load32(&size, args[1]) < 0)
 		return -EFAULT;
@@ -190,7 +190,7 @@ SYSCALL(sched_getattr)
 	struct task *t;
 
 	if ((int)args[0] < 0 || !args[1] || (uint32_t)args[2] < SCHED_ATTR_SIZE_VER0 ||
-	    args[3] != 0)
+	    (uint32_t)args[2] > PAGE_SIZE || args[3] != 0)
 		return -EINVAL;
 	t = task_named((int)args[0]);
 	if (!t)
@@ -223,7 +223,8 @@ SYSCALL(sched_getaffinity)
 	uint64_t mask;
 	struct task *t;
 
-	if (args[1] < sizeof(mask) || args[1] % sizeof(mask) != 0)
+	/* Sizes are 32 bits, and so is that in bits. */
+	if (((uint32_t)args[1] << 3) < 64 || args[1] % sizeof(mask) != 0)
 		return -EINVAL;
 	t = task_named((int)args[0]);
 	if (!t)

@@ -439,6 +439,8 @@ SYSCALL(timer_settime)
 
 	if (!t)
 		return -ENOMEM;
+	if (!args[2])
+		return -EINVAL;
 	err = timespec_from_user(args[2], &interval);
 	if (err == 0)
 		err = timespec_from_user(args[2] + sizeof(struct __kernel_timespec), &value);

@@ -242,11 +242,10 @@ SYSCALL(waitid)
 	if (q.which == P_PGID && q.id == 0)
 		q.id = current()->process->pgid;
 	found = q.which == P_PIDFD ? wait_for_pidfd(&q, &r) : wait_for_child(&q, &r);
-	if (found < 0)
-		return found;
-	if (found && store_rusage(args[4], &r.used) < 0)
+	if (found > 0 && store_rusage(args[4], &r.used) < 0)
 		return -EFAULT;
-	if (args[2] && store_waitid_info(args[2], found ? &r : NULL) < 0)
+	/* Also when nothing was found, whatever the reason: then all zero. */
+	if (args[2] && store_waitid_info(args[2], found > 0 ? &r : NULL) < 0)
 		return -EFAULT;
-	return 0;
+	return MIN(found, 0);
 }

@@ -57,7 +57,7 @@ static int label_area(struct aspace *as, struct area *a, virt_addr_t start, virt
 		return 0;
 	err = area_isolate(as, start, end);
 	if (err)
-		return -EAGAIN; /* prctl(2): for want of memory */
+		return err == -ENOMEM ? -EAGAIN : err; /* as prctl(2) has it */
 	a = area_covering(as, start);
 	label_put(a->label);
 	a->label = label_get(l);

@@ -366,6 +366,8 @@ static int64_t epoll_wait_fd(const uint64_t *args, uint64_t deadline)
 
 	if (max <= 0 || max > EVENTS_LIMIT)
 		return -EINVAL;
+	if (!user_range_ok(args[1], (size_t)max * sizeof(struct epoll_event)))
+		return -EFAULT;
 	r = fd_borrow((int)args[0]);
 	if (!r.file)
 		return -EBADF;
@@ -432,7 +434,7 @@ SYSCALL(epoll_create1)
 {
 	struct epoll *ep;
 
-	if (args[0] & ~(uint64_t)EPOLL_CLOEXEC)
+	if ((unsigned)args[0] & ~(unsigned)EPOLL_CLOEXEC)
 		return -EINVAL;
 	ep = kmalloc(sizeof(*ep), ALLOC_ZERO);
 	if (!ep)

@@ -208,7 +208,7 @@ SYSCALL(utimensat)
 		return 0; /* nothing to do: not even the path is looked at */
 	if (t[0].tv_nsec == (1l << 30) - 1l && t[1].tv_nsec == (1l << 30) - 1l)
 		check = may_touch;
-	if (!args[1])
+	if (!args[1] && (int)args[0] != AT_FDCWD)
 		return change_fd((int)args[0], &a, check);
 	return change_at((int)args[0], args[1], (unsigned)args[3], &a, check);
 }
@@ -303,23 +303,3 @@ SYSCALL(umask)
 	spin_unlock(&c->lock);
 	return old;
 }
-
-/* No file system here keeps extended attributes: the calls exist and say so. */
-#define NO_XATTR(call)                                                                             \
-	SYSCALL(call)                                                                              \
-	{                                                                                          \
-		(void)args;                                                                        \
-		return -EOPNOTSUPP;                                                                \
-	}
-NO_XATTR(setxattr)
-NO_XATTR(lsetxattr)
-NO_XATTR(fsetxattr)
-NO_XATTR(getxattr)
-NO_XATTR(lgetxattr)
-NO_XATTR(fgetxattr)
-NO_XATTR(listxattr)
-NO_XATTR(llistxattr)
-NO_XATTR(flistxattr)
-NO_XATTR(removexattr)
-NO_XATTR(lremovexattr)
-NO_XATTR(fremovexattr)

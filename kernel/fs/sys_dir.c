@@ -67,14 +67,12 @@ SYSCALL(getdents64)
 
 	if (!f)
 		return -EBADF;
-	if (!(f->mode & FILE_READ)) {
-		ret = -EBADF;
+	ret = !(f->mode & FILE_READ) ? -EBADF
+	      : !f->ops->readdir     ? -ENOTDIR
+	      : (int)args[2] < 0     ? -EINVAL
+				     : 0;
+	if (ret)
 		goto out;
-	}
-	if (!f->ops->readdir) {
-		ret = -ENOTDIR;
-		goto out;
-	}
 	mutex_lock(&f->pos_mutex);
 	mutex_lock(&f->inode->mutex);
 	/* A directory that was removed has nothing in it any more, "." and ".." included. */

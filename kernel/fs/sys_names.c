@@ -166,14 +166,19 @@ SYSCALL(readlinkat)
 {
 	struct path p;
 	int64_t n;
+	char empty;
 
 	if ((int)args[3] <= 0)
 		return -EINVAL;
+	if (!args[1])
+		return -EFAULT;
 	/* An empty path means the descriptor itself, opened with O_PATH | O_NOFOLLOW. */
 	n = path_lookup_user((int)args[0], args[1], AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &p);
 	if (n)
 		return n;
 	n = readlink_to(&p, args[2], (size_t)(int)args[3]);
+	if (n == -EINVAL && copy_string_from_user(&empty, args[1], sizeof(empty)) == 0)
+		n = -ENOENT;
 	path_put(p);
 	return n;
 }

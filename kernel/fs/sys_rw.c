@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) int64_t transfer(int fd, uint64_t b
 
 	if (unlikely(!f))
 		return -EBADF;
-	if (unlikely(!user_range_ok((virt_addr_t)buf, io.n))) {
+	if (unlikely(!user_range_ok((virt_addr_t)buf, n))) {
 		done = -EFAULT;
 		goto out;
 	}
@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) int64_t transfer_at(int fd, uint64_
 		return -EBADF;
 	if (!(r.file->mode & FILE_SEEK) && !r.file->ops->seek)
 		done = r.file->mode & FILE_PATH ? -EBADF : -ESPIPE;
-	else if (!user_range_ok((virt_addr_t)buf, io.n))
+	else if (!user_range_ok((virt_addr_t)buf, n))
 		done = -EFAULT;
 	else
 		done = fn(r.file, &io);
@@ -110,15 +110,16 @@ struct vector {
 	uint64_t total;
 };
 
-/* Copies the user's vector in and checks it. 0, -EINVAL, -EFAULT, -ENOMEM; vector_end() only after 0. */
-static int vector_begin(struct vector *v, uint64_t uiov, uint64_t count)
+/* Copies the user's vector in and checks it: of its count, as of an int, the lower half counts. 0, -EINVAL, -EFAULT, -ENOMEM; vector_end() only
+ * after 0. */
+static int vector_begin(struct vector *v, uint64_t uiov, uint32_t count)
 {
 	int err = 0;
 
 	if (count > IOV_LIMIT)
 		return -EINVAL;
 	v->iov = v->few;
-	v->count = (unsigned)count;
+	v->count = count;
 	v->total = 0;
 	if (count > ARRAY_SIZE(v->few)) {
 		v->iov = kmalloc(count * sizeof(struct iovec), 0);
@@ -212,7 +213,7 @@ static int64_t transfer_vector(int fd, uint64_t uiov, uint64_t count, transfer_f
 
 	if (!r.file)
 		return -EBADF;
-	done = vector_begin(&v, uiov, count);
+	done = vector_begin(&v, uiov, (uint32_t)count);
 	if (done)
 		goto out;
 	locked = pos_lock(r);
@@ -250,8 +251,9 @@ static int64_t transfer_vector_at(const uint64_t *args, transfer_fn fn)
 	r = fd_borrow((int)args[0]);
 	if (!r.file)
 		return -EBADF;
-	done = r.file->mode & FILE_SEEK || r.file->ops->seek ? vector_begin(&v, args[1], args[2])
-							     : -ESPIPE;
+	done = r.file->mode & FILE_SEEK || r.file->ops->seek
+		       ? vector_begin(&v, args[1], (uint32_t)args[2])
+		       : -ESPIPE;
 	if (!done) {
 		done = vector_run(r.file, &v, &pos, fn);
 		vector_end(&v);
@@ -388,7 +390,7 @@ SYSCALL(sendfile)
 		done = -EINVAL;
 	else if (args[2] && copy_from_user(&pos, (virt_addr_t)args[2], sizeof(pos)))
 		done = -EFAULT;
-	else if ((int64_t)pos < 0)
+	else if ((int64_t)pos < 0 || (int64_t)args[3] < 0)
 		done = -EINVAL;
 	if (!done)
 		done = send_files(in.file, out.file, args[2] ? &pos : NULL, MIN(args[3], IO_MAX));

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: MIT
-# TIMEOUT: 300
+# TIMEOUT: 600
 # CPUS: 1
 #
 # What damaged input gets: an error or a signal to the guilty, a message, and the system goes on.
 . "$(dirname "$0")/lib.sh"
+
+# Every pointer and every length of every call, wrong in every way: as Linux answers, and nothing is left behind.
+guest=tests/system/guest
+expected_answers "$guest/badargs-differs.txt" "$guest/badargs-linux-6.1.txt" >"$SCRATCH/expected-answers"
+GUEST_LIMIT=240 guest_run badargs
+(( STATUS == 0 )) || fail "badargs: status $STATUS"
+diff "$SCRATCH/expected-answers" "$SCRATCH/output" >"$SCRATCH/differences" || {
+	cp "$SCRATCH/differences" "$SCRATCH/output"
+	fail 'answers are not those expected (<)'
+}
 
 # Programs cut off at every interesting length, or damaged: refused, or ended by a signal, never more.
 cat >"$SCRATCH/elf" <<'END'

@@ -94,6 +94,16 @@ expect_match()
 	grep -Eq -- "$regex" "$SCRATCH/output" || fail "${!#}: nothing in the output matches $regex"
 }
 
+# expected_answers OURS RECORDED: what another kernel answered, line by line, with ours in the place of theirs where they differ
+expected_answers()
+{
+	awk 'FNR == 1 { file++ }
+		/^#/ { next }
+		{ name = substr($0, 1, index($0, ": ")) }
+		file == 1 { ours[name] = $0; next }
+		{ print name in ours ? ours[name] : $0 }' "$@"
+}
+
 # expect_log REGEX: in the kernel's log of the last run
 expect_log() { grep -Eq -- "$1" "$SCRATCH/errors" || fail "nothing in the kernel's log matches $1"; }
 

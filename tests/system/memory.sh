@@ -6,15 +6,7 @@
 
 # Case by case as Linux answers (guest/cases.h). memcalls-differs.txt has the cases where we mean to differ, and why.
 guest=tests/system/guest
-expected() # the recorded answers, with ours in the place of theirs where they differ
-{
-	awk 'FNR == 1 { file++ }
-		/^#/ { next }
-		{ name = substr($0, 1, index($0, ": ")) }
-		file == 1 { ours[name] = $0; next }
-		{ print name in ours ? ours[name] : $0 }' "$guest/memcalls-differs.txt" "$guest/memcalls-linux-6.1.txt"
-}
-expected >"$SCRATCH/expected-cases"
+expected_answers "$guest/memcalls-differs.txt" "$guest/memcalls-linux-6.1.txt" >"$SCRATCH/expected-cases"
 GUEST_LIMIT=240 guest_run 'memcalls-map && memcalls-advise && memcalls-share && memcalls-process && memcalls-pidfd && memcalls-rights'
 (( STATUS == 0 )) || fail "memcalls-*: status $STATUS"
 diff "$SCRATCH/expected-cases" "$SCRATCH/output" >"$SCRATCH/differences" || {
