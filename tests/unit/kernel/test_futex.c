@@ -152,7 +152,9 @@ static int setup(void **state)
 	(void)state;
 	memset(words, 0, sizeof(words));
 	memset(&object, 0, sizeof(object));
-	shared_area = (struct area){ .start = 4096, .end = UINTPTR_MAX / 2, .flags = AREA_READ };
+	shared_area = (struct area){ .start = 4096,
+				     .end = UINTPTR_MAX / 2,
+				     .flags = AREA_READ | AREA_WRITE };
 	mutex_init(&spaces[0].mutex);
 	mutex_init(&spaces[1].mutex);
 	load_takes = 0;
@@ -303,6 +305,14 @@ static void arguments(void *arg)
 	assert_int_equal(call(words, FUTEX_WAKE_BITSET, 3, 0, NULL, 0), -EINVAL);
 	assert_int_equal(call(words, FUTEX_REQUEUE, 1, (uint64_t)-1, &words[1], 0), -EINVAL);
 	assert_int_equal(call(words, 99, 0, 0, NULL, 0), -ENOSYS);
+	/* What nobody can ever change, or read, is no futex but for its own process. */
+	shared_area.flags = AREA_READ;
+	assert_int_equal(call(words, FUTEX_WAKE, 1, 0, NULL, 0), -EFAULT);
+	assert_int_equal(call(words, WAKE, 1, 0, NULL, 0), 0);
+	shared_area.object = &object;
+	assert_int_equal(call(words, FUTEX_WAKE, 1, 0, NULL, 0), 0);
+	shared_area.flags = AREA_WRITE;
+	assert_int_equal(call(words, FUTEX_WAKE, 1, 0, NULL, 0), -EFAULT);
 }
 
 static void checks_arguments(void **state)
