@@ -214,10 +214,9 @@ static void switch_memory(struct task *t, struct aspace *as)
 	spin_unlock(&t->process->lock);
 	if (!old)
 		return;
-	rss = MAX(READ_ONCE(old->peak_rss), aspace_rss(old));
-	t->process->used.maxrss = MAX(t->process->used.maxrss, rss);
 	vfork_done(t);
-	aspace_unuse(old);
+	rss = aspace_unuse(old);
+	t->process->used.maxrss = MAX(t->process->used.maxrss, rss);
 }
 
 static void reset_signals(struct task *t, struct sighand *fresh)

@@ -211,18 +211,20 @@ static void clear_child_tid(struct task *t)
 static void leave_memory(struct task *t, struct process *p)
 {
 	struct aspace *as = t->aspace;
-	uint64_t irqs, rss = MAX(READ_ONCE(as->peak_rss), aspace_rss(as));
+	uint64_t irqs, rss;
 
 	vfork_done(t);
 	hw_mb(); /* from here on membarrier(2) passes this task by */
 	spin_lock(&p->lock);
-	p->used.maxrss = MAX(p->used.maxrss, rss);
 	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of address space */
 	t->aspace = NULL;
 	pmap_activate(NULL);
 	hw_irq_restore(irqs);
 	spin_unlock(&p->lock);
-	aspace_unuse(as);
+	rss = aspace_unuse(as);
+	spin_lock(&p->lock);
+	p->used.maxrss = MAX(p->used.maxrss, rss);
+	spin_unlock(&p->lock);
 }
 
 static void leave_files(struct task *t, struct process *p)

@@ -241,6 +241,42 @@ void area_insert(struct aspace *as, struct area *a)
 	account(as, a->flags, area_pages(a), 1);
 }
 
+void area_append(struct aspace *as, struct area *a, struct area *last)
+{
+	ASSERT(a->start < a->end && (last == NULL || last->end <= a->start));
+	a->aspace = as;
+	a->gap = gap_below(a, last);
+	rb_insert_augmented(&as->areas, &a->node, last != NULL ? &last->node : NULL,
+			    last != NULL ? &last->node.right : &as->areas.node, area_update);
+	as->area_count++;
+	account(as, a->flags, area_pages(a), 1);
+}
+
+/* From the leaves of the tree upwards, so that nothing needs to be balanced. */
+void area_free_all(struct aspace *as)
+{
+	struct rb_node *n = as->areas.node, *parent;
+
+	while (n != NULL) {
+		if (n->left != NULL || n->right != NULL) {
+			n = n->left != NULL ? n->left : n->right;
+			continue;
+		}
+		parent = rb_parent(n);
+		if (parent != NULL && parent->left == n)
+			parent->left = NULL;
+		else if (parent != NULL)
+			parent->right = NULL;
+		area_free(area_of(n));
+		n = parent;
+	}
+	as->areas.node = NULL;
+	as->last_hit = NULL;
+	as->area_count = 0;
+	as->total_pages = as->committed = as->locked_pages = 0;
+	as->stack_pages = as->data_pages = 0;
+}
+
 void area_remove(struct aspace *as, struct area *a)
 {
 	struct area *next = area_next(a);

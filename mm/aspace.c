@@ -70,7 +70,6 @@ struct aspace *aspace_use(struct aspace *as)
 /* The last user has gone: nobody faults here any more. */
 static void aspace_empty(struct aspace *as)
 {
-	struct area *a, *next;
 	void *exe_file;
 	uint64_t rss;
 	bool quiet;
@@ -81,11 +80,7 @@ static void aspace_empty(struct aspace *as)
 	quiet = atomic_load(&as->pmap.active_cpus) == 0;
 	rss = quiet ? zap_all(as) : aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, rss);
-	for (a = area_first(as); a != NULL; a = next) {
-		next = area_next(a);
-		area_remove(as, a);
-		area_free(a);
-	}
+	area_free_all(as);
 	if (!quiet)
 		zap_range(as, USER_MIN, USER_TOP);
 	commit_settle(as);
@@ -98,11 +93,18 @@ static void aspace_empty(struct aspace *as)
 		area_file_ops->put(exe_file);
 }
 
-void aspace_unuse(struct aspace *as)
+uint64_t aspace_unuse(struct aspace *as)
 {
-	if (atomic_dec(&as->users) == 0)
+	uint64_t peak;
+
+	if (atomic_dec(&as->users) == 0) {
 		aspace_empty(as);
+		peak = as->peak_rss;
+	} else {
+		peak = MAX(READ_ONCE(as->peak_rss), aspace_rss(as));
+	}
 	aspace_put(as);
+	return peak;
 }
 
 uint64_t aspace_rss(struct aspace *as)

@@ -74,6 +74,7 @@ struct aspace {
 	uint64_t total_pages, locked_pages, data_pages, stack_pages;
 	uint64_t committed, charged; /* pages: areas with AREA_ACCOUNT; taken (mm/commit.c) */
 	uint64_t peak_rss;
+	uint32_t forks; /* made of it so far; under mutex */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
 	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
 	virt_addr_t arg_start, arg_end, env_start, env_end;
@@ -113,8 +114,8 @@ struct aspace *aspace_get(struct aspace *as); /* +refs */
 void aspace_put(struct aspace *as);
 struct aspace *aspace_use(struct aspace *as); /* +users and +refs: a task starts to run on it */
 /* -users, -refs: at the last user every area is unmapped and every frame freed, in chunks,
- * preemptibly. */
-void aspace_unuse(struct aspace *as);
+ * preemptibly. Returns the most pages that were resident at a time, as far as known by now. */
+uint64_t aspace_unuse(struct aspace *as);
 
 struct map_request {
 	virt_addr_t addr; /* hint, or exact with fixed; 0: anywhere */

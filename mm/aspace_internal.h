@@ -23,7 +23,8 @@
  *       unshares the table first.
  *   (7) No entry of a shared leaf table is locked (PTE_LOCKED).
  *   (8) A private page is written only through an entry that is the page's only user: refs 1, or
- *       2 with a swap cache that nobody else's entry names.
+ *       2 with a swap cache that nobody else's entry names. PTE_OWN marks an entry that may be written
+ *       as far as that goes: mprotect(2) took the right and can give it back without a look at the page.
  */
 #ifndef MM_ASPACE_INTERNAL_H
 #define MM_ASPACE_INTERNAL_H
@@ -42,8 +43,10 @@
 #define STACK_GUARD     (256 * PAGE_SIZE)      /* unmapped below a growing stack */
 #define LEAF_SPAN_BYTES ((virt_addr_t)1 << 21) /* what one leaf table maps */
 #define CHUNK_ENTRIES   16 /* entries looked at under one hold of a table lock */
-#define AREA_RIGHTS     (AREA_READ | AREA_WRITE | AREA_EXEC)
-#define AREA_LOCK_BITS  (AREA_LOCKED | AREA_LOCK_ON_FAULT)
+_Static_assert(CHUNK_ENTRIES == PTE_TAKE_MAX, "a run is a chunk");
+#define AREA_RIGHTS    (AREA_READ | AREA_WRITE | AREA_EXEC)
+#define AREA_LOCK_BITS (AREA_LOCKED | AREA_LOCK_ON_FAULT)
+#define COPY_HOT       (1u << 31) /* with the flags of an area, for copy_entries() */
 
 static inline uint64_t bytes_to_pages(uint64_t bytes)
 {
@@ -130,6 +133,10 @@ struct area *area_clone(const struct area *from) MUST_CHECK;
 void area_free(struct area *a);
 void area_insert(struct aspace *as, struct area *a);
 void area_remove(struct aspace *as, struct area *a);
+/* area_insert() behind `last`, which is the last area (NULL: there is none). */
+void area_append(struct aspace *as, struct area *a, struct area *last);
+/* Takes out and frees all areas; entries are the caller's. */
+void area_free_all(struct aspace *as);
 /* New bounds, into free space or inwards; offset follows start. */
 void area_resize(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end);
 void area_set_flags(struct aspace *as, struct area *a, unsigned flags);
@@ -189,8 +196,8 @@ int unshare_edges(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CH
 void table_discard(struct aspace *as, struct page *table);
 /* Copies the entries of [start, end), all in an area with `flags` and under one leaf table, from
  * table `from` to table `to`, for another address space: private writable entries become read-only
- * in both, or, when locked, the copy gets frames of its own. 0 or -ENOMEM, then what was copied
- * stays in `to`. */
+ * in both, or, when locked, the copy gets frames of its own; with COPY_HOT so do some that are not
+ * locked, which nobody may write to meanwhile. 0 or -ENOMEM, then what was copied stays in `to`. */
 int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
 		 unsigned flags, struct tlb_batch *b) MUST_CHECK;
 
@@ -250,8 +257,8 @@ void huge_claimed(struct aspace *as, virt_addr_t va);
 
 /* ---- fault.c ---- */
 
-/* The leaf entry of va, locked, with missing tables added; NULL: no memory. */
-struct pte *entry_lock_alloc(struct aspace *as, virt_addr_t va);
+/* The leaf entry of va, not locked, with missing tables added; NULL: no memory. */
+struct pte *entry_alloc(struct aspace *as, virt_addr_t va);
 
 /* Makes [start, end) present, page by page; mutex not held. 0, -EFAULT, -ENOMEM. */
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access);

@@ -24,7 +24,7 @@
 
 #include "kernel/log.h"
 
-/* Frames given back per lock hold: each may merge through every order. */
+/* Blocks given back per lock hold: each may merge through every order. */
 #define GIVE_BATCH 4
 
 struct buddy {
@@ -116,18 +116,42 @@ static bool above_floor(uint32_t n, uint32_t floor)
 	return buddy_available() >= (uint64_t)floor + n;
 }
 
+/* Pushes the frames of a block that was taken. */
+static void chain_push_block(struct chain *c, struct page *p, unsigned order)
+{
+	for (unsigned i = 0; i < 1u << order; i++)
+		chain_push(c, p + i);
+}
+
+/* The largest order whose blocks have at most n frames. */
+static inline unsigned order_within(uint32_t n)
+{
+	return 31 - (unsigned)__builtin_clz(n);
+}
+
+/* Blocks whole, from the smallest up, as long as they are wanted whole; then a part of one. */
 struct chain buddy_take(uint32_t n, uint32_t floor)
 {
 	struct chain c = CHAIN_EMPTY;
+	uint32_t spare;
 
 	DEBUG_ASSERT(n <= BUDDY_BATCH);
 	spin_lock(&buddy.lock);
-	while (c.count < n && above_floor(1, floor)) {
-		struct page *p = take_locked(0);
+	spare = buddy_available();
+	n = MIN(n, spare > floor ? spare - floor : 0);
+	for (unsigned order = 0; c.count < n; order++) {
+		unsigned most = order_within(n - c.count);
+		struct page *p;
 
+		if (order > most)
+			order = most;
+		else if (buddy.head[order] == PFN_NONE)
+			continue;
+		p = take_locked(order);
 		if (p == NULL)
 			break;
-		chain_push(&c, p);
+		chain_push_block(&c, p, order);
+		order--;
 	}
 	frames_short_update();
 	spin_unlock(&buddy.lock);
@@ -146,12 +170,44 @@ struct page *buddy_take_block(unsigned order, uint32_t floor)
 	return p;
 }
 
+/* Takes the next frames off c that together are a block: neighbours that were freed one after the other, which they mostly are. */
+static struct page *chain_pop_block(struct chain *c, unsigned *order)
+{
+	pfn_t pfn = page_to_pfn(chain_pop(c));
+	unsigned n;
+
+	*order = 0;
+	for (;;) {
+		struct chain rest = *c;
+		pfn_t buddy_pfn = pfn ^ (1u << *order);
+		bool up = buddy_pfn > pfn;
+
+		/* The frames of the other half, in the same direction. */
+		for (n = 0; n < 1u << *order && rest.count > 0; n++) {
+			pfn_t want = up ? buddy_pfn + n : buddy_pfn + (1u << *order) - 1 - n;
+
+			if (page_to_pfn(chain_pop(&rest)) != want)
+				break;
+		}
+		if (n < 1u << *order || *order == MAX_ORDER)
+			return pfn_to_page(pfn);
+		*c = rest;
+		pfn &= ~(1u << *order);
+		(*order)++;
+	}
+}
+
 void buddy_give(struct chain *c)
 {
+	struct page *blocks[GIVE_BATCH];
+	unsigned orders[GIVE_BATCH], n;
+
 	while (c->count > 0) {
+		for (n = 0; n < GIVE_BATCH && c->count > 0; n++)
+			blocks[n] = chain_pop_block(c, &orders[n]);
 		spin_lock(&buddy.lock);
-		for (unsigned i = 0; i < GIVE_BATCH && c->count > 0; i++)
-			give_locked(page_to_pfn(chain_pop(c)), 0);
+		while (n-- > 0)
+			give_locked(page_to_pfn(blocks[n]), orders[n]);
 		frames_short_update();
 		spin_unlock(&buddy.lock);
 	}

@@ -78,11 +78,12 @@ void fault_release(struct fault *f)
 
 /* ---- Entries ---- */
 
-struct pte *entry_lock_alloc(struct aspace *as, virt_addr_t va)
+struct pte *entry_alloc(struct aspace *as, virt_addr_t va)
 {
 	struct pte *pte;
+	bool shared;
 
-	while (unlikely((pte = pmap_entry_lock(&as->pmap, va)) == NULL)) {
+	while (unlikely((pte = pmap_entry(&as->pmap, va, &shared)) == NULL)) {
 		struct page *table = page_alloc(ALLOC_USER | ALLOC_ZERO);
 
 		if (table == NULL)
@@ -100,12 +101,12 @@ void fault_mark_locked(const struct fault *f, struct page *p)
 }
 
 /* f->frame becomes an anonymous page that only this entry will map. */
-static struct page *take_frame(struct fault *f)
+static struct page *take_frame(struct fault *f, unsigned flags)
 {
 	struct page *p = f->frame;
 
 	p->type = PAGE_ANON;
-	page_set_flag(p, PAGE_DIRTY);
+	p->flags = (uint16_t)flags; /* nobody else sees it yet */
 	f->frame = NULL;
 	f->area->has_anon = true;
 	return p;
@@ -118,7 +119,7 @@ static inline unsigned fault_prot(const struct fault *f)
 
 void fault_enter_anon(struct fault *f, struct pte *pte)
 {
-	struct page *p = take_frame(f);
+	struct page *p = take_frame(f, PAGE_DIRTY);
 
 	rmap_set_first(p, pte);
 	pte_enter(pte, p, fault_prot(f) | (f->area->flags & AREA_WRITE ? PTE_WRITE : 0));
@@ -208,8 +209,8 @@ static int fault_swapped(struct fault *f, struct pte *pte, uint32_t slot)
 /* The entry maps a page it may not write: replaces it by f->frame, which has the contents. */
 static void replace_page(struct fault *f, struct pte *pte, const struct pte_view *v)
 {
-	struct page *p = take_frame(f);
 	bool counted = !(v->prot & PTE_SPECIAL);
+	struct page *p = take_frame(f, counted ? PAGE_DIRTY | PAGE_HOT : PAGE_DIRTY);
 
 	if (counted)
 		rmap_remove(v->page, pte);
@@ -230,7 +231,7 @@ static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 
 	if (!zero && v->page->type == PAGE_ANON && page_sole_user(v->page)) {
 		page_set_flag(v->page, PAGE_DIRTY);
-		pte_protect(pte, v->prot | PTE_WRITE, NULL);
+		pte_protect(pte, (v->prot & ~(unsigned)PTE_OWN) | PTE_WRITE, NULL);
 		pmap_entry_unlock(pte);
 		return 0;
 	}
@@ -259,7 +260,7 @@ static int fault_present(struct fault *f, struct pte *pte, const struct pte_view
 			if (area_is_private(f->area))
 				return fault_cow(f, pte, v);
 			page_dirty(v->page);
-			pte_protect(pte, v->prot | PTE_WRITE, NULL);
+			pte_protect(pte, (v->prot & ~(unsigned)PTE_OWN) | PTE_WRITE, NULL);
 			pmap_entry_unlock(pte);
 			return 0;
 		}
@@ -311,24 +312,31 @@ static int fault_entry(struct fault *f, struct pte *pte)
  * table stays linked and is not shared anew. */
 static int fault_table(struct fault *f)
 {
-	struct pte *pte;
-	int err = 0;
+	bool shared;
+	struct pte *pte = pmap_entry(&f->as->pmap, f->va, &shared);
+	int err;
 
-	if (f->access & FAULT_WRITE)
+	if (unlikely(shared) && (f->access & FAULT_WRITE)) {
 		err = unshare_table(f->as, f->va);
-	if (unlikely(err))
-		return err;
-	pte = pmap_entry_lock(&f->as->pmap, f->va);
+		if (err)
+			return err;
+		pte = pmap_entry(&f->as->pmap, f->va, &shared);
+	}
 	if (unlikely(pte == NULL)) {
 		err = huge_fault(f);
 		if (err != -EAGAIN)
 			return err;
-		pte = entry_lock_alloc(f->as, f->va);
+		pte = entry_alloc(f->as, f->va);
 		if (pte == NULL)
 			return -ENOMEM;
 	}
-	while ((err = fault_entry(f, pte)) == -EAGAIN)
+	/* What is most likely needed, before the lock is taken. */
+	if ((f->access & FAULT_WRITE) && f->area->object == NULL && pte_is_none(pte) &&
+	    fault_frame(f, true))
+		return -ENOMEM;
+	do
 		pmap_table_lock(pte_table(pte));
+	while ((err = fault_entry(f, pte)) == -EAGAIN);
 	return err;
 }
 
@@ -382,9 +390,17 @@ static enum fault_outcome outcome_of(int err)
 
 enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned access)
 {
-	struct fault f = { .as = as, .va = va & PAGE_MASK, .access = access };
 	struct task *t = current();
+	struct fault f;
 	int err;
+
+	/* Field by field: the compiler would call memset(). */
+	f.as = as;
+	f.va = va & PAGE_MASK;
+	f.access = access;
+	f.frame = f.copied = f.page = NULL;
+	f.slot = 0;
+	f.frame_zeroed = f.major = false;
 
 	if (unlikely(va < USER_MIN || va >= USER_TOP))
 		return FAULT_NOT_MAPPED;

@@ -14,8 +14,8 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about
- * every second page of a program's text is used: eight cost an exec least. */
+/* Map-around window, aligned. Entering and emptying an entry costs a sixth of a fault, and about every
+ * second page of a program's text is used. */
 #define AROUND_PAGES 8
 
 /* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
@@ -48,11 +48,11 @@ static bool file_page_fits(const struct fault *f)
 
 struct around {
 	virt_addr_t start;
-	unsigned count;
+	unsigned count, at;               /* pages, and which of them the fault is about */
 	struct page *pages[AROUND_PAGES]; /* references; NULL: not resident */
 };
 
-/* The neighbours in va's window that area and leaf table hold, from the cache. */
+/* The pages of va's window that area and leaf table hold, from the cache. */
 static void around_find(struct fault *f, struct around *n)
 {
 	struct area *a = f->area;
@@ -61,48 +61,62 @@ static void around_find(struct fault *f, struct around *n)
 
 	n->start = MAX(window, a->start);
 	n->count = (unsigned)bytes_to_pages(end - n->start);
+	n->at = (unsigned)bytes_to_pages(f->va - n->start);
 	object_lookup_run(a->object, area_index(a, n->start), n->count, n->pages);
 }
 
-/* Enters what fits of [from, to); the rest of the references stay in n. pte is the entry of the
- * fault. */
-static void around_enter(struct fault *f, struct around *n, struct pte *pte, unsigned from,
-			 unsigned to)
+/* Which of them may be entered: bits. What will be executed is made ready for it here, where no lock
+ * is held. */
+static unsigned around_mask(const struct around *n, bool exec)
 {
-	int at = (int)bytes_to_pages(f->va - n->start);
-	struct pte_view v;
+	unsigned mask = 0;
 
-	for (unsigned i = from; i < to; i++) {
-		struct pte *neighbour = pte_next(pte, (int)i - at);
+	for (unsigned i = 0; i < n->count; i++) {
+		struct page *p = n->pages[i];
 
-		if (n->pages[i] == NULL)
+		if (p == NULL)
 			continue;
-		pte_view(neighbour, &v);
-		if (v.state != PTE_NONE || rmap_add_file(n->pages[i], neighbour, f->area->object))
-			continue;
-		pte_enter(neighbour, n->pages[i], prot_of_flags(f->area->flags));
-		n->pages[i] = NULL;
+		mask |= 1u << i;
+		if (exec && unlikely(!page_flag(p, PAGE_FETCHABLE)))
+			pmap_make_fetchable(p);
 	}
+	return mask;
 }
 
-/* A page of code may need cache maintenance when it is entered: fewer of them under one lock. */
-static void map_around(struct fault *f)
+/* Enters what is there and still fits; pte is the entry of the fault. The references of the others are
+ * dropped. 0, or -EAGAIN: the fault's own page is not among them. */
+static int around_enter(struct fault *f, struct around *n, struct pte *pte)
 {
-	unsigned step = f->area->flags & AREA_EXEC ? AROUND_PAGES / 2 : AROUND_PAGES;
+	bool exec = f->area->flags & AREA_EXEC;
+	unsigned mask = around_mask(n, exec);
+
+	pte = pte_next(pte, -(int)n->at);
+	pmap_table_lock(pte_table(pte));
+	mask &= pte_none_run(pte, n->count);
+	mask = rmap_add_file_run(n->pages, pte, mask, f->area->object, exec);
+	pte_enter_run(pte, n->pages, mask, prot_of_flags(f->area->flags));
+	pmap_entry_unlock(pte);
+	for (unsigned i = 0; i < n->count; i++)
+		if (n->pages[i] != NULL && !(mask & 1u << i))
+			page_put(n->pages[i]);
+	return mask & 1u << n->at ? 0 : -EAGAIN;
+}
+
+/* A page that is read, and its neighbours. No table lock. */
+static int file_enter_around(struct fault *f, struct pte *pte)
+{
 	struct around n;
-	struct pte *pte;
+	int err;
 
 	around_find(f, &n);
-	for (unsigned i = 0; i < n.count; i += step) {
-		pte = pmap_entry_lock(&f->as->pmap, f->va);
-		if (pte == NULL)
-			break;
-		around_enter(f, &n, pte, i, MIN(i + step, n.count));
-		pmap_entry_unlock(pte);
+	if (n.pages[n.at] != NULL) {
+		err = around_enter(f, &n, pte);
+		return err && rmap_reserve() ? -ENOMEM : err;
 	}
 	for (unsigned i = 0; i < n.count; i++)
 		if (n.pages[i] != NULL)
 			page_put(n.pages[i]);
+	return file_page(f);
 }
 
 /* Enters f->page itself. */
@@ -124,8 +138,6 @@ static int file_enter(struct fault *f, struct pte *pte)
 	pte_enter(pte, p, prot_of_flags(f->area->flags) | (write ? PTE_WRITE : 0));
 	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
-	if (!write && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM)))
-		map_around(f);
 	return 0;
 }
 
@@ -133,6 +145,10 @@ int fault_none_file(struct fault *f, struct pte *pte)
 {
 	int err;
 
+	if (!(f->access & FAULT_WRITE) && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM))) {
+		pmap_entry_unlock(pte);
+		return file_enter_around(f, pte);
+	}
 	if (!file_page_fits(f)) {
 		pmap_entry_unlock(pte);
 		return file_page(f);

@@ -9,18 +9,22 @@
  * pages are locked in the parent (locks are not inherited, and the parent's entries stay writable:
  * a real-time task may fork and still never fault). They are also copied where that is cheaper than
  * sharing them and parting at the first write, which for stacks and data comes at once: in 2 MB
- * with few pages that can be private. Entries of objects' pages are never copied: a fault finds
+ * with few pages that can be private. Of these, the pages that a fault had to copy after an earlier fork
+ * (PAGE_HOT: stack, data) are copied themselves, as they would be by a fault after this one, unless
+ * other threads could write to them meanwhile. Entries of objects' pages are never copied: a fault finds
  * those again.
  */
 #include "mm/aspace_internal.h"
 
 #include "kernel/lib/string.h"
 
+#define FORKS_HOT  16
 #define COPY_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED)
 
 static int fork_areas(struct aspace *parent, struct aspace *child)
 {
-	struct area *a, *copy;
+	struct area *a, *copy, *last = NULL;
+	bool merge = false;
 
 	for (a = area_first(parent); a != NULL; a = area_next(a)) {
 		if (a->flags & AREA_DONTFORK)
@@ -29,9 +33,13 @@ static int fork_areas(struct aspace *parent, struct aspace *child)
 		if (copy == NULL)
 			return -ENOMEM;
 		copy->flags &= ~(unsigned)(AREA_LOCK_BITS | AREA_HUGE_OWNER);
-		area_insert(child, copy);
-		(void)area_merge(child, copy); /* without locks it may equal its neighbour */
+		area_append(child, copy, last);
+		last = copy;
+		if (copy->flags != a->flags) /* without these it may equal its neighbours */
+			merge = true;
 	}
+	if (merge)
+		area_merge_range(child, USER_MIN, USER_TOP);
 	return 0;
 }
 
@@ -57,13 +65,16 @@ static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t b
 {
 	virt_addr_t top = base + LEAF_SPAN_BYTES;
 	struct area *a = area_first_in(parent, base, top);
+	/* While the only task that could write to them is here. Now and then it must show anew which are hot. */
+	unsigned hot =
+		atomic_load(&parent->users) == 1 && parent->forks % FORKS_HOT != 0 ? COPY_HOT : 0;
 	int err = child_tables(child, base, true);
 
 	for (; err == 0 && a != NULL && a->start < top; a = area_next(a))
 		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)) && area_may_hold_anon(a))
 			err = copy_entries(pmap_leaf(&parent->pmap, base),
 					   pmap_leaf(&child->pmap, base), MAX(a->start, base),
-					   MIN(a->end, top), a->flags, b);
+					   MIN(a->end, top), a->flags | hot, b);
 	return err;
 }
 
@@ -142,6 +153,7 @@ struct aspace *aspace_fork(struct aspace *parent)
 	mutex_lock(&parent->mutex);
 	mutex_lock(&child->mutex);
 	fork_settings(parent, child);
+	parent->forks++;
 	err = fork_areas(parent, child);
 	/* Each area was asked about when it came; here only the sum counts. */
 	if (err == 0)

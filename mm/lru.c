@@ -106,6 +106,25 @@ void lru_remove(struct page *p)
 	spin_unlock(&lru.lock);
 }
 
+void lru_remove_batch(struct page **pages, unsigned n)
+{
+	while (n > 0) {
+		unsigned part = MIN(n, LOCK_BATCH);
+
+		spin_lock(&lru.lock);
+		for (unsigned i = 0; i < part; i++) {
+			if (!page_flag(pages[i], PAGE_LRU))
+				continue;
+			unlink_locked(pages[i]);
+			/* Without references nobody else changes flags, so this needs no atomic operation. */
+			WRITE_ONCE(pages[i]->flags, (uint16_t)(pages[i]->flags & ~PAGE_LRU));
+		}
+		spin_unlock(&lru.lock);
+		pages += part;
+		n -= part;
+	}
+}
+
 void lru_mark_accessed(struct page *p)
 {
 	if (!page_flag(p, PAGE_REFERENCED)) {

@@ -12,6 +12,8 @@
 void lru_add(struct page *p);
 /* Takes p off whatever list it is on. Called by page_put for the last reference, and before a page is given away. */
 void lru_remove(struct page *p);
+/* lru_remove() of n pages that nobody holds any more. */
+void lru_remove_batch(struct page **pages, unsigned n);
 /* Marks p used from the kernel side (read/write of a cached page). */
 void lru_mark_accessed(struct page *p);
 /* Nobody needs p soon: it goes to the inactive list, when `oldest` to the end where eviction begins. Any context. */

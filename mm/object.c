@@ -120,19 +120,22 @@ struct page *object_lookup(struct object *o, uint32_t index)
 
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages)
 {
-	uintptr_t words[OBJECT_RUN_MAX];
+	const uintptr_t *words;
+	unsigned n;
 
 	ASSERT(count <= OBJECT_RUN_MAX);
 	spin_lock(&o->lock);
-	radix_get_run(&o->pages, first, count, words);
-	for (unsigned i = 0; i < count; i++) {
-		struct page *p = word_page(words[i]);
+	for (; count > 0; count -= n, first += n, pages += n) {
+		words = radix_run(&o->pages, first, count, &n);
+		for (unsigned i = 0; i < n; i++) {
+			struct page *p = words != NULL ? word_page(words[i]) : NULL;
 
-		pages[i] = NULL;
-		if (p == NULL || page_flag(p, PAGE_READING | PAGE_ERROR))
-			continue;
-		page_get(p);
-		pages[i] = p;
+			if (p != NULL && likely(!page_flag(p, PAGE_READING | PAGE_ERROR)))
+				page_get(p);
+			else
+				p = NULL;
+			pages[i] = p;
+		}
 	}
 	spin_unlock(&o->lock);
 	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */

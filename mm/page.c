@@ -40,6 +40,12 @@ bool page_get_live(struct page *p)
 	return false;
 }
 
+/* p, which nobody holds any more, is the pool's of huge pages. Of a file's page the flag says something else (PAGE_DISK). */
+static inline bool page_of_pool(const struct page *p)
+{
+	return page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE && p->type != PAGE_FILE;
+}
+
 /* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live
  * reference first. */
 static void page_release(struct page *p)
@@ -49,7 +55,7 @@ static void page_release(struct page *p)
 	ASSERT(p != zero_page);
 	if (page_flag(p, PAGE_LRU)) {
 		lru_remove(p);
-	} else if (page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE) {
+	} else if (page_of_pool(p)) {
 		hugetlb_put(p);
 		return;
 	}
@@ -67,6 +73,32 @@ void page_put(struct page *p)
 	else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
 		swap_cache_trim(
 			p); /* p may be gone by now: trim looks again, under the slot's lock */
+}
+
+void page_put_batch(struct page **pages, unsigned n)
+{
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *p = pages[i];
+		uint32_t refs = atomic_dec(&p->refs);
+
+		ASSERT(refs != UINT32_MAX);
+		if (refs == 0 && unlikely(page_of_pool(p)))
+			hugetlb_put(p);
+		else if (refs == 0)
+			pages[last++] = p;
+		else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
+			swap_cache_trim(p);
+	}
+	lru_remove_batch(pages, last);
+	for (unsigned i = 0; i < last; i++) {
+		if (unlikely(pages[i]->type == PAGE_TABLE))
+			atomic_dec(&table_frames);
+		ASSERT(pages[i] != zero_page);
+		ASSERT(pages[i]->rmap == 0 || pages[i]->type == PAGE_KERNEL);
+	}
+	page_free_batch(pages, last);
 }
 
 static struct waitq *queue_of(const struct page *p)

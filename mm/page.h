@@ -51,6 +51,9 @@ enum page_flag {
 		<< 12, /* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
 	PAGE_HUGETLB =
 		1 << 13, /* a frame of a unit of the pool (mm/hugetlb.c); leaf table: maps one */
+	PAGE_HOT =
+		1
+		<< 14, /* anon: was copied for a write since a fork shared what it is a copy of: the next fork copies it at once */
 };
 
 #define PFN_NONE UINT32_MAX
@@ -61,9 +64,15 @@ struct kmem_cache;
 struct page {
 	uint8_t type; /* enum page_type; set by the owner while no one else can see the frame */
 	uint8_t order; /* BUDDY: order of the block this frame heads; SLAB and KERNEL: of the allocation */
-	uint16_t flags;   /* enum page_flag; atomic */
-	uint32_t refs;    /* atomic */
-	pfn_t next, prev; /* list links, PFN_NONE at the ends; the list's lock */
+	uint16_t flags; /* enum page_flag; atomic */
+	uint32_t refs;  /* atomic */
+	union {
+		struct {
+			pfn_t next, prev; /* list links, PFN_NONE at the ends; the list's lock */
+		};
+		uint64_t
+			groups; /* table: a bit per eight entries, clear when all of them are none; pmap's own */
+	};
 	union {
 		uintptr_t
 			rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
@@ -82,7 +91,7 @@ struct page {
 		} file;
 		struct {
 			uint32_t
-				base; /* leaf table: first address it maps >> 21 (va bits 21..47); upper table: pmap's own */
+				base; /* leaf table: first address it maps >> 21 (va bits 21..47) */
 			uint16_t present, swapped; /* leaf table: entries in these states; `lock` */
 			uint16_t
 				sharers; /* leaf table: address spaces that link it, or 1 with TABLE_ flags (table_sharers); `lock` */
@@ -156,16 +165,24 @@ static inline bool page_is_free(const struct page *p)
 	return type == PAGE_FREE || type == PAGE_BUDDY;
 }
 
-/* The page lock: preemption off while held. */
-static inline void page_lock(struct page *p)
+/* The page lock: preemption off while held. The raw forms leave that to the caller, who has it off already. */
+static inline void page_lock_raw(struct page *p)
 {
-	preempt_disable();
 	while (unlikely(atomic_fetch_or_acquire(&p->flags, PAGE_RMAP_LOCK) & PAGE_RMAP_LOCK))
 		hw_relax();
 }
-static inline void page_unlock(struct page *p)
+static inline void page_unlock_raw(struct page *p)
 {
 	atomic_fetch_and_release(&p->flags, (uint16_t)~PAGE_RMAP_LOCK);
+}
+static inline void page_lock(struct page *p)
+{
+	preempt_disable();
+	page_lock_raw(p);
+}
+static inline void page_unlock(struct page *p)
+{
+	page_unlock_raw(p);
 	preempt_enable();
 }
 
@@ -189,6 +206,8 @@ static inline void page_get(struct page *p)
 bool page_get_live(struct page *p) MUST_CHECK;
 /* Drops a reference; the last one takes the frame off the LRU and frees it. Any context but interrupts. */
 void page_put(struct page *p);
+/* page_put() of n pages, for less than one by one. pages[] is scratch memory afterwards. */
+void page_put_batch(struct page **pages, unsigned n);
 
 /* Takes a frame with PAGE_HUGETLB whose last reference went (mm/hugetlb.c). */
 void hugetlb_put(struct page *p);

@@ -250,8 +250,14 @@ struct page *page_alloc(unsigned flags)
 		return NULL;
 	l = pcp_lock();
 	p = chain_pop(&l->list[flags & ALLOC_ZERO]);
+	if (p == NULL && (flags & ALLOC_ZERO) && zeropool_count() == 0)
+		p = chain_pop(&l->list[DIRTY]); /* the pool has none for its list either */
 	pcp_unlock(l);
-	return likely(p != NULL) ? page_hand_out(p, 0) : page_alloc_refill(flags);
+	if (unlikely(p == NULL))
+		return page_alloc_refill(flags);
+	if ((flags & ALLOC_ZERO) && !(p->flags & PAGE_ZEROED))
+		hw_clear_page(page_to_virt(p));
+	return page_hand_out(p, 0);
 }
 
 struct page *page_alloc_order(unsigned order, unsigned flags)
@@ -353,16 +359,30 @@ void page_free(struct page *p, unsigned order)
 		pcp_spill();
 }
 
+/* Puts the frames [0, n) on this CPU's dirty list, the last on top. */
+static void pcp_put_batch(struct page **pages, unsigned n)
+{
+	struct pcp *l;
+	bool full;
+
+	for (unsigned i = 1; i < n; i++)
+		pages[i]->next = page_to_pfn(pages[i - 1]);
+	l = pcp_lock();
+	pages[0]->next = l->list[DIRTY].head;
+	l->list[DIRTY].head = page_to_pfn(pages[n - 1]);
+	l->list[DIRTY].count += n;
+	full = l->list[DIRTY].count > PCP_HIGH;
+	pcp_unlock(l);
+	if (unlikely(full))
+		pcp_spill();
+}
+
 void page_free_batch(struct page **pages, unsigned n)
 {
-	struct chain c = CHAIN_EMPTY;
-	bool was_short = memory_short();
-
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		page_mark_free(pages[i]);
-		chain_push(&c, pages[i]);
-	}
-	buddy_give(&c);
-	if (was_short)
-		reclaim_frames_freed();
+	for (; n > 0 && memory_short(); n--)
+		free_short(pages[n - 1]);
+	for (; n > 0; n -= MIN(n, BUDDY_BATCH), pages += BUDDY_BATCH)
+		pcp_put_batch(pages, MIN(n, BUDDY_BATCH));
 }

@@ -51,6 +51,9 @@ enum pte_prot {
 		<< 2, /* instruction-cache maintenance is done here, once per contents (PAGE_FETCHABLE) */
 	PTE_LOCKED = 1 << 3,  /* mlocked: the page daemon leaves it alone */
 	PTE_SPECIAL = 1 << 4, /* not counted in rmap or refs: the zero page */
+	PTE_OWN =
+		1
+		<< 5, /* could have PTE_WRITE and was only forbidden it (pte_protect_run): an anonymous page that is dirty and this entry's alone. Never with PTE_WRITE */
 };
 
 struct pte_view {
@@ -122,6 +125,18 @@ void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table);
 /* The leaf entry of va, its table's lock taken (preemption off); NULL when no leaf table is linked there. */
 struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va);
 void pmap_entry_unlock(struct pte *pte);
+/* The same without the lock, and whether pm's link to the table is read-only (pmap_leaf_shared; false when there is no table). Aspace mutex, as long as it is used. */
+struct pte *pmap_entry(struct pmap *pm, virt_addr_t va, bool *shared);
+/* True when pte maps an anonymous page that is its alone: PTE_WRITE or PTE_OWN. Without the lock as pte_is_none(). */
+bool pte_is_owned(const struct pte *pte);
+/* True when pte is none. Without the lock it may be something else a moment later. */
+bool pte_is_none(const struct pte *pte);
+#define PTE_BYTES 8 /* on every architecture with long descriptors; asserted there */
+/* pte_next() where the caller knows that it stays in the table. */
+static inline struct pte *pte_at(struct pte *pte, unsigned i)
+{
+	return (struct pte *)((uintptr_t)pte + i * PTE_BYTES);
+}
 /* The neighbour `delta` entries on, same table (asserted). */
 struct pte *pte_next(struct pte *pte, int delta);
 /* The first address at or after va (and below end) whose leaf table exists, else end. For walking sparse ranges. Aspace mutex. */
@@ -157,12 +172,34 @@ void pmap_usage(struct pmap *pm, struct pmap_usage *u);
 void pte_view(const struct pte *pte, struct pte_view *v);
 /* none or swapped -> present. prot as given; the entry starts young. dirty is what PTE_WRITE grants. No reference or rmap is touched: the caller does that. */
 void pte_enter(struct pte *pte, struct page *page, unsigned prot);
+/* pte_enter for the pages[i] of the bits in `mask`, at pte[i]: objects' pages, none before, prot without PTE_WRITE. Where PTE_EXEC is granted they
+ * are PAGE_FETCHABLE. At most eight of them, all in one aligned group of eight. */
+void pte_enter_run(struct pte *pte, struct page **pages, unsigned mask, unsigned prot);
+/* Bit i is set when pte[i] is none, of n up to 32 in one table. */
+unsigned pte_none_run(const struct pte *pte, unsigned n);
+/* Makes p PAGE_FETCHABLE: instruction cache maintenance when it is not. Takes the page lock. */
+void pmap_make_fetchable(struct page *p);
 /* none -> swapped (table copies). */
 void pte_enter_slot(struct pte *pte, uint32_t slot);
 /* present or swapped -> none; notes the flush when it was present. */
 void pte_clear(struct pte *pte, struct tlb_batch *b);
 /* pte_view, then any state -> none as by pte_clear. */
 void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b);
+/* present -> none, one after the other from index `from` of a leaf table on: the counted frames, and the entries that named them, go into `taken`, the zero page's
+ * entries nowhere. Ends at `to`, or before: where an entry is swapped or locked, when `taken` is full, when there was as much to do as one hold of the lock bears.
+ * Returns the index where it ended. */
+#define PTE_TAKE_MAX 16
+struct pte_taken {
+	unsigned n;
+	bool odd;     /* it ended at an entry that is swapped or locked */
+	bool written; /* some entry of an object's page had PTE_WRITE */
+	struct {
+		struct page *page;
+		struct pte *pte;
+	} at[PTE_TAKE_MAX];
+};
+unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte_taken *taken,
+		      struct tlb_batch *b);
 /* present -> swapped(slot); notes the flush. */
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
 /* Changes prot of a present entry; notes a flush only when rights were taken away. */
@@ -200,7 +237,7 @@ struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *cop
 void pmap_table_prepare(struct page *table, virt_addr_t va);
 /* Entry i (0..511) of a leaf table, without locking. */
 struct pte *pmap_table_entry(struct page *table, unsigned i);
-/* The first entry of a leaf table in [i, end) that is not none, or end. */
+/* The first entry of a leaf table in [i, end) that is not none, or end. The table's lock held, or an answer that may be late. */
 unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end);
 void pmap_table_lock(struct page *table);
 bool pmap_table_trylock(struct page *table);

@@ -16,23 +16,33 @@ static bool may_write(struct page *p)
 	return true;
 }
 
+/* n entries from `from` on. */
+static void protect_table(struct page *table, unsigned from, unsigned n, unsigned prot,
+			  struct tlb_batch *b)
+{
+	/* Pages that become executable may each need instruction cache maintenance. */
+	unsigned chunk = prot & PTE_EXEC ? CHUNK_ENTRIES / 4 : CHUNK_ENTRIES, part;
+
+	for (; n > 0; n -= part, from += part) {
+		part = MIN(n, chunk);
+		pmap_table_lock(table);
+		pte_protect_run(pmap_table_entry(table, from), part, prot, may_write, b);
+		pmap_table_unlock(table);
+	}
+}
+
 void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
 	unsigned prot = prot_of_flags(flags) | (flags & AREA_WRITE ? PTE_WRITE : 0);
-	/* Pages that become executable may each need instruction cache maintenance. */
-	size_t chunk = (flags & AREA_EXEC ? CHUNK_ENTRIES / 4 : CHUNK_ENTRIES) * PAGE_SIZE;
+	virt_addr_t va, stop;
 	struct tlb_batch b;
-	virt_addr_t va;
 
 	tlb_batch_init(&b, &as->pmap);
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
-	     va = pmap_next_leaf(&as->pmap, va, end)) {
-		virt_addr_t stop = MIN(leaf_end(va, end), va + chunk);
-		struct pte *pte = pmap_entry_lock(&as->pmap, va);
-
-		pte_protect_run(pte, (unsigned)bytes_to_pages(stop - va), prot, may_write, &b);
-		pmap_entry_unlock(pte);
-		va = stop;
+	     va = pmap_next_leaf(&as->pmap, stop, end)) {
+		stop = leaf_end(va, end);
+		protect_table(pmap_leaf(&as->pmap, va), leaf_index(va),
+			      (unsigned)bytes_to_pages(stop - va), prot, &b);
 	}
 	tlb_flush(&b);
 }

@@ -84,11 +84,8 @@ static int target_tables(struct aspace *as, virt_addr_t from, virt_addr_t to, ui
 
 	for (va = pmap_next_leaf(&as->pmap, from, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, va, end)) {
-		struct pte *pte = entry_lock_alloc(as, to + (va - from));
-
-		if (pte == NULL)
+		if (entry_alloc(as, to + (va - from)) == NULL)
 			return -ENOMEM;
-		pmap_entry_unlock(pte);
 		va += (virt_addr_t)chunk_size(va, to + (va - from), end) * PAGE_SIZE;
 	}
 	return 0;

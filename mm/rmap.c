@@ -46,11 +46,40 @@ int rmap_add_file(struct page *p, struct pte *pte, const struct object *o)
 	return err;
 }
 
+unsigned rmap_add_file_run(struct page **pages, struct pte *pte, unsigned mask,
+			   const struct object *o, bool fetchable)
+{
+	unsigned added = 0;
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctz(mask);
+		struct page *p = pages[i];
+
+		page_lock_raw(p); /* the table's lock keeps preemption off */
+		if (p->u.file.object == o && (!fetchable || page_flag(p, PAGE_FETCHABLE)) &&
+		    rmap_set_add(&p->rmap, pte_at(pte, i)) == 0)
+			added |= 1u << i;
+		page_unlock_raw(p);
+	}
+	return added;
+}
+
 void rmap_remove(struct page *p, struct pte *pte)
 {
 	page_lock(p);
 	rmap_set_remove(&p->rmap, pte);
 	page_unlock(p);
+}
+
+void rmap_remove_taken(const struct pte_taken *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		struct page *p = t->at[i].page;
+
+		page_lock_raw(p); /* the table's lock keeps preemption off */
+		rmap_set_remove(&p->rmap, t->at[i].pte);
+		page_unlock_raw(p);
+	}
 }
 
 int rmap_move(struct page *p, struct pte *from, struct pte *to)

@@ -28,24 +28,12 @@
 #include "kernel/log.h"
 #include "mm/slab.h"
 
-#define CHUNK_PTES    7u
-#define TABLE_BUCKETS 61u  /* prime, so that tables of 512 entries spread over all of them */
-#define RESERVE_LOW   4    /* rmap_set_reserve fills up to this */
-#define LONE_MAX      1024 /* chunks kept with a single entry, for the next fork; approximate */
+#define TABLE_BUCKETS 61u /* prime, so that tables of 512 entries spread over all of them */
+#define RESERVE_LOW   4   /* rmap_set_reserve fills up to this */
 
-#define TAG_CHUNK ((uintptr_t)1)
 #define TAG_TABLE ((uintptr_t)2)
 
-struct rmap_chunk {
-	/* The next chunk's address; in the low bits how many entries are here (0..2), and how many
-	 * chunks come behind, 7 standing for more (3..5). */
-	uintptr_t link;
-	uintptr_t ptes[CHUNK_PTES]; /* what is not used is anything */
-};
-
-#define CHUNK_ALIGN  ((uintptr_t)64)
-#define BEHIND_SHIFT 3
-#define BEHIND_MAX   7u
+#define BEHIND_MAX 7u
 
 struct rmap_table {
 	uint32_t count;  /* entries in stray and buckets */
@@ -59,7 +47,7 @@ _Static_assert(sizeof(struct rmap_chunk) == CHUNK_ALIGN, "the low bits of an add
 _Static_assert(sizeof(struct rmap_table) == 512, "a table fills its object");
 
 static struct kmem_cache *chunk_cache, *table_cache;
-static uint32_t lone_chunks;
+uint32_t rmap_lone_chunks;
 
 static struct {
 	struct spinlock lock;
@@ -82,19 +70,9 @@ static inline struct rmap_chunk *chunk_next(const struct rmap_chunk *c)
 	return (struct rmap_chunk *)(c->link & ~(CHUNK_ALIGN - 1));
 }
 
-static inline unsigned chunk_used(const struct rmap_chunk *c)
-{
-	return c->link & ((1u << BEHIND_SHIFT) - 1);
-}
-
 static inline unsigned chunk_behind(const struct rmap_chunk *c)
 {
 	return c->link >> BEHIND_SHIFT & BEHIND_MAX;
-}
-
-static inline struct rmap_chunk *chunk_of(uintptr_t word)
-{
-	return word & TAG_CHUNK ? (struct rmap_chunk *)(word & ~TAG_CHUNK) : NULL;
 }
 
 static inline struct rmap_table *table_of(uintptr_t word)
@@ -145,10 +123,7 @@ static int chain_add(uintptr_t *word, uintptr_t pte)
 		return 0;
 	}
 	if (head != NULL && chunk_used(head) < CHUNK_PTES) {
-		if (head->link == 1) /* alone, with one entry */
-			atomic_dec(&lone_chunks);
-		head->ptes[chunk_used(head)] = pte;
-		head->link++;
+		rmap_head_add(head, pte);
 		return 0;
 	}
 	c = chunk_alloc();
@@ -188,9 +163,9 @@ static void chunk_shrink(uintptr_t *word, struct rmap_chunk *head, unsigned left
 		*word = (uintptr_t)chunk_next(head) | TAG_CHUNK;
 	} else if (left == 0) {
 		*word = 0;
-		atomic_dec(&lone_chunks);
-	} else if (READ_ONCE(lone_chunks) < LONE_MAX) {
-		atomic_inc(&lone_chunks);
+		atomic_dec(&rmap_lone_chunks);
+	} else if (READ_ONCE(rmap_lone_chunks) < LONE_MAX) {
+		atomic_inc(&rmap_lone_chunks);
 		return;
 	} else {
 		*word = head->ptes[0];
@@ -301,17 +276,12 @@ static uintptr_t table_look(struct rmap_table *t)
 
 /* ---- The set ---- */
 
-int rmap_set_add(uintptr_t *word, struct pte *pte)
+int rmap_set_add_slow(uintptr_t *word, struct pte *pte)
 {
 	struct path path;
 	uintptr_t *bucket;
 	int err;
 
-	/* Most frames, most of the time. */
-	if (likely(*word == 0)) {
-		*word = (uintptr_t)pte;
-		return 0;
-	}
 	do
 		bucket = descend(word, (uintptr_t)pte, &path);
 	while (unlikely(chain_is_long(*bucket)) && chain_grow(bucket, &path));
@@ -334,16 +304,12 @@ static void path_removed(const struct path *path, unsigned n)
 	}
 }
 
-void rmap_set_remove(uintptr_t *word, struct pte *pte)
+void rmap_set_remove_slow(uintptr_t *word, struct pte *pte)
 {
 	uintptr_t *at;
 	struct path path;
 	unsigned tables;
 
-	if (likely(*word == (uintptr_t)pte)) {
-		*word = 0;
-		return;
-	}
 	at = descend(word, (uintptr_t)pte, &path);
 	tables = path.n;
 	/* Not in its bucket: it was there before one of the tables on the way. */

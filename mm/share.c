@@ -20,6 +20,8 @@
 
 /* Entries copied under one hold of both locks: up to 260 instructions each. */
 #define COPY_CHUNK (CHUNK_ENTRIES / 2)
+/* Hot pages of one area under one table that a fork copies. */
+#define HOT_MAX 16
 
 /* Copies one entry between two locked tables. 0 or -ENOMEM: rmap_reserve and again. */
 static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb_batch *b)
@@ -29,7 +31,7 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 	int err;
 
 	pte_view(from, &v);
-	if (v.state == PTE_NONE)
+	if (v.state == PTE_NONE || !pte_is_none(to)) /* has been copied as a page */
 		return 0;
 	if (v.state == PTE_SWAPPED) {
 		slot_get(v.slot);
@@ -38,14 +40,16 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 	}
 	prot = v.prot & ~(unsigned)PTE_LOCKED;
 	if (private)
-		prot &= ~(unsigned)PTE_WRITE;
+		prot &= ~(unsigned)(PTE_WRITE | PTE_OWN);
 	if (!(v.prot & PTE_SPECIAL)) {
 		err = rmap_add(v.page, to);
 		if (err)
 			return err;
 		page_get(v.page);
-		if (private && (v.prot & PTE_WRITE))
-			pte_protect(from, v.prot & ~(unsigned)PTE_WRITE, b);
+		if (private && (v.prot & (PTE_WRITE | PTE_OWN))) {
+			pte_protect(from, v.prot & ~(unsigned)(PTE_WRITE | PTE_OWN), b);
+			page_clear_flag(v.page, PAGE_HOT);
+		}
 		if (prot & PTE_WRITE)
 			page_dirty(v.page);
 	}
@@ -74,31 +78,32 @@ static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned 
 	return err;
 }
 
-/* A locked private page: the copy gets a frame of its own now, so that the owner, who asked for no
- * faults, keeps writing without one. */
-static int copy_locked_entry(struct page *from, struct page *to, unsigned i)
+/* A private page that the copy gets a frame of its own for, now. The original's entry stays as it is: its owner never
+ * notices. 0; -ENOENT: no such page; -ENOMEM. */
+static int copy_page(struct page *from, struct page *to, unsigned i, unsigned alloc_flags)
 {
-	struct page *frame, *source = NULL;
+	struct pte *pte = pmap_table_entry(from, i);
 	struct pte_view v;
+	struct page *frame;
+	bool mine;
 
-	pmap_table_lock(from);
-	pte_view(pmap_table_entry(from, i), &v);
-	if (v.state == PTE_PRESENT && (v.prot & PTE_WRITE)) {
-		source = v.page;
-		page_get(source);
-	}
-	pmap_table_unlock(from);
-	if (source == NULL)
+	if (!pte_is_owned(pte))
 		return -ENOENT;
-	frame = page_alloc(ALLOC_USER);
-	if (frame == NULL) {
-		page_put(source);
+	frame = page_alloc(alloc_flags);
+	if (frame == NULL)
 		return -ENOMEM;
+	pmap_table_lock(from);
+	pte_view(pte, &v);
+	mine = pte_is_owned(pte);
+	if (mine) /* under the lock, so that it stays there meanwhile: some 650 instructions */
+		hw_copy_page(page_to_virt(frame), page_to_virt(v.page));
+	pmap_table_unlock(from);
+	if (!mine) {
+		page_put(frame);
+		return -ENOENT;
 	}
-	hw_copy_page(page_to_virt(frame), page_to_virt(source));
-	page_put(source);
 	frame->type = PAGE_ANON;
-	page_set_flag(frame, PAGE_DIRTY);
+	frame->flags = PAGE_DIRTY;
 	pmap_table_lock(to);
 	rmap_set_first(frame, pmap_table_entry(to, i));
 	pte_enter(pmap_table_entry(to, i), frame, v.prot & ~(unsigned)PTE_LOCKED);
@@ -107,15 +112,36 @@ static int copy_locked_entry(struct page *from, struct page *to, unsigned i)
 	return 0;
 }
 
+/* Copies pages of [i, end) that had to be copied after an earlier fork, by a fault, and so will have to be after this one. What cannot be
+ * had without waiting is left to the fault. */
+static void copy_hot_pages(struct page *from, struct page *to, unsigned i, unsigned end)
+{
+	unsigned room = HOT_MAX;
+	struct pte_view v;
+
+	for (; room > 0 && (i = pmap_table_next(from, i, end)) < end; i++) {
+		if (!pte_is_owned(pmap_table_entry(from, i)))
+			continue;
+		pte_view(pmap_table_entry(from, i), &v); /* copy_page() looks again */
+		if (!page_flag(v.page, PAGE_HOT))
+			continue;
+		if (copy_page(from, to, i, ALLOC_USER | ALLOC_NOWAIT) == -ENOMEM)
+			return;
+		room--;
+	}
+}
+
 int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
 		 unsigned flags, struct tlb_batch *b)
 {
 	unsigned i = leaf_index(start), last = i + (unsigned)bytes_to_pages(end - start);
 	bool private = !(flags & AREA_SHARED), locked = private && (flags & AREA_LOCKED);
 
+	if (private && !locked && (flags & COPY_HOT))
+		copy_hot_pages(from, to, i, last);
 	while (i < last) {
 		unsigned stop = locked ? i + 1 : last;
-		int err = locked ? copy_locked_entry(from, to, i) : -ENOENT;
+		int err = locked ? copy_page(from, to, i, ALLOC_USER) : -ENOENT;
 
 		if (err == 0) {
 			i++;

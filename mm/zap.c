@@ -37,22 +37,50 @@ static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
 	return 1;
 }
 
+/* As in zap_entry(): before the reverse map loses them. */
+static void disk_pages_flush(const struct pte_taken *t, struct tlb_batch *b)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (page_flag(t->at[i].page, PAGE_DISK)) {
+			tlb_flush_only(b);
+			return;
+		}
+}
+
+/* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of it
+ * are present entries, one like the other; what else there is comes one by one. */
+static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
+{
+	struct pte_taken taken;
+	int room = CHUNK_ENTRIES, cost;
+
+	from = pte_take_run(table, from, to, &taken, b);
+	if (unlikely(taken.written))
+		disk_pages_flush(&taken, b);
+	rmap_remove_taken(&taken);
+	for (unsigned i = 0; i < taken.n; i++)
+		tlb_batch_page(b, taken.at[i].page);
+	if (likely(!taken.odd))
+		return from;
+	for (room -= (int)taken.n; room > 0 && from < to; from++) {
+		cost = zap_entry(pmap_table_entry(table, from), b);
+		if (cost == 0)
+			break;
+		room -= cost;
+	}
+	return from;
+}
+
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
 {
 	while (from < to) {
-		int room = CHUNK_ENTRIES, cost;
-
 		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
 			tlb_flush(b);
 		pmap_table_lock(table);
-		while (room > 0 && from < to) {
-			if (table->u.table.present + table->u.table.swapped == 0)
-				from = to; /* the rest is none, without looking */
-			else if ((cost = zap_entry(pmap_table_entry(table, from++), b)) > 0)
-				room -= cost;
-			else
-				from = pmap_table_next(table, from, to);
-		}
+		if (table->u.table.present + table->u.table.swapped == 0)
+			from = to; /* the rest is none, without looking */
+		else
+			from = zap_chunk(table, from, to, b);
 		pmap_table_unlock(table);
 	}
 }
@@ -130,50 +158,25 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	tlb_flush(&b);
 }
 
-/* True when a is the last area under the leaf table that ends at `top`. */
-static bool last_in_table(struct area *a, virt_addr_t top)
-{
-	struct area *next = a->end < top ? area_next(a) : NULL;
-
-	return next == NULL || next->start >= top;
-}
-
-/* Empties what a maps, and frees the tables of which it is the last user. Returns pages that were
- * resident, those of shared tables counted where their first area is. */
-static uint64_t zap_area(struct aspace *as, struct area *a, struct tlb_batch *b)
-{
-	virt_addr_t va, stop, end = a->end;
-	uint64_t pages = 0;
-
-	for (va = pmap_next_leaf(&as->pmap, a->start, end); va < end;
-	     va = pmap_next_leaf(&as->pmap, stop, end)) {
-		struct page *table = pmap_leaf(&as->pmap, va);
-		unsigned from = leaf_index(va), present = table_resident(table);
-
-		stop = leaf_end(va, end);
-		if (table_drop_shared(as, va, b) ||
-		    (stop - va == LEAF_SPAN_BYTES && zap_block(as, va, b))) {
-			pages += present;
-			continue;
-		}
-		zap_table(table, from, from + (unsigned)bytes_to_pages(stop - va), b);
-		pages += present - table_resident(table);
-		if (last_in_table(a, leaf_base(va) + LEAF_SPAN_BYTES))
-			table_unlink(as, va, b);
-	}
-	return pages;
-}
-
 uint64_t zap_all(struct aspace *as)
 {
 	uint64_t pages = 0;
 	struct tlb_batch b;
+	virt_addr_t va;
 
 	pmap_retire(&as->pmap);
 	tlb_batch_init(&b, &as->pmap);
 	b.retired = true;
-	for (struct area *a = area_first(as); a != NULL; a = area_next(a))
-		pages += zap_area(as, a, &b);
+	for (va = pmap_next_leaf(&as->pmap, USER_MIN, USER_TOP); va < USER_TOP;
+	     va = pmap_next_leaf(&as->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
+		struct page *table = pmap_leaf(&as->pmap, va);
+
+		pages += table_resident(table);
+		if (table_drop_shared(as, va, &b) || zap_block(as, va, &b))
+			continue;
+		zap_table(table, 0, LEAF_SPAN_BYTES / PAGE_SIZE, &b);
+		table_unlink(as, va, &b);
+	}
 	tlb_flush(&b);
 	return pages;
 }

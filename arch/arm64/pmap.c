@@ -23,7 +23,7 @@
  *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read through that link. So whoever remains alone
  *       may invalidate by its own ASID.
  *   (5) A table leaves its address space only after, or on a batch that is freed only after, its walk-cache entries were invalidated.
- *   (6) An upper table's u.table.base has a bit per 16 entries, set when one of them may be valid: walks over sparse
+ *   (6) An upper table's groups has a bit per eight entries, set when one of them may be valid: walks over sparse
  *       tables skip the rest. Changed under the mutex; readers without it (pmap_usage) may be late.
  *
  * Sharing is in pmap_share.c, blocks are in pmap_fold.c.
@@ -52,7 +52,7 @@ struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level)
 
 /* ---- Upper tables ---- */
 
-#define GROUP 16u /* entries per bit of u.table.base of an upper table: 32 bits for 512 entries */
+#define GROUP 8u /* entries per bit of groups: 64 bits for 512 entries */
 
 static unsigned entry_index(const struct pte *e)
 {
@@ -63,7 +63,7 @@ void upper_link(struct pte *e, uint64_t raw)
 {
 	struct page *table = virt_to_page(e);
 
-	WRITE_ONCE(table->u.table.base, table->u.table.base | 1u << entry_index(e) / GROUP);
+	WRITE_ONCE(table->groups, table->groups | (uint64_t)1 << entry_index(e) / GROUP);
 	upper_store(e, raw);
 }
 
@@ -77,7 +77,7 @@ void upper_unlink(struct pte *e)
 	for (unsigned i = 0; i < GROUP; i++)
 		if (pte_load(&first[i]) != 0)
 			return;
-	WRITE_ONCE(table->u.table.base, table->u.table.base & ~(1u << group));
+	WRITE_ONCE(table->groups, table->groups & ~((uint64_t)1 << group));
 }
 
 /* ---- Building ---- */
@@ -86,6 +86,7 @@ static void table_init(struct page *table)
 {
 	table->type = PAGE_TABLE;
 	atomic_inc(&table_frames);
+	table->groups = 0;
 	table->u.table.base = 0;
 	table->u.table.present = table->u.table.swapped = 0;
 	table->u.table.sharers = 1;
@@ -146,6 +147,21 @@ struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va)
 	return (struct pte *)phys_to_virt(pte_pa(raw)) + table_index(va, 3);
 }
 
+struct pte *pmap_entry(struct pmap *pm, virt_addr_t va, bool *shared)
+{
+	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
+	uint64_t raw = link ? pte_load(link) : 0;
+
+	*shared = raw & TABLE_AP_READONLY;
+	if (unlikely(!(raw & PTE_TABLE))) {
+		if (raw == 0)
+			return NULL;
+		*shared = false;
+		raw = page_to_phys(leaf_folded(link));
+	}
+	return (struct pte *)phys_to_virt(pte_pa(raw)) + table_index(va, 3);
+}
+
 void pmap_entry_unlock(struct pte *pte)
 {
 	pmap_table_unlock(pte_table(pte));
@@ -188,46 +204,46 @@ bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 /* The first valid entry of an upper table from index i on; TABLE_ENTRIES: none. Empty groups are skipped by invariant (6). */
 static unsigned table_next(const struct pte *table, unsigned i)
 {
-	uint32_t groups = READ_ONCE(virt_to_page(table)->u.table.base);
+	uint64_t groups = READ_ONCE(virt_to_page(table)->groups);
 
-	while (i < TABLE_ENTRIES) {
-		uint32_t rest = groups >> i / GROUP;
-		unsigned end;
+	while (i < TABLE_ENTRIES && groups >> i / GROUP != 0) {
+		unsigned skip = (unsigned)__builtin_ctzll(groups >> i / GROUP);
 
-		if (rest == 0)
-			break;
-		if (!(rest & 1))
-			i = (i / GROUP + (unsigned)__builtin_ctz(rest)) * GROUP;
-		for (end = ALIGN_UP(i + 1, GROUP); i < end; i++)
+		if (skip > 0)
+			i = (i / GROUP + skip) * GROUP;
+		do
 			if (pte_load(&table[i]) != 0)
 				return i;
+		while (++i % GROUP != 0);
 	}
 	return TABLE_ENTRIES;
 }
 
+/* Down from the root as long as there are tables; at a table's end up again, to the entry behind the one that led there. */
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 {
+	const struct pte *tables[LINK_LEVEL + 1] = { pm->top };
 	unsigned level = 0;
-	struct pte *table = pm->top, *link = pmap_entry_at(pm, va, LINK_LEVEL);
 
-	if (link != NULL && pte_load(link) != 0)
-		return MIN(va, end); /* most often */
 	while (va < end) {
-		unsigned first = table_index(va, level), i = table_next(table, first);
+		unsigned first = table_index(va, level), i = first;
+		uint64_t raw = pte_load(&tables[level][first]);
 
-		if (i > first) /* skip the hole; from the start of what follows */
+		if (raw == 0) {
+			i = table_next(tables[level], first + 1);
 			va = ALIGN_DOWN(va, LEVEL_SIZE(level)) + (i - first) * LEVEL_SIZE(level);
-		if (i == TABLE_ENTRIES) {
-			if (level == 0)
-				break;
-			level = 0;
-			table = pm->top;
-		} else if (level == LINK_LEVEL) {
-			return MIN(va, end);
-		} else {
-			table = phys_to_virt(pte_pa(pte_load(&table[i])));
-			level++;
+			if (i == TABLE_ENTRIES) {
+				do
+					if (level-- == 0)
+						return end;
+				while (table_index(va, level) == 0);
+				continue;
+			}
+			raw = pte_load(&tables[level][i]);
 		}
+		if (level == LINK_LEVEL)
+			return MIN(va, end);
+		tables[++level] = phys_to_virt(pte_pa(raw));
 	}
 	return end;
 }

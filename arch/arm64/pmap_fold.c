@@ -86,7 +86,7 @@ void pmap_blocks_enable(struct pmap *pm, virt_addr_t va, struct page *side)
 
 /* ---- Folding ---- */
 
-#define SOFT_BITS (PTE_SW_LOCKED | PTE_SW_SPECIAL | PTE_SW_FILE)
+#define SOFT_BITS (PTE_SW_LOCKED | PTE_SW_SPECIAL | PTE_SW_OWN | PTE_SW_FILE)
 
 /* May an entry like this begin a block? */
 static bool block_begins(uint64_t raw)

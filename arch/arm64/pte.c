@@ -39,7 +39,10 @@
 #include "kernel/log.h"
 #include "mm/pmap.h"
 
+_Static_assert(sizeof(struct pte) == PTE_BYTES, "mm/pmap.h");
+
 #define RIGHTS (PTE_READ | PTE_WRITE | PTE_EXEC)
+#define SOFT   (PTE_LOCKED | PTE_SPECIAL | PTE_OWN)
 
 struct page *pte_table(const struct pte *pte)
 {
@@ -49,6 +52,20 @@ struct page *pte_table(const struct pte *pte)
 static unsigned pte_index(const struct pte *pte)
 {
 	return ((uintptr_t)pte & (PAGE_SIZE - 1)) / sizeof(*pte);
+}
+
+#define GROUP 8u /* entries per bit of groups: 64 bits for 512 entries */
+
+/* pte is not none any more. The bit goes when the whole table is empty. */
+static inline void group_mark(struct page *table, const struct pte *pte)
+{
+	table->groups |= (uint64_t)1 << pte_index(pte) / GROUP;
+}
+
+static inline void group_check(struct page *table)
+{
+	if (table->u.table.present + table->u.table.swapped == 0)
+		table->groups = 0;
 }
 
 virt_addr_t pte_address(const struct pte *pte)
@@ -66,7 +83,8 @@ struct pte *pte_next(struct pte *pte, int delta)
 /* The software bits keep their order: one shift moves both. */
 #define SOFT_SHIFT 52
 _Static_assert((uint64_t)PTE_LOCKED << SOFT_SHIFT == PTE_SW_LOCKED &&
-		       (uint64_t)PTE_SPECIAL << SOFT_SHIFT == PTE_SW_SPECIAL,
+		       (uint64_t)PTE_SPECIAL << SOFT_SHIFT == PTE_SW_SPECIAL &&
+		       (uint64_t)PTE_OWN << SOFT_SHIFT == PTE_SW_OWN,
 	       "enum pte_prot and the descriptor order their bits alike");
 
 #define LEAF_COMMON                                                                                \
@@ -86,8 +104,7 @@ static uint64_t leaf_make(const struct page *page, unsigned prot)
 		[RIGHTS] = LEAF_COMMON | PTE_AP_USER,
 	};
 
-	return page_to_phys(page) | bits[prot & RIGHTS] |
-	       (uint64_t)(prot & (PTE_LOCKED | PTE_SPECIAL)) << SOFT_SHIFT;
+	return page_to_phys(page) | bits[prot & RIGHTS] | (uint64_t)(prot & SOFT) << SOFT_SHIFT;
 }
 
 static unsigned leaf_prot(uint64_t raw)
@@ -100,8 +117,7 @@ static unsigned leaf_prot(uint64_t raw)
 		0,        PTE_READ,
 	};
 
-	return rights[(raw >> 6 & 3) | (raw >> 54 & 1) << 2] |
-	       (unsigned)(raw >> SOFT_SHIFT & (PTE_LOCKED | PTE_SPECIAL));
+	return rights[(raw >> 6 & 3) | (raw >> 54 & 1) << 2] | (unsigned)(raw >> SOFT_SHIFT & SOFT);
 }
 
 static inline void view_of(uint64_t raw, struct pte_view *v)
@@ -123,19 +139,52 @@ void pte_view(const struct pte *pte, struct pte_view *v)
 	view_of(pte_load(pte), v);
 }
 
+/* Entry `old` of anonymous memory may be written as far as its page is concerned. */
+static inline bool entry_owns(uint64_t old)
+{
+	return !(old & PTE_AP_READONLY) || (old & PTE_SW_OWN);
+}
+
+bool pte_is_owned(const struct pte *pte)
+{
+	uint64_t raw = pte_load(pte);
+
+	return (raw & PTE_VALID) && !(raw & PTE_SW_FILE) && entry_owns(raw);
+}
+
+bool pte_is_none(const struct pte *pte)
+{
+	return pte_load(pte) == 0;
+}
+
+static inline unsigned entry_next(const struct page *table, const struct pte *e, unsigned i,
+				  unsigned end)
+{
+	uint64_t groups = READ_ONCE(table->groups);
+
+	/* Most of a table is empty more often than not; within a group, four at a time. */
+	while (i < end && groups >> i / GROUP != 0) {
+		unsigned skip = (unsigned)__builtin_ctzll(groups >> i / GROUP), stop;
+
+		if (skip > 0)
+			i = (i / GROUP + skip) * GROUP;
+		stop = MIN((i / GROUP + 1) * GROUP, end);
+		while (i < stop) {
+			if (stop - i >= 4 && (pte_load(&e[i]) | pte_load(&e[i + 1]) |
+					      pte_load(&e[i + 2]) | pte_load(&e[i + 3])) == 0)
+				i += 4;
+			else if (pte_load(&e[i]) == 0)
+				i++;
+			else
+				return i;
+		}
+	}
+	return end;
+}
+
 unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
 {
-	const struct pte *e = page_to_virt(table);
-
-	if (i < end && pte_load(&e[i]) != 0)
-		return i;
-	/* Four at a time: most of a table is empty more often than not. */
-	while (i + 4 <= end && (pte_load(&e[i]) | pte_load(&e[i + 1]) | pte_load(&e[i + 2]) |
-				pte_load(&e[i + 3])) == 0)
-		i += 4;
-	while (i < end && pte_load(&e[i]) == 0)
-		i++;
-	return i;
+	return entry_next(table, page_to_virt(table), i, end);
 }
 
 /* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be
@@ -185,6 +234,7 @@ static inline void enter_prepared(struct pte *pte, struct page *page, unsigned p
 	if (old)
 		table->u.table.swapped--;
 	table->u.table.present++;
+	group_mark(table, pte);
 	kind_count(table, raw, 1);
 	hw_wmb(); /* whoever walks this entry finds what the frame was filled with (B2.3) */
 	pte_store(pte, raw);
@@ -205,6 +255,44 @@ void pte_enter(struct pte *pte, struct page *page, unsigned prot)
 		enter_prepared(pte, page, prot);
 }
 
+void pmap_make_fetchable(struct page *p)
+{
+	contents_prepare(p, PTE_EXEC);
+}
+
+unsigned pte_none_run(const struct pte *pte, unsigned n)
+{
+	unsigned mask = 0;
+
+	DEBUG_ASSERT(n <= 32);
+	while (n-- > 0)
+		mask = mask << 1 | (pte_load(&pte[n]) == 0);
+	return mask;
+}
+
+void pte_enter_run(struct pte *pte, struct page **pages, unsigned mask, unsigned prot)
+{
+	uint64_t attributes = leaf_make(pfn_to_page(0), prot) | PTE_SW_FILE;
+	struct page *table = pte_table(pte);
+	unsigned n = 0, last = 0;
+
+	DEBUG_ASSERT(!(prot & (PTE_WRITE | PTE_SPECIAL)) && mask < 1u << GROUP &&
+		     (pte_index(pte) % GROUP + 31 - (unsigned)__builtin_clz(mask | 1)) < GROUP);
+	hw_wmb(); /* as in enter_prepared() */
+	for (; mask != 0; mask &= mask - 1, n++) {
+		unsigned i = last = (unsigned)__builtin_ctz(mask);
+
+		ASSERT(pte_load(&pte[i]) == 0);
+		pte_store(&pte[i], page_to_phys(pages[i]) | attributes);
+	}
+	if (n == 0)
+		return;
+	table->u.table.present = (uint16_t)(table->u.table.present + n);
+	table->kinds.file = (uint16_t)(table->kinds.file + n);
+	group_mark(table, pte);
+	group_mark(table, pte + last);
+}
+
 static uint64_t slot_make(uint32_t slot)
 {
 	ASSERT(slot != 0);
@@ -216,6 +304,7 @@ void pte_enter_slot(struct pte *pte, uint32_t slot)
 	ASSERT(pte_load(pte) == 0);
 	pte_store(pte, slot_make(slot));
 	pte_table(pte)->u.table.swapped++;
+	group_mark(pte_table(pte), pte);
 }
 
 static void flush_note(const struct pte *pte, struct tlb_batch *b)
@@ -257,6 +346,7 @@ static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *
 	} else {
 		table->u.table.swapped--;
 	}
+	group_check(table);
 }
 
 void pte_clear(struct pte *pte, struct tlb_batch *b)
@@ -274,6 +364,72 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b)
 	view_of(old, v);
 	if (old != 0)
 		entry_clear(pte, old, b);
+}
+
+/* Notes the flush of a run from first to last, `present` entries long. Those of a short one go by address. A full one is
+ * likely to be followed by others, and few addresses are kept: it goes as a range. */
+static void flush_note_taken(const struct pte_taken *t, unsigned present, const struct pte *first,
+			     const struct pte *last, struct tlb_batch *b)
+{
+	if (t->n == present && present < PTE_TAKE_MAX &&
+	    b->naddresses + present <= TLB_BATCH_ADDRESSES) {
+		for (unsigned i = 0; i < t->n; i++)
+			flush_note(t->at[i].pte, b);
+		return;
+	}
+	flush_note(first, b);
+	flush_note(last, b);
+	if (b->naddresses > 1)
+		b->naddresses += TLB_BATCH_ADDRESSES;
+}
+
+/* Entries that a run takes at most, with those of the zero page. */
+#define TAKE_LOOKS 48
+
+unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte_taken *taken,
+		      struct tlb_batch *b)
+{
+	struct pte *base = page_to_virt(table), *pte = NULL, *first = NULL;
+	unsigned n = 0, special = 0, file = 0;
+	bool odd = false, written = false;
+
+	for (; from < to && n < PTE_TAKE_MAX && n + special < TAKE_LOOKS; from++) {
+		uint64_t raw = pte_load(&base[from]);
+
+		if (raw == 0) {
+			from = entry_next(table, base, from, to);
+			if (from == to)
+				break;
+			raw = pte_load(&base[from]);
+		}
+		odd = (raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID;
+		if (unlikely(odd))
+			break;
+		pte = &base[from];
+		pte_store(pte, 0);
+		if (first == NULL)
+			first = pte;
+		if (raw & PTE_SW_SPECIAL) {
+			special++;
+			continue;
+		}
+		if (raw & PTE_SW_FILE) {
+			file++;
+			written |= !(raw & PTE_AP_READONLY);
+		}
+		taken->at[n].page = phys_to_page(pte_pa(raw));
+		taken->at[n++].pte = pte;
+	}
+	taken->n = n;
+	taken->odd = odd;
+	taken->written = written;
+	table->u.table.present = (uint16_t)(table->u.table.present - n - special);
+	table->kinds.special = (uint16_t)(table->kinds.special - special);
+	table->kinds.file = (uint16_t)(table->kinds.file - file);
+	group_check(table);
+	if (first != NULL && (!b->retired || table->u.table.sharers > 1))
+		flush_note_taken(taken, n + special, first, pte, b);
+	return from;
 }
 
 void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b)
@@ -296,6 +452,7 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 	unsigned lost = leaf_prot(old) & RIGHTS & ~prot;
 
 	ASSERT(old & PTE_VALID);
+	DEBUG_ASSERT(!(prot & PTE_WRITE) || !(prot & PTE_OWN));
 	raw = (leaf_make(page, prot) & ~PTE_AF) | (old & (PTE_AF | PTE_SW_FILE));
 	if (raw == old)
 		return;
@@ -329,35 +486,61 @@ static void flush_note_run(const struct pte *first, const struct pte *last, stru
 	b->naddresses += TLB_BATCH_ADDRESSES; /* not these two addresses alone */
 }
 
+/* Did the user lose a right between two descriptors of one page? */
+static inline bool rights_lost(uint64_t old, uint64_t raw)
+{
+	return (~old & raw & (PTE_AP_READONLY | PTE_UXN)) | (old & ~raw & PTE_AP_USER);
+}
+
+/* What one entry of a run becomes; `raw` has the new rights, without write. */
+static inline uint64_t run_entry(uint64_t old, uint64_t raw, unsigned prot, pte_may_write may_write)
+{
+	struct page *page;
+
+	if (entry_owns(old)) {
+		if (prot & PTE_WRITE)
+			return raw & ~PTE_AP_READONLY;
+		return old & PTE_SW_FILE ? raw : raw | PTE_SW_OWN;
+	}
+	if (!(prot & PTE_WRITE) || may_write == NULL || (old & PTE_SW_SPECIAL))
+		return raw;
+	page = phys_to_page(pte_pa(old));
+	if (!may_write(page))
+		return raw;
+	page_changed(page);
+	return raw & ~PTE_AP_READONLY;
+}
+
+/* The same where the page becomes executable, apart because it is rare. Nothing is kept of a right to write that goes, so
+ * an owned page is never PAGE_FETCHABLE; the next store decides. */
+static uint64_t run_entry_exec(uint64_t old, uint64_t raw, unsigned prot)
+{
+	unsigned write = leaf_prot(old) & prot & PTE_WRITE;
+
+	contents_prepare(phys_to_page(pte_pa(old)), PTE_EXEC | write);
+	return write ? raw & ~PTE_AP_READONLY : raw;
+}
+
 void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write,
 		     struct tlb_batch *b)
 {
-	const uint64_t rights = PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED;
+	const uint64_t rights =
+		PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED | PTE_SW_OWN;
 	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
 	struct pte *end = pte + n, *first = NULL, *last = NULL, *changed = NULL;
 
-	if (prot & PTE_EXEC)
-		may_write = NULL; /* the next store decides; rare */
 	for (; pte < end; pte++) {
 		uint64_t old = pte_load(pte), raw = (old & ~rights) | clean;
 
 		if (!(old & PTE_VALID))
 			continue;
-		if (prot & PTE_EXEC)
-			contents_prepare(phys_to_page(pte_pa(old)),
-					 PTE_EXEC | (leaf_prot(old) & prot & PTE_WRITE));
-		if ((prot & PTE_WRITE) && may_write != NULL && !(old & PTE_SW_SPECIAL) &&
-		    may_write(phys_to_page(pte_pa(old)))) {
-			page_changed(phys_to_page(pte_pa(old)));
-			raw &= ~PTE_AP_READONLY;
-		} else if ((prot & PTE_WRITE) && (leaf_prot(old) & PTE_WRITE)) {
-			raw &= ~PTE_AP_READONLY;
-		}
+		raw = prot & PTE_EXEC ? run_entry_exec(old, raw, prot)
+				      : run_entry(old, raw, prot, may_write);
 		if (raw == old)
 			continue;
 		pte_store(pte, raw);
 		changed = pte;
-		if (leaf_prot(old) & RIGHTS & ~leaf_prot(raw)) {
+		if (rights_lost(old, raw)) {
 			first = first != NULL ? first : pte;
 			last = pte;
 		}

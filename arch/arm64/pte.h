@@ -16,7 +16,7 @@
  *   +-----+----------+----+---+----+---+----+-----+----------+---+---+----+----+----+-------+----+
  *   | ign | software |UXN |PXN|cont|DBM| GP |  0  | frame    |nG |AF | SH | AP | NS |AttrIdx| 11 |
  *   +-----+----------+----+---+----+---+----+-----+----------+---+---+----+----+----+-------+----+
- *           58 -   57 file   56 special   55 locked
+ *           58 file   57 own   56 special   55 locked
  *
  * Leaf entry, not present: all zero is "none"; else a swap slot (slot 0 does not exist).
  *
@@ -79,7 +79,8 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_UXN        PTE_BIT(54) /* not executable at EL0 */
 #define PTE_SW_LOCKED  PTE_BIT(55)
 #define PTE_SW_SPECIAL PTE_BIT(56)
-#define PTE_SW_FILE    PTE_BIT(57) /* the frame is an object's page */
+#define PTE_SW_OWN     PTE_BIT(57)
+#define PTE_SW_FILE    PTE_BIT(58) /* the frame is an object's page */
 
 /* Table descriptors only. */
 #define TABLE_PXN         PTE_BIT(59)

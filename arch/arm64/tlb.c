@@ -94,8 +94,7 @@ void tlb_flush_only(struct tlb_batch *b)
 void tlb_flush(struct tlb_batch *b)
 {
 	tlb_flush_only(b);
-	for (unsigned i = 0; i < b->npages; i++)
-		page_put(b->pages[i]);
+	page_put_batch(b->pages, b->npages);
 	b->npages = 0;
 }
 

@@ -91,17 +91,13 @@ uintptr_t radix_get(const struct radix *r, uint32_t index)
 	return leaf != NULL ? leaf->slots[slot_of(index, 0)] : 0;
 }
 
-void radix_get_run(const struct radix *r, uint32_t first, unsigned count, uintptr_t *words)
+const uintptr_t *radix_run(const struct radix *r, uint32_t first, unsigned count, unsigned *n)
 {
 	const struct radix_node *leaf = leaf_find(r, first);
+	unsigned slot = slot_of(first, 0);
 
-	for (unsigned i = 0; i < count; i++) {
-		unsigned slot = slot_of(first + i, 0);
-
-		if (i > 0 && slot == 0)
-			leaf = leaf_find(r, first + i);
-		words[i] = leaf != NULL ? leaf->slots[slot] : 0;
-	}
+	*n = MIN(count, SLOTS - slot);
+	return leaf != NULL ? &leaf->slots[slot] : NULL;
 }
 
 bool radix_ready(const struct radix *r, uint32_t index)

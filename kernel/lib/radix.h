@@ -25,8 +25,9 @@ struct radix_reserve {
 
 void radix_init(struct radix *r);
 uintptr_t radix_get(const struct radix *r, uint32_t index); /* 0: nothing there */
-/* The words of `count` (at most 64) indices from `first` on into words[], 0 where nothing is. */
-void radix_get_run(const struct radix *r, uint32_t first, unsigned count, uintptr_t *words);
+/* The words of `first` and the indices behind it that lie in one node, *n of them, `count` at most; NULL: nothing is at any of these. They change as
+ * radix_set and its kin are called. */
+const uintptr_t *radix_run(const struct radix *r, uint32_t first, unsigned count, unsigned *n);
 /* Fills res, whatever it held, with what one radix_set may need. May sleep. 0, or -ENOMEM (then nothing is held). */
 int radix_prepare(struct radix_reserve *res) MUST_CHECK;
 /* True when radix_set at index needs no node now: then res may be NULL. */

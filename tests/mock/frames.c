@@ -165,6 +165,18 @@ WEAK void page_put(struct page *p)
 		page_free(p, 0);
 }
 
+WEAK void page_free_batch(struct page **pages, unsigned n)
+{
+	while (n > 0)
+		page_free(pages[--n], 0);
+}
+
+WEAK void page_put_batch(struct page **pages, unsigned n)
+{
+	while (n > 0)
+		page_put(pages[--n]);
+}
+
 WEAK uint32_t frames_free(void)
 {
 	frames_attach();

@@ -246,6 +246,12 @@ WEAK void lru_remove(struct page *p)
 	page_clear_flag(p, PAGE_LRU);
 }
 
+WEAK void lru_remove_batch(struct page **pages, unsigned n)
+{
+	while (n > 0)
+		lru_remove(pages[--n]);
+}
+
 WEAK void lru_mark_accessed(struct page *p)
 {
 	assert_true(p->refs > 0);

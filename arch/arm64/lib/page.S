@@ -13,9 +13,33 @@ hw_clear_page:
 	mov	x2, #4
 	lsl	x2, x2, x1		// block
 	add	x3, x0, #4096
-	cmp	x2, #1024
+	cmp	x2, #256
 	b.hi	2f
 1:	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
+	add	x0, x0, x2
+	dc	zva, x0
 	add	x0, x0, x2
 	dc	zva, x0
 	add	x0, x0, x2

@@ -223,6 +223,7 @@ static inline void check_entries(struct aspace *as)
 			swapped += v.state == PTE_SWAPPED;
 			if (v.state == PTE_NONE)
 				continue;
+			assert_int_equal(pmap_table_next(table, i, i + 1), i);
 			assert_non_null(a);
 			if (v.state == PTE_PRESENT && (v.prot & PTE_SPECIAL))
 				special++;
@@ -233,12 +234,14 @@ static inline void check_entries(struct aspace *as)
 			assert_true(v.page->refs >= rmap_count(v.page) && rmap_count(v.page) > 0);
 			assert_false((v.prot & PTE_LOCKED) && table_sharers(table) > 1);
 			assert_int_equal(!!(v.prot & PTE_LOCKED), !!(a->flags & AREA_LOCKED));
-			if ((v.prot & PTE_WRITE) && area_is_private(a)) {
+			if ((v.prot & (PTE_WRITE | PTE_OWN)) && area_is_private(a)) {
 				assert_int_equal(v.page->type, PAGE_ANON);
 				assert_int_equal(rmap_count(v.page), 1);
 				assert_false(page_flag(v.page, PAGE_SWAPCACHE));
-				assert_true(a->flags & AREA_WRITE);
+				assert_true((v.prot & PTE_OWN) || (a->flags & AREA_WRITE));
 			}
+			assert_false((v.prot & PTE_OWN) &&
+				     ((v.prot & PTE_WRITE) || !area_is_private(a)));
 		}
 		assert_int_equal(table->u.table.present, present);
 		assert_int_equal(table->u.table.swapped, swapped);

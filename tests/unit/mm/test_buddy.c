@@ -41,6 +41,12 @@ void lru_remove(struct page *p)
 	fail();
 }
 
+void lru_remove_batch(struct page **pages, unsigned n)
+{
+	while (n > 0)
+		lru_remove(pages[--n]);
+}
+
 void swap_cache_trim(struct page *p)
 {
 	(void)p;

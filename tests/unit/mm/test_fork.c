@@ -336,10 +336,54 @@ static void test_private_file_pages(void **state)
 	object_put(o);
 }
 
+static unsigned prot_in(struct aspace *as, virt_addr_t va)
+{
+	return look(as, va).prot;
+}
+
+/* A page that a fork made its owner copy is copied by the next fork: neither side faults. Pages that nobody wrote to stay
+ * shared, and a second user of the address space ends it. */
+static void test_hot_pages(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 1), 0);
+	child = aspace_fork(as);
+	assert_int_equal(poke(BASE, 2), 0); /* copied: hot from now on */
+	end(child);
+
+	child = aspace_fork(as);
+	assert_int_equal(prot_in(as, BASE), PTE_READ | PTE_WRITE);
+	assert_int_equal(prot_in(child, BASE), PTE_READ | PTE_WRITE);
+	assert_ptr_not_equal(look(as, BASE).page, look(child, BASE).page);
+	assert_int_equal(prot_in(child, BASE + PAGE_SIZE), PTE_READ);
+	assert_ptr_equal(look(as, BASE + PAGE_SIZE).page, look(child, BASE + PAGE_SIZE).page);
+	assert_int_equal(poke(BASE, 3), 0);
+	run(child);
+	assert_int_equal(peek(BASE), 2);
+	check(as);
+	check(child);
+	end(child);
+
+	run(as);
+	aspace_use(as);
+	child = aspace_fork(as);
+	assert_int_equal(prot_in(as, BASE), PTE_READ);
+	assert_ptr_equal(look(as, BASE).page, look(child, BASE).page);
+	end(child);
+	aspace_unuse(as);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_private_file_pages),
+		TEST(test_hot_pages),
 		TEST(test_random),
 	};
 

@@ -32,9 +32,22 @@ void page_free(struct page *p, unsigned order)
 
 void lru_remove(struct page *p)
 {
-	assert_null(freed); /* off its list first */
+	assert_ptr_not_equal(freed, p); /* off its list first */
 	lru_removed = p;
 	page_clear_flag(p, PAGE_LRU);
+}
+
+void lru_remove_batch(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (page_flag(pages[i], PAGE_LRU))
+			lru_remove(pages[i]);
+}
+
+void page_free_batch(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		page_free(pages[i], 0);
 }
 
 void swap_cache_trim(struct page *p)
@@ -97,6 +110,29 @@ static void test_put_swap_cached(void **state)
 	page_put(p);
 	assert_ptr_equal(trimmed, p);
 	assert_null(freed);
+}
+
+/* Several at once: those whose last reference goes are freed, the others are not. */
+static void test_put_batch(void **state)
+{
+	struct page *base = pfn_to_page(mock_first_pfn() + 5), *pages[4];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		pages[i] = base + i;
+		base[i] = (struct page){ .type = PAGE_ANON, .refs = i == 1 ? 2 : 1 };
+	}
+	base[2].flags = PAGE_SWAPCACHE;
+	base[2].refs = 2;
+	base[3].flags = PAGE_LRU;
+	page_put_batch(pages, 4);
+	assert_int_equal(frees, 2);
+	assert_ptr_equal(freed, base + 3);
+	assert_ptr_equal(trimmed, base + 2);
+	assert_int_equal(base[1].refs, 1);
+	base[1].rmap = 8;
+	pages[0] = base + 1;
+	mock_expect_panic("rmap", page_put_batch(pages, 1));
 }
 
 static void test_put_mapped(void **state)
@@ -183,9 +219,9 @@ static void test_wait_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_put),         TEST(test_put_from_lru), TEST(test_put_swap_cached),
-		TEST(test_put_mapped),  TEST(test_live_race),    TEST(test_wait),
-		TEST(test_wait_killed),
+		TEST(test_put),       TEST(test_put_from_lru), TEST(test_put_swap_cached),
+		TEST(test_put_batch), TEST(test_put_mapped),   TEST(test_live_race),
+		TEST(test_wait),      TEST(test_wait_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

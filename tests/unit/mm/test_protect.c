@@ -37,10 +37,74 @@ static void test_protect(void **state)
 	end(as);
 }
 
+static unsigned prot_at(struct aspace *as, virt_addr_t va)
+{
+	struct pte *pte = pmap_entry_lock(&as->pmap, va);
+	struct pte_view v;
+
+	assert_non_null(pte);
+	pte_view(pte, &v);
+	pmap_entry_unlock(pte);
+	return v.prot;
+}
+
+/* A page that lost write to mprotect and gets it back is writable at once. Between the two the entry owns it. */
+static void test_write_comes_back(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 0);
+	assert_int_equal(aspace_protect(as, BASE, 4 * PAGE_SIZE, AREA_READ), 0);
+	assert_int_equal(prot_at(as, BASE), PTE_READ | PTE_OWN);
+	assert_int_equal(prot_at(as, BASE + PAGE_SIZE), PTE_READ | PTE_SPECIAL);
+	assert_int_equal(aspace_protect(as, BASE, 4 * PAGE_SIZE, 0), 0);
+	assert_int_equal(prot_at(as, BASE), PTE_OWN);
+	assert_int_equal(aspace_protect(as, BASE, 4 * PAGE_SIZE, RW), 0);
+	assert_int_equal(prot_at(as, BASE), PTE_READ | PTE_WRITE);
+	assert_int_equal(prot_at(as, BASE + PAGE_SIZE), PTE_READ | PTE_SPECIAL);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 2), 0);
+	check(as);
+	end(as);
+}
+
+/* Who owned a page before a fork does not any more, neither here nor there. */
+static void test_owned_and_forked(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(aspace_protect(as, BASE, 4 * PAGE_SIZE, AREA_READ), 0);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(prot_at(as, BASE), PTE_READ);
+	assert_int_equal(prot_at(child, BASE), PTE_READ);
+	assert_int_equal(aspace_protect(as, BASE, 4 * PAGE_SIZE, RW), 0);
+	assert_int_equal(poke(BASE, 2), 0);
+	run(child);
+	assert_int_equal(peek(BASE), 1);
+	assert_int_equal(aspace_protect(child, BASE, 4 * PAGE_SIZE, RW), 0);
+	assert_int_equal(poke(BASE, 3), 0);
+	run(as);
+	assert_int_equal(peek(BASE), 2);
+	check(as);
+	check(child);
+	end(child);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_protect),
+		TEST(test_write_comes_back),
+		TEST(test_owned_and_forked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
