@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Capabilities and prctl(2): each documented success and error (cases.h says how).
+// Capabilities, prctl(2), limits, mincore(2) of files: each documented success and error (cases.h says how).
 #include "cases.h"
 
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -38,6 +40,7 @@ static data none[2], all[2] = { { 0xffffffff, 0xffffffff, 0 }, { 0x1ff, 0x1ff, 0
 		     setpcap_less[2] = { { 0, 0xff, 0 }, { 0, 0, 0 } },
 		     one_inheritable[2] = { { 0, 0, 1 }, { 0, 0, 0 } };
 static struct rlimit mega = { 1 << 20, 1 << 20 };
+static char stack[4096], *stack_end = stack + sizeof(stack);
 static struct iovec byte = { (void *)ARENA, 1 };
 static uint64_t auxv[4] = { 6, 4096, 0, 0 };
 
@@ -543,6 +546,103 @@ static void looked_at(void)
 	waitpid(child, NULL, 0);
 }
 
+/* ---- Limits, and what children have used ---- */
+
+static void of_children(void)
+{
+	struct rusage before, after;
+	pid_t child;
+
+	getrusage(RUSAGE_CHILDREN, &before);
+	child = fork();
+	if (child == 0) {
+		char *p = mmap(NULL, N(3000), RW, ANON, -1, 0);
+
+		for (int i = 0; i < 3000; i++)
+			p[N(i)] = 1;
+		_exit(0);
+	}
+	getrusage(RUSAGE_CHILDREN, &after);
+	printf("not yet %ld, ", after.ru_maxrss - before.ru_maxrss);
+	waitpid(child, NULL, 0);
+	getrusage(RUSAGE_CHILDREN, &after);
+	printf("most resident %s, ", after.ru_maxrss >= 12000 && after.ru_maxrss < 16000
+					     ? "that of the child"
+					     : "something else");
+	printf("minor faults %s", after.ru_minflt - before.ru_minflt >= 3000 ? "all" : "too few");
+}
+
+static void core_limit(void)
+{
+	struct rlimit none_at_all = { 0, 0 };
+	int status;
+
+	setrlimit(RLIMIT_CORE, &none_at_all);
+	fflush(stdout);
+	if (fork() == 0)
+		abort();
+	wait(&status);
+	printf("signal %d core %d", WTERMSIG(status), !!WCOREDUMP(status));
+}
+
+static void process_limit(void)
+{
+	struct rlimit one = { 1, 1 };
+	pid_t child;
+
+	setrlimit(RLIMIT_NPROC, &one);
+	fflush(stdout);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	printf("root %d, ", child > 0 && waitpid(child, NULL, 0) == child);
+	(void)!setresuid(4711, 4711, 4711); /* nobody else is this one */
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	printf("one of one %d %s, ", child > 0, child < 0 ? strerrorname_np(errno) : "");
+	printf("thread %ld %s",
+	       syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FILES, stack_end,
+		       0, 0, 0),
+	       strerrorname_np(errno));
+}
+
+static void file_limit(void)
+{
+	struct rlimit ten = { 50, 50 };
+	int fds[2], fd;
+
+	setrlimit(RLIMIT_NOFILE, &ten);
+	while ((fd = dup(0)) >= 0 && fd < 38)
+		;
+	printf("open ones work %zd, ", write(FD_WO, "x", 1));
+	while (dup(0) >= 0)
+		;
+	close(20);
+	printf("pipe with one left %d %s, ", pipe(fds), strerrorname_np(errno));
+	printf("one left %d, ", dup(0));
+	printf("to 50 %d %s, ", dup2(0, 50), strerrorname_np(errno));
+	printf("from 50 on %d %s, ", fcntl(0, F_DUPFD, 50), strerrorname_np(errno));
+	printf("from 49 on %d %s, ", fcntl(0, F_DUPFD, 49), strerrorname_np(errno));
+	printf("poll of 51 %d %s", poll((struct pollfd *)(uintptr_t)ARENA, 51, 0),
+	       strerrorname_np(errno));
+	for (fd = 0; fd < 16; fd++)
+		close(fd + 3);
+}
+
+static const struct test_case incore[] = {
+	{ "mincore, shared file", { C(mincore, P(16), N(1), P(8)) } },
+	{ "mincore, shared file, its end", { C(mincore, P(18), N(1), P(8)) } },
+	{ "mincore, shared file, beyond its end", { C(mincore, P(19), N(1), P(9)) } },
+	{ "mincore, private file", { C(mincore, P(13), N(1), P(8)) } },
+	{ "mincore, private file, all of it", { C(mincore, P(13), N(2), P(8)) } },
+	{ "mincore, file for reading", { C(mincore, P(21), N(1), P(8)) } },
+	{ "mincore, hole of a file",
+	  { C(ftruncate, FD_RW, N(16)),
+	    C(mmap, P(30), N(1), R, MAP_SHARED | MAP_FIXED, FD_RW, N(8)),
+	    C(mincore, P(30), N(1), P(9)) } },
+};
+
 static int tell(void)
 {
 	print_sets("exec");
@@ -577,5 +677,10 @@ int main(int argc, char **argv)
 	case_function("capabilities, inherited by fork", inherited_by_fork);
 	case_function("capabilities, files", files);
 	case_function("dumpable, looked at", looked_at);
+	case_function("getrusage, of children", of_children);
+	case_function("limit CORE", core_limit);
+	case_function("limit NPROC, one", process_limit);
+	case_function("limit NOFILE, fifty", file_limit);
+	cases_run(incore);
 	return 0;
 }
