@@ -45,7 +45,7 @@ enum page_flag {
 	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
 	PAGE_WORKINGSET = 1 << 11, /* came back by a refault */
 	PAGE_DISK =
-		1 << 13, /* file: its object is a disk_object; constant while it is one's page */
+		1 << 15, /* file: its object is a disk_object; constant while it is one's page */
 	PAGE_FETCHABLE =
 		1
 		<< 12, /* instruction caches agree with the contents: set by pmap, cleared by page_changed(); page lock */
