@@ -12,7 +12,8 @@ struct store_stats {
 	const char *medium;    /* its name; lives for ever */
 	uint32_t segment_size; /* bytes */
 	uint32_t segments, free_segments, retired_segments, live_records;
-	uint64_t bytes_in;                        /* page bytes appended by users */
+	uint64_t bytes_in;                        /* page bytes appended by users, 4096 each */
+	uint64_t records_packed;                  /* how many of these pages were packed */
 	uint64_t bytes_programmed, bytes_cleaned; /* on the medium, all; of these by the cleaner */
 	uint64_t bytes_ever; /* programmed since the medium was new, as far as its headers tell */
 	uint64_t records_moved; /* by the cleaner */

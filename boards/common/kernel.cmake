@@ -2,7 +2,7 @@
 #
 # granule.elf and Image: every .c and .S of the four rooms that make the kernel, linked by the architecture's own
 # script, with libfdt of Debian's arm64 package after the kernel's objects. The kernel brings its own memcpy and
-# friends, so no other library is linked.
+# friends, so no other library is linked; LZ4 is compiled with it (lz4.cmake).
 
 file(GLOB_RECURSE KERNEL_SOURCES CONFIGURE_DEPENDS
 	mm/*.c arch/arm64/*.c arch/arm64/*.S kernel/*.c kernel/*.S drivers/*.c)
@@ -22,7 +22,7 @@ file(COPY ${PACKAGES}/usr/include/fdt.h ${PACKAGES}/usr/include/libfdt.h ${PACKA
 
 add_executable(granule.elf ${KERNEL_SOURCES})
 target_include_directories(granule.elf PRIVATE arch/arm64/include .)
-target_include_directories(granule.elf SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/libfdt-include)
+target_include_directories(granule.elf SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/libfdt-include ${LZ4_SOURCE})
 target_compile_options(granule.elf PRIVATE
 	-O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-stack-protector -fno-omit-frame-pointer
 	-fno-strict-aliasing -fwrapv -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables

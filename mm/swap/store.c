@@ -7,6 +7,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "mm/slab.h"
+#include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
 
 static void assert_locked(const struct store *s)
@@ -15,9 +16,9 @@ static void assert_locked(const struct store *s)
 	(void)s;
 }
 
-bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new)
+bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new)
 {
-	uint32_t *entry = map_entry(s, slot);
+	loc_t *entry = map_entry(s, slot);
 
 	assert_locked(s);
 	if (*entry != old)
@@ -25,12 +26,14 @@ bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new)
 	if (old == new)
 		return true; /* a part of the map that is not there yet cannot be written */
 	if (location_valid(old)) {
-		ASSERT(s->segments[location_segment(s, old)].live >= RECORD_SIZE);
-		s->segments[location_segment(s, old)].live -= RECORD_SIZE;
+		struct segment *g = &s->segments[location_segment(s, old)];
+
+		ASSERT(g->live >= location_size(old));
+		g->live -= location_size(old);
 		s->live_records--;
 	}
 	if (location_valid(new)) {
-		s->segments[location_segment(s, new)].live += RECORD_SIZE;
+		s->segments[location_segment(s, new)].live += location_size(new);
 		s->live_records++;
 	}
 	WRITE_ONCE(*entry, new);
@@ -39,32 +42,42 @@ bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new)
 
 /* ---- Reading ---- */
 
-static int record_read_once(struct store *s, uint32_t slot, uint32_t loc, void *payload)
+static bool packed(loc_t loc)
 {
-	uint64_t at = (uint64_t)loc * RECORD_ALIGN;
+	return location_size(loc) < RECORD_SIZE;
+}
+
+static int record_read_once(struct store *s, uint32_t slot, loc_t loc, void *payload,
+			    uint16_t *length)
+{
+	uint64_t at = location_offset(loc);
 	uint32_t crc, sequence = s->segments[location_segment(s, loc)].sequence;
 	struct record_header h;
 	int err = s->medium->ops->read(s->medium, at, &h, sizeof(h));
 
+	if (!err && record_size(h.length) != location_size(loc))
+		err = -EIO; /* before it is used: the checksum comes after the payload */
 	if (!err)
-		err = s->medium->ops->read(s->medium, at + RECORD_HEADER, payload, RECORD_PAYLOAD);
+		err = s->medium->ops->read(s->medium, at + RECORD_HEADER, payload, h.length);
 	if (err)
 		return err;
 	crc = hw_crc32c(UINT32_MAX, &h, offsetof(struct record_header, crc));
-	crc = ~hw_crc32c(crc, payload, RECORD_PAYLOAD);
-	if (crc != h.crc || h.slot != slot || h.length != RECORD_PAYLOAD || h.sequence != sequence)
+	crc = ~hw_crc32c(crc, payload, h.length);
+	if (crc != h.crc || h.slot != slot || h.sequence != sequence ||
+	    !!(h.flags & RECORD_PACKED) != packed(loc))
 		return -EIO;
+	*length = h.length;
 	return 0;
 }
 
-int record_read(struct store *s, uint32_t slot, uint32_t loc, void *payload)
+int record_read(struct store *s, uint32_t slot, loc_t loc, void *payload, uint16_t *length)
 {
-	int err = record_read_once(s, slot, loc, payload);
+	int err = record_read_once(s, slot, loc, payload, length);
 
-	return err && !medium_gone(err) ? record_read_once(s, slot, loc, payload) : err;
+	return err && !medium_gone(err) ? record_read_once(s, slot, loc, payload, length) : err;
 }
 
-void record_poison(struct store *s, uint32_t slot, uint32_t loc)
+void record_poison(struct store *s, uint32_t slot, loc_t loc)
 {
 	uint32_t segment = location_segment(s, loc);
 	uint64_t irq = spin_lock_irq(&s->lock);
@@ -80,32 +93,48 @@ void record_poison(struct store *s, uint32_t slot, uint32_t loc)
 			  s->medium->name, slot, segment);
 }
 
-/* The slot's location, with a reader's hold on its segment; or 0, with *err: 0 when the ring had it. */
-static uint32_t read_begin(struct store *s, uint32_t slot, void *buf, int *err)
+/* Takes the payload at loc out of a ring. 0: none has it, or not sure all of it. */
+static uint16_t ring_take(const struct store *s, const struct head *h, loc_t loc, void *buf)
 {
-	const struct head *h = &s->head;
-	uint64_t irq = spin_lock_irq(&s->lock);
-	uint32_t loc = *map_entry(s, slot), segment, offset;
+	uint32_t segment = location_segment(s, loc);
+	uint32_t offset = (uint32_t)(location_offset(loc) - segment_base(s, segment));
+	struct record_header r;
 
-	*err = loc == LOC_NONE ? -ENOENT : loc == LOC_POISON ? -EIO : 0;
-	if (*err) {
-		loc = LOC_NONE;
-	} else {
-		segment = location_segment(s, loc);
-		offset = (uint32_t)((uint64_t)loc * RECORD_ALIGN - segment_base(s, segment));
-		if (segment == h->segment && offset + RECORD_SIZE > h->programmed) {
-			ring_get(s, h, offset + RECORD_HEADER, buf, RECORD_PAYLOAD);
-			loc = LOC_NONE;
-		} else {
-			s->segments[segment].readers++;
-		}
+	if (segment != h->segment || offset + location_size(loc) <= h->programmed)
+		return 0;
+	ring_get(s, h, offset, &r, sizeof(r));
+	ring_get(s, h, offset + RECORD_HEADER, buf, r.length);
+	return r.length;
+}
+
+/* Where a slot's record is, and what has been got of it. */
+struct reading {
+	loc_t loc;
+	uint16_t
+		length; /* 0: it is to be read from the medium, with a reader's hold on its segment */
+};
+
+/* 0, -ENOENT, -EIO. */
+static int read_begin(struct store *s, uint32_t slot, void *buf, struct reading *r)
+{
+	uint64_t irq = spin_lock_irq(&s->lock);
+	loc_t loc = *map_entry(s, slot);
+	int err = loc == LOC_NONE ? -ENOENT : loc == LOC_POISON ? -EIO : 0;
+
+	*r = (struct reading){ .loc = loc };
+	if (!err) {
+		r->length = ring_take(s, &s->head, loc, buf);
+		if (r->length == 0)
+			r->length = ring_take(s, &s->rescued, loc, buf);
+		if (r->length == 0)
+			s->segments[location_segment(s, loc)].readers++;
 	}
 	spin_unlock_irq(&s->lock, irq);
-	return loc;
+	return err;
 }
 
 /* Lets go of the segment. True when the slot is still at loc. */
-static bool read_end(struct store *s, uint32_t slot, uint32_t loc)
+static bool read_end(struct store *s, uint32_t slot, loc_t loc)
 {
 	uint32_t segment = location_segment(s, loc);
 	uint64_t irq = spin_lock_irq(&s->lock);
@@ -118,29 +147,66 @@ static bool read_end(struct store *s, uint32_t slot, uint32_t loc)
 	return same;
 }
 
+/* Unpacks what is at the beginning of the page, by way of `from`. */
+static bool unpack_by(uint8_t *from, uint16_t n, void *page)
+{
+	memcpy(from, page, n);
+	return page_unpack(from, n, page);
+}
+
+/* Without memory the readers share a buffer: they wait for each other, not for memory. */
+static bool unpack_in_place(struct store *s, uint16_t n, void *page)
+{
+	uint8_t *from = kmalloc(n, ALLOC_NOWAIT);
+	bool good;
+
+	if (from != NULL) {
+		good = unpack_by(from, n, page);
+		kfree(from);
+	} else {
+		mutex_lock(&s->unpacking);
+		good = unpack_by(s->packed, n, page);
+		mutex_unlock(&s->unpacking);
+	}
+	return good;
+}
+
+/* One try: 0, -EAGAIN (the record moved meanwhile), or store_read's errors. */
+static int read_payload(struct store *s, uint32_t slot, void *buf, struct reading *r)
+{
+	int err = read_begin(s, slot, buf, r);
+	bool same;
+
+	if (err || r->length > 0)
+		return err;
+	err = record_read(s, slot, r->loc, buf, &r->length);
+	same = read_end(s, slot, r->loc);
+	if (!err || medium_gone(err))
+		return err;
+	if (!same)
+		return -EAGAIN;
+	record_poison(s, slot, r->loc);
+	return err;
+}
+
 int store_read(struct store *s, uint32_t slot, void *buf)
 {
-	int err = 0;
+	struct reading r;
+	int err = -EAGAIN;
 
 	if (slot == 0 || slot > s->slots)
 		return -EINVAL;
 	/* A record that moved while a read of its old place failed is read again; the cleaner cannot outrun us for ever. */
-	for (unsigned i = 0; i < RETRIES; i++) {
-		uint32_t loc = read_begin(s, slot, buf, &err);
-		bool same;
-
-		if (loc == LOC_NONE)
-			return err;
-		err = record_read(s, slot, loc, buf);
-		same = read_end(s, slot, loc);
-		if (!err || medium_gone(err))
-			return err;
-		if (same) {
-			record_poison(s, slot, loc);
-			return err;
-		}
+	for (unsigned i = 0; i < RETRIES && err == -EAGAIN; i++)
+		err = read_payload(s, slot, buf, &r);
+	if (err)
+		return err == -EAGAIN ? -EIO : err;
+	/* The checksum was right, so what was written was wrong: RAM that forgets. */
+	if (packed(r.loc) && !unpack_in_place(s, r.length, buf)) {
+		record_poison(s, slot, r.loc);
+		return -EIO;
 	}
-	return err;
+	return 0;
 }
 
 void store_discard(struct store *s, uint32_t slot)
@@ -158,7 +224,7 @@ void store_discard(struct store *s, uint32_t slot)
 /* Makes the map have an entry for slot; under `writer`. 0 or -ENOMEM. */
 static int map_extend(struct store *s, uint32_t slot)
 {
-	uint32_t **chunk = &s->map[slot >> MAP_SHIFT], *entries;
+	loc_t **chunk = &s->map[slot >> MAP_SHIFT], *entries;
 
 	if (*chunk != map_nothing)
 		return 0;
@@ -184,7 +250,7 @@ static int make_room(struct store *s)
 	return 0;
 }
 
-int store_append(struct store *s, uint32_t slot, const void *page)
+static int append(struct store *s, uint32_t slot, struct payload payload)
 {
 	int err;
 
@@ -197,14 +263,28 @@ int store_append(struct store *s, uint32_t slot, const void *page)
 	if (!err)
 		err = map_extend(s, slot);
 	if (!err) {
-		err = head_put(s, slot, LOC_NONE, page, 0);
-		if (err)
+		err = head_put(s, slot, LOC_NONE, payload);
+		if (err) {
 			store_discard(s, slot);
-		else
+		} else {
 			s->stats.bytes_in += RECORD_PAYLOAD;
+			s->stats.records_packed += payload.length < RECORD_PAYLOAD;
+		}
 	}
 	mutex_unlock(&s->writer);
 	return err;
+}
+
+int store_append(struct store *s, uint32_t slot, const void *page)
+{
+	return append(s, slot, (struct payload){ page, RECORD_PAYLOAD, 0 });
+}
+
+int store_append_packed(struct store *s, uint32_t slot, const void *data, uint16_t length)
+{
+	if (length == 0 || length > PACKED_MAX)
+		return -EINVAL;
+	return append(s, slot, (struct payload){ data, length, RECORD_PACKED });
 }
 
 int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg)

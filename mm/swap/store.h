@@ -2,7 +2,8 @@
 /*
  * The swap store: swapped pages in an append-only log of segments on one medium (mm/swap/medium.h). A record is a header (slot, length,
  * sequence, CRC-32C over header and payload) and a payload. Segments carry a header with magic, erase count and sequence. A cleaner moves live
- * records out of the segment that is cheapest to clean, and erases it; reserve segments guarantee that cleaning always progresses.
+ * records out of the segment that is cheapest to clean, and erases it; reserve segments guarantee that cleaning always progresses. What is promised is what fits when
+ * every page is plain: that it fits more when they are packed is room that makes cleaning cheap.
  *
  * One writer at a time (the page daemon: store_append, store_commit, store_clean); store_read from any task at any time; store_discard from any
  * context, under spin locks too.
@@ -23,6 +24,9 @@ void store_close(struct store *s);
 /* Takes a copy of the page for `slot` (1..slots) into the open batch; programs full units as they fill. An older record of the slot becomes dead. May sleep, may clean.
  * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -ENOMEM (likewise), -EIO / -ENODEV / -EROFS (medium dying: segment retired, tried elsewhere, in vain). */
 int store_append(struct store *s, uint32_t slot, const void *page) MUST_CHECK;
+/* As store_append, for a page that page_pack() made `length` bytes of: they are what is written, store_read() unpacks them. */
+int store_append_packed(struct store *s, uint32_t slot, const void *data,
+			uint16_t length) MUST_CHECK;
 /* Everything appended is on the medium when this returns 0. On failure every slot appended since the last commit and not readable is told to `lost` (may be NULL):
  * its frame must stay in RAM. May sleep. */
 int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg) MUST_CHECK;

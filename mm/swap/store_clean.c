@@ -33,11 +33,13 @@ static uint32_t live_bytes(const struct segment *g)
 /* True when the head and the free segments can take what g holds. */
 static bool fits(const struct store *s, const struct segment *g)
 {
-	uint32_t room = segments_free(s) * s->per_segment;
+	/* Less what may be left at a segment's end because the next record could have been a plain one. */
+	uint64_t room =
+		(uint64_t)segments_free(s) * (s->segment_size - s->header_area - RECORD_SIZE);
 
 	if (head_has_room(s))
-		room += (s->segment_size - s->head.fill) / s->record_space;
-	return live_bytes(g) / RECORD_SIZE <= room;
+		room += s->segment_size - s->head.fill - RECORD_SIZE;
+	return live_bytes(g) <= room;
 }
 
 static uint64_t score(const struct store *s, const struct segment *g)
@@ -97,8 +99,9 @@ static uint32_t suspect_victim(const struct store *s)
 }
 
 /* One record of the victim. An error is one of the log: the record is where it was, or in the ring. */
-static int move_record(struct store *s, uint32_t slot, uint32_t loc)
+static int move_record(struct store *s, uint32_t slot, loc_t loc)
 {
+	struct payload p = { .data = s->bounce };
 	int err = 0;
 
 	if (!head_has_room(s))
@@ -106,28 +109,27 @@ static int move_record(struct store *s, uint32_t slot, uint32_t loc)
 	if (err)
 		return err;
 	/* After head_advance(), which uses the bounce page too. */
-	err = record_read(s, slot, loc, s->bounce);
+	err = record_read(s, slot, loc, s->bounce, &p.length);
 	if (medium_gone(err))
 		return err;
 	if (err) {
 		record_poison(s, slot, loc);
 		return 0;
 	}
-	s->stats.bytes_cleaned += RECORD_SIZE;
+	s->stats.bytes_cleaned += location_size(loc);
 	s->stats.records_moved++;
-	return head_put(s, slot, loc, s->bounce, RECORD_MOVED);
+	p.flags = location_size(loc) < RECORD_SIZE ? RECORD_MOVED | RECORD_PACKED : RECORD_MOVED;
+	return head_put(s, slot, loc, p);
 }
 
 static int move_records(struct store *s, uint32_t victim)
 {
-	uint32_t from = location(s, victim, 0), to = location(s, victim, s->segment_size);
-
 	for (uint32_t slot = 1; slot <= s->slots && live_bytes(&s->segments[victim]) > 0; slot++) {
 		/* Without the lock: only this task makes locations, and head_put() looks again. */
-		uint32_t loc = READ_ONCE(*map_entry(s, slot));
+		loc_t loc = READ_ONCE(*map_entry(s, slot));
 		int err;
 
-		if (!location_valid(loc) || loc < from || loc >= to)
+		if (!location_valid(loc) || location_segment(s, loc) != victim)
 			continue;
 		err = move_record(s, slot, loc);
 		if (err)

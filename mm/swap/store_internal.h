@@ -4,7 +4,8 @@
  *
  * Terms. A segment is one erase block. The head is the segment that records are appended to. Its newest bytes live in the ring, at
  * ring[offset % ring_size], until a whole record is on the medium: [first, fill) is what only the ring is sure to have. A location is a
- * medium offset in units of 16 bytes; offset 0 is a segment header, so location 0 means "none".
+ * medium offset and a size, both in units of 16 bytes; offset 0 is a segment header, so location 0 means "none". A record is plain (a page as it
+ * is) or packed (mm/swap/codec.h); the packed one is always smaller, so the size tells.
  *
  * Locks, in order
  *   writer  mutex: the log, the cleaner, segment states, erase counts, ring contents. One task appends, commits or cleans at a time
@@ -13,10 +14,12 @@
  * through the map, and a segment that is to be erased has no location in it left.
  *
  * Invariants
- *   (1) seg.live = RECORD_SIZE * number of map entries that point into it; the sum over all segments is live_records
+ *   (1) seg.live = sum of the sizes of the map entries that point into it; their number over all segments is live_records
  *   (2) a map entry changes from nothing to a location only under `writer`; anybody may clear it
  *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <= ring_size
  *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere to go
+ *   (5) a segment closes when it has no room for a plain record: it then holds per_segment records or more. As fewer than that times the
+ *       segments may be live, some segment has at least one dead record and so RECORD_SIZE to gain, whatever the sizes are
  */
 #ifndef MM_SWAP_STORE_INTERNAL_H
 #define MM_SWAP_STORE_INTERNAL_H
@@ -33,9 +36,11 @@
 #define RECORD_SIZE    (RECORD_HEADER + RECORD_PAYLOAD)
 #define RECORD_ALIGN   16u
 #define RECORD_MOVED   1u /* flag: the cleaner's copy; nobody keeps a frame for it */
+#define RECORD_PACKED  2u /* flag: the payload is page_pack()'s */
 
-#define LOC_NONE   0u
-#define LOC_POISON UINT32_MAX /* its record cannot be read back any more */
+typedef uint64_t loc_t; /* offset in the lower half, size in the upper */
+#define LOC_NONE   ((loc_t)0)
+#define LOC_POISON UINT64_MAX /* its record cannot be read back any more */
 
 #define KEEP_FREE    2u  /* free segments that only the cleaner may take */
 #define READY_TARGET 2u  /* erased ahead, so that an append seldom waits for an erase */
@@ -43,7 +48,7 @@
 #define RETRIES      8u  /* segments tried for the same data before giving up */
 #define NO_SEGMENT   UINT32_MAX
 
-#define MAP_SHIFT 10
+#define MAP_SHIFT 9
 #define MAP_CHUNK (1u << MAP_SHIFT) /* map entries per allocation: one frame */
 
 /* On the medium, little-endian. Each is programmed once per erase. */
@@ -80,7 +85,7 @@ enum segment_state {
 #define SEGMENT_SUSPECT 4u /* retire it once its records have moved */
 
 struct segment {
-	uint32_t live;        /* bytes; under lock */
+	uint32_t live;        /* bytes of records; under lock */
 	uint32_t readers;     /* under lock */
 	uint32_t bad_records; /* found unreadable; under lock */
 	uint32_t erase_count, sequence;
@@ -108,13 +113,17 @@ struct store {
 	struct mutex writer;
 	struct segment *segments;
 	struct head head;
+	struct head rescued;          /* the failed head while its records move; lock */
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
 	uint32_t openings, sequence, cleanings;
 	uint64_t bytes_ever;
 
+	struct mutex unpacking;
+	uint8_t *
+		packed; /* a payload on its way to being unpacked, when there is no memory; unpacking */
+
 	struct spinlock lock;
-	uint32_t **
-		map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is first written */
+	loc_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is first written */
 	uint32_t live_records;
 	uint32_t draining; /* segment whose readers are waited for */
 	struct waitq drained;
@@ -122,9 +131,9 @@ struct store {
 };
 
 /* The chunk that stands for all that nobody has written yet. */
-extern uint32_t *const map_nothing;
+extern loc_t *const map_nothing;
 
-static inline uint32_t *map_entry(struct store *s, uint32_t slot)
+static inline loc_t *map_entry(struct store *s, uint32_t slot)
 {
 	return &s->map[slot >> MAP_SHIFT][slot % MAP_CHUNK];
 }
@@ -134,17 +143,36 @@ static inline uint64_t segment_base(const struct store *s, uint32_t segment)
 	return (uint64_t)segment * s->segment_size;
 }
 
-static inline uint32_t location(const struct store *s, uint32_t segment, uint32_t offset)
+static inline loc_t location(const struct store *s, uint32_t segment, uint32_t offset,
+			     uint32_t size)
 {
-	return (uint32_t)((segment_base(s, segment) + offset) / RECORD_ALIGN);
+	return (segment_base(s, segment) + offset) / RECORD_ALIGN | (loc_t)(size / RECORD_ALIGN)
+									    << 32;
 }
 
-static inline uint32_t location_segment(const struct store *s, uint32_t loc)
+/* Where on the medium. */
+static inline uint64_t location_offset(loc_t loc)
 {
-	return (uint32_t)((uint64_t)loc * RECORD_ALIGN / s->segment_size);
+	return (uint64_t)(uint32_t)loc * RECORD_ALIGN;
 }
 
-static inline bool location_valid(uint32_t loc)
+static inline uint32_t location_size(loc_t loc)
+{
+	return (uint32_t)(loc >> 32) * RECORD_ALIGN;
+}
+
+static inline uint32_t location_segment(const struct store *s, loc_t loc)
+{
+	return (uint32_t)(location_offset(loc) / s->segment_size);
+}
+
+/* What a record with that payload takes. */
+static inline uint32_t record_size(uint32_t length)
+{
+	return (uint32_t)ALIGN_UP(RECORD_HEADER + length, RECORD_ALIGN);
+}
+
+static inline bool location_valid(loc_t loc)
 {
 	return loc != LOC_NONE && loc != LOC_POISON;
 }
@@ -164,11 +192,13 @@ static inline bool medium_gone(int err)
 /* ---- store.c: the map ---- */
 
 /* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more. `lock` held. */
-bool map_move_locked(struct store *s, uint32_t slot, uint32_t old, uint32_t new);
-/* Reads and checks the record at loc, twice if need be. No `lock`; the caller keeps its segment from being erased. 0, -EIO, -ENODEV. */
-int record_read(struct store *s, uint32_t slot, uint32_t loc, void *payload) MUST_CHECK;
+bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new);
+/* Reads and checks the record at loc, twice if need be: its payload as it is, up to RECORD_PAYLOAD bytes, *length of them. No `lock`; the caller keeps its segment
+ * from being erased. 0, -EIO, -ENODEV. */
+int record_read(struct store *s, uint32_t slot, loc_t loc, void *payload,
+		uint16_t *length) MUST_CHECK;
 /* The record at loc cannot be read: its slot gives -EIO from now on, its segment will be retired. */
-void record_poison(struct store *s, uint32_t slot, uint32_t loc);
+void record_poison(struct store *s, uint32_t slot, loc_t loc);
 
 /* ---- store_segment.c: lives of segments; all under `writer` ---- */
 
@@ -187,13 +217,16 @@ bool blank(const void *p, size_t n);
 
 /* ---- store_log.c: the head; all under `writer` ---- */
 
-/* Copies what the ring holds of a record, payload only. `lock` or `writer` held. */
+/* Copies n bytes at `offset` of the head's segment out of its ring. `lock` or `writer` held. */
 void ring_get(const struct store *s, const struct head *h, uint32_t offset, void *dst, uint32_t n);
+struct payload {
+	const void *data;
+	uint16_t length, flags; /* flags: as in the record's header */
+};
 /* Appends a record (the caller made sure of room) and points slot from `old` to it; drops it when the slot has left `old`. Programs full windows.
  * On an error (as store_append's) the record is in the ring still, and so readable. */
-int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload,
-	     uint16_t flags) MUST_CHECK;
-/* True when the open head has room for one more record. */
+int head_put(struct store *s, uint32_t slot, loc_t old, struct payload payload) MUST_CHECK;
+/* True when the open head has room for one more record, of whatever size. */
 bool head_has_room(const struct store *s);
 /* Ends the head (all of it programmed), then opens a new one: -ENOSPC when users may not have one (unless cleaning), -EIO, -ENODEV, -EROFS. */
 int head_advance(struct store *s, bool cleaning) MUST_CHECK;

@@ -33,17 +33,27 @@ void ring_get(const struct store *s, const struct head *h, uint32_t offset, void
 	memcpy((uint8_t *)dst + part, h->ring, n - part);
 }
 
+/* The record at `at` in the head's ring: its header and its size; 0: what is left up to fill is padding, or nothing. */
+static uint32_t ring_record(const struct store *s, const struct head *h, uint32_t at,
+			    struct record_header *r)
+{
+	if (at >= h->fill)
+		return 0;
+	ring_get(s, h, at, r, sizeof(*r));
+	return r->length <= RECORD_PAYLOAD ? record_size(r->length) : 0;
+}
+
 /* CRC-32C of a record in a ring: header but its last word, then the payload. */
-static uint32_t ring_crc(const struct store *s, const uint8_t *ring, uint32_t offset)
+static uint32_t ring_crc(const struct store *s, const uint8_t *ring, uint32_t offset, uint32_t n)
 {
 	uint32_t crc, at, part;
 
 	crc = hw_crc32c(UINT32_MAX, ring + offset % s->ring_size,
 			offsetof(struct record_header, crc));
 	at = (offset + RECORD_HEADER) % s->ring_size;
-	part = MIN(RECORD_PAYLOAD, s->ring_size - at);
+	part = MIN(n, s->ring_size - at);
 	crc = hw_crc32c(crc, ring + at, part);
-	return ~hw_crc32c(crc, ring, RECORD_PAYLOAD - part);
+	return ~hw_crc32c(crc, ring, n - part);
 }
 
 /* Stamps the record whose payload is at offset + RECORD_HEADER in the ring. RECORD_ALIGN keeps a header in one piece. */
@@ -53,7 +63,7 @@ static void ring_stamp(const struct store *s, uint8_t *ring, uint32_t offset,
 	uint32_t crc_at = offset + offsetof(struct record_header, crc);
 
 	ring_put(s, ring, offset, &h, sizeof(h));
-	h.crc = ring_crc(s, ring, offset);
+	h.crc = ring_crc(s, ring, offset, h.length);
 	ring_put(s, ring, crc_at, &h.crc, sizeof(h.crc));
 }
 
@@ -72,49 +82,64 @@ static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t
 
 /* ---- Failure of a program ---- */
 
-/* Copies the records that only the old ring has into the new head's. Returns how many; nothing is published. */
-static unsigned rescue_copy(struct store *s, struct head *to)
+/* Copies the records that only the old ring has into the new head's; nothing is published. */
+static void rescue_copy(struct store *s, struct head *to)
 {
 	const struct head *from = &s->head;
 	struct record_header h;
-	unsigned n = 0;
+	uint32_t size;
 
-	for (uint32_t at = from->first; at + RECORD_SIZE <= from->fill; at += RECORD_SIZE, n++) {
-		for (uint32_t done = 0; done < RECORD_SIZE; done += RECORD_ALIGN)
+	for (uint32_t at = from->first; (size = ring_record(s, from, at, &h)) > 0; at += size) {
+		for (uint32_t done = 0; done < size; done += RECORD_ALIGN)
 			memcpy(to->ring + (to->fill + done) % s->ring_size,
 			       from->ring + (at + done) % s->ring_size, RECORD_ALIGN);
-		ring_get(s, to, to->fill, &h, sizeof(h));
 		h.sequence = s->segments[to->segment].sequence;
 		ring_stamp(s, to->ring, to->fill, h);
-		to->fill += RECORD_SIZE;
+		to->fill += size;
 	}
-	return n;
+}
+
+/* Points the slots from the failed head to the new one, whose records are in the same order; meanwhile both rings serve reads. */
+static void rescue_publish(struct store *s)
+{
+	const struct head *old = &s->rescued;
+	uint32_t to = s->head.first, size;
+	struct record_header h;
+
+	for (uint32_t at = old->first; (size = ring_record(s, old, at, &h)) > 0; at += size) {
+		uint64_t irq = spin_lock_irq(&s->lock);
+
+		(void)map_move_locked(s, h.slot, location(s, old->segment, at, size),
+				      location(s, s->head.segment, to, size));
+		spin_unlock_irq(&s->lock, irq);
+		to += size;
+	}
+}
+
+static void heads_set(struct store *s, const struct head *head, const struct head *rescued)
+{
+	uint64_t irq = spin_lock_irq(&s->lock);
+
+	s->head = *head;
+	s->rescued = *rescued;
+	spin_unlock_irq(&s->lock, irq);
 }
 
 /* Moves what only the ring has to a fresh segment. 0, or segment_take's error: then the failed head stays, readable. */
 static int head_rescue(struct store *s)
 {
+	static const struct head none = { .segment = NO_SEGMENT };
 	struct head old = s->head, new;
-	struct record_header h;
 	uint32_t segment;
-	uint64_t irq;
-	unsigned n;
 	int err = segment_take(s, &segment);
 
 	if (err)
 		return err;
 	head_open(s, &new, segment, s->spare_ring);
-	n = rescue_copy(s, &new);
-	irq = spin_lock_irq(&s->lock);
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t from = old.first + i * RECORD_SIZE, to = new.first + i *RECORD_SIZE;
-
-		ring_get(s, &old, from, &h, sizeof(h));
-		(void)map_move_locked(s, h.slot, location(s, old.segment, from),
-				      location(s, new.segment, to));
-	}
-	s->head = new;
-	spin_unlock_irq(&s->lock, irq);
+	rescue_copy(s, &new);
+	heads_set(s, &new, &old);
+	rescue_publish(s);
+	heads_set(s, &new, &none);
 	s->spare_ring = old.ring;
 	s->segments[old.segment].state = SEGMENT_SEALED;
 	s->segments[old.segment].flags |= SEGMENT_SUSPECT;
@@ -122,6 +147,17 @@ static int head_rescue(struct store *s)
 }
 
 /* ---- Programming ---- */
+
+/* Records that are on the medium need no place in the ring. */
+static void head_forget(struct store *s)
+{
+	struct head *h = &s->head;
+	struct record_header r;
+	uint32_t size;
+
+	while ((size = ring_record(s, h, h->first, &r)) > 0 && h->first + size <= h->programmed)
+		h->first += size;
+}
 
 static int head_program(struct store *s, uint32_t n)
 {
@@ -133,12 +169,11 @@ static int head_program(struct store *s, uint32_t n)
 	irq = spin_lock_irq(&s->lock);
 	s->stats.bytes_programmed += n;
 	s->stats.program_failures += err == -EIO;
-	if (!err) {
+	if (!err)
 		h->programmed += n;
-		while (h->first + RECORD_SIZE <= h->programmed)
-			h->first += RECORD_SIZE;
-	}
 	spin_unlock_irq(&s->lock, irq);
+	if (!err)
+		head_forget(s);
 	return err;
 }
 
@@ -173,13 +208,13 @@ static int head_flush(struct store *s, bool all)
 	return -EIO;
 }
 
-/* Pads the head to whole program units with ones, which program nothing on NOR. */
+/* Programs nothing on NOR. */
+static const uint8_t ones[RECORD_ALIGN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* Pads the head to whole program units. */
 static void head_pad(struct store *s)
 {
-	static const uint8_t ones[RECORD_ALIGN] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
-	};
 	struct head *h = &s->head;
 	uint64_t irq = spin_lock_irq(&s->lock);
 
@@ -209,13 +244,13 @@ void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void 
 {
 	struct head *h = &s->head;
 	struct record_header r;
+	uint32_t size;
 
-	for (uint32_t at = h->first; at + RECORD_SIZE <= h->fill; at += RECORD_SIZE) {
+	for (uint32_t at = h->first; (size = ring_record(s, h, at, &r)) > 0; at += size) {
 		uint64_t irq = spin_lock_irq(&s->lock);
 		bool moved;
 
-		ring_get(s, h, at, &r, sizeof(r));
-		moved = map_move_locked(s, r.slot, location(s, h->segment, at),
+		moved = map_move_locked(s, r.slot, location(s, h->segment, at, size),
 					r.flags & RECORD_MOVED ? LOC_POISON : LOC_NONE);
 		spin_unlock_irq(&s->lock, irq);
 		if (moved && !(r.flags & RECORD_MOVED) && lost)
@@ -262,27 +297,29 @@ int head_advance(struct store *s, bool cleaning)
 	return 0;
 }
 
-int head_put(struct store *s, uint32_t slot, uint32_t old, const void *payload, uint16_t flags)
+int head_put(struct store *s, uint32_t slot, loc_t old, struct payload payload)
 {
 	struct head *h = &s->head;
+	uint32_t size = record_size(payload.length), used = RECORD_HEADER + payload.length;
 	struct record_header r = {
 		.slot = slot,
-		.length = RECORD_PAYLOAD,
-		.flags = flags,
+		.length = payload.length,
+		.flags = payload.flags,
 		.sequence = s->segments[h->segment].sequence,
 	};
 	uint64_t irq;
 	bool moved;
 
 	ASSERT(head_has_room(s));
-	ASSERT(h->fill + RECORD_SIZE - h->first <= s->ring_size);
+	ASSERT(h->fill + size - h->first <= s->ring_size);
 	/* Behind fill nobody looks yet, so the copy and its checksum need no lock. */
-	ring_put(s, h->ring, h->fill + RECORD_HEADER, payload, RECORD_PAYLOAD);
+	ring_put(s, h->ring, h->fill + RECORD_HEADER, payload.data, payload.length);
+	ring_put(s, h->ring, h->fill + used, ones, size - used);
 	ring_stamp(s, h->ring, h->fill, r);
 	irq = spin_lock_irq(&s->lock);
-	moved = map_move_locked(s, slot, old, location(s, h->segment, h->fill));
+	moved = map_move_locked(s, slot, old, location(s, h->segment, h->fill, size));
 	if (moved)
-		h->fill += RECORD_SIZE;
+		h->fill += size;
 	spin_unlock_irq(&s->lock, irq);
 	return moved ? head_flush(s, false) : 0;
 }

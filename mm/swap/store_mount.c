@@ -15,6 +15,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "mm/slab.h"
+#include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
 
 #define RESERVE_MIN   (KEEP_FREE + 2)
@@ -25,8 +26,8 @@
 /* ---- Memory ---- */
 
 /* Read-only, so that a store to a part of the map that is not there does not go unnoticed. */
-static const uint32_t nothing[MAP_CHUNK];
-uint32_t *const map_nothing = (uint32_t *)nothing;
+static const loc_t nothing[MAP_CHUNK];
+loc_t *const map_nothing = (loc_t *)nothing;
 
 static void map_free(struct store *s)
 {
@@ -43,6 +44,7 @@ static void store_free(struct store *s)
 	kfree(s->head.ring);
 	kfree(s->spare_ring);
 	kfree(s->bounce);
+	kfree(s->packed);
 	kfree(s->segments);
 	kfree(s);
 }
@@ -63,7 +65,8 @@ static int buffers_alloc(struct store *s)
 	s->head.ring = kmalloc(s->ring_size, 0);
 	s->spare_ring = kmalloc(s->ring_size, 0);
 	s->bounce = kmalloc(RECORD_PAYLOAD, 0);
-	return s->segments && s->head.ring && s->spare_ring && s->bounce ? 0 : -ENOMEM;
+	s->packed = kmalloc(PACKED_MAX, 0);
+	return s->segments && s->head.ring && s->spare_ring && s->bounce && s->packed ? 0 : -ENOMEM;
 }
 
 /* ---- Geometry ---- */
@@ -81,7 +84,7 @@ static int geometry_check(const struct medium *m)
 	    m->program_best == 0 || m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size < 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
-	    m->size / RECORD_ALIGN >= LOC_POISON) {
+	    m->size / RECORD_ALIGN > UINT32_MAX) {
 		log_error(
 			"swap store %s: a geometry that cannot be used (%u bytes per erase, %u per program)",
 			m->name, m->erase_size, m->program_unit);
@@ -112,7 +115,7 @@ static void geometry_set(struct store *s, struct medium *m)
 	s->reserve = RESERVE_MIN + s->nsegments / RESERVE_SHARE;
 	s->reserve = MIN(s->reserve, s->nsegments - 1);
 	s->clean_below = KEEP_FREE + 2 + s->nsegments / (4 * RESERVE_SHARE);
-	s->head.segment = s->draining = NO_SEGMENT;
+	s->head.segment = s->rescued.segment = s->draining = NO_SEGMENT;
 }
 
 /* ---- What the medium holds ---- */
@@ -245,6 +248,7 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 		return -ENOMEM;
 	geometry_set(s, m);
 	mutex_init(&s->writer);
+	mutex_init(&s->unpacking);
 	spin_init(&s->lock);
 	waitq_init(&s->drained);
 	err = store_set_up(s, format);

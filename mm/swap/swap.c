@@ -21,6 +21,7 @@
 #include "mm/reclaim_internal.h"
 #include "mm/slab.h"
 #include "mm/swap/swap_internal.h"
+#include "mm/swap/tiers.h"
 
 #define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
 
@@ -181,7 +182,7 @@ int swap_write(uint32_t slot, const void *page)
 	s->written = 1; /* before: a record may be there whatever the answer is */
 	s->poisoned = 0;
 	spin_unlock(&swap.lock);
-	err = store_append(swap.store, slot, page);
+	err = page_store(swap.store, slot, page);
 	if (err)
 		write_refused(err);
 	return err;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernel/errno.h"
+#include "mm/swap/codec.h"
 #include "tests/mock/private.h"
 #include "tests/mock/store.h"
 
@@ -88,6 +89,18 @@ int store_append(struct store *s, uint32_t slot, const void *page)
 	memcpy(r->data, page, PAGE_SIZE);
 	r->open = true;
 	return 0;
+}
+
+int store_append_packed(struct store *s, uint32_t slot, const void *data, uint16_t length)
+{
+	uint8_t *page = malloc(PAGE_SIZE);
+	int err;
+
+	mock_store.packed++;
+	assert_true(page_unpack(data, length, page));
+	err = store_append(s, slot, page);
+	free(page);
+	return err;
 }
 
 int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg)

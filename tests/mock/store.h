@@ -9,8 +9,8 @@
 #define MOCK_STORE_SLOTS_MAX 4096
 
 extern struct mock_store {
-	uint32_t slots; /* what store_open promises */
-	unsigned appends, commits, reads, discards;
+	uint32_t slots;                                     /* what store_open promises */
+	unsigned appends, packed, commits, reads, discards; /* packed: of the appends */
 	unsigned
 		fail_append; /* the n-th append from now on and all after it answer append_error; 0: none */
 	int append_error;

@@ -49,6 +49,7 @@ int show_swapstore(struct seq *s, const struct proc_ref *ref)
 	}
 	seq_printf(s, "medium %s\n", st.medium);
 	segments(s, &st);
+	seq_printf(s, "records_packed %ju\n", st.records_packed);
 	seq_printf(s, "bytes_in %ju\nbytes_programmed %ju\nbytes_cleaned %ju\n", st.bytes_in,
 		   st.bytes_programmed, st.bytes_cleaned);
 	ratio(s, "write_amplification", st.bytes_programmed, st.bytes_in);

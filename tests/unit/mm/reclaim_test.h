@@ -13,6 +13,7 @@
 #include "mm/reclaim_internal.h"
 #include "mm/swap/slots.h"
 #include "mm/swap/swap_internal.h"
+#include "mm/swap/tiers.h"
 #include "tests/mock/store.h"
 
 #undef TEST
@@ -138,6 +139,7 @@ static inline int swap_teardown(void **state)
 	int err;
 
 	run(NULL);
+	page_store_rest();
 	assert_nothing_left();
 	assert_swap_empty();
 	err = space_teardown(state);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // The swap store over a strict NOR bank: contents against a reference, progress when full, wear, power cuts in every operation, every kind
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
 #include "tests/mock/mock.h"
 #include "tests/mock/nor.h"
@@ -17,6 +18,9 @@
 
 static struct nor nor;
 static struct store *store;
+/* Each test runs twice: with plain pages, and with a mixture of plain ones and packed ones of all sizes. */
+static bool mixed;
+static struct packer *packer;
 static uint32_t slots;
 static uint32_t version[4096]; /* 0: nothing; what each slot should hold */
 static bool gone[4096];        /* a slot that may, or must, read -EIO */
@@ -25,6 +29,8 @@ static int setup(void **state)
 {
 	mock_setup(state);
 	srand(1);
+	packer = packer_create(0);
+	assert_non_null(packer);
 	nor_init(&nor, BLOCK, BLOCKS);
 	memset(version, 0, sizeof(version));
 	memset(gone, 0, sizeof(gone));
@@ -36,6 +42,7 @@ static int teardown(void **state)
 {
 	if (store)
 		store_close(store);
+	packer_destroy(packer);
 	assert_int_equal(mock_objects_out(), 0);
 	nor_free(&nor);
 	return mock_teardown(state);
@@ -56,16 +63,25 @@ static void close_store(void)
 static const void *contents(uint32_t slot, uint32_t v)
 {
 	static uint32_t page[1024];
+	uint32_t distinct = mixed ? (slot * 7 + v * 131) % 1024 : 1023;
 
 	for (uint32_t i = 0; i < 1024; i++)
-		page[i] = slot * 2654435761u + v * 40503u + i;
+		page[i] = slot * 2654435761u + v * 40503u + MIN(i, distinct) * 0x01010101u;
 	return page;
+}
+
+static int append_page(uint32_t slot, const void *page)
+{
+	const void *data;
+	uint16_t n = mixed ? page_pack(packer, page, &data) : 0;
+
+	return n > 0 ? store_append_packed(store, slot, data, n) : store_append(store, slot, page);
 }
 
 static int append(uint32_t slot)
 {
 	static uint32_t next;
-	int err = store_append(store, slot, contents(slot, ++next));
+	int err = append_page(slot, contents(slot, ++next));
 
 	version[slot] = err ? 0 : next;
 	return err;
@@ -111,11 +127,11 @@ static void check_accounts(void)
 	uint32_t live[BLOCKS] = { 0 }, records = 0;
 
 	for (uint32_t slot = 1; slot <= slots; slot++) {
-		uint32_t loc = *map_entry(store, slot);
+		loc_t loc = *map_entry(store, slot);
 
 		if (!location_valid(loc))
 			continue;
-		live[location_segment(store, loc)] += RECORD_SIZE;
+		live[location_segment(store, loc)] += location_size(loc);
 		records++;
 	}
 	for (unsigned i = 0; i < BLOCKS; i++) {
@@ -194,7 +210,9 @@ static void test_full_churn(void **state)
 	assert_string_equal(st.medium, nor.medium.name);
 	assert_int_equal(st.segment_size, BLOCK);
 	assert_int_equal(st.bytes_in, 21ull * slots * RECORD_PAYLOAD);
-	assert_true(st.records_moved > 0 && st.bytes_cleaned == st.records_moved * RECORD_SIZE);
+	assert_true(st.records_moved > 0 && st.bytes_cleaned <= st.records_moved * RECORD_SIZE);
+	assert_true(mixed == (st.bytes_cleaned < st.records_moved * RECORD_SIZE));
+	assert_true(mixed == (st.records_packed > 0));
 	assert_int_equal(st.bytes_ever, st.bytes_programmed); /* the medium was new */
 }
 
@@ -208,7 +226,7 @@ static void test_read_from_ring(void **state)
 	verify(1);
 	store_stats(store, &st);
 	assert_int_equal(st.live_records, 1);
-	/* 4096 of the record's 4112 bytes' window are on the medium: all of it still comes from the ring. */
+	/* A part of the record, or nothing, is on the medium: all of it still comes from the ring. */
 	assert_true(store->head.fill - store->head.programmed > 0);
 	nor.dead = true;
 	verify(1);
@@ -331,7 +349,7 @@ static void test_no_memory(void **state)
 		}
 		assert_int_equal(err, -ENOMEM);
 		store = NULL;
-		assert_int_equal(mock_objects_out(), 0);
+		assert_int_equal(mock_objects_out(), 1); /* the packer */
 	}
 	mock_fail_allocation(0);
 }
@@ -557,9 +575,11 @@ static void test_flip_hits_one_slot(void **state)
 	assert_int_equal(store_commit(store, lost, NULL), 0);
 	for (uint32_t i = 0; i < 20; i++) {
 		/* Header and payload, each in turn. */
-		uint32_t slot = 2 * i + 1, loc = *map_entry(store, slot);
+		uint32_t slot = 2 * i + 1;
+		loc_t loc = *map_entry(store, slot);
 
-		nor_flip(&nor, (uint64_t)loc * RECORD_ALIGN + i * 201, i % 8);
+		nor_flip(&nor, location_offset(loc) + i * 201 % (location_size(loc) - RECORD_ALIGN),
+			 i % 8);
 	}
 	for (uint32_t slot = 1; slot <= 40; slot++) {
 		if (slot % 2 == 0) {
@@ -583,21 +603,96 @@ static void test_flip_hits_one_slot(void **state)
 static void test_cleaner_finds_damage(void **state)
 {
 	char page[4096];
-	uint32_t loc;
+	loc_t loc;
 
 	(void)state;
 	open_store();
 	fill();
 	loc = *map_entry(store, 1);
-	nor_flip(&nor, (uint64_t)loc * RECORD_ALIGN + 1000, 3);
+	nor_flip(&nor, location_offset(loc) + location_size(loc) / 4, 3);
 	/* All else in slot 1's segment dies or moves: the cleaner comes by. */
-	for (unsigned i = 0; i < 4000 && *map_entry(store, 1) == loc; i++)
+	for (unsigned i = 0; i < 8000 && *map_entry(store, 1) == loc; i++)
 		assert_int_equal(append(2 + (uint32_t)rand() % (slots - 1)), 0);
 	assert_int_equal(*map_entry(store, 1), LOC_POISON);
 	assert_int_equal(store_read(store, 1, page), -EIO);
 	version[1] = 0;
 	discard(1);
 	verify_all();
+}
+
+/* ---- Packed records ---- */
+
+/* Bytes that the checksum vouches for and that are no packed page: the slot's contents are lost, nobody else's. */
+static void test_not_packed(void **state)
+{
+	static uint8_t junk[PACKED_MAX], page[PAGE_SIZE + 64];
+
+	(void)state;
+	open_store();
+	memset(page, 0xa5, sizeof(page));
+	for (unsigned round = 0; round < 200; round++) {
+		uint16_t n = (uint16_t)(1 + (unsigned)rand() % PACKED_MAX);
+
+		for (unsigned i = 0; i < n; i++)
+			junk[i] = (uint8_t)rand();
+		assert_int_equal(store_append_packed(store, 1, junk, n), 0);
+		if (round & 1)
+			assert_int_equal(store_commit(store, lost, NULL), 0);
+		assert_int_equal(store_read(store, 1, page), -EIO);
+		assert_int_equal(store_read(store, 1, page), -EIO);
+	}
+	for (unsigned i = PAGE_SIZE; i < sizeof(page); i++)
+		assert_int_equal(page[i], 0xa5);
+	assert_int_equal(store_append_packed(store, 1, junk, 0), -EINVAL);
+	assert_int_equal(store_append_packed(store, 1, junk, PACKED_MAX + 1), -EINVAL);
+	store_discard(store, 1);
+	check_accounts();
+}
+
+/* Many small records in the ring when its segment fails: every one is readable all the time. */
+static void test_rescue_of_many(void **state)
+{
+	static uint32_t page[1024];
+	uint32_t word;
+
+	(void)state;
+	open_store();
+	for (uint32_t slot = 1; slot <= slots; slot++) {
+		const void *data;
+		uint16_t n;
+
+		memset(page, 0, sizeof(page));
+		page[0] = slot;
+		n = page_pack(packer, page, &data);
+		assert_in_range(n, 1, 64);
+		assert_int_equal(store_append_packed(store, slot, data, n), 0);
+		if (slot == slots / 2)
+			nor.bad[store->head.segment] = NOR_PROGRAM_FAILS;
+	}
+	assert_int_equal(store_commit(store, lost, NULL), 0);
+	for (uint32_t slot = 1; slot <= slots; slot++) {
+		assert_int_equal(store_read(store, slot, page), 0);
+		assert_int_equal(page[0], slot);
+		page[0] = 0;
+		assert_true(page_is_filled(page, &word) && word == 0);
+	}
+	assert_int_equal(store->rescued.segment, NO_SEGMENT);
+	check_accounts();
+}
+
+/* A packed record is read without memory, too. */
+static void test_unpack_without_memory(void **state)
+{
+	(void)state;
+	open_store();
+	for (uint32_t slot = 1; slot <= 20; slot++)
+		assert_int_equal(append(slot), 0);
+	for (uint32_t slot = 1; slot <= 20; slot++) {
+		mock_fail_allocation(1);
+		verify(slot);
+		assert_true(mixed || !mock_failed_allocation());
+		mock_fail_allocation(0);
+	}
 }
 
 /* ---- Readers ---- */
@@ -619,6 +714,7 @@ static void reader_leaves(void)
 static void test_erase_waits_for_readers(void **state)
 {
 	(void)state;
+	blocked = 0;
 	open_store();
 	assert_int_equal(append(1), 0);
 	assert_int_equal(store_commit(store, lost, NULL), 0);
@@ -632,15 +728,15 @@ static void test_erase_waits_for_readers(void **state)
 	verify_all();
 }
 
+static unsigned racing_reads;
+
 /* Reads fail once, and meanwhile the slot gets a new record. */
 static int read_that_races(struct medium *m, uint64_t offset, void *buf, size_t n)
 {
-	static unsigned calls;
-
 	(void)m;
 	(void)offset;
 	memset(buf, 0, n);
-	if (calls++ == 0)
+	if (racing_reads++ == 0)
 		assert_int_equal(append(1), 0);
 	return -EIO;
 }
@@ -652,6 +748,7 @@ static void test_read_across_a_move(void **state)
 	struct medium_ops racing = *ops;
 
 	(void)state;
+	racing_reads = 0;
 	racing.read = read_that_races;
 	open_store();
 	assert_int_equal(append(1), 0);
@@ -689,9 +786,17 @@ int main(void)
 		TEST(test_retired_is_remembered),
 		TEST(test_flip_hits_one_slot),
 		TEST(test_cleaner_finds_damage),
+		TEST(test_not_packed),
+		TEST(test_rescue_of_many),
+		TEST(test_unpack_without_memory),
 		TEST(test_erase_waits_for_readers),
 		TEST(test_read_across_a_move),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
+	mixed = true;
+	failed += cmocka_run_group_tests_name("mixed", tests, NULL, NULL);
+	return failed;
 }
