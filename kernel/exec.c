@@ -237,6 +237,7 @@ static void reset_signals(struct task *t, struct sighand *fresh)
 	t->sigalt_flags = SS_DISABLE;
 	t->restart_code = 0;
 	t->death_signal = 0;
+	t->tagged_addresses = false;
 	timers_exec(p);
 }
 

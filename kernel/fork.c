@@ -146,6 +146,7 @@ static void inherit(struct task *child, const struct task *t, const struct clone
 	child->sig_blocked = t->sig_blocked;
 	child->no_new_privs = t->no_new_privs;
 	child->io_flusher = t->io_flusher;
+	child->tagged_addresses = t->tagged_addresses;
 	child->memory_errors = t->memory_errors;
 	child->timer_slack = child->timer_slack_default = t->timer_slack;
 	if (!new_stack_in_same_memory) {

@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
+#include "mm/usercopy.h"
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PROT_GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
@@ -139,7 +140,7 @@ static int check_range(virt_addr_t addr, uint64_t *length, int err)
 
 SYSCALL(munmap)
 {
-	virt_addr_t start = args[0];
+	virt_addr_t start = user_untag(args[0]);
 	uint64_t length = args[1];
 	int err = check_range(start, &length, -EINVAL);
 
@@ -155,37 +156,39 @@ SYSCALL(munmap)
 SYSCALL(mprotect)
 {
 	uint64_t length = args[1], prot = args[2], grows = prot & PROT_GROWS;
+	virt_addr_t start = user_untag(args[0]);
 	int err;
 
-	if (grows == PROT_GROWS || args[0] % PAGE_SIZE != 0)
+	if (grows == PROT_GROWS || start % PAGE_SIZE != 0)
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	err = check_range(args[0], &length, -ENOMEM);
+	err = check_range(start, &length, -ENOMEM);
 	if (err < 0 || length == 0)
 		return -ENOMEM;
 	if (prot & ~(uint64_t)(PROT_KNOWN | PROT_GROWSDOWN)) /* nothing grows upwards here */
 		return -EINVAL;
-	return aspace_protect(current()->aspace, args[0], length,
+	return aspace_protect(current()->aspace, start, length,
 			      area_prot(prot) | (grows ? AREA_GROWSDOWN : 0));
 }
 
 SYSCALL(mremap)
 {
+	virt_addr_t old = user_untag(args[0]); /* a new address must not have a tag */
 	uint64_t old_len = args[1], new_len = ALIGN_UP(args[2], PAGE_SIZE), flags = args[3];
 
 	if ((flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
-	    args[0] % PAGE_SIZE != 0 || new_len == 0)
+	    old % PAGE_SIZE != 0 || new_len == 0)
 		return -EINVAL;
-	if (args[0] >= USER_TOP || args[0] < USER_MIN)
+	if (old >= USER_TOP || old < USER_MIN)
 		return -EFAULT; /* nothing is mapped there */
-	if (check_range(args[0], &old_len, -EINVAL) < 0)
+	if (check_range(old, &old_len, -EINVAL) < 0)
 		return -EINVAL;
 	if (new_len > USER_TOP)
 		return -ENOMEM;
 	if ((flags & MREMAP_FIXED) && (args[4] % PAGE_SIZE != 0 || args[4] > USER_TOP - new_len))
 		return -EINVAL;
-	return aspace_remap(current()->aspace, args[0], old_len, new_len, (unsigned)flags, args[4]);
+	return aspace_remap(current()->aspace, old, old_len, new_len, (unsigned)flags, args[4]);
 }
 
 SYSCALL(brk)
@@ -195,24 +198,25 @@ SYSCALL(brk)
 
 SYSCALL(madvise)
 {
-	uint64_t length = ALIGN_UP(args[1], PAGE_SIZE), end = args[0] + length;
-	virt_addr_t from = MAX(args[0], USER_MIN), to = MIN(end, USER_TOP);
+	virt_addr_t start = user_untag(args[0]);
+	uint64_t length = ALIGN_UP(args[1], PAGE_SIZE), end = start + length;
+	virt_addr_t from = MAX(start, USER_MIN), to = MIN(end, USER_TOP);
 	int err;
 
-	if (args[0] % PAGE_SIZE != 0 || (length == 0 && args[1] != 0) || end < args[0])
+	if (start % PAGE_SIZE != 0 || (length == 0 && args[1] != 0) || end < start)
 		return -EINVAL;
 	/* An advice that is not known is refused even for an empty range: programs ask so what there is. */
 	err = aspace_advise(current()->aspace, from, from < to ? to - from : 0, (int)args[2]);
 	/* What lies outside of what can be mapped is a hole. */
-	if (err == 0 && length != 0 && (from != args[0] || to != end))
+	if (err == 0 && length != 0 && (from != start || to != end))
 		err = -ENOMEM;
 	return err;
 }
 
 /* mlock(2) works on whole pages around the range. */
-static int64_t lock_range(virt_addr_t addr, uint64_t length, unsigned flags)
+static int64_t lock_range(virt_addr_t tagged, uint64_t length, unsigned flags)
 {
-	virt_addr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+	virt_addr_t addr = user_untag(tagged), start = ALIGN_DOWN(addr, PAGE_SIZE);
 	struct aspace *as = current()->aspace;
 
 	if (flags && READ_ONCE(as->limit.memlock) == 0 && !READ_ONCE(as->cap_ipc_lock))
@@ -263,23 +267,25 @@ SYSCALL(munlockall)
 
 SYSCALL(mincore)
 {
+	virt_addr_t start = user_untag(args[0]);
 	uint64_t length = args[1];
-	int err = check_range(args[0], &length, -ENOMEM);
+	int err = check_range(start, &length, -ENOMEM);
 
 	return err < 0       ? err
 	       : length == 0 ? 0
-			     : aspace_incore(current()->aspace, args[0], length, args[2]);
+			     : aspace_incore(current()->aspace, start, length, args[2]);
 }
 
 SYSCALL(msync)
 {
+	virt_addr_t start = user_untag(args[0]);
 	uint64_t length = ALIGN_UP(args[1], PAGE_SIZE), flags = args[2]; /* may wrap to 0 */
-	int err = check_range(args[0], &length, -ENOMEM);
+	int err = check_range(start, &length, -ENOMEM);
 
 	if (err < 0)
 		return err;
 	if ((flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
 	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
-	return length == 0 ? 0 : aspace_sync(current()->aspace, args[0], length, (int)flags);
+	return length == 0 ? 0 : aspace_sync(current()->aspace, start, length, (int)flags);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * prctl(2). Options that are not there answer EINVAL, as a Linux does that was built without them: what other architectures have
- * (FPEMU, TSC, ENDIAN ...), what this CPU has not (SVE, SME, pointer authentication, memory tags), seccomp, tagged addresses in system
- * calls, counting of events, and of PR_SET_MM what replaces the executable file or all fields at once.
+ * (FPEMU, TSC, ENDIAN ...), what this CPU has not (SVE, SME, pointer authentication, memory tags), seccomp, counting of events, and of PR_SET_MM what replaces the executable file or all fields at once.
  *
  * The slack of timers is kept for whoever asks: it is what a timer may be late at most, and none is late here. So it is for PR_SET_IO_FLUSHER (no
  * allocation waits for a user's program to write) and for PR_MCE_KILL (memory errors are told when memory is read, never earlier).
@@ -259,6 +258,13 @@ static int64_t thread_prctl(struct task *t, const uint64_t *args)
 		return 0;
 	case PR_GET_NO_NEW_PRIVS: return any_from(args, 1) ? -EINVAL : t->no_new_privs;
 	case PR_GET_TID_ADDRESS: return user_store64(args[1], t->clear_tid);
+	case PR_SET_TAGGED_ADDR_CTRL:
+		if (args[1] & ~(uint64_t)PR_TAGGED_ADDR_ENABLE || any_from(args, 2))
+			return -EINVAL;
+		t->tagged_addresses = args[1];
+		return 0;
+	case PR_GET_TAGGED_ADDR_CTRL: /* PR_TAGGED_ADDR_ENABLE is bit 0 */
+		return any_from(args, 1) ? -EINVAL : t->tagged_addresses;
 	case PR_MCE_KILL: return set_memory_errors(t, args);
 	case PR_MCE_KILL_GET:
 		if (any_from(args, 1))

@@ -105,7 +105,8 @@ struct task {
 	int death_signal;  /* prctl(PR_SET_PDEATHSIG) */
 	bool no_new_privs; /* kernel/sys_prctl.c: these are inherited by clone(2) */
 	bool io_flusher;
-	uint8_t memory_errors;                     /* PR_MCE_KILL's policy + 1; 0: the default */
+	bool tagged_addresses; /* PR_SET_TAGGED_ADDR_CTRL: its pointers may carry tags */
+	uint8_t memory_errors; /* PR_MCE_KILL's policy + 1; 0: the default */
 	uint64_t timer_slack, timer_slack_default; /* ns; 0: TIMER_SLACK */
 	virt_addr_t
 		set_tid; /* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */

@@ -26,7 +26,9 @@ int user_store64(virt_addr_t dst, uint64_t value) MUST_CHECK;
 int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired,
 			    uint32_t *seen) MUST_CHECK;
 
-/* True when [p, p+n) lies in the user half. */
+/* True when [p, p+n) lies in the user half: p as it is, or, for a task that asked for it (tagged_addresses), without its tag. */
 bool user_range_ok(virt_addr_t p, size_t n);
+/* p without the bits that the hardware ignores in a program's addresses. */
+virt_addr_t user_untag(virt_addr_t p);
 
 #endif

@@ -13,6 +13,7 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "mm/aspace.h"
+#include "mm/usercopy.h"
 
 /* Entered from entry.S. */
 void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far);
@@ -55,12 +56,6 @@ static bool is_mm_fault(uint64_t esr)
 	return kind == FSC_TRANSLATION || kind == FSC_ACCESS_FLAG || kind == FSC_PERMISSION;
 }
 
-/* The top byte is the program's (TCR_EL1.TBI0): bit 55 tells which half an address belongs to. */
-static virt_addr_t untag(virt_addr_t va)
-{
-	return (virt_addr_t)(((int64_t)(va << 8)) >> 8);
-}
-
 static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 {
 	switch (outcome) {
@@ -79,7 +74,7 @@ static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 static void user_abort(uint64_t esr, virt_addr_t far)
 {
 	virt_addr_t
-		va = untag(far),
+		va = user_untag(far),
 		used = va &
 		       far; /* without the tag, but as the program had it in the kernel's half */
 
@@ -188,8 +183,8 @@ void kernel_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 {
 	unsigned class = exception_class(esr);
 
-	if (class == EC_DABT_SAME && far < USER_TOP && pc_in_usercopy(regs->pc)) {
-		usercopy_fault(regs, esr, far);
+	if (class == EC_DABT_SAME && user_untag(far) < USER_TOP && pc_in_usercopy(regs->pc)) {
+		usercopy_fault(regs, esr, user_untag(far));
 		return;
 	}
 	if (class == EC_UNKNOWN && fixup_find(regs->pc)) {

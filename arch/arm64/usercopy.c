@@ -11,6 +11,7 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/preempt.h"
+#include "kernel/task.h"
 
 size_t user_copy_in(void *dst, virt_addr_t src, size_t n);
 size_t user_copy_out(virt_addr_t dst, const void *src, size_t n);
@@ -37,7 +38,15 @@ virt_addr_t fixup_find(virt_addr_t pc)
 
 bool user_range_ok(virt_addr_t p, size_t n)
 {
-	return n <= USER_TOP && p <= USER_TOP - n;
+	if (likely(n <= USER_TOP && p <= USER_TOP - n))
+		return true;
+	return current()->tagged_addresses && n <= USER_TOP && user_untag(p) <= USER_TOP - n;
+}
+
+/* The top byte (TCR_EL1.TBI0): bit 55 tells which half an address belongs to. */
+virt_addr_t user_untag(virt_addr_t p)
+{
+	return (virt_addr_t)(((int64_t)(p << 8)) >> 8);
 }
 
 size_t copy_from_user_some(void *dst, virt_addr_t src, size_t n)
@@ -70,7 +79,8 @@ int clear_user(virt_addr_t dst, size_t n)
 
 int64_t copy_string_from_user(char *dst, virt_addr_t src, size_t size)
 {
-	size_t n = src < USER_TOP ? MIN(size, USER_TOP - src) : 0;
+	virt_addr_t at = current()->tagged_addresses ? user_untag(src) : src;
+	size_t n = at < USER_TOP ? MIN(size, USER_TOP - at) : 0;
 	int64_t len;
 
 	DEBUG_ASSERT(preemptible());

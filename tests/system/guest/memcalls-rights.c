@@ -289,6 +289,41 @@ static const struct test_case options[] = {
 	{ "prctl, scheduling of cores", ONE(62, 0, 0, 0, P(8)) },
 };
 
+/* Addresses with a tag: calls that are about addresses know them always, those that read and write by request. */
+#define TAG    0x2a00000000000000L
+#define TAGGED PR(PR_SET_TAGGED_ADDR_CTRL_, 1, 0, 0, 0)
+
+static const struct test_case tags[] = {
+	{ "tags, asked for", { TAGGED, PR(PR_GET_TAGGED_ADDR_CTRL_, 0, 0, 0, 0) } },
+	{ "tags, and no more",
+	  { TAGGED, PR(PR_SET_TAGGED_ADDR_CTRL_, 0, 0, 0, 0), C(write, FD_RW, TAG | P(0), 8) } },
+	{ "tags, asked with arguments", ONE(PR_GET_TAGGED_ADDR_CTRL_, 1, 0, 0, 0) },
+	{ "tags, write", { C(write, FD_RW, TAG | P(0), 8) } },
+	{ "tags, write, asked for", { TAGGED, C(write, FD_RW, TAG | P(0), 8) } },
+	{ "tags, read into what is not there yet",
+	  { TAGGED, C(mmap, P(30), N(1), RW, FIXED, -1, 0),
+	    C(pread64, FD_RW, TAG | P(30), 8, 0) } },
+	{ "tags, read into what cannot be written",
+	  { TAGGED, C(pread64, FD_RW, TAG | P(5), 8, 0) } },
+	{ "tags, read into nothing", { TAGGED, C(pread64, FD_RW, TAG | P(31), 8, 0) } },
+	{ "tags, the kernel's half", { TAGGED, C(write, FD_RW, 0x2aff000000001000L, 8) } },
+	{ "tags, a path", { TAGGED, C(openat, AT_FDCWD, TAG | P(4), 0) } },
+	{ "tags, a path that is empty", { TAGGED, C(openat, AT_FDCWD, TAG | (P(1) + 8), 0) } },
+	{ "tags, a structure", { TAGGED, C(getrusage, 0, TAG | P(8)) } },
+	{ "tags, mmap", { TAGGED, C(mmap, TAG | P(30), N(1), RW, FIXED, -1, 0) } },
+	{ "tags, munmap", { C(munmap, TAG | P(0), N(1)) } },
+	{ "tags, mprotect", { C(mprotect, TAG | P(0), N(1), R) } },
+	{ "tags, madvise", { C(madvise, TAG | P(0), N(1), MADV_DONTNEED) } },
+	{ "tags, mremap", { C(mremap, TAG | P(0), N(4), N(2), 0) } },
+	{ "tags, mremap to one",
+	  { C(mremap, P(0), N(1), N(1), MREMAP_MAYMOVE | MREMAP_FIXED, TAG | P(30)) } },
+	{ "tags, mlock", { C(mlock, TAG | P(0), N(1)) } },
+	{ "tags, munlock", { C(munlock, TAG | P(0), N(1)) } },
+	{ "tags, mincore", { C(mincore, TAG | P(0), N(1), P(8)) } },
+	{ "tags, mincore into one", { C(mincore, P(0), N(1), TAG | P(8)) } },
+	{ "tags, msync", { C(msync, TAG | P(16), N(1), MS_SYNC) } },
+};
+
 /* ---- What becomes of the sets ---- */
 
 static void print_sets(const char *when)
@@ -682,5 +717,6 @@ int main(int argc, char **argv)
 	case_function("limit NPROC, one", process_limit);
 	case_function("limit NOFILE, fifty", file_limit);
 	cases_run(incore);
+	cases_run(tags);
 	return 0;
 }
