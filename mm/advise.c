@@ -248,7 +248,7 @@ static int sync_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	void *file = a->file;
 	int err;
 
-	if (o == NULL || o->ops->write_page == NULL || !(a->flags & AREA_SHARED))
+	if (o == NULL || o->ops->write_pages == NULL || !(a->flags & AREA_SHARED))
 		return 0;
 	object_get(o);
 	if (file != NULL)

@@ -216,6 +216,7 @@ struct fault {
 	struct object *object; /* to wait for object's page `index`; a reference */
 	uint32_t index;
 	bool major;
+	bool dirtied; /* a disk file's page: object_throttle() when the mutex is dropped */
 };
 
 /* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is
@@ -227,6 +228,12 @@ void fault_drop_page(struct fault *f); /* page and slot */
 /* Steps below return 0 (resolved), -EAGAIN (look at the entry again), -EINPROGRESS (drop the mutex,
  * read), or an error. Those with pte unlock it. */
 int fault_none_file(struct fault *f, struct pte *pte);
+/* p, of a shared object, is about to be entered for writing, or to get that right. The table is locked. */
+static inline void fault_dirty(struct fault *f, struct page *p)
+{
+	page_dirty(p);
+	f->dirtied = page_flag(p, PAGE_DISK);
+}
 /* Makes sure f->frame is there, zeroed if asked. 0 or -ENOMEM. */
 int fault_frame(struct fault *f, bool zero) MUST_CHECK;
 /* Fills f->frame with a copy of p (a reference is taken). 0 or -ENOMEM. */

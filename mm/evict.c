@@ -118,11 +118,11 @@ static void evict_file(struct evict_batch *b, struct page *p)
 	index = p->u.file.index;
 	if (READ_ONCE(o->keep))
 		goto keep;
-	if (page_flag(p, PAGE_DIRTY) && o->ops->write_page == NULL && !swap_writable())
+	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL && !swap_writable())
 		goto keep;
 	if (rmap_unmap_file(p, &dirty, false))
 		goto keep;
-	if (page_flag(p, PAGE_DIRTY) && o->ops->write_page == NULL) {
+	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL) {
 		if (object_page_queue(b, o, p))
 			return;
 		goto keep;

@@ -259,7 +259,7 @@ static int fault_present(struct fault *f, struct pte *pte, const struct pte_view
 		if (!(v->prot & PTE_WRITE)) {
 			if (area_is_private(f->area))
 				return fault_cow(f, pte, v);
-			page_dirty(v->page);
+			fault_dirty(f, v->page);
 			pte_protect(pte, (v->prot & ~(unsigned)PTE_OWN) | PTE_WRITE, NULL);
 			pmap_entry_unlock(pte);
 			return 0;
@@ -415,6 +415,8 @@ enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned acce
 	}
 	mutex_unlock(&as->mutex);
 	fault_release(&f);
+	if (unlikely(f.dirtied))
+		object_throttle();
 	vm_count(VM_PGFAULT, 1);
 	if (f.major)
 		vm_count(VM_PGMAJFAULT, 1);

@@ -134,7 +134,7 @@ static int file_enter(struct fault *f, struct pte *pte)
 	}
 	f->page = NULL;
 	if (write)
-		page_dirty(p);
+		fault_dirty(f, p);
 	pte_enter(pte, p, prot_of_flags(f->area->flags) | (write ? PTE_WRITE : 0));
 	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);

@@ -153,7 +153,7 @@ static struct page *page_create(struct object *o, uint32_t index, unsigned flags
 	p->type = PAGE_FILE;
 	p->u.file.object = o;
 	p->u.file.index = index;
-	if (o->ops->write_page != NULL)
+	if (o->ops->write_pages != NULL)
 		page_set_flag(p, PAGE_DISK);
 	page_get(p);
 	return p;
@@ -181,6 +181,7 @@ static bool insert_locked(struct object *o, struct page *p, uintptr_t expected,
 		radix_replace(&o->pages, index, (uintptr_t)p);
 	o->nr_pages++;
 	o->nr_swapped -= expected != 0;
+	object_count(p, 1);
 	return true;
 }
 
@@ -374,6 +375,7 @@ int object_adopt(struct object *o, uint32_t index, struct page *p)
 	if (fits) {
 		radix_set(&o->pages, index, (uintptr_t)p, &nodes);
 		o->nr_pages++;
+		object_count(p, 1);
 		o->size = MAX(o->size, ((uint64_t)index + 1) << PAGE_SHIFT);
 	}
 	spin_unlock(&o->lock);

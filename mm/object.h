@@ -25,8 +25,9 @@ struct object_ops {
 	/* Fills page p (index p->u.file.index) from the backing store. May sleep. 0 or -EIO. NULL
 	 * op: holes are zero. */
 	int (*read_page)(struct object *o, struct page *p);
-	/* Writes p back; may sleep. 0 or -errno. NULL op: swap is the backing (tmpfs). */
-	int (*write_page)(struct object *o, struct page *p);
+	/* Writes n (1..OBJECT_RUN_MAX) pages of consecutive indices back; may sleep. 0 or -errno, then none counts as written; -EAGAIN: not now,
+	 * what the file system has in memory must be flushed first. NULL op: swap is the backing (tmpfs). */
+	int (*write_pages)(struct object *o, struct page **pages, unsigned n);
 	/* The last reference went: free the container. All pages are gone already. */
 	void (*release)(struct object *o);
 };
@@ -48,7 +49,7 @@ struct object {
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
 void object_init(struct object *o, const struct object_ops *ops, uint64_t size);
 
-/* An object with write_page: a file on a disk. It knows how much of it is dirty (mm/object_write.c). */
+/* An object with write_pages: a file on a disk. It knows how much of it is dirty (mm/object_write.c). */
 struct disk_object {
 	struct object object; /* first */
 	/* dirty_lock in object_write.c: */
@@ -105,7 +106,8 @@ static inline void page_dirty(struct page *p)
 }
 /* p, o's, has left it: nothing of it is counted any more. Takes the page lock. */
 void page_forget(struct object *o, struct page *p);
-/* Writes p, o's, if it is dirty and nobody else writes it: 0, or why it failed; then it is dirty again. The caller has a reference. May sleep. */
+/* Writes p, o's, if it is dirty and nobody else writes it, and the dirty pages right behind it: 0, or why it failed; then all are dirty again. The
+ * caller has a reference. May sleep. */
 int object_write_page(struct object *o, struct page *p) MUST_CHECK;
 /* Writes what is dirty in [first, last] when it comes to it, and waits, also for what others write. 0 or the first error, which has also been noted
  * for object_error_tell() unless it is -EAGAIN. May sleep. */
@@ -115,9 +117,13 @@ int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
 uint32_t object_error_open(struct object *o);
 /* 0, or the last error since. Any context. */
 int object_error_tell(struct object *o, uint32_t *told) MUST_CHECK;
-/* Pages of disk files. Snapshots. */
-uint32_t object_dirty_pages(void);
-uint32_t object_writing_pages(void);
+/* Pages in the caches; of disk files, how many are dirty, or being written. Snapshots. */
+struct object_stats {
+	uint32_t disk, shmem, dirty, writing;
+};
+void object_stats(struct object_stats *s);
+/* Whoever dirties pages calls it when it holds no lock but its files' and address space's: may sleep while there are too many (mm/writeback.c). */
+void object_throttle(void);
 
 /* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p.
  * ---- */

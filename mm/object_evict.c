@@ -33,10 +33,12 @@ static uintptr_t word_take(struct object *o, uint32_t *index, uint32_t last)
 		word = 0;
 	} else {
 		radix_remove(&o->pages, *index);
-		if (word_page(word) != NULL)
+		if (word_page(word) != NULL) {
 			o->nr_pages--;
-		else
+			object_count(word_page(word), (uint32_t)-1);
+		} else {
 			o->nr_swapped--;
+		}
 	}
 	spin_unlock(&o->lock);
 	return word;
@@ -113,21 +115,25 @@ int object_truncate(struct object *o, uint64_t size)
 
 /* ---- The page daemon ---- */
 
+struct object *object_get_live(struct object *o)
+{
+	uint32_t refs = atomic_load(&o->refs);
+
+	while (refs != 0)
+		if (atomic_compare_exchange(&o->refs, &refs, refs + 1))
+			return o;
+	return NULL;
+}
+
 struct object *object_pin(struct page *p)
 {
 	struct object *o;
 
 	page_lock(p);
 	o = p->u.file.object;
-	if (o != NULL) {
-		uint32_t refs = atomic_load(&o->refs);
-
-		/* refs 0: on its way out, but not freed before it had this page's lock. */
-		while (refs != 0 && !atomic_compare_exchange(&o->refs, &refs, refs + 1))
-			;
-		if (refs == 0)
-			o = NULL;
-	}
+	/* refs 0: on its way out, but not freed before it had this page's lock. */
+	if (o != NULL)
+		o = object_get_live(o);
 	page_unlock(p);
 	return o;
 }
@@ -149,6 +155,7 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 			radix_remove(&o->pages, index);
 		o->nr_pages--;
 		o->nr_swapped += word != 0;
+		object_count(p, (uint32_t)-1);
 		page_forget(o, p);
 	}
 	spin_unlock(&o->lock);

@@ -20,6 +20,28 @@ static inline uintptr_t slot_word(uint32_t slot)
 	return (uintptr_t)slot << 1 | 1;
 }
 
+extern uint32_t object_pages[2]; /* in the indices: of shared memory, of disk files; atomic */
+static inline void object_count(const struct page *p, uint32_t by)
+{
+	(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
+}
+
+/* A reference to o, whose memory is sure to stay for now, or NULL: its last one went. */
+struct object *object_get_live(struct object *o);
+
+/* ---- For mm/writeback.c ---- */
+
+/* Of the objects that got their first dirty page, or were taken here, until `before`: the one that waits longest, with a reference. NULL: none. */
+struct object *object_dirty_take(uint64_t before);
+/* When the one that waits longest was put on the list; UINT64_MAX: there is none. */
+uint64_t object_dirty_since(void);
+/* begun: there are dirty pages (page lock held); throttle: what object_throttle() does above `soft` dirty pages. Once. */
+struct object_watch {
+	void (*begun)(void);
+	void (*throttle)(void);
+};
+void object_watch(const struct object_watch *w);
+
 /* Takes every page and slot of [first, last] out: unmapped everywhere, the cache's references
  * dropped. May sleep. */
 void object_remove_pages(struct object *o, uint32_t first, uint32_t last);

@@ -25,10 +25,14 @@
 #include "mm/object_internal.h"
 #include "mm/rmap.h"
 
+uint32_t object_pages[2];
+
 static struct {
 	struct spinlock lock; /* below the page lock */
 	struct list objects;  /* those with dirty pages, by `since` */
 	uint32_t dirty, writing;
+	uint64_t stamp; /* the last `since` given: each is later than the one before */
+	const struct object_watch *watch; /* NULL until there is a disk */
 } all = { .lock = SPINLOCK_INIT, .objects = LIST_INIT(all.objects) };
 
 static struct disk_object *disk_of(struct object *o)
@@ -45,17 +49,34 @@ void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint6
 	d->error = 0;
 }
 
-uint32_t object_dirty_pages(void)
+void object_stats(struct object_stats *s)
 {
-	return READ_ONCE(all.dirty);
+	*s = (struct object_stats){ .shmem = atomic_load(&object_pages[0]),
+				    .disk = atomic_load(&object_pages[1]),
+				    .dirty = READ_ONCE(all.dirty),
+				    .writing = READ_ONCE(all.writing) };
 }
 
-uint32_t object_writing_pages(void)
+void object_watch(const struct object_watch *w)
 {
-	return READ_ONCE(all.writing);
+	atomic_store_release(&all.watch, w);
+}
+
+void object_throttle(void)
+{
+	const struct object_watch *w = atomic_load_acquire(&all.watch);
+
+	if (w != NULL && READ_ONCE(all.dirty) > 0)
+		w->throttle();
 }
 
 /* ---- Counting ---- */
+
+static void stamp_locked(struct disk_object *d)
+{
+	all.stamp = d->since = MAX(time_now(), all.stamp + 1);
+	list_push_back(&all.objects, &d->link);
+}
 
 static void account(struct disk_object *d, int dirty, int writing)
 {
@@ -69,12 +90,44 @@ static void account(struct disk_object *d, int dirty, int writing)
 	all.writing = (uint32_t)((int)all.writing + writing);
 	is = d->nr_dirty > 0;
 	if (is && !was) {
-		d->since = time_now();
-		list_push_back(&all.objects, &d->link);
+		stamp_locked(d);
 	} else if (was && !is) {
 		list_remove(&d->link);
 	}
+	was = all.dirty == (uint32_t)dirty;
 	spin_unlock(&all.lock);
+	if (was && dirty > 0 && READ_ONCE(all.watch) != NULL)
+		all.watch->begun();
+}
+
+uint64_t object_dirty_since(void)
+{
+	uint64_t since = UINT64_MAX;
+
+	spin_lock(&all.lock);
+	if (!list_empty(&all.objects))
+		since = list_first(&all.objects, struct disk_object, link)->since;
+	spin_unlock(&all.lock);
+	return since;
+}
+
+struct object *object_dirty_take(uint64_t before)
+{
+	struct disk_object *d;
+	struct object *o = NULL;
+
+	spin_lock(&all.lock);
+	all.stamp = MAX(all.stamp, before);
+	while (o == NULL && !list_empty(&all.objects)) {
+		d = list_first(&all.objects, struct disk_object, link);
+		if (d->since > before)
+			break;
+		list_remove(&d->link);
+		stamp_locked(d);
+		o = object_get_live(&d->object);
+	}
+	spin_unlock(&all.lock);
+	return o;
 }
 
 void page_dirty_slow(struct page *p)
@@ -123,7 +176,7 @@ static void error_note(struct disk_object *d, int err)
 
 uint32_t object_error_open(struct object *o)
 {
-	uint32_t now = o->ops->write_page != NULL ? atomic_load(&disk_of(o)->error) : 0;
+	uint32_t now = o->ops->write_pages != NULL ? atomic_load(&disk_of(o)->error) : 0;
 
 	return now & ERROR_TOLD ? now : 0;
 }
@@ -133,7 +186,7 @@ int object_error_tell(struct object *o, uint32_t *told)
 	struct disk_object *d = disk_of(o);
 	uint32_t now;
 
-	if (o->ops->write_page == NULL)
+	if (o->ops->write_pages == NULL)
 		return 0;
 	now = atomic_load(&d->error);
 	while (now != *told)
@@ -174,15 +227,30 @@ static void write_end(struct object *o, struct page *p, int err)
 	page_end_writing(p);
 }
 
+/* A run of dirty pages from `index` on, at most to `last`. */
+static int run_write(struct object *o, uint32_t index, uint32_t last)
+{
+	unsigned count = (unsigned)MIN((uint64_t)last - index + 1, (uint64_t)OBJECT_RUN_MAX), n = 0;
+	struct page *pages[OBJECT_RUN_MAX];
+	int err = 0;
+
+	object_lookup_run(o, index, count, pages);
+	while (n < count && pages[n] != NULL && write_begin(o, pages[n]))
+		n++;
+	if (n > 0)
+		err = o->ops->write_pages(o, pages, n);
+	for (unsigned i = 0; i < count; i++) {
+		if (i < n)
+			write_end(o, pages[i], err);
+		if (pages[i] != NULL)
+			page_put(pages[i]);
+	}
+	return err;
+}
+
 int object_write_page(struct object *o, struct page *p)
 {
-	int err;
-
-	if (!write_begin(o, p))
-		return 0;
-	err = o->ops->write_page(o, p);
-	write_end(o, p, err);
-	return err;
+	return page_flag(p, PAGE_DIRTY) ? run_write(o, p->u.file.index, UINT32_MAX) : 0;
 }
 
 /* The first resident page in [*index, last], with a reference, or NULL. */
@@ -214,13 +282,13 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 	struct page *p;
 	int err, first_err = 0;
 
-	if (o->ops->write_page == NULL)
+	if (o->ops->write_pages == NULL)
 		return 0;
 	while (busy(disk_of(o)) && (p = resident_next(o, &index, last)) != NULL) {
 		/* What somebody else began may be older than what we are asked for. */
 		if (page_flag(p, PAGE_WRITEBACK))
 			page_wait_written(p);
-		err = object_write_page(o, p);
+		err = page_flag(p, PAGE_DIRTY) ? run_write(o, index, last) : 0;
 		page_put(p);
 		if (first_err == 0)
 			first_err = err;

@@ -27,6 +27,7 @@
 #include "kernel/log.h"
 #include "kernel/sched.h"
 #include "mm/buddy.h"
+#include "mm/object.h"
 #include "mm/reclaim_internal.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
@@ -215,6 +216,8 @@ static void daemon_sleep(uint64_t deadline)
 
 bool reclaim_step(bool *force)
 {
+	struct object_stats caches;
+
 	if (reclaim_round(*force) > 0) {
 		*force = false;
 		return true;
@@ -223,6 +226,9 @@ bool reclaim_step(bool *force)
 		*force = true;
 		return true;
 	}
+	object_stats(&caches);
+	if (caches.writing > 0) /* some of them will be clean soon */
+		return time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE) == 0;
 	WRITE_ONCE(reclaim.fruitless, reclaim.fruitless + 1);
 	waitq_wake_all(&reclaim.frame_wait);
 	if (somebody_waits())

@@ -18,3 +18,23 @@ new_disk 48M
 expect_output 'all good' --disk "$DISK" 'mount -t ext2 /dev/vda /mnt && pagecache /mnt && umount /mnt'
 e2fsck -fn "$DISK" >"$SCRATCH/fsck" 2>&1 || fail "e2fsck -fn: $(<"$SCRATCH/fsck")"
 [[ $(on_disk stores 0) == 2 && $(on_disk stores 4096) == 4 && $(on_disk stores 8192) == 6 ]] || fail "a store after a sync is not on the disk"
+
+# Nobody asks: by age, and what is in memory by then is told. The power goes without a sync.
+new_disk 24M
+guest_run --timeout 25 --disk "$DISK" 'mount -t ext2 /dev/vda /mnt; cd /proc/sys/vm; grep . dirty_*; echo 100 >dirty_expire_centisecs; echo 20 >dirty_writeback_centisecs
+	echo 101 >dirty_ratio 2>/dev/null || echo refused; echo 4096 >dirty_bytes 2>/dev/null || echo refused; echo 1000000 >dirty_background_bytes; cat dirty_background_ratio
+	dd if=/dev/zero of=/mnt/old bs=64k count=8 2>/dev/null; grep -E "^nr_(dirty|shmem) " /proc/vmstat
+	while ! grep -q "^Dirty: *0 kB" /proc/meminfo; do usleep 100000; done; sleep 2; echo clean; while :; do sleep 1; done'
+(( STATUS == 124 )) || fail "the power did not go: status $STATUS"
+grep -q '^dirty_background_ratio:10$' <<<"$OUTPUT" && grep -q '^dirty_expire_centisecs:3000$' <<<"$OUTPUT" || fail "the settings are not Linux's"
+[[ $(grep -c refused <<<"$OUTPUT") == 2 && $(tail -n 1 <<<"$OUTPUT") == clean ]] && grep -q '^nr_dirty 1[0-9][0-9]$' <<<"$OUTPUT" || fail "not written by age"
+e2fsck -p "$DISK" >"$SCRATCH/fsck" 2>&1
+(( $? <= 1 )) || fail "e2fsck -p: $(<"$SCRATCH/fsck")"
+debugfs -R "cat /old" "$DISK" 2>/dev/null | cmp -s - <(head -c 512K /dev/zero) || fail "what was written by age is not there"
+
+# More than memory may hold of dirty pages: the writer is kept back, and what it writes is there.
+new_disk 48M
+expect_match '^over 0$' --mem 32M --disk "$DISK" 'mount -t ext2 /dev/vda /mnt; (dd if=/dev/zero of=/mnt/big bs=64k count=512 2>/dev/null; echo end >/tmp/end) &
+	over=0; while ! [ -e /tmp/end ]; do
+		set -- $(sed -nE "s/^nr_(dirty|writeback|dirty_threshold) //p" /proc/vmstat); [ $(( $1 + $2 )) -le $(( $3 + 64 )) ] || over=$((over + 1)); usleep 50000; done
+	umount /mnt; echo over $over'

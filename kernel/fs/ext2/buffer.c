@@ -77,6 +77,24 @@ int ext2_block_io(struct ext2_fs *fs, enum block_op op, uint32_t block, void *kv
 	return err;
 }
 
+int ext2_blocks_io(struct ext2_fs *fs, enum block_op op, uint32_t block,
+		   const struct block_segment *segments, unsigned n)
+{
+	struct block_request r = { .device = fs->device,
+				   .op = op,
+				   .sector = (uint64_t)block << (fs->block_bits - SECTOR_SHIFT),
+				   .segments = segments,
+				   .nsegments = n };
+	int err;
+
+	for (unsigned i = 0; i < n; i++)
+		r.sectors += segments[i].bytes >> SECTOR_SHIFT;
+	err = block_submit_wait(&r);
+	if (op == BLOCK_WRITE)
+		atomic_store_release(&fs->wrote, true); /* as above */
+	return err;
+}
+
 static struct ext2_buffer *find(struct ext2_fs *fs, uint32_t block)
 {
 	struct ext2_buffer *b = *bucket_of(fs, block);

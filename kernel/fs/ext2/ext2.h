@@ -15,6 +15,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/waitq.h"
+#include "mm/writeback.h"
 
 #define EXT2_HASH          256 /* chains of nodes */
 #define EXT2_BUFFER_HASH   256
@@ -62,6 +63,7 @@ struct ext2_fs {
 	uint32_t resuid, resgid, reserved;
 	bool filetype;
 
+	struct writeback_source writeback;
 	struct mutex syncing; /* one ext2_sync() at a time; outside gate */
 	struct mutex
 		gate; /* held by a flush, and while blocks are given to data that is not written yet */
@@ -168,6 +170,10 @@ unsigned ext2_buffers_count(const struct ext2_fs *fs, enum ext2_class class);
 /* Whole blocks, also of data, without fs->mutex then. */
 int ext2_block_io(struct ext2_fs *fs, enum block_op op, uint32_t block, void *kva,
 		  uint32_t blocks) MUST_CHECK;
+
+/* The same from or to n pieces of memory, whole blocks each, in one request. */
+int ext2_blocks_io(struct ext2_fs *fs, enum block_op op, uint32_t block,
+		   const struct block_segment *segments, unsigned n) MUST_CHECK;
 
 /* ---- alloc.c: blocks and inodes ---- */
 
@@ -285,6 +291,8 @@ extern const struct file_ops ext2_file_ops;
 /* Takes fs->mutex for a change: -EROFS, -EIO (failed), or what a flush to make room gives; then it is not held. Without locks but inodes'. */
 int ext2_begin(struct ext2_fs *fs) MUST_CHECK;
 void ext2_end(struct ext2_fs *fs);
+/* What writes back by age calls it. */
+void ext2_writeback(struct writeback_source *s);
 /* All metadata, and data it names, to the medium; valid: marked clean then. Without gate, fs->mutex. */
 int ext2_flush(struct ext2_fs *fs, bool valid) MUST_CHECK;
 /* All data too. */

@@ -1,153 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Regular files. Contents are the object's pages; here is how those come from the medium and go there, and what a write does before it: blocks are
- * promised, then the pages are written, then they get their blocks. So a full medium is told by write(2), and pages of a hole read as zeroes until
- * the end. Only pages that a shared mapping put into a hole get blocks when they are written back.
- *
- * A read looks up its blocks and reads them without a lock; if blocks were taken from the file meanwhile (node->generation), they may have been somebody
- * else's, and it reads again. Whoever takes blocks away waits for the pages being written (node->writing); pages that left the object are not begun
- * any more.
+ * Regular files. Contents are the object's pages (pages.c); here is what a write does before they are written: blocks are promised, then the pages are
+ * written, then they get their blocks. So a full medium is told by write(2), and pages of a hole read as zeroes until the end.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/fs/regular.h"
 
 #define CHUNK_PAGES 16 /* of a write, between promise and blocks */
-
-/* ---- Pages ---- */
-
-struct page_map {
-	uint32_t block[PAGE_SIZE / 1024];
-	unsigned n;     /* blocks of the page within the file */
-	unsigned holes; /* of them */
-};
-
-static int page_map(struct ext2_node *node, uint32_t index, bool create, struct page_map *m)
-{
-	struct ext2_fs *fs = node->fs;
-	unsigned shift = PAGE_SHIFT - fs->block_bits;
-	uint64_t size = READ_ONCE(node->object.size), first = (uint64_t)index << shift;
-	int err = 0;
-
-	m->n = m->holes = 0;
-	while (m->n < 1u << shift && (first + m->n) << fs->block_bits < size && !err) {
-		uint32_t *block = &m->block[m->n];
-
-		err = ext2_map(node, first + m->n, create, block, NULL);
-		m->holes += !err && !*block;
-		m->n += !err;
-	}
-	return err;
-}
-
-/* Transfers the blocks of a page that there are, those that lie together at once. */
-static int page_io(struct ext2_node *node, enum block_op op, const struct page_map *m, uint8_t *at)
-{
-	struct ext2_fs *fs = node->fs;
-	int err = 0;
-
-	for (unsigned i = 0, run; i < m->n && !err; i += run) {
-		for (run = 1;
-		     i + run < m->n && m->block[i] && m->block[i + run] == m->block[i] + run;)
-			run++;
-		if (m->block[i])
-			err = ext2_block_io(fs, op, m->block[i], at + i * fs->block_size, run);
-	}
-	return err;
-}
-
-static void holes_clear(struct ext2_node *node, const struct page_map *m, uint64_t start,
-			uint8_t *at)
-{
-	uint32_t bytes = node->fs->block_size;
-	uint64_t size = READ_ONCE(node->object.size);
-	size_t end = size - start < PAGE_SIZE ? (size_t)(size - start) : PAGE_SIZE;
-
-	for (unsigned i = 0; i < m->n; i++)
-		if (!m->block[i])
-			memset(at + i * bytes, 0, bytes);
-	/* Behind the end of the file the last block may hold anything. */
-	if (size <= start)
-		end = 0;
-	memset(at + end, 0, PAGE_SIZE - end);
-}
-
-static int ext2_read_page(struct object *o, struct page *p)
-{
-	struct ext2_node *node = container_of(o, struct ext2_node, object);
-	struct ext2_fs *fs = node->fs;
-	uint8_t *at = page_to_virt(p);
-	uint32_t generation;
-	struct page_map m;
-	int err;
-
-	do {
-		mutex_lock(&fs->mutex);
-		generation = node->generation;
-		err = page_map(node, p->u.file.index, false, &m);
-		mutex_unlock(&fs->mutex);
-		if (err == -EAGAIN)
-			err = ext2_flush(fs, false) ? -EIO : -EAGAIN;
-		else if (!err)
-			err = page_io(node, BLOCK_READ, &m, at);
-	} while (err == -EAGAIN || (!err && atomic_load_acquire(&node->generation) != generation));
-	if (!err)
-		holes_clear(node, &m, (uint64_t)p->u.file.index << PAGE_SHIFT, at);
-	return err;
-}
-
-/* A page with a hole, which a shared mapping has filled. Under fs->mutex all the while: nobody may see its blocks before their contents. */
-static int hole_page_write(struct ext2_node *node, struct page *p, struct page_map *m)
-{
-	struct ext2_fs *fs = node->fs;
-	int err;
-
-	if (fs->ndirty > fs->nbuffers - EXT2_BUFFERS_SPARE / 2)
-		return -EAGAIN;
-	if (!ext2_blocks_left(fs, m->holes + 6))
-		return fs->npending ? -EAGAIN : -ENOSPC;
-	err = page_map(node, p->u.file.index, true, m);
-	return err ? err : page_io(node, BLOCK_WRITE, m, page_to_virt(p));
-}
-
-static int page_write_locked(struct ext2_node *node, struct page *p)
-{
-	struct ext2_fs *fs = node->fs;
-	struct page_map m;
-	int err = fs->failed ? -EIO : fs->read_only ? -EROFS : 0;
-
-	/* Truncated meanwhile: its blocks may be gone. */
-	if (err || READ_ONCE(p->u.file.object) != &node->object)
-		return err;
-	err = page_map(node, p->u.file.index, false, &m);
-	if (err)
-		return err;
-	if (m.holes)
-		return hole_page_write(node, p, &m);
-	node->writing++;
-	mutex_unlock(&fs->mutex);
-	err = page_io(node, BLOCK_WRITE, &m, page_to_virt(p));
-	mutex_lock(&fs->mutex);
-	if (--node->writing == 0)
-		waitq_wake_all(&fs->settled);
-	return err;
-}
-
-static int ext2_write_page(struct object *o, struct page *p)
-{
-	struct ext2_node *node = container_of(o, struct ext2_node, object);
-	int err;
-
-	mutex_lock(&node->fs->mutex);
-	err = page_write_locked(node, p);
-	mutex_unlock(&node->fs->mutex);
-	return err;
-}
-
-const struct object_ops ext2_object_ops = {
-	.read_page = ext2_read_page,
-	.write_page = ext2_write_page,
-	.release = ext2_object_release,
-};
 
 /* ---- Writing ---- */
 
@@ -260,6 +119,7 @@ static int64_t write_locked(struct file *f, struct io *io)
 				io->n - (size_t)done, io->user);
 		if (n > 0)
 			done += n;
+		object_throttle();
 	}
 	if (done)
 		regular_written(f);

@@ -46,6 +46,13 @@ int ext2_begin(struct ext2_fs *fs)
 void ext2_end(struct ext2_fs *fs)
 {
 	mutex_unlock(&fs->mutex);
+	writeback_note(&fs->writeback);
+}
+
+void ext2_writeback(struct writeback_source *s)
+{
+	/* Its failure is in fs->failed, and logged. */
+	(void)!ext2_flush(container_of(s, struct ext2_fs, writeback), false);
 }
 
 /* What was written until now comes before what is written from now on. */

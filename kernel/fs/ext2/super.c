@@ -253,7 +253,11 @@ static struct super *ext2_mount(const struct super_type *type, const char *sourc
 	fs->super = s;
 	s->data = fs;
 	s->max_size = ext2_size_max(fs);
+	fs->writeback.flush = ext2_writeback;
+	list_init(&fs->writeback.link);
 	err = root_get(s);
+	if (!err)
+		err = writeback_attach(&fs->writeback);
 	if (!err)
 		return s;
 	super_free(s);
@@ -266,6 +270,7 @@ static void ext2_put(struct super *s)
 {
 	struct ext2_fs *fs = s->data;
 
+	writeback_detach(&fs->writeback);
 	(void)!ext2_sync(s); /* logged, and nobody is left to be told */
 	ext2_nodes_free(fs);
 	fs_free(fs);

@@ -6,10 +6,13 @@
 #include "mm/huge.h"
 #include "mm/kmap.h"
 #include "mm/lru.h"
+#include "mm/memblock.h"
+#include "mm/object.h"
 #include "mm/pmap.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
+#include "mm/writeback.h"
 
 static void kb(struct seq *s, const char *name, uint64_t frames)
 {
@@ -29,24 +32,41 @@ static void huge_lines(struct seq *s)
 	kb(s, "Hugetlb", h.total << (HUGE_SHIFT - PAGE_SHIFT));
 }
 
+/* Frames of caches that entries map, by a walk over all frames: nobody counts on the way, where it would cost more. */
+static uint64_t count_mapped(void)
+{
+	struct memblock_range r;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; memblock_ram(i, &r); i++)
+		for (phys_addr_t at = r.base; at < r.base + r.size; at += PAGE_SIZE) {
+			const struct page *p = phys_to_page(at);
+
+			n += p->type == PAGE_FILE && READ_ONCE(p->rmap) != 0;
+		}
+	return n;
+}
+
 int show_meminfo(struct seq *s, const struct proc_ref *ref)
 {
-	uint64_t total = frames_total(), free = frames_free(), file, anon, available;
+	uint64_t total = frames_total(), free = frames_free(), anon, available;
+	struct object_stats cache;
 	struct lru_stats lru;
 	struct swap_stats swap;
 
 	(void)ref;
 	lru_stats(&lru);
 	swap_stats(&swap);
-	file = (uint64_t)lru.active_file + lru.inactive_file;
+	object_stats(&cache);
 	anon = (uint64_t)lru.active_anon + lru.inactive_anon;
-	/* What programs can have without swapping: free frames above the reserve. Nothing in the file cache here can be dropped without swap while all of it is tmpfs. */
+	/* What programs can have without swapping: free frames above the reserve, and of disk files' pages what is not needed to run at all. */
 	available = free > watermarks.min ? free - watermarks.min : 0;
+	available += cache.disk - MIN(cache.disk / 2, watermarks.low);
 	kb(s, "MemTotal", total);
 	kb(s, "MemFree", free);
 	kb(s, "MemAvailable", available);
 	kb(s, "Buffers", 0);
-	kb(s, "Cached", file);
+	kb(s, "Cached", (uint64_t)cache.disk + cache.shmem);
 	kb(s, "SwapCached", swap.cached);
 	kb(s, "Active", (uint64_t)lru.active_anon + lru.active_file);
 	kb(s, "Inactive", (uint64_t)lru.inactive_anon + lru.inactive_file);
@@ -57,8 +77,11 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "Unevictable", lru.unevictable);
 	kb(s, "SwapTotal", swap.slots_total);
 	kb(s, "SwapFree", swap.slots_total - MIN(swap.slots_used, swap.slots_total));
+	kb(s, "Dirty", cache.dirty);
+	kb(s, "Writeback", cache.writing);
 	kb(s, "AnonPages", anon);
-	kb(s, "Shmem", file);
+	kb(s, "Mapped", count_mapped());
+	kb(s, "Shmem", cache.shmem);
 	kb(s, "Slab", slab_frames());
 	kb(s, "SReclaimable", 0);
 	kb(s, "SUnreclaim", slab_frames());
@@ -73,15 +96,25 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 
 int show_vmstat(struct seq *s, const struct proc_ref *ref)
 {
+	uint64_t background, most;
+	struct object_stats cache;
 	struct lru_stats lru;
 
 	(void)ref;
 	lru_stats(&lru);
+	object_stats(&cache);
+	writeback_limits(&background, &most);
 	seq_printf(s, "nr_free_pages %u\n", frames_free());
 	seq_printf(s, "nr_inactive_anon %u\nnr_active_anon %u\n", lru.inactive_anon,
 		   lru.active_anon);
 	seq_printf(s, "nr_inactive_file %u\nnr_active_file %u\nnr_unevictable %u\n",
 		   lru.inactive_file, lru.active_file, lru.unevictable);
+	seq_printf(s, "nr_anon_pages %u\nnr_mapped %ju\nnr_file_pages %u\n",
+		   lru.active_anon + lru.inactive_anon, count_mapped(), cache.disk + cache.shmem);
+	seq_printf(s, "nr_dirty %u\nnr_writeback %u\nnr_shmem %u\n", cache.dirty, cache.writing,
+		   cache.shmem);
+	seq_printf(s, "nr_dirty_threshold %ju\nnr_dirty_background_threshold %ju\n", most,
+		   background);
 	for (int e = 0; e < VM_EVENTS; e++)
 		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e),
 			   vm_events((enum vm_event)e));

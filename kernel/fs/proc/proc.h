@@ -137,4 +137,8 @@ int show_filesystems(struct seq *s, const struct proc_ref *ref);
 /* The task that ref is about: the thread, or the process's leader; a reference. NULL: gone. */
 struct task *proc_task(const struct proc_ref *ref);
 
+/* sys_vm.c */
+int show_writeback(struct seq *s, const struct proc_ref *ref);
+int store_writeback(const struct proc_ref *ref, char *text, size_t n);
+
 #endif

@@ -309,7 +309,19 @@ int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t
 		.name = (n), .mode = S_IFREG | 0644, .show = show_##fn, .store = store_##fn        \
 	}
 
+#define WRITEBACK_FILE(n)                                                                          \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | 0644, .show = show_writeback,                       \
+		.store = store_writeback                                                           \
+	}
+
 static const struct proc_node vm_children[] = {
+	WRITEBACK_FILE("dirty_background_bytes"),
+	WRITEBACK_FILE("dirty_background_ratio"),
+	WRITEBACK_FILE("dirty_bytes"),
+	WRITEBACK_FILE("dirty_expire_centisecs"),
+	WRITEBACK_FILE("dirty_ratio"),
+	WRITEBACK_FILE("dirty_writeback_centisecs"),
 	SETTING_FILE("max_map_count", max_map_count),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
 	SETTING_FILE("nr_hugepages", nr_hugepages),

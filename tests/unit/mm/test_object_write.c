@@ -21,8 +21,8 @@
 static struct disk_object disk;
 static struct object *file;
 static uint8_t medium[PAGES];
-static unsigned reads, writes;
-static int fail; /* what writing gives */
+static unsigned reads, writes, runs; /* pages, pages, calls */
+static int fail;                     /* what writing gives */
 static void (*while_writing)(
 	void); /* when the page is clean, and its contents are not handed over yet; or after */
 static bool handed_over;
@@ -49,13 +49,39 @@ static int disk_write(struct object *o, struct page *p)
 	return fail;
 }
 
-static const struct object_ops disk_ops = { .read_page = disk_read, .write_page = disk_write };
+static int disk_write_run(struct object *o, struct page **pages, unsigned n)
+{
+	int err = 0;
+
+	runs++;
+	for (unsigned i = 0; i < n && err == 0; i++)
+		err = disk_write(o, pages[i]);
+	return err;
+}
+
+static const struct object_ops disk_ops = { .read_page = disk_read, .write_pages = disk_write_run };
+
+static unsigned dirty_pages(void)
+{
+	struct object_stats s;
+
+	object_stats(&s);
+	return s.dirty;
+}
+
+static unsigned writing_pages(void)
+{
+	struct object_stats s;
+
+	object_stats(&s);
+	return s.writing;
+}
 
 static struct aspace *begin(void)
 {
 	struct aspace *as = space();
 
-	reads = writes = 0;
+	reads = writes = runs = 0;
 	fail = 0;
 	while_writing = NULL;
 	handed_over = false;
@@ -72,8 +98,8 @@ static void finish(struct aspace *as)
 	check(as);
 	end(as);
 	object_put(file);
-	assert_int_equal(object_dirty_pages(), 0);
-	assert_int_equal(object_writing_pages(), 0);
+	assert_int_equal(dirty_pages(), 0);
+	assert_int_equal(writing_pages(), 0);
 }
 
 static void sync_all(void)
@@ -120,9 +146,9 @@ static void test_first_store_tells(void **state)
 	assert_int_equal(aspace_protect(as, BASE, PAGE_SIZE, AREA_READ), 0);
 	assert_int_equal(aspace_protect(as, BASE, PAGE_SIZE, RW), 0);
 	assert_false(writable(as, BASE));
-	assert_int_equal(object_dirty_pages(), 0);
+	assert_int_equal(dirty_pages(), 0);
 	assert_int_equal(poke(BASE, 2), 0);
-	assert_int_equal(object_dirty_pages(), 1);
+	assert_int_equal(dirty_pages(), 1);
 	/* Taken away and given back while it is dirty, or after. */
 	assert_int_equal(aspace_protect(as, BASE, PAGE_SIZE, AREA_READ), 0);
 	sync_all();
@@ -320,13 +346,39 @@ static void test_written_to_meanwhile(void **state)
 	}
 }
 
+/* What lies together goes together, in order; clean pages end a run. */
+static void test_runs(void **state)
+{
+	struct aspace *as = begin();
+
+	(void)state;
+	for (unsigned i = 0; i < PAGES; i++)
+		if (i != 3)
+			assert_int_equal(poke(BASE + i * PAGE_SIZE, 2), 0);
+	assert_int_equal(object_sync(file, 0, 5), 0);
+	assert_int_equal(runs, 2);
+	assert_int_equal(writes, 5);
+	assert_int_equal(dirty_pages(), 2);
+	sync_all();
+	assert_int_equal(runs, 3);
+	for (unsigned i = 0; i < PAGES; i++)
+		assert_int_equal(medium[i], i == 3 ? 1 : 2);
+	/* None of a run that failed is clean. */
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 3), 0);
+	fail = -EIO;
+	assert_int_equal(object_sync(file, 0, UINT32_MAX), -EIO);
+	assert_int_equal(dirty_pages(), 3);
+	finish(as);
+}
+
 /* Truncated, or gone with its object, a page is not counted any more; while it is written, until that has ended. */
 static void truncate_meanwhile(void)
 {
 	while_writing = NULL;
 	assert_int_equal(object_truncate(file, 0), 0);
 	assert_int_equal(disk.nr_dirty, 0);
-	assert_int_equal(disk.nr_writing, 1);
+	assert_int_equal(disk.nr_writing, 4);
 }
 
 static void test_pages_that_leave(void **state)
@@ -336,15 +388,15 @@ static void test_pages_that_leave(void **state)
 	(void)state;
 	for (unsigned i = 0; i < PAGES; i++)
 		assert_int_equal(poke(BASE + i * PAGE_SIZE, 2), 0);
-	assert_int_equal(object_dirty_pages(), PAGES);
+	assert_int_equal(dirty_pages(), PAGES);
 	assert_int_equal(object_truncate(file, 5 * PAGE_SIZE), 0);
-	assert_int_equal(object_dirty_pages(), 5);
+	assert_int_equal(dirty_pages(), 5);
 	object_punch(file, 0, 0);
-	assert_int_equal(object_dirty_pages(), 4);
+	assert_int_equal(dirty_pages(), 4);
 	fail = -EIO;
 	while_writing = truncate_meanwhile;
 	assert_int_equal(object_sync(file, 0, UINT32_MAX), -EIO);
-	assert_int_equal(object_dirty_pages() + object_writing_pages(), 0);
+	assert_int_equal(dirty_pages() + writing_pages(), 0);
 	assert_int_equal(object_truncate(file, PAGES * PAGE_SIZE), 0);
 	assert_int_equal(poke(BASE, 2), 0);
 	finish(as); /* dirty */
@@ -409,11 +461,17 @@ static void test_msync(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_stores_after_a_sync),     TEST(test_first_store_tells),
-		TEST(test_all_entries_are_cleaned), TEST(test_moved_while_written),
-		TEST(test_writable_copies_tell),    TEST(test_unmapping_flushes_first),
-		TEST(test_written_to_meanwhile),    TEST(test_pages_that_leave),
-		TEST(test_errors_are_told_once),    TEST(test_msync),
+		TEST(test_stores_after_a_sync),
+		TEST(test_first_store_tells),
+		TEST(test_all_entries_are_cleaned),
+		TEST(test_moved_while_written),
+		TEST(test_writable_copies_tell),
+		TEST(test_unmapping_flushes_first),
+		TEST(test_written_to_meanwhile),
+		TEST(test_pages_that_leave),
+		TEST(test_runs),
+		TEST(test_errors_are_told_once),
+		TEST(test_msync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -513,7 +513,16 @@ static int file_write(struct object *o, struct page *p)
 	return file_error;
 }
 
-static const struct object_ops file_ops = { .read_page = file_read, .write_page = file_write };
+static int file_write_run(struct object *o, struct page **pages, unsigned n)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < n && err == 0; i++)
+		err = file_write(o, pages[i]);
+	return err;
+}
+
+static const struct object_ops file_ops = { .read_page = file_read, .write_pages = file_write_run };
 
 /* Clean pages of a file are dropped, written ones go back to it, and stay when that fails. */
 static void test_file_pages(void **state)

@@ -158,6 +158,16 @@ static void set_size(struct fake_object *f, uint64_t size)
 	f->o.nr_pages = (uint32_t)DIV_ROUND_UP(size, PAGE_SIZE);
 }
 
+/* Threads do not run. */
+WEAK struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
+				     int priority)
+{
+	static struct task thread;
+
+	(void)name, (void)fn, (void)arg, (void)policy, (void)priority;
+	return &thread;
+}
+
 WEAK uint32_t object_error_open(struct object *o)
 {
 	(void)o;
