@@ -227,7 +227,7 @@ static int wait_for_pidfd(struct wait_query *q, struct wait_result *r)
 SYSCALL(waitid)
 {
 	struct wait_query q = { (int)args[0], (int)args[1], (unsigned)args[3], NULL };
-	struct wait_result r;
+	struct wait_result r = { 0 };
 	int found;
 
 	if (q.options &
