@@ -23,15 +23,22 @@
 /* Hot pages of one area under one table that a fork copies. */
 #define HOT_MAX 16
 
-/* Copies one entry between two locked tables. 0 or -ENOMEM: rmap_reserve and again. */
-static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb_batch *b)
+/* How an area's entries are copied. */
+struct copying {
+	bool private;
+	unsigned hot; /* pages that may still get a frame of their own for being hot */
+	struct tlb_batch *b;
+};
+
+/* Copies one entry between two locked tables. 0; -ENOMEM: rmap_reserve and again; -EBUSY: copy_page instead. */
+static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 {
 	struct pte_view v;
 	unsigned prot;
 	int err;
 
 	pte_view(from, &v);
-	if (v.state == PTE_NONE || !pte_is_none(to)) /* has been copied as a page */
+	if (v.state == PTE_NONE)
 		return 0;
 	if (v.state == PTE_SWAPPED) {
 		slot_get(v.slot);
@@ -39,15 +46,19 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 		return 0;
 	}
 	prot = v.prot & ~(unsigned)PTE_LOCKED;
-	if (private)
+	if (c->private)
 		prot &= ~(unsigned)(PTE_WRITE | PTE_OWN);
 	if (!(v.prot & PTE_SPECIAL)) {
+		bool owned = c->private && (v.prot & (PTE_WRITE | PTE_OWN));
+
+		if (owned && c->hot > 0 && page_flag(v.page, PAGE_HOT))
+			return -EBUSY;
 		err = rmap_add(v.page, to);
 		if (err)
 			return err;
 		page_get(v.page);
-		if (private && (v.prot & (PTE_WRITE | PTE_OWN))) {
-			pte_protect(from, v.prot & ~(unsigned)(PTE_WRITE | PTE_OWN), b);
+		if (owned) {
+			pte_protect(from, v.prot & ~(unsigned)(PTE_WRITE | PTE_OWN), c->b);
 			page_clear_flag(v.page, PAGE_HOT);
 		}
 		if (prot & PTE_WRITE)
@@ -58,9 +69,9 @@ static int copy_entry(struct pte *from, struct pte *to, bool private, struct tlb
 }
 
 /* Copies up to COPY_CHUNK of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is
- * missing. */
-static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end, bool private,
-		      struct tlb_batch *b)
+ * missing. -EBUSY: the page at *i is hot. */
+static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end,
+		      const struct copying *c)
 {
 	unsigned room = COPY_CHUNK;
 	int err = 0;
@@ -68,7 +79,7 @@ static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned 
 	pmap_table_lock(from);
 	pmap_table_lock(to);
 	while (room-- > 0 && (*i = pmap_table_next(from, *i, end)) < end) {
-		err = copy_entry(pmap_table_entry(from, *i), pmap_table_entry(to, *i), private, b);
+		err = copy_entry(pmap_table_entry(from, *i), pmap_table_entry(to, *i), c);
 		if (err)
 			break;
 		(*i)++;
@@ -112,51 +123,36 @@ static int copy_page(struct page *from, struct page *to, unsigned i, unsigned al
 	return 0;
 }
 
-/* Copies pages of [i, end) that had to be copied after an earlier fork, by a fault, and so will have to be after this one. What cannot be
- * had without waiting is left to the fault. */
-static void copy_hot_pages(struct page *from, struct page *to, unsigned i, unsigned end)
-{
-	unsigned room = HOT_MAX;
-	struct pte_view v;
-
-	for (; room > 0 && (i = pmap_table_next(from, i, end)) < end; i++) {
-		if (!pte_is_owned(pmap_table_entry(from, i)))
-			continue;
-		pte_view(pmap_table_entry(from, i), &v); /* copy_page() looks again */
-		if (!page_flag(v.page, PAGE_HOT))
-			continue;
-		if (copy_page(from, to, i, ALLOC_USER | ALLOC_NOWAIT) == -ENOMEM)
-			return;
-		room--;
-	}
-}
-
+/* A hot page had to be copied after an earlier fork, by a fault, and so it will have to be after this one. What cannot be had
+ * without waiting is left to the fault. */
 int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
 		 unsigned flags, struct tlb_batch *b)
 {
 	unsigned i = leaf_index(start), last = i + (unsigned)bytes_to_pages(end - start);
-	bool private = !(flags & AREA_SHARED), locked = private && (flags & AREA_LOCKED);
+	struct copying c = { .private = !(flags & AREA_SHARED),
+			     .hot = flags & COPY_HOT ? HOT_MAX : 0,
+			     .b = b };
+	bool locked = c.private && (flags & AREA_LOCKED);
+	int err = 0;
 
-	if (private && !locked && (flags & COPY_HOT))
-		copy_hot_pages(from, to, i, last);
-	while (i < last) {
-		unsigned stop = locked ? i + 1 : last;
-		int err = locked ? copy_page(from, to, i, ALLOC_USER) : -ENOENT;
-
-		if (err == 0) {
-			i++;
-			continue;
+	while (i < last && err == 0) {
+		if (locked) {
+			err = copy_page(from, to, i, ALLOC_USER);
+			i += err == 0;
+			if (err != -ENOENT)
+				continue;
 		}
-		if (err == -ENOENT)
-			err = copy_chunk(from, to, &i, stop, private, b);
-		else
-			return err;
-		if (err)
+		err = copy_chunk(from, to, &i, locked ? i + 1 : last, &c);
+		if (err == -EBUSY) {
+			err = copy_page(from, to, i, ALLOC_USER | ALLOC_NOWAIT);
+			c.hot = err == 0 ? c.hot - 1 : 0;
+			i += err == 0;
+			err = 0;
+		} else if (err) {
 			err = rmap_reserve();
-		if (err)
-			return err;
+		}
 	}
-	return 0;
+	return err;
 }
 
 /* Copies what as's areas have under the leaf table of va. */
