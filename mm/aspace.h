@@ -75,6 +75,7 @@ struct aspace {
 	uint64_t committed, charged; /* pages: areas with AREA_ACCOUNT; taken (mm/commit.c) */
 	uint64_t peak_rss;
 	uint32_t forks; /* made of it so far; under mutex */
+	bool forked;    /* made by a fork */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
 	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
 	virt_addr_t arg_start, arg_end, env_start, env_end;

@@ -10,13 +10,16 @@
  *
  * Between finding the page and entering it, the object may be truncated or the page evicted: the
  * entry is made only if the page still belongs to the object when the reverse map learns of it
- * (rmap_add_file).
+ * (rmap_add_file), or, for pages and their neighbours that are read, all happens under the object's lock.
  */
 #include "mm/aspace_internal.h"
 
-/* Map-around window, aligned. Entering and emptying an entry costs a sixth of a fault, and about every
+/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about every
  * second page of a program's text is used. */
 #define AROUND_PAGES 8
+/* The same for the first faults of a copy that a fork made: it is about to exec or to end, more often than not. */
+#define AROUND_FORKED 2
+#define FORKED_FAULTS 8
 
 /* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
  * beyond the end. */
@@ -46,77 +49,90 @@ static bool file_page_fits(const struct fault *f)
 	       p->u.file.index == area_index(f->area, f->va);
 }
 
+/* Pages of the fault's area and leaf table. */
 struct around {
-	virt_addr_t start;
-	unsigned count, at;               /* pages, and which of them the fault is about */
-	struct page *pages[AROUND_PAGES]; /* references; NULL: not resident */
+	uint32_t first;     /* index of the first in the object */
+	unsigned count, at; /* how many, and which of them the fault is about */
+	unsigned more;      /* that are wanted behind them: the next window */
 };
 
-/* The pages of va's window that area and leaf table hold, from the cache. */
-static void around_find(struct fault *f, struct around *n)
+/* Somebody reads on: the fault is on the first page of a window, and the one before is mapped. Then two windows are. */
+static bool around_goes_on(const struct fault *f, struct pte *pte)
 {
-	struct area *a = f->area;
-	virt_addr_t window = ALIGN_DOWN(f->va, AROUND_PAGES * PAGE_SIZE);
-	virt_addr_t end = MIN(window + AROUND_PAGES * PAGE_SIZE, a->end);
-
-	n->start = MAX(window, a->start);
-	n->count = (unsigned)bytes_to_pages(end - n->start);
-	n->at = (unsigned)bytes_to_pages(f->va - n->start);
-	object_lookup_run(a->object, area_index(a, n->start), n->count, n->pages);
+	return IS_ALIGNED(f->va, AROUND_PAGES * PAGE_SIZE) && f->va > f->area->start &&
+	       leaf_index(f->va) > 0 && !pte_is_none(pte_next(pte, -1));
 }
 
-/* Which of them may be entered: bits. What will be executed is made ready for it here, where no lock
- * is held. */
-static unsigned around_mask(const struct around *n, bool exec)
+static struct around around_of(const struct fault *f, struct pte *pte)
 {
-	unsigned mask = 0;
+	const struct area *a = f->area;
+	bool early = f->as->forked && f->as->minflt < FORKED_FAULTS;
+	uint64_t size = (early ? AROUND_FORKED : AROUND_PAGES) * PAGE_SIZE;
+	virt_addr_t window = ALIGN_DOWN(f->va, size), start = MAX(window, a->start);
+	virt_addr_t stop = leaf_end(f->va, a->end), end = MIN(window + size, stop);
 
+	return (struct around){
+		.first = area_index(a, start),
+		.count = (unsigned)bytes_to_pages(end - start),
+		.at = (unsigned)bytes_to_pages(f->va - start),
+		.more = around_goes_on(f, pte)
+				? (unsigned)bytes_to_pages(MIN(end + size, stop) - end)
+				: 0,
+	};
+}
+
+/* Nothing could be entered for the fault's own page: it is not resident, or not known to be fit for execution, or
+ * there was no memory. */
+static int around_prepare(struct fault *f, const struct around *n)
+{
+	struct page *pages[AROUND_PAGES];
+	bool resident;
+
+	object_lookup_run(f->area->object, n->first, n->count, pages);
+	resident = pages[n->at] != NULL;
 	for (unsigned i = 0; i < n->count; i++) {
-		struct page *p = n->pages[i];
-
-		if (p == NULL)
+		if (pages[i] == NULL)
 			continue;
-		mask |= 1u << i;
-		if (exec && unlikely(!page_flag(p, PAGE_FETCHABLE)))
-			pmap_make_fetchable(p);
+		if (f->area->flags & AREA_EXEC)
+			pmap_make_fetchable(pages[i]);
+		page_put(pages[i]);
 	}
+	if (!resident)
+		return file_page(f);
+	return rmap_reserve() ? -ENOMEM : -EAGAIN;
+}
+
+/* Enters n's pages, the first of them at pte, whose table is locked. The bits of those that are there now. */
+static unsigned around_enter(struct fault *f, const struct around *n, struct pte *pte)
+{
+	struct page *pages[AROUND_PAGES];
+	unsigned mask;
+
+	mask = object_map_run(f->area->object, n->first, pte, pte_none_run(pte, n->count),
+			      f->area->flags & AREA_EXEC, pages);
+	pte_enter_run(pte, pages, mask, prot_of_flags(f->area->flags));
 	return mask;
 }
 
-/* Enters what is there and still fits; pte is the entry of the fault. The references of the others are
- * dropped. 0, or -EAGAIN: the fault's own page is not among them. */
-static int around_enter(struct fault *f, struct around *n, struct pte *pte)
-{
-	bool exec = f->area->flags & AREA_EXEC;
-	unsigned mask = around_mask(n, exec);
-
-	pte = pte_next(pte, -(int)n->at);
-	pmap_table_lock(pte_table(pte));
-	mask &= pte_none_run(pte, n->count);
-	mask = rmap_add_file_run(n->pages, pte, mask, f->area->object, exec);
-	pte_enter_run(pte, n->pages, mask, prot_of_flags(f->area->flags));
-	pmap_entry_unlock(pte);
-	for (unsigned i = 0; i < n->count; i++)
-		if (n->pages[i] != NULL && !(mask & 1u << i))
-			page_put(n->pages[i]);
-	return mask & 1u << n->at ? 0 : -EAGAIN;
-}
-
-/* A page that is read, and its neighbours. No table lock. */
+/* A page that is read, and its neighbours. The table's lock is held, and dropped. */
 static int file_enter_around(struct fault *f, struct pte *pte)
 {
-	struct around n;
-	int err;
+	struct around n = around_of(f, pte), next;
+	unsigned mask;
 
-	around_find(f, &n);
-	if (n.pages[n.at] != NULL) {
-		err = around_enter(f, &n, pte);
-		return err && rmap_reserve() ? -ENOMEM : err;
+	pte = pte_next(pte, -(int)n.at);
+	mask = around_enter(f, &n, pte);
+	pmap_entry_unlock(pte);
+	if (!(mask & 1u << n.at))
+		return around_prepare(f, &n);
+	if (n.more > 0) {
+		next = (struct around){ .first = n.first + n.count, .count = n.more };
+		pte = pte_next(pte, (int)n.count);
+		pmap_table_lock(pte_table(pte));
+		(void)around_enter(f, &next, pte);
+		pmap_entry_unlock(pte);
 	}
-	for (unsigned i = 0; i < n.count; i++)
-		if (n.pages[i] != NULL)
-			page_put(n.pages[i]);
-	return file_page(f);
+	return 0;
 }
 
 /* Enters f->page itself. */
@@ -145,10 +161,8 @@ int fault_none_file(struct fault *f, struct pte *pte)
 {
 	int err;
 
-	if (!(f->access & FAULT_WRITE) && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM))) {
-		pmap_entry_unlock(pte);
+	if (!(f->access & FAULT_WRITE) && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM)))
 		return file_enter_around(f, pte);
-	}
 	if (!file_page_fits(f)) {
 		pmap_entry_unlock(pte);
 		return file_page(f);

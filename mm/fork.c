@@ -132,6 +132,7 @@ static void fork_settings(struct aspace *parent, struct aspace *child)
 	child->code_end = parent->code_end;
 	child->data_start = parent->data_start;
 	child->data_end = parent->data_end;
+	child->forked = true;
 	child->limit = parent->limit;
 	child->cap_ipc_lock = parent->cap_ipc_lock;
 	child->marks = atomic_load(&parent->marks);

@@ -141,6 +141,30 @@ void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct 
 	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 }
 
+unsigned object_map_run(struct object *o, uint32_t first, struct pte *pte, unsigned mask, bool exec,
+			struct page **pages)
+{
+	unsigned ready = exec ? PAGE_FETCHABLE : 0, n;
+
+	spin_lock_raw(&o->lock); /* the table's lock keeps preemption off */
+	for (unsigned at = 0; mask >> at != 0; at += n) {
+		const uintptr_t *words = radix_run(&o->pages, first + at, OBJECT_RUN_MAX, &n);
+
+		for (unsigned i = at; i < at + n && mask >> i != 0; i++) {
+			struct page *p = words != NULL ? word_page(words[i - at]) : NULL;
+
+			pages[i] = p;
+			if (p == NULL ||
+			    (atomic_load(&p->flags) & (PAGE_READING | PAGE_ERROR | ready)) != ready)
+				mask &= ~(1u << i);
+		}
+	}
+	mask = rmap_add_file_run(pages, pte, mask, o);
+	spin_unlock_raw(&o->lock);
+	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
+	return mask;
+}
+
 /* ---- Filling ---- */
 
 /* A frame for index, to be inserted: FILE, refs 2 (the cache's and the caller's). */

@@ -19,6 +19,8 @@
 #include "kernel/lib/radix.h"
 #include "mm/page.h"
 
+struct pte;
+
 struct object;
 
 struct object_ops {
@@ -85,6 +87,10 @@ struct page *object_lookup(struct object *o, uint32_t index);
  * OBJECT_RUN_MAX. Never sleeps. */
 #define OBJECT_RUN_MAX 16
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
+/* Maps what is resident at first + i, for the bits i of `mask` (less than OBJECT_RUN_MAX), at pte_at(pte, i): reverse map and a reference each, the entries
+ * themselves are the caller's to make, from pages[i]. exec: only pages that are PAGE_FETCHABLE. Returns the bits of those. The table's lock held. */
+unsigned object_map_run(struct object *o, uint32_t first, struct pte *pte, unsigned mask, bool exec,
+			struct page **pages);
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
  * -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;

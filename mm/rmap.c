@@ -47,7 +47,7 @@ int rmap_add_file(struct page *p, struct pte *pte, const struct object *o)
 }
 
 unsigned rmap_add_file_run(struct page **pages, struct pte *pte, unsigned mask,
-			   const struct object *o, bool fetchable)
+			   const struct object *o)
 {
 	unsigned added = 0;
 
@@ -56,11 +56,14 @@ unsigned rmap_add_file_run(struct page **pages, struct pte *pte, unsigned mask,
 		struct page *p = pages[i];
 
 		page_lock_raw(p); /* the table's lock keeps preemption off */
-		if (p->u.file.object == o && (!fetchable || page_flag(p, PAGE_FETCHABLE)) &&
-		    rmap_set_add(&p->rmap, pte_at(pte, i)) == 0)
+		DEBUG_ASSERT(p->u.file.object == o);
+		if (rmap_set_add(&p->rmap, pte_at(pte, i)) == 0) {
 			added |= 1u << i;
+			page_get(p);
+		}
 		page_unlock_raw(p);
 	}
+	(void)o;
 	return added;
 }
 

@@ -27,10 +27,10 @@ static inline void rmap_set_first(struct page *p, struct pte *pte)
 /* As rmap_add for a file page, provided that it still belongs to o: else -ESTALE (truncated or
  * evicted meanwhile). */
 int rmap_add_file(struct page *p, struct pte *pte, const struct object *o) MUST_CHECK;
-/* rmap_add_file() for the pages[i] of the bits in `mask`, at pte_at(pte, i), as far as it succeeds, and of a page that is not PAGE_FETCHABLE only when
- * that is not asked for. Returns the bits of those that were added. */
+/* rmap_add_file() for the pages[i] of the bits in `mask`, at pte_at(pte, i), as far as there is memory, with a reference for each entry. Returns the
+ * bits of those that were added. o's lock is held too: they are its pages. */
 unsigned rmap_add_file_run(struct page **pages, struct pte *pte, unsigned mask,
-			   const struct object *o, bool fetchable);
+			   const struct object *o);
 /* The mapping moves from one entry to another; both table locks held. 0 or -ENOMEM as rmap_add (only
  * for pages with more mappings than a few dozen): nothing changed. */
 int rmap_move(struct page *p, struct pte *from, struct pte *to) MUST_CHECK;

@@ -48,6 +48,45 @@ static void test_file_mappings(void **state)
 	object_put(o);
 }
 
+static unsigned mapped_from(struct aspace *as, unsigned first)
+{
+	unsigned n = 0;
+
+	while (look(as, BASE + (first + n) * PAGE_SIZE).state == PTE_PRESENT)
+		n++;
+	return n;
+}
+
+/* How many neighbours come along: eight, twice that for who reads on, two for a fork's copy at first. */
+static void test_windows(void **state)
+{
+	struct object *o = object_create_anon(64 * PAGE_SIZE);
+	struct aspace *as = space(), *child;
+	uint8_t byte = 3;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(object_write(o, i * PAGE_SIZE, &byte, 1, false), 1);
+	map_object(as, BASE, 64 * PAGE_SIZE, AREA_READ, o);
+	run(as);
+	assert_int_equal(peek(BASE + 3 * PAGE_SIZE), 3);
+	assert_int_equal(mapped_from(as, 0), 8);
+	assert_int_equal(peek(BASE + 8 * PAGE_SIZE), 3);
+	assert_int_equal(mapped_from(as, 0), 24);
+	assert_int_equal(peek(BASE + 63 * PAGE_SIZE), 3);
+	assert_int_equal(mapped_from(as, 56), 8);
+	check(as);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	run(child);
+	assert_int_equal(peek(BASE + 33 * PAGE_SIZE), 3);
+	assert_int_equal(mapped_from(child, 32), 2);
+	check(child);
+	end(child);
+	end(as);
+	object_put(o);
+}
+
 static void test_truncation_under_a_mapping(void **state)
 {
 	struct object *o = object_create_anon(8 * PAGE_SIZE);
@@ -100,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_mappings),
+		TEST(test_windows),
 		TEST(test_truncation_under_a_mapping),
 		TEST(test_shared_pages_swap),
 	};
