@@ -39,7 +39,7 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 int arch_signal_return(uint64_t *blocked);
 /* For exec: maps the vDSO page, which holds the return trampoline of signal handlers, and notes its address in as->vdso (AT_SYSINFO_EHDR).
  * 0 or negative errno (then as->vdso is unchanged). May sleep. */
-int arch_map_vdso(struct aspace *as) MUST_CHECK;
+int arch_map_vdso(struct aspace *as, virt_addr_t hint) MUST_CHECK;
 /* Bits for AT_HWCAP and AT_HWCAP2, and AT_PLATFORM's string. */
 uint64_t arch_hwcap(void);
 uint64_t arch_hwcap2(void);

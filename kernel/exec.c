@@ -334,13 +334,14 @@ no_sighand:
 static int exec_file(struct file *f, const char *path, struct arg_vector argv,
 		     struct arg_vector envp)
 {
-	struct exec *x = kmalloc(sizeof(*x), ALLOC_ZERO);
+	struct exec *x = kmalloc(sizeof(*x), 0);
 	int err = -ENOMEM;
 
 	if (!x) {
 		file_put(f);
 		return err;
 	}
+	memset(x, 0, offsetof(struct exec, prefix));
 	x->path = path;
 	x->file = f;
 	err = find_program(x);

@@ -17,12 +17,13 @@ struct exec {
 	struct file *file, *interp_file; /* references, or NULL */
 	struct elf_image image, interp;
 	struct exec_args *args;
-	char head[EXEC_HEAD + 1];
-	char lines[EXEC_LEVELS][EXEC_HEAD + 1];  /* first lines of scripts, cut into words */
-	const char *prefix[2 * EXEC_LEVELS + 1]; /* what comes before argv[1] for scripts */
 	unsigned nprefix, nlines;
 	/* Filled by exec_load(). */
 	virt_addr_t bias, interp_base, entry, sp;
+	/* From here on not zeroed: written before it is read. */
+	const char *prefix[2 * EXEC_LEVELS + 1]; /* what comes before argv[1] for scripts */
+	char head[EXEC_HEAD + 1];
+	char lines[EXEC_LEVELS][EXEC_HEAD + 1]; /* first lines of scripts, cut into words */
 };
 
 /* Checks that x->file (whose head is in x->head) and its interpreter can be run. 0 or negative errno; nothing is changed. */

@@ -14,12 +14,15 @@
 
 struct exec_args *args_create(void)
 {
-	struct exec_args *a = kmalloc(sizeof(*a), ALLOC_ZERO);
+	struct exec_args *a = kmalloc(sizeof(*a), 0);
 	uint64_t stack = process_limit(RLIMIT_STACK);
 
-	if (a)
-		a->limit = MIN(MAX(stack / 4, (uint64_t)ARG_BYTES_MIN),
-			       (uint64_t)ARG_PAGES_MAX * PAGE_SIZE);
+	if (!a)
+		return NULL;
+	a->used = 0;
+	a->argc = a->envc = a->npages = 0;
+	a->limit =
+		MIN(MAX(stack / 4, (uint64_t)ARG_BYTES_MIN), (uint64_t)ARG_PAGES_MAX * PAGE_SIZE);
 	return a;
 }
 
@@ -27,8 +30,8 @@ void args_free(struct exec_args *a)
 {
 	if (!a)
 		return;
-	for (unsigned i = 0; i < ARG_PAGES_MAX && a->pages[i]; i++)
-		page_free(a->pages[i], 0);
+	while (a->npages > 0)
+		page_free(a->pages[--a->npages], 0);
 	kfree(a);
 }
 
@@ -40,11 +43,12 @@ static size_t room(struct exec_args *a, char **dst, int *err)
 	*err = -E2BIG;
 	if (a->used >= a->limit || index >= ARG_PAGES_MAX)
 		return 0;
-	if (!a->pages[index]) {
+	if (index == a->npages) {
 		*err = task_killed(current()) ? -EINTR : -ENOMEM;
 		a->pages[index] = page_alloc(ALLOC_USER);
 		if (!a->pages[index])
 			return 0;
+		a->npages++;
 	}
 	*dst = (char *)page_to_virt(a->pages[index]) + at;
 	return MIN(PAGE_SIZE - at, a->limit - a->used);

@@ -12,9 +12,10 @@
 struct page;
 
 struct exec_args {
-	struct page *pages[ARG_PAGES_MAX]; /* NULL beyond used */
 	size_t used, limit;                /* bytes; limit counts the pointers too */
 	unsigned argc, envc;               /* strings: first argc, then envc */
+	unsigned npages;                   /* of pages[] */
+	struct page *pages[ARG_PAGES_MAX]; /* frames for what is used, as far as they were needed */
 };
 
 /* Where strings come from: a user's NULL-terminated vector of pointers (0: an empty one), or the kernel's own. */

@@ -4,9 +4,9 @@
  *
  *    USER_MIN ..           program that is not position independent
  *    2/3 of user space ..  position independent program; heap (brk) behind its bss, some way off
- *    .. mmap_base          mappings, downwards: interpreter, vDSO, libraries
+ *    .. mmap_base          mappings, downwards: interpreter, libraries
  *    (room for RLIMIT_STACK, at least 128 MB)
- *    .. stack_top          stack, downwards
+ *    .. stack_top          stack, downwards; the vDSO a little above
  *
  * Places are random by page. The stack, and all that lies below it, moves within 256 GB (26 bits of pages), the mappings relative to the stack within
  * another 256 MB: so they mostly share their upper translation tables, which halves the tables of a small process. Position independent programs
@@ -345,6 +345,16 @@ static int fill_stack(struct exec *x, struct aspace *as)
 	return 0;
 }
 
+#define VDSO_SPAN ((virt_addr_t)2 << 20)
+
+/* Above the stack, in the same 2 MB when there is room: a small process needs a translation table less. 0: anywhere. */
+static virt_addr_t vdso_hint(const struct aspace *as)
+{
+	uint64_t room = (ALIGN_UP(as->stack_top, VDSO_SPAN) - as->stack_top) / PAGE_SIZE;
+
+	return room > 2 ? as->stack_top + PAGE_SIZE + random_pages(room - 2) : 0;
+}
+
 int exec_load(struct exec *x)
 {
 	struct aspace *as = current()->aspace;
@@ -355,6 +365,6 @@ int exec_load(struct exec *x)
 	if (err == 0)
 		err = load_images(x, as);
 	if (err == 0)
-		err = arch_map_vdso(as);
+		err = arch_map_vdso(as, vdso_hint(as));
 	return err < 0 ? err : fill_stack(x, as);
 }

@@ -88,9 +88,10 @@ static struct object *vdso_get(void)
 	return o;
 }
 
-int arch_map_vdso(struct aspace *as)
+int arch_map_vdso(struct aspace *as, virt_addr_t hint)
 {
 	struct map_request r = {
+		.addr = hint,
 		.length = PAGE_SIZE,
 		.flags = AREA_READ | AREA_EXEC | AREA_VDSO,
 		.object = vdso_get(),

@@ -162,8 +162,8 @@ static int find_child(const struct proc_ref *dir, const struct name *name, struc
 	int number;
 
 	for (; n && n->name; n++) {
-		if (strlen(n->name) == name->len && memcmp(n->name, name->text, name->len) == 0 &&
-		    shown(n, dir)) {
+		if (n->name[0] == name->text[0] && strlen(n->name) == name->len &&
+		    memcmp(n->name, name->text, name->len) == 0 && shown(n, dir)) {
 			*child = (struct proc_ref){ .node = n };
 			if (dir->process)
 				child->process = process_get(dir->process);
