@@ -40,10 +40,10 @@ bool page_get_live(struct page *p)
 	return false;
 }
 
-/* p, which nobody holds any more, is the pool's of huge pages. Of a file's page the flag says something else (PAGE_DISK). */
+/* p, which nobody holds any more, is the pool's of huge pages. */
 static inline bool page_of_pool(const struct page *p)
 {
-	return page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE && p->type != PAGE_FILE;
+	return page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE;
 }
 
 /* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live
