@@ -127,8 +127,6 @@ void huge_refold(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	virt_addr_t va = ALIGN_UP(start, LEAF_SPAN_BYTES);
 
-	if (end - start < LEAF_SPAN_BYTES)
-		return;
 	for (va = pmap_next_leaf(&as->pmap, va, end); va < end && end - va >= LEAF_SPAN_BYTES;
 	     va = pmap_next_leaf(&as->pmap, va + LEAF_SPAN_BYTES, end)) {
 		struct area *a = area_covering(as, va);

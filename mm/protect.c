@@ -83,7 +83,8 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 	a = area_covering(as, start);
 	area_set_flags(as, a, flags);
 	protect_entries(as, start, end, flags);
-	huge_refold(as, start, end);
+	if (end - start >= LEAF_SPAN_BYTES)
+		huge_refold(as, start, end);
 	return 0;
 }
 

@@ -132,17 +132,24 @@ void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table)
 
 /* ---- Finding ---- */
 
+/* Apart, so that the common path needs no stack frame for it. */
+static __attribute__((noinline)) struct pte *entry_lock_folded(const struct pte *link,
+							       virt_addr_t va)
+{
+	struct page *leaf = leaf_folded(link);
+
+	pmap_table_lock(leaf);
+	return table_entries(leaf) + table_index(va, 3);
+}
+
 struct pte *pmap_entry_lock(struct pmap *pm, virt_addr_t va)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);
 	uint64_t raw = link ? pte_load(link) : 0;
 
 	DEBUG_ASSERT(va < USER_TOP && IS_ALIGNED(va, PAGE_SIZE));
-	if (unlikely(!(raw & PTE_TABLE))) {
-		if (raw == 0)
-			return NULL;
-		raw = page_to_phys(leaf_folded(link));
-	}
+	if (unlikely(!(raw & PTE_TABLE)))
+		return raw ? entry_lock_folded(link, va) : NULL;
 	pmap_table_lock(entry_target(raw));
 	return (struct pte *)phys_to_virt(pte_pa(raw)) + table_index(va, 3);
 }

@@ -307,19 +307,28 @@ void pte_enter_slot(struct pte *pte, uint32_t slot)
 	group_mark(pte_table(pte), pte);
 }
 
-static void flush_note(const struct pte *pte, struct tlb_batch *b)
+/* flush_note() for a table that is not just one address space's, entry by entry. */
+static __attribute__((noinline)) void flush_note_special(const struct pte *pte, struct tlb_batch *b)
 {
 	struct page *table = pte_table(pte);
-	bool shared = table->u.table.sharers > 1;
 
-	if (unlikely(shared)) {
-		shared = !(table->u.table.sharers & TABLE_FLAGS);
-		if (shared)
-			b->pmap = NULL;
-		else
-			table_unfold(table, b->retired);
+	if (table->u.table.sharers & TABLE_FLAGS) {
+		table_unfold(table, b->retired);
+		if (b->retired)
+			return;
+	} else {
+		b->pmap = NULL;
 	}
-	if (b->retired && !shared)
+	tlb_batch_add(b, pte_address(pte));
+}
+
+static void flush_note(const struct pte *pte, struct tlb_batch *b)
+{
+	if (unlikely(pte_table(pte)->u.table.sharers > 1)) {
+		flush_note_special(pte, b);
+		return;
+	}
+	if (b->retired)
 		return;
 	tlb_batch_add(b, pte_address(pte));
 }
@@ -527,7 +536,7 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 	const uint64_t rights =
 		PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED | PTE_SW_OWN;
 	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
-	struct pte *end = pte + n, *first = NULL, *last = NULL, *changed = NULL;
+	struct pte *end = pte + n, *first = NULL, *last = NULL;
 
 	for (; pte < end; pte++) {
 		uint64_t old = pte_load(pte), raw = (old & ~rights) | clean;
@@ -539,7 +548,6 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 		if (raw == old)
 			continue;
 		pte_store(pte, raw);
-		changed = pte;
 		if (rights_lost(old, raw)) {
 			first = first != NULL ? first : pte;
 			last = pte;
@@ -547,8 +555,8 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 	}
 	if (first != NULL)
 		flush_note_run(first, last, b);
-	else if (changed != NULL)
-		entry_changed(changed);
+	else
+		entry_changed(end - 1);
 }
 
 void pte_replace(struct pte *pte, struct page *page, unsigned prot)
