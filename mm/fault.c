@@ -139,6 +139,8 @@ static int fault_none(struct fault *f, struct pte *pte)
 		pmap_entry_unlock(pte);
 		return 0;
 	}
+	if (unlikely(f->area->flags & (AREA_HUGEPAGE | AREA_LOCKED)) && run_fits(f, pte))
+		return huge_run(f, pte);
 	if (f->frame != NULL && f->frame_zeroed) {
 		fault_enter_anon(f, pte);
 		return 0;

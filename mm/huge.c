@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Blocks of 2 MB for private anonymous memory (transparent huge pages). A block is made in one place: by the first fault in 2 MB that lie whole
+ * Blocks of 2 MB for private anonymous memory (transparent huge pages), and runs of 64 KB. A block is made in one place: by the first fault in 2 MB that lie whole
  * in one area which wants it, when nothing is linked there yet and the buddy has a whole block to spare. The fault fills a leaf table with 512
  * entries, and links it folded (mm/pmap.h): the hardware sees a block.
  *
@@ -13,6 +13,9 @@
  *
  * Blocks come back where a call went over all of the 2 MB and left equal entries (mprotect), and where a fork's other side has gone. Nobody
  * collects scattered pages into blocks.
+ *
+ * Where no block can be had or does not fit, and in locked memory, which is filled at once anyway, 16 pages are entered together as a run with the contiguous
+ * bit, if the buddy has them in one piece. They too are single pages; pmap takes the bit away before one of them changes.
  *
  * A block costs a leaf table all the same, 0.2 % of its memory: that is what makes splitting it infallible.
  */
@@ -118,6 +121,58 @@ int huge_fault(struct fault *f)
 	}
 	block_link(f, leaf, frames);
 	vm_count(VM_THP_FAULT_ALLOC, 1);
+	return 0;
+}
+
+/* ---- Runs ---- */
+
+#define RUN_ORDER 4
+#define RUN_BYTES ((virt_addr_t)PTE_RUN * PAGE_SIZE)
+_Static_assert(1 << RUN_ORDER == PTE_RUN, "a run is a block of the buddy");
+
+bool run_fits(const struct fault *f, const struct pte *pte)
+{
+	const struct area *a = f->area;
+	virt_addr_t start = ALIGN_DOWN(f->va, RUN_BYTES);
+	unsigned i = leaf_index(start);
+
+	if ((a->flags & AREA_EXEC) || start < a->start || start + RUN_BYTES > a->end)
+		return false;
+	if (!(a->flags & AREA_LOCKED) ? !area_wants_blocks(a) : a->flags & AREA_LOCK_ON_FAULT)
+		return false;
+	return pmap_table_next(pte_table(pte), i, i + PTE_RUN) == i + PTE_RUN;
+}
+
+/* Entries that are none stay that while the mutex is held, so what run_fits() said holds with the lock dropped. */
+int huge_run(struct fault *f, struct pte *pte)
+{
+	struct page *table = pte_table(pte), *frames;
+	int err;
+
+	pmap_entry_unlock(pte);
+	frames = page_alloc_spare(RUN_ORDER);
+	if (frames == NULL) {
+		err = fault_frame(f, true);
+		if (err)
+			return err;
+		pmap_table_lock(table);
+		fault_enter_anon(f, pte);
+		return 0;
+	}
+	pte = pmap_table_entry(table, leaf_index(ALIGN_DOWN(f->va, RUN_BYTES)));
+	for (unsigned i = 0; i < PTE_RUN; i++) {
+		frames[i].type = PAGE_ANON;
+		page_set_flag(frames + i, PAGE_DIRTY);
+		rmap_set_first(frames + i, pte_next(pte, (int)i));
+	}
+	f->area->has_anon = true;
+	pmap_table_lock(table);
+	pte_enter_joined(pte, frames, prot_of_flags(f->area->flags) | PTE_WRITE);
+	for (unsigned i = 0; i < PTE_RUN; i++)
+		fault_mark_locked(f, frames + i);
+	pmap_table_unlock(table);
+	for (unsigned i = 0; i < PTE_RUN; i++)
+		lru_add(frames + i);
 	return 0;
 }
 

@@ -179,6 +179,10 @@ void pte_enter_run(struct pte *pte, struct page **pages, unsigned mask, unsigned
 unsigned pte_none_run(const struct pte *pte, unsigned n);
 /* Makes p PAGE_FETCHABLE: instruction cache maintenance when it is not. Takes the page lock. */
 void pmap_make_fetchable(struct page *p);
+/* As pte_enter for PTE_RUN entries that are none, from pte on, which is aligned to as many, and for as many frames in order from `first` on, aligned alike: the TLB may
+ * hold them as one. Neither PTE_EXEC nor PTE_SPECIAL. What changes one of them later makes single entries of them all first. */
+#define PTE_RUN 16
+void pte_enter_joined(struct pte *pte, struct page *first, unsigned prot);
 /* none -> swapped (table copies). */
 void pte_enter_slot(struct pte *pte, uint32_t slot);
 /* present or swapped -> none; notes the flush when it was present. */
@@ -206,7 +210,7 @@ void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b);
 void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b);
 /* Takes PTE_WRITE from a present entry that has it, noting a flush: true; else false. Leaves the frame alone: its page lock may be held. */
 bool pte_write_protect(struct pte *pte, struct tlb_batch *b);
-/* Changes the rights of the present entries among n from pte on, in one table, to prot (PTE_SPECIAL stays as it is). With PTE_WRITE in prot an entry may be written if it was
+/* Changes the rights of the present entries among n (at most PTE_RUN) from pte on, in one table, to prot (PTE_SPECIAL stays as it is). With PTE_WRITE in prot an entry may be written if it was
  * writable before or may_write(its page) says so; PTE_SPECIAL ones never. Notes a flush when rights were taken away. */
 typedef bool (*pte_may_write)(struct page *page);
 void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write,

@@ -23,12 +23,16 @@
  *       table | 2          being broken: hardware faults, software finds the table all the same
  *       block | 1          folded
  *
+ * Runs are the small way to do the same: 16 entries of a leaf table, aligned, whose frames are aligned and in order, may have the contiguous bit (D8.6.1), and
+ * the CPU one TLB entry for the 64 KB. They get it when they are entered together (pte_enter_joined), where nothing was, and lose it all at once before
+ * one of them changes (run_split): all 16 invalid, each page's TLB entry invalidated, since it is only a hint, and written again without the bit.
+ *
  * Locks. Under the mutex of the address space any of these becomes any other. Who has a folded table's lock alone (the page daemon, truncation)
  * may unfold: so a link must not be changed without either knowing that it shows no block, or that lock.
  *
  * Invariants
  *   (1) A folded table has one link, of which kinds.fold names the table; all its entries are present, young, and equal but for the frame's
- *       number, which counts up, and for PTE_SW_LOCKED.
+ *       number, which counts up, and for what software alone keeps there.
  *   (2) While a block is live no TLB holds an entry of the table it stands for, nor the other way round: two sizes for one address are a TLB
  *       conflict (D8.14.1, "Using break-before-make"). Folding live entries invalidates the ASID; unfolding invalidates the block
  *       by one address of it, which takes whatever the CPU made of its descriptor (D8.14.5).
@@ -125,7 +129,7 @@ static bool run_fits(const struct pte *e, unsigned i, unsigned n, uint64_t first
 
 	for (unsigned end = i + n; i < end; i++, want += PAGE_SIZE)
 		differ |= pte_load(&e[i]) ^ want;
-	return (differ & ~PTE_SW_LOCKED) == 0;
+	return (differ & ~(PTE_SW_LOCKED | PTE_SW_OWN)) == 0;
 }
 
 /* Replaces the entries by the block: the table's lock is held. */
@@ -211,4 +215,22 @@ void table_unfold(struct page *leaf, bool retired)
 		atomic_inc(&table_unfolds);
 	}
 	leaf->u.table.sharers &= (uint16_t)~TABLE_FLAGS;
+}
+
+/* ---- Runs ---- */
+
+void run_split(const struct pte *pte, bool retired)
+{
+	struct pte *e = (struct pte *)ALIGN_DOWN((uintptr_t)pte, RUN_ENTRIES * sizeof(*pte));
+	uint64_t raw[RUN_ENTRIES];
+
+	for (unsigned i = 0; i < RUN_ENTRIES; i++) {
+		raw[i] = pte_load(&e[i]);
+		ASSERT(raw[i] & PTE_CONT);
+		pte_store(&e[i], 0);
+	}
+	if (!retired)
+		tlb_flush_run_all(pte_address(e), RUN_ENTRIES);
+	for (unsigned i = 0; i < RUN_ENTRIES; i++)
+		pte_store(&e[i], raw[i] & ~PTE_CONT);
 }

@@ -7,7 +7,8 @@
 
 #include "mm/pmap.h"
 
-#define LINK_LEVEL 2 /* its entries, the links, point at leaf tables */
+#define RUN_ENTRIES ((unsigned)PTE_RUN)
+#define LINK_LEVEL  2 /* its entries, the links, point at leaf tables */
 
 static inline struct pte *table_entries(const struct page *table)
 {
@@ -48,6 +49,9 @@ struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level)
 /* An entry of a table with TABLE_FLAGS has changed, or is about to: the hardware sees the entries again. Break-before-make, complete on return; without
  * invalidation when the table's address space is retired. The table's lock is held. */
 void table_unfold(struct page *table, bool retired);
+/* The 16 entries of a run, of which `pte` is one, lose the contiguous bit: break-before-make, complete on return (retired: without invalidation). The
+ * table's lock is held. */
+void run_split(const struct pte *pte, bool retired);
 /* Takes the side table away from a level-2 table that is going, to be freed. */
 struct page *side_remove(struct page *upper);
 /* One sharer less, whose link is gone and flushed, or is nobody's to read. False, and nothing done, when it was the only one. */

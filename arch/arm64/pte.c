@@ -293,6 +293,34 @@ void pte_enter_run(struct pte *pte, struct page **pages, unsigned mask, unsigned
 	group_mark(table, pte + last);
 }
 
+void pte_enter_joined(struct pte *pte, struct page *first, unsigned prot)
+{
+	uint64_t raw = leaf_make(first, prot) | kind_of(first, prot) | PTE_CONT;
+	struct page *table = pte_table(pte);
+
+	ASSERT(pte_index(pte) % RUN_ENTRIES == 0 && page_to_pfn(first) % RUN_ENTRIES == 0);
+	ASSERT(!(prot & (PTE_EXEC | PTE_SPECIAL)));
+	table->u.table.present = (uint16_t)(table->u.table.present + RUN_ENTRIES);
+	kind_count(table, raw, RUN_ENTRIES);
+	group_mark(table, pte);
+	group_mark(table, pte + GROUP);
+	hw_wmb(); /* as in enter_prepared() */
+	/* None of them was valid, so there is nothing to break. */
+	for (unsigned i = 0; i < RUN_ENTRIES; i++) {
+		ASSERT(pte_load(&pte[i]) == 0);
+		pte_store(&pte[i], raw + i * PAGE_SIZE);
+	}
+}
+
+/* Those of the two entries' runs that have the contiguous bit. */
+static __attribute__((noinline)) void runs_split(struct pte *first, struct pte *last)
+{
+	if (pte_load(first) & PTE_CONT)
+		run_split(first, false);
+	if (pte_load(last) & PTE_CONT)
+		run_split(last, false);
+}
+
 static uint64_t slot_make(uint32_t slot)
 {
 	ASSERT(slot != 0);
@@ -342,8 +370,8 @@ static inline void entry_changed(const struct pte *pte)
 		table_unfold(table, false);
 }
 
-/* Empties an entry that holds `old`. */
-static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *b)
+/* Empties an entry that holds `old` and is in no run. */
+static inline void entry_clear_single(struct pte *pte, uint64_t old, struct tlb_batch *b)
 {
 	struct page *table = pte_table(pte);
 
@@ -356,6 +384,22 @@ static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *
 		table->u.table.swapped--;
 	}
 	group_check(table);
+}
+
+/* Apart, as enter_code() is. */
+static __attribute__((noinline)) void entry_clear_run(struct pte *pte, struct tlb_batch *b)
+{
+	run_split(pte, b->retired);
+	entry_clear_single(pte, pte_load(pte), b);
+}
+
+/* Empties an entry that holds `old`. */
+static inline void entry_clear(struct pte *pte, uint64_t old, struct tlb_batch *b)
+{
+	if (unlikely(old & PTE_CONT))
+		entry_clear_run(pte, b);
+	else
+		entry_clear_single(pte, old, b);
 }
 
 void pte_clear(struct pte *pte, struct tlb_batch *b)
@@ -411,9 +455,14 @@ unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte
 				break;
 			raw = pte_load(&base[from]);
 		}
-		odd = (raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID;
-		if (unlikely(odd))
-			break;
+		odd = (raw & (PTE_VALID | PTE_SW_LOCKED | PTE_CONT)) != PTE_VALID;
+		if (unlikely(odd)) {
+			if ((raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID)
+				break;
+			run_split(&base[from], b->retired);
+			raw = pte_load(&base[from]);
+			odd = false;
+		}
 		pte = &base[from];
 		pte_store(pte, 0);
 		if (first == NULL)
@@ -447,6 +496,8 @@ void pte_swap_out(struct pte *pte, uint32_t slot, struct tlb_batch *b)
 	uint64_t old = pte_load(pte);
 
 	ASSERT(old & PTE_VALID);
+	if (unlikely(old & PTE_CONT))
+		run_split(pte, b->retired);
 	pte_store(pte, slot_make(slot));
 	table->u.table.present--;
 	kind_count(table, old, -1);
@@ -463,13 +514,18 @@ void pte_protect(struct pte *pte, unsigned prot, struct tlb_batch *b)
 	ASSERT(old & PTE_VALID);
 	DEBUG_ASSERT(!(prot & PTE_WRITE) || !(prot & PTE_OWN));
 	raw = (leaf_make(page, prot) & ~PTE_AF) | (old & (PTE_AF | PTE_SW_FILE));
-	if (raw == old)
+	if (((raw ^ old) & ~(PTE_SW_LOCKED | PTE_SW_OWN | PTE_CONT)) ==
+	    0) { /* nothing that hardware sees */
+		pte_store(pte, raw | (old & PTE_CONT));
 		return;
+	}
 	contents_prepare(page, prot);
+	if (unlikely(old & PTE_CONT))
+		run_split(pte, false);
 	pte_store(pte, raw);
 	if (lost)
 		flush_note(pte, b);
-	else if ((raw ^ old) & ~PTE_SW_LOCKED)
+	else
 		entry_changed(pte);
 }
 
@@ -480,7 +536,9 @@ bool pte_write_protect(struct pte *pte, struct tlb_batch *b)
 	ASSERT(old & PTE_VALID);
 	if (!(leaf_prot(old) & PTE_WRITE))
 		return false;
-	pte_store(pte, old | PTE_AP_READONLY);
+	if (unlikely(old & PTE_CONT))
+		run_split(pte, b->retired);
+	pte_store(pte, (old & ~PTE_CONT) | PTE_AP_READONLY);
 	flush_note(pte, b);
 	return true;
 }
@@ -538,6 +596,10 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
 	struct pte *end = pte + n, *first = NULL, *last = NULL;
 
+	/* Of runs that n entries reach into, one at either end is all there can be. */
+	DEBUG_ASSERT(n > 0 && n <= RUN_ENTRIES);
+	if (unlikely((pte_load(pte) | pte_load(end - 1)) & PTE_CONT))
+		runs_split(pte, end - 1);
 	for (; pte < end; pte++) {
 		uint64_t old = pte_load(pte), raw = (old & ~rights) | clean;
 
@@ -565,6 +627,8 @@ void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 
 	ASSERT(old & PTE_VALID);
 	entry_changed(pte);
+	if (unlikely(old & PTE_CONT))
+		run_split(pte, false);
 	contents_prepare(page, prot);
 	kind_count(pte_table(pte), old, -1);
 	kind_count(pte_table(pte), raw, 1);
@@ -581,8 +645,11 @@ bool pte_test_clear_young(struct pte *pte)
 
 	if (!(raw & PTE_VALID) || !(raw & PTE_AF))
 		return false;
-	entry_changed(pte); /* a block knows of one use of all its pages alone */
-	pte_store(pte, raw & ~PTE_AF);
+	/* A block or a run knows of one use of all its pages alone. */
+	entry_changed(pte);
+	if (unlikely(raw & PTE_CONT))
+		run_split(pte, false);
+	pte_store(pte, raw & ~(PTE_AF | PTE_CONT));
 	return true;
 }
 

@@ -105,6 +105,14 @@ void tlb_flush_page_all(virt_addr_t va)
 	dsb_ish();
 }
 
+void tlb_flush_run_all(virt_addr_t va, unsigned n)
+{
+	dsb_ishst();
+	for (unsigned i = 0; i < n; i++)
+		tlbi_vaale1is(operand(0, va + i * PAGE_SIZE));
+	dsb_ish();
+}
+
 void tlb_flush_pmap(const struct pmap *pm)
 {
 	uint64_t asid;

@@ -42,7 +42,9 @@ struct tlb_entry {
 	uint64_t limits;  /* hierarchical bits gathered above, and in desc when it is a table */
 	phys_addr_t src;  /* where desc was read */
 	phys_addr_t root; /* of the walk */
-	uint32_t doomed;  /* CPUs whose TLBI hit it and whose DSB is still to come */
+	uint16_t
+		pages_gone; /* of a run: pages that TLBIs have hit, for the CPU may hold them one by one as well */
+	uint32_t doomed;       /* CPUs whose TLBI hit it and whose DSB is still to come */
 	int next_va, next_src; /* hash chains */
 };
 

@@ -167,6 +167,7 @@ void tlb_insert(unsigned cpu, const struct tlb_entry *e)
 	for (i = t->by_va[bucket_va(e->va, e->level)]; i >= 0; i = t->entries[i].next_va)
 		if (same(&t->entries[i], e)) {
 			t->entries[i].doomed = 0; /* cached anew after the TLBI */
+			t->entries[i].pages_gone = 0;
 			return;
 		}
 	if (!e->table)
@@ -195,6 +196,11 @@ static void entry_remove(unsigned cpu, int i)
 	t->free = i;
 }
 
+static uint16_t page_of_run(const struct tlb_entry *e, virt_addr_t va)
+{
+	return (uint16_t)(1u << (va - e->va) / PAGE_SIZE);
+}
+
 const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, unsigned level,
 				 bool table)
 {
@@ -204,7 +210,8 @@ const struct tlb_entry *tlb_find(unsigned cpu, virt_addr_t va, uint16_t asid, un
 		const struct tlb_entry *e = &t->entries[i];
 
 		if (e->level == level && e->table == table && (e->global || e->asid == asid) &&
-		    e->va == ALIGN_DOWN(va, tlb_span(level)))
+		    e->va == ALIGN_DOWN(va, tlb_span(level)) &&
+		    !(level == TLB_RUN && e->pages_gone & page_of_run(e, va)))
 			return e;
 	}
 	return NULL;
@@ -267,6 +274,11 @@ static void doom(const struct tlbi *op, unsigned cpu, int i)
 
 	if (!e->used || !tlbi_hits(op, e))
 		return;
+	if (op->by_va && e->level == TLB_RUN) {
+		e->pages_gone |= page_of_run(e, op->va);
+		if (e->pages_gone != UINT16_MAX)
+			return;
+	}
 	check_ordered(op, e);
 	e->doomed |= 1u << mock_cpu;
 	if (ndoomed == doomed_max) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -203,6 +204,41 @@ static void check_setting(void)
 	CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
 }
 
+/* 64 KB at a time where 2 MB do not fit, and in locked memory: what it costs in faults, and that parts of it can be had alone. */
+static void check_runs(void)
+{
+	char *p = map(1) + 3 * PAGE;
+	struct rusage before, after;
+
+	CHECK(madvise(p, 256 * PAGE, MADV_HUGEPAGE) == 0);
+	getrusage(RUSAGE_SELF, &before);
+	for (long at = 0; at < 256 * PAGE; at += PAGE)
+		p[at] = (char)(at / PAGE + 1);
+	getrusage(RUSAGE_SELF, &after);
+	CHECK(after.ru_minflt - before.ru_minflt < 64);
+	munmap(p + 100 * PAGE, PAGE);
+	CHECK(mprotect(p + 120 * PAGE, PAGE, PROT_READ) == 0);
+	CHECK(madvise(p + 140 * PAGE, PAGE, MADV_DONTNEED) == 0 && p[140 * PAGE] == 0);
+	CHECK(intact(p, 0, 100 * PAGE) && intact(p, 101 * PAGE, 140 * PAGE));
+	CHECK(intact(p, 141 * PAGE, 256 * PAGE));
+	munmap(p, 256 * PAGE);
+}
+
+/* Upper and leaf tables for 1,000 pages in a terabyte. */
+static void check_sparse(void)
+{
+	long before = figure("/proc/meminfo", NULL, "PageTables");
+	size_t step = 1073741824UL + 37 * PAGE;
+	char *p = mmap(NULL, 1000 * step, RW, ANON | MAP_NORESERVE, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	for (size_t i = 0; i < 1000; i++)
+		p[i * step] = 1;
+	CHECK(figure("/proc/meminfo", NULL, "PageTables") - before < 9 * 1024);
+	munmap(p, 1000 * step);
+	CHECK(figure("/proc/meminfo", NULL, "PageTables") - before < 4200); /* upper tables stay */
+}
+
 /* ---- The pool ---- */
 
 static const char pool_file[] = "/proc/sys/vm/nr_hugepages";
@@ -376,6 +412,8 @@ int main(int argc, char **argv)
 	check_fork();
 	check_lock_and_protect();
 	check_setting();
+	check_runs();
+	check_sparse();
 	check_promises();
 	check_borders();
 	check_copies();

@@ -16,6 +16,7 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/aspace_test.h"
 
+#include <arch_mmu.h>
 #include <stdlib.h>
 
 #define SPAN LEAF_SPAN_BYTES
@@ -328,6 +329,71 @@ static void test_allocation_failures(void **state)
 	assert_true(n > 4);
 }
 
+static bool is_run(struct aspace *as, virt_addr_t va)
+{
+	struct pte *e = pmap_entry_lock(&as->pmap, va);
+	bool run = pte_load(e) & PTE_CONT;
+
+	pmap_entry_unlock(e);
+	return run;
+}
+
+/* 1 MB has no block in it: runs of 64 KB, but not over the area's borders, nor where a page is already. */
+static void test_runs(void **state)
+{
+	struct aspace *as = space();
+	virt_addr_t run_bytes = 16 * PAGE_SIZE;
+
+	(void)state;
+	map_at(as, BASE + 4 * PAGE_SIZE, MB, RW | AREA_MAY_WRITE);
+	run(as);
+	assert_int_equal(poke(BASE + 5 * run_bytes + PAGE_SIZE, 9), 0);
+	assert_false(is_run(as, BASE + 5 * run_bytes + PAGE_SIZE));
+	advise(as, BASE + 4 * PAGE_SIZE, MB, MADV_HUGEPAGE);
+	assert_int_equal(poke(BASE + 5 * run_bytes + 2 * PAGE_SIZE, 9), 0);
+	assert_false(is_run(as, BASE + 5 * run_bytes + 2 * PAGE_SIZE));
+	assert_int_equal(poke(BASE + 5 * PAGE_SIZE, 9), 0);
+	assert_false(is_run(as, BASE + 5 * PAGE_SIZE));
+	assert_int_equal(as->minflt, 3);
+	assert_int_equal(aspace_rss(as), 3);
+	assert_int_equal(poke(BASE + 2 * run_bytes + 7 * PAGE_SIZE, 9), 0);
+	assert_true(is_run(as, BASE + 2 * run_bytes));
+	assert_int_equal(aspace_rss(as), 19);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(poke(BASE + 2 * run_bytes + i * PAGE_SIZE, (uint8_t)i), 0);
+	assert_int_equal(as->minflt, 4);
+	check(as);
+	assert_true(evict(as, BASE + 2 * run_bytes + 3 * PAGE_SIZE));
+	assert_false(is_run(as, BASE + 2 * run_bytes));
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(peek(BASE + 2 * run_bytes + i * PAGE_SIZE), i);
+	check(as);
+	end(as);
+}
+
+/* Locked memory gets them without advice; locked on fault, page by page. */
+static void test_locked_runs(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	as->cap_ipc_lock = true;
+	map_at(as, BASE, MB, RW | AREA_MAY_WRITE);
+	run(as);
+	assert_int_equal(aspace_lock(as, BASE, MB / 2, AREA_LOCKED), 0);
+	assert_true(is_run(as, BASE + PAGE_SIZE));
+	assert_true(page_flag(look(as, BASE + PAGE_SIZE).page, PAGE_UNEVICTABLE));
+	check(as);
+	assert_int_equal(aspace_lock(as, BASE, MB / 2, 0), 0);
+	assert_true(is_run(as, BASE + PAGE_SIZE)); /* the lock is no business of the hardware's */
+	assert_int_equal(aspace_lock(as, BASE + MB / 2, MB / 2, AREA_LOCKED | AREA_LOCK_ON_FAULT),
+			 0);
+	assert_int_equal(poke(BASE + MB / 2, 1), 0);
+	assert_false(is_run(as, BASE + MB / 2));
+	check(as);
+	end(as);
+}
+
 /* ---- Random calls against a plain copy ---- */
 
 #define REGION (4 * SPAN)
@@ -463,6 +529,8 @@ int main(void)
 		TEST(test_fork),
 		TEST(test_mremap),
 		TEST(test_populate),
+		TEST(test_runs),
+		TEST(test_locked_runs),
 		TEST(test_allocation_failures),
 		TEST(test_random_calls),
 	};

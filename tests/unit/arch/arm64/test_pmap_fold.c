@@ -319,6 +319,59 @@ static void test_retired(void **state)
 	destroy(&pm);
 }
 
+/* ---- Runs ---- */
+
+static void test_every_change_splits_the_run(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 9; kind++) {
+		struct page *p, *other = frame();
+		struct tlb_batch b;
+		struct pmap pm;
+		struct pte *e;
+
+		create(&pm);
+		activate(&pm);
+		p = page_alloc_order(4, ALLOC_ZERO);
+		for (unsigned i = 0; i < 16; i++)
+			p[i].refs = 1;
+		e = entry(&pm, BLOCK + 32 * PAGE_SIZE);
+		pte_enter_joined(e, p, kind == 3 ? PTE_READ : RW);
+		pmap_entry_unlock(e);
+		assert_maps(BLOCK + 32 * PAGE_SIZE, MOCK_READ, p);
+		assert_maps(BLOCK + 47 * PAGE_SIZE, MOCK_READ, p + 15);
+		assert_int_equal(pmap_leaf(&pm, BLOCK)->u.table.present, 16);
+		tlb_batch_init(&b, &pm);
+		pmap_table_lock(pmap_leaf(&pm, BLOCK));
+		e += 5;
+		switch (kind) {
+		case 0: pte_clear(e, &b); break;
+		case 1: pte_swap_out(e, 7, &b); break;
+		case 2: pte_protect(e, PTE_READ, &b); break;
+		case 3: pte_protect(e, RW, &b); break; /* more rights */
+		case 4: pte_protect_run(e, 11, PTE_READ, NULL, &b); break;
+		case 5: pte_protect_run(e - 13, 16, PTE_READ, NULL, &b); break; /* its lower half */
+		case 6: pte_replace(e, other, RW); break;
+		case 7: assert_true(pte_test_clear_young(e)); break;
+		default: pte_protect(e, RW | PTE_LOCKED, &b); break; /* stays a run */
+		}
+		pmap_entry_unlock(e);
+		tlb_flush(&b);
+		assert_int_equal(!!(pte_load(e + 1) & PTE_CONT), kind == 8);
+		for (unsigned i = 0; i < 16; i++)
+			if (i != 5)
+				assert_maps(BLOCK + (32 + i) * PAGE_SIZE, MOCK_READ, p + i);
+		if (kind < 2 || kind == 6)
+			page_free(p + 5, 0);
+		if (kind != 6)
+			page_free(other, 0);
+		for (unsigned i = 0; i < 16; i++)
+			if (view(&pm, BLOCK + (32 + i) * PAGE_SIZE).state != PTE_NONE)
+				unmap(&pm, BLOCK + (32 + i) * PAGE_SIZE);
+		destroy(&pm);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +383,7 @@ int main(void)
 		TEST(test_a_broken_link_still_names_its_table),
 		TEST(test_fork_unfolds_and_the_last_folds_again),
 		TEST(test_retired),
+		TEST(test_every_change_splits_the_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
