@@ -392,17 +392,9 @@ static enum fault_outcome outcome_of(int err)
 
 enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned access)
 {
+	struct fault f = { .as = as, .va = va & PAGE_MASK, .access = access };
 	struct task *t = current();
-	struct fault f;
 	int err;
-
-	/* Field by field: the compiler would call memset(). */
-	f.as = as;
-	f.va = va & PAGE_MASK;
-	f.access = access;
-	f.frame = f.copied = f.page = NULL;
-	f.slot = 0;
-	f.frame_zeroed = f.major = false;
 
 	if (unlikely(va < USER_MIN || va >= USER_TOP))
 		return FAULT_NOT_MAPPED;
