@@ -65,8 +65,10 @@ SYSCALL(memfd_create)
 	char *name;
 	int64_t n;
 
-	if (flags & ~(unsigned)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
-		return -EINVAL; /* huge pages are not there */
+	if (flags &
+	    ~(MFD_CLOEXEC | MFD_ALLOW_SEALING |
+	      (flags & MFD_HUGETLB ? MFD_HUGETLB | (unsigned)MFD_HUGE_MASK << MFD_HUGE_SHIFT : 0)))
+		return -EINVAL;
 	name = kmalloc(sizeof(prefix) + NAME_SIZE, 0);
 	if (!name)
 		return -ENOMEM;
@@ -74,6 +76,9 @@ SYSCALL(memfd_create)
 	n = copy_string_from_user(name + sizeof(prefix) - 1, (virt_addr_t)args[0], NAME_SIZE);
 	if (n == -ENAMETOOLONG)
 		n = -EINVAL;
+	/* The pool of huge pages serves private memory alone: as a Linux without files of them. */
+	if (n >= 0 && (flags & MFD_HUGETLB))
+		n = -ENOSYS;
 	if (n >= 0)
 		n = fd_for(memfd_file(name, &tmpfs_file_ops,
 				      flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),

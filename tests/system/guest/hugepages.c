@@ -374,6 +374,16 @@ static void check_copies(void)
 	CHECK(put(pool_file, "0") && pool_is(0, 0, 0, 0));
 }
 
+/* Memory that is shared has none: as a Linux where the pool is empty, or that has no files of them. */
+static void check_shared(void)
+{
+	CHECK(mmap(NULL, HUGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED &&
+	      errno == ENOMEM);
+	CHECK(memfd_create("x", MFD_HUGETLB) == -1 && errno == ENOSYS);
+	CHECK(memfd_create("x", MFD_HUGETLB | 21u << MAP_HUGE_SHIFT) == -1 && errno == ENOSYS);
+	CHECK(memfd_create("x", 21u << MAP_HUGE_SHIFT) == -1 && errno == EINVAL);
+}
+
 static void check_overcommit(void)
 {
 	char *p;
@@ -418,6 +428,7 @@ int main(int argc, char **argv)
 	check_borders();
 	check_copies();
 	check_overcommit();
+	check_shared();
 	if (argc > 1)
 		check_swap(atoi(argv[1]));
 	return check_end();
