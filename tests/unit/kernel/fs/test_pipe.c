@@ -71,8 +71,9 @@ int file_install(struct file *f, int min, bool cloexec)
 	return (int)installed++;
 }
 
-int file_close_fd(unsigned fd)
+int file_close_fd_if(unsigned fd, const struct file *only)
 {
+	assert_null(only);
 	file_put(ends[fd]);
 	return 0;
 }
