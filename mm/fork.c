@@ -58,7 +58,7 @@ static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
 }
 
 /* Pages under one leaf table up to which it is copied at once. */
-#define COPY_AT_ONCE 128
+#define COPY_AT_ONCE 64
 
 static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base,
 		      struct tlb_batch *b)
