@@ -18,6 +18,7 @@
 #include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/serial.h"
+#include "kernel/swap_disk.h"
 #include "kernel/task_alloc.h"
 #include "kernel/clock_event.h"
 #include "kernel/fs/file.h"
@@ -85,6 +86,16 @@ static void start_tasks(void)
 	rmap_init();
 }
 
+/* On flash and on disks. */
+static void swap_find(void)
+{
+	char value[8];
+	bool format = cmdline_get("swap.format", value, sizeof(value)) && strcmp(value, "1") == 0;
+
+	mtd_attach_swap(format);
+	swap_disks_attach(format);
+}
+
 static void start_devices(void)
 {
 	drivers_probe(DRIVER_IRQ);
@@ -98,7 +109,7 @@ static void start_devices(void)
 	log_start();
 	reclaim_init();
 	drivers_probe(DRIVER_DEVICE);
-	mtd_attach_swap();
+	swap_find();
 }
 
 static void start_files(void)

@@ -2,7 +2,6 @@
 // Which partition is for what: today only "swap" means something to the kernel.
 #include "kernel/mtd.h"
 
-#include "kernel/driver.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
@@ -42,16 +41,14 @@ struct medium *mtd_get(unsigned i)
 	return i < count ? partitions[i] : NULL;
 }
 
-void mtd_attach_swap(void)
+void mtd_attach_swap(bool format)
 {
 	struct medium *m = find(SWAP_NAME);
-	char value[8];
-	bool format = cmdline_get("swap.format", value, sizeof(value)) && strcmp(value, "1") == 0;
 
 	if (!m) {
 		log_info("no swap: there is no flash partition named " SWAP_NAME);
 		return;
 	}
 	/* swap_attach() has said what is wrong; the system goes on without. */
-	(void)swap_attach(m, format);
+	(void)swap_attach(m, format, -1);
 }

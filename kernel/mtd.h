@@ -14,8 +14,8 @@ struct medium;
 int mtd_add(struct medium *m) MUST_CHECK;
 /* The i-th partition, NULL past the last. */
 struct medium *mtd_get(unsigned i);
-/* Makes the partition named "swap" the swap area; says in the log why there is none. swap.format=1 on the command line overwrites what it
+/* Makes the partition named "swap" the swap area; says in the log why there is none. format: overwrites what it
  * holds. Task context, after reclaim_init() and the probing of devices. */
-void mtd_attach_swap(void);
+void mtd_attach_swap(bool format);
 
 #endif

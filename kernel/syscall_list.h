@@ -43,3 +43,5 @@ X(process_vm_readv) X(process_vm_writev) X(process_madvise) X(shmget) X(shmat) X
 X(membarrier)
 /* sys_misc.c */
 X(uname) X(sethostname) X(setdomainname) X(sysinfo) X(getrandom) X(syslog) X(reboot)
+/* sys_swap.c */
+X(swapon) X(swapoff)

@@ -59,7 +59,7 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		evict_keep(b, p);
 		return;
 	}
-	if ((fresh || page_flag(p, PAGE_DIRTY)) && slot_entries(slot) > 1) {
+	if ((fresh || page_flag(p, PAGE_DIRTY) || !slot_written(slot)) && slot_entries(slot) > 1) {
 		enqueue(b, p, NULL, slot);
 		return;
 	}

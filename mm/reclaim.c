@@ -50,12 +50,14 @@ static struct {
 	struct task *task;  /* NULL: not started yet */
 	bool wanted;        /* written by anyone: frames are short */
 	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
+	uint32_t kept;      /* value of fruitless when swap that was to go was kept instead */
 	uint32_t file_debt; /* share of file pages in what is scanned; the daemon's */
 	struct spinlock lock;
 	struct list waiters; /* struct frame_waiter; lock */
 } reclaim = {
 	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
 	.frame_wait = WAITQ_INIT(reclaim.frame_wait),
+	.kept = UINT32_MAX - FRUITLESS, /* long ago */
 	.lock = SPINLOCK_INIT,
 	.waiters = LIST_INIT(reclaim.waiters),
 };
@@ -317,6 +319,10 @@ int reclaim_wait(unsigned alloc_flags)
 		now = READ_ONCE(reclaim.fruitless);
 		/* The round under way when we came does not count. */
 		if (now - first <= FRUITLESS)
+			continue;
+		if (swap_keep())
+			WRITE_ONCE(reclaim.kept, now);
+		if (now - READ_ONCE(reclaim.kept) <= FRUITLESS)
 			continue;
 		if (!oom_kill(alloc_flags))
 			return -ENOMEM;

@@ -3,12 +3,26 @@
 #ifndef MM_RECLAIM_H
 #define MM_RECLAIM_H
 
+#include "mm/store_stats.h"
 #include "mm/swap/medium.h"
 
 /* Starts the page daemon. After sched_init, before the first user task. */
 void reclaim_init(void);
-/* Opens the swap store on m and makes it the swap area. 0 or negative errno, logged with advice. Once. Task context. */
-int swap_attach(struct medium *m, bool format);
+/* Opens a swap store on m (which stays) and makes it a swap area; prio from 0 up, negative: below all that were added so before. 0, -EBUSY (it is one), -EPERM (there
+ * are as many as there may be), what store_open() gives; logged with advice. May sleep. */
+int swap_attach(struct medium *m, bool format, int prio);
+/* Brings back to RAM what the area on m has, and closes it. 0: m is the caller's again; -EINVAL: it is none; -ENOMEM (without ending anybody for it), -EINTR (killed),
+ * or the medium's error: it stays an area. May sleep, long. */
+int swap_detach(struct medium *m);
+
+struct swap_area_stats {
+	char name[32];
+	uint64_t pages, used;
+	int prio;
+	struct store_stats store;
+};
+/* Of the i-th area; false past the last. May sleep. */
+bool swap_area_stats(unsigned i, struct swap_area_stats *st);
 
 /* mm/oom/: picks and kills. Called by reclaim_wait when neither eviction nor refusal can help. Returns true when a victim is dying or has died (try again),
  * false when there is nobody to end. */

@@ -33,9 +33,6 @@ struct swap_stats {
 	uint64_t slots_total, slots_used, cached, bytes_total, bytes_used;
 };
 void swap_stats(struct swap_stats *s);
-struct store_stats;
-/* What lies below the slots (mm/store_stats.h). False: there is no swap. May sleep. */
-bool swap_store_stats(struct store_stats *st);
 
 /* mm's event counters, Linux's names in /proc/vmstat. Per CPU, summed on reading. */
 enum vm_event {

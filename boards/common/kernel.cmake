@@ -33,9 +33,10 @@ target_compile_options(granule.elf PRIVATE
 file(GLOB_RECURSE SELDOM kernel/fs/proc/*.c kernel/fs/ext2/*.c kernel/ipc/*.c drivers/*.c mm/oom/*.c)
 file(GLOB SELDOM_FILES kernel/dt.c kernel/main.c kernel/cred.c kernel/caps.c kernel/sys_prctl.c kernel/sys_pidfd.c kernel/partition.c kernel/block_node.c kernel/device.c kernel/elf.c
 	kernel/log.c kernel/panic.c kernel/cputime.c kernel/process.c kernel/sys_limits.c kernel/sys_misc.c kernel/sys_sched.c
+	kernel/swap_disk.c kernel/sys_swap.c kernel/mtd.c kernel/block.c kernel/fs/root.c kernel/fs/sys_mount.c
 	kernel/fs/initramfs.c kernel/fs/cpio.c kernel/fs/boot.c kernel/fs/cdev.c kernel/fs/locks.c kernel/fs/mount.c
 	kernel/fs/rename.c kernel/fs/seals.c kernel/fs/memfd.c kernel/fs/pidfd.c kernel/fs/tty*.c kernel/fs/sys_attr.c kernel/fs/sys_xattr.c kernel/fs/sys_names.c
-	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c
+	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c mm/swap/store_segment.c mm/swap/areas.c
 	arch/arm64/psci.c arch/arm64/features.c arch/arm64/kernel_map.c arch/arm64/panic.c arch/arm64/semihosting.c arch/arm64/smp.c)
 set_source_files_properties(${SELDOM} ${SELDOM_FILES} PROPERTIES COMPILE_OPTIONS -Os)
 # LZ4's functions with large frames are those that nobody calls.

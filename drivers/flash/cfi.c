@@ -387,7 +387,11 @@ static int part_erase(struct medium *m, uint64_t offset)
 							   : cfi_erase(p->chip, p->offset + offset);
 }
 
-static const struct medium_ops part_ops = { part_read, part_program, part_erase };
+static const struct medium_ops part_ops = {
+	.read = part_read,
+	.program = part_program,
+	.erase = part_erase,
+};
 
 int cfi_part_init(struct cfi_part *p, struct cfi_chip *c, uint64_t offset, uint64_t size)
 {

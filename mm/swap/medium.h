@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices fulfil it. All calls are made from task context and may
+ * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices (kernel/swap_disk.c) fulfil it. All calls are made from task context and may
  * sleep; at most one program or erase is in progress at a time, while reads may come from other tasks at any time and must not wait for
  * a whole erase where the chip can suspend it.
  */
@@ -11,12 +11,19 @@
 
 struct medium;
 
+struct medium_piece {
+	void *to;
+	size_t n;
+};
+
 struct medium_ops {
 	/* Reads n bytes at offset. 0 or -EIO / -ENODEV. */
 	int (*read)(struct medium *m, uint64_t offset, void *buf, size_t n);
+	/* The same into two pieces of memory, a record's header and contents: for media where one transfer costs less than two. NULL: not so. */
+	int (*read_both)(struct medium *m, uint64_t offset, const struct medium_piece pieces[2]);
 	/* Programs n bytes (offset and n multiples of program_unit) within one erase block; the range must be erased. 0, -EIO (block failed), -EROFS, -ENODEV. */
 	int (*program)(struct medium *m, uint64_t offset, const void *buf, size_t n);
-	/* Erases (or discards) the block at offset: it reads as 0xff (NOR) or is unspecified (block). */
+	/* Erases (or discards) the block at offset, but for its lead: it reads as 0xff (NOR) or is unspecified (block). A program of it may follow at once. */
 	int (*erase)(struct medium *m, uint64_t offset);
 };
 
@@ -27,7 +34,10 @@ struct medium {
 	uint32_t erase_size;   /* bytes per erase block */
 	uint32_t program_unit; /* smallest program, bytes; a power of two */
 	uint32_t program_best; /* program in units of this, aligned, for speed */
-	bool erased_is_ff;     /* an erased block reads 0xff and only clears bits when programmed */
+	uint32_t
+		lead; /* bytes at the beginning of each erase block that are not the store's; program units */
+	bool given;        /* what else lies on it may be overwritten */
+	bool erased_is_ff; /* an erased block reads 0xff and only clears bits when programmed */
 };
 
 #endif

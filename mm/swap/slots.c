@@ -7,7 +7,7 @@
  *    entries   swapped entries (leaf tables, object indices) that name it, and pins of the
  *              daemon and of page-ins
  *    frame     the resident frame bound to it (the swap cache), or none
- *    written   the store has a record of it; poisoned: that could not be read back
+ *    written   the store of its `area` has a record of it; poisoned: that could not be read back
  *    evicted   what the eviction clock said when its frame left (refault distance)
  *
  *        free --slot_alloc, slot_pin_page--> used --last entry and frame gone--> free (store_discard)
@@ -23,26 +23,27 @@
  */
 #include "mm/swap/slots.h"
 
+#include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
 #include "mm/buddy.h"
 #include "mm/reclaim_internal.h"
+#include "mm/slab.h"
 #include "mm/swap/swap_internal.h"
 
-struct swap_area swap = { .lock = SPINLOCK_INIT };
+struct swap_table swap = { .lock = SPINLOCK_INIT };
 
 /* True for a slot number that exists and has an entry; page->u.anon.slot of a page that is something
  * else by now may be anything. */
 static inline bool slot_exists(uint32_t slot)
 {
-	return slot > 0 && slot <= READ_ONCE(swap.total) &&
-	       READ_ONCE(swap.chunks[slot / SLOTS_PER_CHUNK]) != NULL;
+	return slot > 0 && slot <= READ_ONCE(swap.limit) && READ_ONCE(*slot_chunk(slot)) != NULL;
 }
 
 struct slot *slot_at(uint32_t slot)
 {
 	ASSERT(slot_exists(slot));
-	return &swap.chunks[slot / SLOTS_PER_CHUNK][slot % SLOTS_PER_CHUNK];
+	return &(*slot_chunk(slot))[slot % PART_SLOTS % SLOTS_PER_CHUNK];
 }
 
 bool slots_scarce(void)
@@ -57,12 +58,32 @@ static void slot_settle_locked(uint32_t slot, struct slot *s)
 {
 	if (s->entries > 0 || s->frame != PFN_NONE)
 		return;
-	if (s->written)
-		store_discard(swap.store, slot);
-	s->written = s->poisoned = 0;
-	swap.free[slot / 64] |= (uint64_t)1 << slot % 64;
+	slot_unstore_locked(slot, s);
+	s->poisoned = 0;
+	*slot_word_of(slot) |= (uint64_t)1 << slot % 64;
 	swap.used--;
+	swap.refusing = 0;
 	swap.refused = false;
+}
+
+void slot_stored_locked(struct slot *s, unsigned area)
+{
+	DEBUG_ASSERT(!s->written);
+	s->area = area & (SWAP_AREAS - 1);
+	s->written = 1;
+	s->poisoned = 0;
+	swap.areas[area].used++;
+}
+
+void slot_unstore_locked(uint32_t slot, struct slot *s)
+{
+	struct swap_area *a = &swap.areas[s->area];
+
+	if (!s->written)
+		return;
+	store_discard(a->store, slot);
+	s->written = 0;
+	a->used--;
 }
 
 void slot_bind_locked(struct page *p, uint32_t slot, struct slot *s)
@@ -129,6 +150,16 @@ void slot_put(uint32_t slot)
 	spin_unlock(&swap.lock);
 	if (p != NULL)
 		page_put(p);
+}
+
+bool slot_written(uint32_t slot)
+{
+	bool written;
+
+	spin_lock(&swap.lock);
+	written = slot_at(slot)->written;
+	spin_unlock(&swap.lock);
+	return written;
 }
 
 unsigned slot_entries(uint32_t slot)
@@ -199,7 +230,7 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 
 	spin_lock(&swap.lock);
 	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 &&
-	       !page_flag(p, PAGE_DIRTY);
+	       !page_flag(p, PAGE_DIRTY) && s->written;
 	if (idle) {
 		s->evicted = ++swap.clock;
 		slot_unbind_locked(p, slot, s);
@@ -210,12 +241,46 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 	return idle;
 }
 
+/* ---- Growing ---- */
+
+static int part_create(struct swap_part *part)
+{
+	uint64_t *free = kmalloc(PART_SLOTS / 8, ALLOC_ZERO);
+	struct slot **chunks =
+		kmalloc((PART_SLOTS / SLOTS_PER_CHUNK + 1) * sizeof(*chunks), ALLOC_ZERO);
+
+	if (free == NULL || chunks == NULL) {
+		kfree(free);
+		kfree(chunks);
+		return -ENOMEM;
+	}
+	*part = (struct swap_part){ free, chunks };
+	return 0;
+}
+
+int slots_extend(uint32_t last)
+{
+	if (last >= SWAP_PARTS * PART_SLOTS)
+		return -EFBIG;
+	for (uint32_t i = 0; i <= last / PART_SLOTS; i++)
+		if (swap.parts[i].free == NULL && part_create(&swap.parts[i]) != 0)
+			return -ENOMEM; /* the parts made until now serve the next time */
+	for (uint32_t slot = swap.limit + 1; slot <= last; slot++) {
+		spin_lock(&swap.lock);
+		*slot_word_of(slot) |= (uint64_t)1 << slot % 64;
+		spin_unlock(&swap.lock);
+	}
+	hw_wmb(); /* whoever sees the numbers finds their part */
+	WRITE_ONCE(swap.limit, MAX(swap.limit, last));
+	return 0;
+}
+
 /* ---- Allocation: the page daemon alone ---- */
 
 /* Makes the entry of a slot exist. */
 static bool slot_chunk_ready(uint32_t slot)
 {
-	struct slot **chunk = &swap.chunks[slot / SLOTS_PER_CHUNK], *entries;
+	struct slot **chunk = slot_chunk(slot), *entries;
 	struct page *p;
 
 	if (*chunk != NULL)
@@ -235,14 +300,14 @@ static bool slot_chunk_ready(uint32_t slot)
  * none. */
 static uint32_t slot_find_free(void)
 {
-	uint32_t words = swap.total / 64 + 1, word = swap.cursor / 64;
-	uint64_t bits = READ_ONCE(swap.free[word]) & (~(uint64_t)0 << swap.cursor % 64);
+	uint32_t words = READ_ONCE(swap.limit) / 64 + 1, word = swap.cursor / 64;
+	uint64_t bits = READ_ONCE(*slot_word_of(word * 64)) & (~(uint64_t)0 << swap.cursor % 64);
 
 	for (uint32_t i = 0; i <= words; i++) {
 		if (bits != 0)
 			return word * 64 + (uint32_t)__builtin_ctzll(bits);
 		word = word + 1 < words ? word + 1 : 0;
-		bits = READ_ONCE(swap.free[word]);
+		bits = READ_ONCE(*slot_word_of(word * 64));
 	}
 	return 0;
 }
@@ -260,9 +325,9 @@ static struct slot *slot_take_locked(uint32_t slot)
 {
 	struct slot *s = slot_at(slot);
 
-	swap.free[slot / 64] &= ~((uint64_t)1 << slot % 64);
+	*slot_word_of(slot) &= ~((uint64_t)1 << slot % 64);
 	swap.used++;
-	swap.cursor = slot < swap.total ? slot + 1 : 1;
+	swap.cursor = slot < swap.limit ? slot + 1 : 1;
 	s->entries = 1;
 	return s;
 }
@@ -328,9 +393,10 @@ void swap_stats(struct swap_stats *s)
 {
 	*s = (struct swap_stats){
 		.slots_total = READ_ONCE(swap.total),
-		.slots_used = READ_ONCE(swap.used),
 		.cached = READ_ONCE(swap.cached),
 	};
+	/* What an area that is gone leaves in RAM keeps its slots. */
+	s->slots_used = MIN((uint64_t)READ_ONCE(swap.used), s->slots_total);
 	s->bytes_total = s->slots_total << PAGE_SHIFT;
 	s->bytes_used = s->slots_used << PAGE_SHIFT;
 }

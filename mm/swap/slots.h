@@ -11,7 +11,7 @@
 
 #include "mm/swap.h"
 
-/* True when pages can be written out: there is a medium, it takes pages, and slots are free. */
+/* True when pages can be written out: there is an area, one takes pages, and slots are free. */
 bool swap_writable(void);
 /* The medium takes pages, as far as is known: a page that has a slot already can be written. */
 bool swap_accepts(void);
@@ -26,16 +26,21 @@ uint32_t slot_pin_page(struct page *p, bool *fresh);
 /* Ends the binding that slot_pin_page made, when only the pin names the slot: p is as before, the
  * pin stays. False: entries name it by now. */
 bool slot_unbind(struct page *p, uint32_t slot);
+/* Some area has a record of it. A hint unless the caller has it pinned and bound, or is the daemon: swap_detach() takes records away. */
+bool slot_written(uint32_t slot);
 /* The contents of p, bound to `slot` and clean, are on the medium: when only cache and caller
  * hold it the frame leaves the swap cache (and is the caller's to put). False: somebody uses it. */
 bool swap_cache_evict(struct page *p, uint32_t slot);
 /* p is in use again: gives its slot up if only the binding keeps it and slots are scarce. */
 void swap_cache_relax(struct page *p);
 
-/* Writing, by the page daemon alone: as store_append and store_commit. An error makes swap count
- * as full until a slot is freed, and is logged. */
+/* Writing, by the page daemon alone: as store_append and store_commit, to the area whose turn it is. An
+ * error makes that area count as full until a slot is freed, and is logged. */
 int swap_write(uint32_t slot, const void *page) MUST_CHECK;
 int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg) MUST_CHECK;
+/* An area that is being switched off stays on: true when there was one. For who would have to end a task otherwise. Any
+ * context. */
+bool swap_keep(void);
 /* What the medium's cleaner can do while there is time. */
 bool swap_clean(void);
 

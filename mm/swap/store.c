@@ -47,18 +47,31 @@ static bool packed(loc_t loc)
 	return location_size(loc) < RECORD_SIZE;
 }
 
+/* Header and payload, the latter with what fills it up; the payload only when its length makes sense. */
+static int record_fetch(struct medium *m, loc_t loc, struct record_header *h, void *payload)
+{
+	uint64_t at = location_offset(loc);
+	const struct medium_piece pieces[] = {
+		{ h, sizeof(*h) },
+		{ payload, location_size(loc) - RECORD_HEADER },
+	};
+	int err = m->ops->read_both ? m->ops->read_both(m, at, pieces)
+				    : m->ops->read(m, at, h, sizeof(*h));
+
+	if (!err && record_size(h->length) != location_size(loc))
+		err = -EIO; /* before it is used: the checksum comes after the payload */
+	if (!err && !m->ops->read_both)
+		err = m->ops->read(m, at + RECORD_HEADER, payload, h->length);
+	return err;
+}
+
 static int record_read_once(struct store *s, uint32_t slot, loc_t loc, void *payload,
 			    uint16_t *length)
 {
-	uint64_t at = location_offset(loc);
 	uint32_t crc, sequence = s->segments[location_segment(s, loc)].sequence;
 	struct record_header h;
-	int err = s->medium->ops->read(s->medium, at, &h, sizeof(h));
+	int err = record_fetch(s->medium, loc, &h, payload);
 
-	if (!err && record_size(h.length) != location_size(loc))
-		err = -EIO; /* before it is used: the checksum comes after the payload */
-	if (!err)
-		err = s->medium->ops->read(s->medium, at + RECORD_HEADER, payload, h.length);
 	if (err)
 		return err;
 	crc = hw_crc32c(UINT32_MAX, &h, offsetof(struct record_header, crc));
@@ -194,7 +207,7 @@ int store_read(struct store *s, uint32_t slot, void *buf)
 	struct reading r;
 	int err = -EAGAIN;
 
-	if (slot == 0 || slot > s->slots)
+	if (slot == 0 || slot > s->last)
 		return -EINVAL;
 	/* A record that moved while a read of its old place failed is read again; the cleaner cannot outrun us for ever. */
 	for (unsigned i = 0; i < RETRIES && err == -EAGAIN; i++)
@@ -213,7 +226,7 @@ void store_discard(struct store *s, uint32_t slot)
 {
 	uint64_t irq;
 
-	ASSERT(slot > 0 && slot <= s->slots);
+	ASSERT(slot > 0 && slot <= s->last);
 	irq = spin_lock_irq(&s->lock);
 	(void)map_move_locked(s, slot, *map_entry(s, slot), LOC_NONE);
 	spin_unlock_irq(&s->lock, irq);
@@ -236,6 +249,31 @@ static int map_extend(struct store *s, uint32_t slot)
 	return 0;
 }
 
+int store_grow(struct store *s, uint32_t last)
+{
+	uint32_t had, n = (last >> MAP_SHIFT) + 1;
+	loc_t **map, **old;
+	uint64_t irq;
+
+	if (last <= s->last)
+		return 0;
+	map = kmalloc(n * sizeof(*map), 0);
+	if (!map)
+		return -ENOMEM;
+	mutex_lock(&s->writer);
+	old = s->map;
+	had = (s->last >> MAP_SHIFT) + 1;
+	for (uint32_t i = 0; i < n; i++)
+		map[i] = i < had ? old[i] : map_nothing;
+	irq = spin_lock_irq(&s->lock);
+	s->map = map;
+	s->last = last;
+	spin_unlock_irq(&s->lock, irq);
+	mutex_unlock(&s->writer);
+	kfree(old);
+	return 0;
+}
+
 /* Room for one record in the head. */
 static int make_room(struct store *s)
 {
@@ -254,7 +292,7 @@ static int append(struct store *s, uint32_t slot, struct payload payload)
 {
 	int err;
 
-	if (slot == 0 || slot > s->slots)
+	if (slot == 0 || slot > s->last)
 		return -EINVAL;
 	store_discard(s, slot);
 	mutex_lock(&s->writer);

@@ -6,7 +6,7 @@
  * every page is plain: that it fits more when they are packed is room that makes cleaning cheap.
  *
  * One writer at a time (the page daemon: store_append, store_commit, store_clean); store_read from any task at any time; store_discard from any
- * context, under spin locks too.
+ * context, under spin locks too. Slots are the caller's numbers.
  */
 #ifndef MM_SWAP_STORE_H
 #define MM_SWAP_STORE_H
@@ -19,6 +19,8 @@ struct store;
 /* Opens the store on m: reads segment headers (erase counts survive), takes blank media, refuses foreign content with -EMEDIUMTYPE unless `format`. -EINVAL: too small
  * (says in the log how small is too small). -ENOMEM, -EIO. Contents of former boots are never reused. *slots: how many pages of 4 KB the store promises to hold. */
 int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots) MUST_CHECK;
+/* Slots from now on may be numbered up to `last`, however many the store promises to hold. 0 or -ENOMEM: as before. May sleep. */
+int store_grow(struct store *s, uint32_t last) MUST_CHECK;
 /* Frees the memory; the medium keeps its wear records. No reads or writes under way. */
 void store_close(struct store *s);
 /* Takes a copy of the page for `slot` (1..slots) into the open batch; programs full units as they fill. An older record of the slot becomes dead. May sleep, may clean.

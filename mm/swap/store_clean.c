@@ -124,7 +124,7 @@ static int move_record(struct store *s, uint32_t slot, loc_t loc)
 
 static int move_records(struct store *s, uint32_t victim)
 {
-	for (uint32_t slot = 1; slot <= s->slots && live_bytes(&s->segments[victim]) > 0; slot++) {
+	for (uint32_t slot = 1; slot <= s->last && live_bytes(&s->segments[victim]) > 0; slot++) {
 		/* Without the lock: only this task makes locations, and head_put() looks again. */
 		loc_t loc = READ_ONCE(*map_entry(s, slot));
 		int err;

@@ -103,7 +103,8 @@ struct head {
 
 struct store {
 	struct medium *medium;
-	uint32_t segment_size, nsegments, slots;
+	uint32_t segment_size, nsegments;
+	uint32_t slots, last; /* promised; the highest number of one */
 	uint32_t reserve,
 		clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
 	uint32_t record_space,
@@ -141,6 +142,18 @@ static inline loc_t *map_entry(struct store *s, uint32_t slot)
 static inline uint64_t segment_base(const struct store *s, uint32_t segment)
 {
 	return (uint64_t)segment * s->segment_size;
+}
+
+/* What a mark consists of. On NOR zeros can always be programmed; elsewhere they may be there without anyone's doing. */
+static inline uint8_t retired_byte(const struct store *s)
+{
+	return s->medium->erased_is_ff ? 0 : 0xa5;
+}
+
+/* Where its header is. */
+static inline uint64_t segment_header_at(const struct store *s, uint32_t segment)
+{
+	return segment_base(s, segment) + s->medium->lead;
 }
 
 static inline loc_t location(const struct store *s, uint32_t segment, uint32_t offset,

@@ -14,6 +14,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "mm/buddy.h"
 #include "mm/slab.h"
 #include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
@@ -32,17 +33,40 @@ loc_t *const map_nothing = (loc_t *)nothing;
 static void map_free(struct store *s)
 {
 	if (s->map)
-		for (uint32_t i = 0; i <= s->slots >> MAP_SHIFT; i++)
+		for (uint32_t i = 0; i <= s->last >> MAP_SHIFT; i++)
 			if (s->map[i] != map_nothing)
 				kfree(s->map[i]);
 	kfree(s->map);
 }
 
+/* Rings are whole frames, as devices want them. */
+static unsigned ring_order(const struct store *s)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < s->ring_size)
+		order++;
+	return order;
+}
+
+static uint8_t *ring_alloc(const struct store *s)
+{
+	struct page *p = page_alloc_order(ring_order(s), 0);
+
+	return p ? page_to_virt(p) : NULL;
+}
+
+static void ring_free(const struct store *s, uint8_t *ring)
+{
+	if (ring)
+		page_free(virt_to_page(ring), ring_order(s));
+}
+
 static void store_free(struct store *s)
 {
 	map_free(s);
-	kfree(s->head.ring);
-	kfree(s->spare_ring);
+	ring_free(s, s->head.ring);
+	ring_free(s, s->spare_ring);
 	kfree(s->bounce);
 	kfree(s->packed);
 	kfree(s->segments);
@@ -62,9 +86,9 @@ static int map_alloc(struct store *s)
 static int buffers_alloc(struct store *s)
 {
 	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO);
-	s->head.ring = kmalloc(s->ring_size, 0);
-	s->spare_ring = kmalloc(s->ring_size, 0);
-	s->bounce = kmalloc(RECORD_PAYLOAD, 0);
+	s->head.ring = ring_alloc(s);
+	s->spare_ring = ring_alloc(s);
+	s->bounce = kmalloc(MAX(RECORD_PAYLOAD, 2 * s->header_unit), 0);
 	s->packed = kmalloc(PACKED_MAX, 0);
 	return s->segments && s->head.ring && s->spare_ring && s->bounce && s->packed ? 0 : -ENOMEM;
 }
@@ -80,10 +104,11 @@ static int geometry_check(const struct medium *m)
 {
 	uint64_t segments = m->erase_size ? m->size / m->erase_size : 0;
 
-	if (!power_of_two(m->program_unit) || m->program_unit > RECORD_PAYLOAD / 4 ||
+	if (!power_of_two(m->program_unit) || m->program_unit > RECORD_PAYLOAD ||
 	    m->program_best == 0 || m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
-	    m->erase_size < 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
+	    m->lead % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
+	    m->erase_size < m->lead + 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
 	    m->size / RECORD_ALIGN > UINT32_MAX) {
 		log_error(
 			"swap store %s: a geometry that cannot be used (%u bytes per erase, %u per program)",
@@ -104,7 +129,7 @@ static void geometry_set(struct store *s, struct medium *m)
 	s->segment_size = m->erase_size;
 	s->nsegments = (uint32_t)(m->size / m->erase_size);
 	s->header_unit = MAX(m->program_unit, (uint32_t)sizeof(struct segment_header));
-	s->header_area = 2 * s->header_unit;
+	s->header_area = m->lead + 2 * s->header_unit;
 	s->align = MAX(m->program_unit, RECORD_ALIGN);
 	s->window = m->program_best;
 	s->ring_size = (uint32_t)DIV_ROUND_UP(s->window + 2 * RECORD_SIZE + s->align, s->window) *
@@ -124,10 +149,10 @@ struct survey {
 	uint32_t ours, foreign, erase_min;
 };
 
-static bool all_zero(const uint8_t *p, size_t n)
+static bool all_are(uint8_t byte, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (p[i] != 0)
+		if (p[i] != byte)
 			return false;
 	return true;
 }
@@ -150,7 +175,7 @@ static void segment_known(struct store *s, struct segment *g, const uint8_t *hea
 	s->bytes_ever = MAX(s->bytes_ever, h.bytes_ever);
 	g->flags = SEGMENT_HEADER;
 	g->sequence = h.sequence;
-	if (all_zero(mark, MIN(s->header_unit, PEEK / 2)) && !format) {
+	if (all_are(retired_byte(s), mark, MIN(s->header_unit, PEEK / 2)) && !format) {
 		g->state = SEGMENT_RETIRED;
 		s->stats.retired_segments++;
 	} else if (s->medium->erased_is_ff && blank(mark, MIN(s->header_unit, PEEK / 2))) {
@@ -161,9 +186,9 @@ static void segment_known(struct store *s, struct segment *g, const uint8_t *hea
 static int segment_survey(struct store *s, uint32_t segment, bool format, struct survey *v)
 {
 	struct segment *g = &s->segments[segment];
-	uint32_t n = MIN(MAX(PEEK, s->header_area), RECORD_PAYLOAD);
+	uint32_t n = MAX(PEEK, 2 * s->header_unit);
 	struct segment_header h;
-	int err = s->medium->ops->read(s->medium, segment_base(s, segment), s->bounce, n);
+	int err = s->medium->ops->read(s->medium, segment_header_at(s, segment), s->bounce, n);
 
 	if (medium_gone(err))
 		return err;
@@ -178,7 +203,7 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	} else if (blank(s->bounce, n)) {
 		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
 	} else {
-		v->foreign += !all_zero(s->bounce, n);
+		v->foreign += !all_are(0, s->bounce, n);
 	}
 	return 0;
 }
@@ -208,7 +233,7 @@ static int survey(struct store *s, bool format)
 	}
 	if (v.ours > 0) {
 		estimate(s, &v);
-	} else if (v.foreign > 0 && !format) {
+	} else if (v.foreign > 0 && !format && !s->medium->given) {
 		log_error(
 			"swap store %s: holds something else in %u of %u blocks; swap.format=1 on the command line overwrites it",
 			s->medium->name, v.foreign, s->nsegments);
@@ -227,7 +252,7 @@ static int store_set_up(struct store *s, bool format)
 		err = survey(s, format);
 	if (err)
 		return err;
-	s->slots = store_capacity(s);
+	s->slots = s->last = store_capacity(s);
 	if (s->slots == 0) {
 		log_error("swap store %s: %u of %u segments are retired, too few are left",
 			  s->medium->name, s->stats.retired_segments, s->nsegments);

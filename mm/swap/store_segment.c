@@ -55,8 +55,8 @@ uint32_t segment_least_worn(const struct store *s, enum segment_state state)
 /* Best effort: the segment is bad, so the mark may not hold; then the next boot finds out for itself. */
 static void retired_mark(struct store *s, uint32_t segment)
 {
-	memset(s->bounce, 0, s->header_unit);
-	(void)s->medium->ops->program(s->medium, segment_base(s, segment) + s->header_unit,
+	memset(s->bounce, retired_byte(s), s->header_unit);
+	(void)s->medium->ops->program(s->medium, segment_header_at(s, segment) + s->header_unit,
 				      s->bounce, s->header_unit);
 }
 
@@ -120,20 +120,21 @@ static int segment_write_header(struct store *s, uint32_t segment)
 		.sequence = ++s->sequence,
 		.bytes_ever = s->bytes_ever,
 	};
+	/* Where erasing leaves anything behind, the mark of a life before format=1 is written over. */
+	uint32_t n = s->medium->erased_is_ff ? s->header_unit : 2 * s->header_unit;
 	uint64_t irq;
 	int err;
 
 	h.crc = header_crc(h);
 	g->sequence = h.sequence;
-	memset(s->bounce, 0xff, s->header_unit);
+	memset(s->bounce, 0xff, n);
 	memcpy(s->bounce, &h, sizeof(h));
-	err = s->medium->ops->program(s->medium, segment_base(s, segment), s->bounce,
-				      s->header_unit);
+	err = s->medium->ops->program(s->medium, segment_header_at(s, segment), s->bounce, n);
 	irq = spin_lock_irq(&s->lock);
-	s->stats.bytes_programmed += s->header_unit;
+	s->stats.bytes_programmed += n;
 	s->stats.program_failures += err == -EIO;
 	spin_unlock_irq(&s->lock, irq);
-	s->bytes_ever += s->header_unit;
+	s->bytes_ever += n;
 	return err;
 }
 

@@ -19,14 +19,11 @@
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
-#include "mm/slab.h"
 #include "mm/swap/swap_internal.h"
-#include "mm/swap/tiers.h"
 
 #define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
 
-/* One complaint in a while; the rest are in the store's counters. */
-static bool may_log(uint64_t *last)
+bool swap_may_log(uint64_t *last)
 {
 	uint64_t now = time_now();
 
@@ -52,7 +49,7 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 		*p = pfn_to_page(s->frame);
 		page_get(*p);
 		found = FOUND;
-	} else if (s->poisoned) {
+	} else if (s->poisoned || !s->written) {
 		found = POISONED;
 	}
 	spin_unlock(&swap.lock);
@@ -90,7 +87,7 @@ static void reading_failed(struct page *p, uint32_t slot, int err)
 	slot_unbind_locked(p, slot, s);
 	s->poisoned = err == -EIO || err == -ENOENT;
 	spin_unlock(&swap.lock);
-	if (may_log(&last))
+	if (swap_may_log(&last))
 		log_error("swap: slot %u cannot be read back (error %d): its users get SIGBUS",
 			  slot, -err);
 	page_end_reading(p, true);
@@ -101,7 +98,8 @@ static void reading_failed(struct page *p, uint32_t slot, int err)
 /* Reads the slot into p, which reading_begin() has bound. */
 static int slot_read(struct page *p, uint32_t slot)
 {
-	int err = store_read(swap.store, slot, page_to_virt(p));
+	/* The slot is bound, so its contents stay in their area. */
+	int err = store_read(swap.areas[slot_at(slot)->area].store, slot, page_to_virt(p));
 
 	if (err) {
 		reading_failed(p, slot, err);
@@ -156,113 +154,4 @@ struct page *swap_in(uint32_t slot, int *err, bool *major)
 			page_put(p);
 	}
 	return *err == 0 ? p : NULL;
-}
-
-/* ---- Writing ---- */
-
-/* The store took nothing: swap counts as full until a slot is freed. */
-static void write_refused(int err)
-{
-	static uint64_t last;
-
-	spin_lock(&swap.lock);
-	swap.refused = true;
-	spin_unlock(&swap.lock);
-	if (may_log(&last))
-		log_warn("swap: nothing can be written (%s, error %d): counts as full",
-			 err == -ENOSPC ? "medium full" : "medium failing", -err);
-}
-
-int swap_write(uint32_t slot, const void *page)
-{
-	struct slot *s = slot_at(slot);
-	int err;
-
-	spin_lock(&swap.lock);
-	s->written = 1; /* before: a record may be there whatever the answer is */
-	s->poisoned = 0;
-	spin_unlock(&swap.lock);
-	err = page_store(swap.store, slot, page);
-	if (err)
-		write_refused(err);
-	return err;
-}
-
-int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
-{
-	int err = store_commit(swap.store, lost, arg);
-
-	if (err)
-		write_refused(err);
-	return err;
-}
-
-bool swap_clean(void)
-{
-	return swap.store != NULL && store_clean(swap.store);
-}
-
-bool swap_store_stats(struct store_stats *st)
-{
-	if (READ_ONCE(swap.total) == 0)
-		return false;
-	hw_rmb(); /* pairs with area_open() */
-	store_stats(swap.store, st);
-	return true;
-}
-
-/* ---- Attaching ---- */
-
-/* A set bit for each of the slots 1..last; NULL: no memory. */
-static uint64_t *map_create(uint32_t last)
-{
-	uint64_t *map = kmalloc((last / 64 + 1) * sizeof(*map), ALLOC_ZERO);
-
-	for (uint32_t slot = 1; map != NULL && slot <= last; slot++)
-		map[slot / 64] |= (uint64_t)1 << slot % 64;
-	return map;
-}
-
-static int area_open(struct medium *m, bool format)
-{
-	struct store *store;
-	uint32_t slots;
-	int err = store_open(m, format, &store, &slots);
-
-	if (err)
-		return err;
-	if (slots == 0) {
-		store_close(store);
-		return -EINVAL;
-	}
-	swap.free = map_create(slots);
-	swap.chunks = kmalloc((slots / SLOTS_PER_CHUNK + 1) * sizeof(*swap.chunks), ALLOC_ZERO);
-	if (swap.free == NULL || swap.chunks == NULL) {
-		kfree(swap.chunks);
-		swap.chunks = NULL;
-		kfree(swap.free);
-		swap.free = NULL;
-		store_close(store);
-		return -ENOMEM;
-	}
-	swap.store = store;
-	swap.cursor = 1;
-	hw_wmb(); /* total tells others that the rest is there */
-	WRITE_ONCE(swap.total, slots);
-	return 0;
-}
-
-int swap_attach(struct medium *m, bool format)
-{
-	int err = swap.total != 0 ? -EBUSY : area_open(m, format);
-
-	if (err == 0)
-		log_info("swap: %s, %u KB for pages", m->name,
-			 swap.total * (unsigned)(PAGE_SIZE / 1024));
-	else if (err == -EMEDIUMTYPE)
-		log_error("swap: %s holds something else: left alone, no swap. Erase it to use it",
-			  m->name);
-	else
-		log_error("swap: %s cannot be used (error %d): there is no swap", m->name, -err);
-	return err;
 }

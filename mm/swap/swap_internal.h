@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What slots.c (the table) and swap.c (reading, writing, attaching) share.
+// What slots.c (the table), swap.c (reading) and areas.c (writing, swap on and off) share.
 #ifndef MM_SWAP_INTERNAL_H
 #define MM_SWAP_INTERNAL_H
 
 #include "mm/swap/slots.h"
 #include "mm/swap/store.h"
 
-#define SLOT_ENTRIES_MASK 0x3fffffffu
+#define SLOT_ENTRIES_MASK 0x07ffffffu
+#define SWAP_AREAS        8
+#define SWAP_PARTS        128u
+#define PART_SLOTS        (1u << 15)
 
 struct slot {
 	pfn_t frame; /* PFN_NONE: not bound */
 	union {
 		struct {
-			uint32_t entries : 30, written : 1, poisoned : 1;
+			uint32_t entries : 27, area : 3, written : 1, poisoned : 1;
 		};
 		uint32_t bits;
 	};
@@ -22,19 +25,55 @@ _Static_assert(sizeof(struct slot) == 12, "slots are meant to be small");
 
 #define SLOTS_PER_CHUNK (PAGE_SIZE / sizeof(struct slot))
 
+/* The table's memory for PART_SLOTS numbers; made when swap is added, and kept. */
+struct swap_part {
+	uint64_t *free; /* a bit per slot; cleared by the daemon alone; lock */
+	struct slot **chunks;
+};
+
+/* A medium with its store. Those in use are changed under both mutexes of areas.c, and a slot that is written to one keeps it there. */
 struct swap_area {
+	struct medium *medium; /* NULL: none */
+	struct store *store;
+	int prio;
+	uint32_t slots; /* what the store promises */
+	uint32_t turn;  /* batch it wrote last; under `writing` */
+	uint32_t used;  /* slots whose contents it has; swap.lock */
+	bool leaving;   /* takes nothing; swap.lock */
+};
+
+struct swap_table {
 	struct spinlock lock;
 	uint32_t used, cached; /* lock */
 	uint32_t clock;        /* evictions of anonymous pages; lock */
-	bool refused;          /* the store took nothing more: lock; cleared when a slot is freed */
-	uint64_t *free;        /* a bit per slot; cleared by the daemon alone; lock */
+	bool refused;          /* no area takes anything: lock; cleared when a slot is freed */
+	uint32_t refusing;     /* a bit for each area that took nothing more; likewise */
 	uint32_t cursor;       /* the daemon's */
-	/* Set once, total last. */
-	uint32_t total; /* slots 1..total */
-	struct slot **chunks;
-	struct store *store;
+	uint32_t total;        /* slots that may be used: the areas' promises; lock */
+	uint32_t limit;        /* numbers 1..limit are in `parts`; grows, written last */
+	struct swap_part parts[SWAP_PARTS];
+	struct swap_area areas[SWAP_AREAS];
 };
-extern struct swap_area swap;
+extern struct swap_table swap;
+
+static inline struct slot **slot_chunk(uint32_t slot)
+{
+	return &swap.parts[slot / PART_SLOTS].chunks[slot % PART_SLOTS / SLOTS_PER_CHUNK];
+}
+
+/* The word of the map of free slots that has slot's bit. */
+static inline uint64_t *slot_word_of(uint32_t slot)
+{
+	return &swap.parts[slot / PART_SLOTS].free[slot % PART_SLOTS / 64];
+}
+
+/* Makes numbers up to `last` exist. 0 or -ENOMEM; -EFBIG: the table ends before. Task context; one caller at a time. */
+int slots_extend(uint32_t last) MUST_CHECK;
+/* swap.lock held: the slot's contents are in that area from now on; or nowhere on a medium any more, where its store forgets them. */
+void slot_stored_locked(struct slot *s, unsigned area);
+void slot_unstore_locked(uint32_t slot, struct slot *s);
+/* One complaint in a while; the rest are in the store's counters. */
+bool swap_may_log(uint64_t *last);
 
 struct slot *slot_at(uint32_t slot);
 /* swap.lock held. bind takes a reference to p; unbind leaves it to the caller to drop, after

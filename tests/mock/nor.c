@@ -161,7 +161,9 @@ static int medium_erase(struct medium *m, uint64_t offset)
 	return cells_erase(container_of(m, struct nor, medium), offset);
 }
 
-static const struct medium_ops ops = { medium_read, medium_program, medium_erase };
+static const struct medium_ops ops = { .read = medium_read,
+				       .program = medium_program,
+				       .erase = medium_erase };
 
 /* ---- Commands ---- */
 

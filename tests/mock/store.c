@@ -15,15 +15,16 @@
 static struct record {
 	uint8_t *data;
 	bool open; /* not committed */
+	struct store *store;
 } records[MOCK_STORE_SLOTS_MAX + 1];
 
 struct mock_store mock_store;
-struct medium mock_medium = { .name = "mock" };
+struct medium mock_medium = { .name = "mock" }, mock_medium2 = { .name = "mock2" };
 
 static void drop(struct record *r)
 {
 	free(r->data);
-	*r = (struct record){ NULL, false };
+	*r = (struct record){ 0 };
 }
 
 void mock_store_reset(uint32_t slots)
@@ -44,7 +45,7 @@ unsigned mock_store_records(void)
 
 static struct record *record_of(uint32_t slot)
 {
-	assert_in_range(slot, 1, mock_store.slots);
+	assert_in_range(slot, 1, MOCK_STORE_SLOTS_MAX);
 	return &records[slot];
 }
 
@@ -65,16 +66,24 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 	return 0;
 }
 
-void store_close(struct store *s)
+int store_grow(struct store *s, uint32_t last)
 {
 	(void)s;
+	assert_in_range(last, 1, MOCK_STORE_SLOTS_MAX);
+	return mock_alloc_should_fail() ? -ENOMEM : 0;
+}
+
+void store_close(struct store *s)
+{
+	for (unsigned i = 0; i <= MOCK_STORE_SLOTS_MAX; i++)
+		if (records[i].data != NULL)
+			assert_ptr_not_equal(records[i].store, s);
 }
 
 int store_append(struct store *s, uint32_t slot, const void *page)
 {
 	struct record *r = record_of(slot);
 
-	(void)s;
 	assert_may_sleep();
 	mock_store.appends++;
 	if (mock_store.on_append)
@@ -84,8 +93,10 @@ int store_append(struct store *s, uint32_t slot, const void *page)
 		drop(r);
 		return mock_store.append_error;
 	}
+	assert_true(r->data == NULL || r->store == s);
 	if (r->data == NULL)
 		r->data = malloc(PAGE_SIZE);
+	r->store = s;
 	memcpy(r->data, page, PAGE_SIZE);
 	r->open = true;
 	return 0;
@@ -108,15 +119,14 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 	unsigned n = 0;
 	int err = 0;
 
-	(void)s;
 	assert_may_sleep();
 	mock_store.commits++;
 	if (mock_store.on_commit)
 		mock_store.on_commit();
-	for (uint32_t slot = 1; slot <= mock_store.slots; slot++) {
+	for (uint32_t slot = 1; slot <= MOCK_STORE_SLOTS_MAX; slot++) {
 		struct record *r = &records[slot];
 
-		if (r->data == NULL || !r->open)
+		if (r->data == NULL || !r->open || r->store != s)
 			continue;
 		r->open = false;
 		if (mock_store.lose == 0 || ++n % mock_store.lose != 0)
@@ -132,7 +142,6 @@ int store_read(struct store *s, uint32_t slot, void *buf)
 {
 	struct record *r = record_of(slot);
 
-	(void)s;
 	assert_may_sleep();
 	mock_store.reads++;
 	if (mock_store.on_read)
@@ -140,13 +149,14 @@ int store_read(struct store *s, uint32_t slot, void *buf)
 	if (slot == mock_store.bad_slot)
 		return mock_store.read_error;
 	assert_non_null(r->data);
+	assert_ptr_equal(r->store, s);
 	memcpy(buf, r->data, PAGE_SIZE);
 	return 0;
 }
 
 void store_discard(struct store *s, uint32_t slot)
 {
-	(void)s;
+	assert_true(record_of(slot)->data == NULL || record_of(slot)->store == s);
 	mock_store.discards++;
 	drop(record_of(slot));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A swap store in host memory (store.c) with failures on request, for tests of what lies above
-// mm/swap/store.h.
+// mm/swap/store.h. All stores share it: a record is of the store that it was appended to.
 #ifndef TESTS_MOCK_STORE_H
 #define TESTS_MOCK_STORE_H
 
@@ -25,6 +25,6 @@ extern struct mock_store {
 void mock_store_reset(uint32_t slots);
 /* Records that are not discarded. */
 unsigned mock_store_records(void);
-extern struct medium mock_medium;
+extern struct medium mock_medium, mock_medium2;
 
 #endif

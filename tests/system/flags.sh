@@ -29,7 +29,8 @@ refused --cpu cortex-a72,none=1 --exec true
 refused --mem 900000000G --exec true
 refused --gic 4
 refused --swap tape
-refused --swap virtio
+refused --swap virtio --keep-flash "$SCRATCH/flash"
+refused --swap virtio --swap-size 100K
 refused --swap-size 100K
 refused --swap-size 64M
 refused --swap none --swap-size 1M

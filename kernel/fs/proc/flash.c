@@ -38,24 +38,29 @@ static void segments(struct seq *s, const struct store_stats *st)
 	ratio(s, "erase_count_avg", st->erase_sum, st->segments - st->retired_segments);
 }
 
+static void area(struct seq *s, const char *name, const struct store_stats *st)
+{
+	seq_printf(s, "medium %s\n", name);
+	segments(s, st);
+	seq_printf(s, "records_packed %ju\n", st->records_packed);
+	seq_printf(s, "bytes_in %ju\nbytes_programmed %ju\nbytes_cleaned %ju\n", st->bytes_in,
+		   st->bytes_programmed, st->bytes_cleaned);
+	ratio(s, "write_amplification", st->bytes_programmed, st->bytes_in);
+	seq_printf(s, "bytes_programmed_ever %ju\n", st->bytes_ever);
+	seq_printf(s, "records_moved %ju\n", st->records_moved);
+	seq_printf(s, "checksum_failures %ju\nprogram_failures %ju\nerase_failures %ju\n",
+		   st->crc_errors, st->program_failures, st->erase_failures);
+}
+
 int show_swapstore(struct seq *s, const struct proc_ref *ref)
 {
-	struct store_stats st;
+	struct swap_area_stats a;
+	unsigned i;
 
 	(void)ref;
-	if (!swap_store_stats(&st)) {
+	for (i = 0; swap_area_stats(i, &a); i++)
+		area(s, a.name, &a.store);
+	if (i == 0)
 		seq_puts(s, "medium none\n");
-		return 0;
-	}
-	seq_printf(s, "medium %s\n", st.medium);
-	segments(s, &st);
-	seq_printf(s, "records_packed %ju\n", st.records_packed);
-	seq_printf(s, "bytes_in %ju\nbytes_programmed %ju\nbytes_cleaned %ju\n", st.bytes_in,
-		   st.bytes_programmed, st.bytes_cleaned);
-	ratio(s, "write_amplification", st.bytes_programmed, st.bytes_in);
-	seq_printf(s, "bytes_programmed_ever %ju\n", st.bytes_ever);
-	seq_printf(s, "records_moved %ju\n", st.records_moved);
-	seq_printf(s, "checksum_failures %ju\nprogram_failures %ju\nerase_failures %ju\n",
-		   st.crc_errors, st.program_failures, st.erase_failures);
 	return 0;
 }

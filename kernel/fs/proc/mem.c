@@ -159,14 +159,12 @@ int show_slabinfo(struct seq *s, const struct proc_ref *ref)
 
 int show_swaps(struct seq *s, const struct proc_ref *ref)
 {
-	struct swap_stats swap;
+	struct swap_area_stats a;
 
 	(void)ref;
-	swap_stats(&swap);
 	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-	if (swap.slots_total)
-		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t-2\n", "swap",
-			   swap.slots_total << (PAGE_SHIFT - 10),
-			   swap.slots_used << (PAGE_SHIFT - 10));
+	for (unsigned i = 0; swap_area_stats(i, &a); i++)
+		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t%d\n", a.name,
+			   a.pages << (PAGE_SHIFT - 10), a.used << (PAGE_SHIFT - 10), a.prio);
 	return 0;
 }

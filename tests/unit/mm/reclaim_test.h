@@ -61,8 +61,10 @@ static uint32_t slot_frames(void)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; swap.total > 0 && i <= swap.total / SLOTS_PER_CHUNK; i++)
-		n += swap.chunks[i] != NULL;
+	for (unsigned part = 0; part < SWAP_PARTS; part++)
+		for (unsigned i = 0; swap.parts[part].chunks && i <= PART_SLOTS / SLOTS_PER_CHUNK;
+		     i++)
+			n += swap.parts[part].chunks[i] != NULL;
 	return n;
 }
 
@@ -70,7 +72,7 @@ static inline void swap_on(uint32_t slots)
 {
 	memset(&swap, 0, sizeof(swap));
 	mock_store_reset(slots);
-	assert_int_equal(swap_attach(&mock_medium, false), 0);
+	assert_int_equal(swap_attach(&mock_medium, false, -1), 0);
 	frames_kept = slot_frames;
 	frames_at_start = frames_free();
 	objects_at_start = mock_objects_out();
@@ -78,11 +80,15 @@ static inline void swap_on(uint32_t slots)
 
 static inline void swap_off(void)
 {
-	for (uint32_t i = 0; swap.total > 0 && i <= swap.total / SLOTS_PER_CHUNK; i++)
-		if (swap.chunks[i] != NULL)
-			page_free(virt_to_page(swap.chunks[i]), 0);
-	kfree(swap.chunks);
-	kfree(swap.free);
+	for (unsigned part = 0; part < SWAP_PARTS; part++) {
+		struct swap_part *s = &swap.parts[part];
+
+		for (unsigned i = 0; s->chunks && i <= PART_SLOTS / SLOTS_PER_CHUNK; i++)
+			if (s->chunks[i] != NULL)
+				page_free(virt_to_page(s->chunks[i]), 0);
+		kfree(s->chunks);
+		kfree(s->free);
+	}
 	frames_kept = NULL;
 	memset(&swap, 0, sizeof(swap));
 	mock_store_reset(0);
@@ -93,12 +99,12 @@ static inline void check_slots(void)
 {
 	uint32_t used = 0, cached = 0;
 
-	for (uint32_t nr = 1; nr <= swap.total; nr++) {
-		bool exists = swap.chunks[nr / SLOTS_PER_CHUNK] != NULL;
+	for (uint32_t nr = 1; nr <= swap.limit; nr++) {
+		bool exists = *slot_chunk(nr) != NULL;
 		struct slot *s = exists ? slot_at(nr) : NULL;
 		bool is_free = !exists || (s->entries == 0 && s->frame == PFN_NONE);
 
-		assert_int_equal(is_free, swap.free[nr / 64] >> nr % 64 & 1);
+		assert_int_equal(is_free, *slot_word_of(nr) >> nr % 64 & 1);
 		used += !is_free;
 		if (!exists || s->frame == PFN_NONE)
 			continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c tests/mock/nor.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // The swap store over a strict NOR bank: contents against a reference, progress when full, wear, power cuts in every operation, every kind
 // of bad block, damaged records, memory that runs out.

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Swap on block devices: which partitions, and the medium that a swap store needs.
+#ifndef KERNEL_SWAP_DISK_H
+#define KERNEL_SWAP_DISK_H
+
+#include "kernel/block.h"
+
+/* Makes d a swap area: one with mkswap's signature, whatever else is on it, or one that its partition table calls swap and that is blank or was used so before (format:
+ * or holds anything). prio as swap_attach(). 0, -EINVAL (neither, bad blocks, or shorter than its signature says), -EBUSY, -EROFS, -ENOMEM, what swap_attach()
+ * gives. May sleep. */
+int swap_disk_on(struct block_device *d, int prio, bool format) MUST_CHECK;
+/* The opposite, as swap_detach(). */
+int swap_disk_off(struct block_device *d) MUST_CHECK;
+/* At boot: all partitions that are swap by their tables; says in the log what is wrong with one. */
+void swap_disks_attach(bool format);
+
+#endif

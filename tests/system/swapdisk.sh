@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# TIMEOUT: 300
+#
+# Swap on virtio disks: found by its partition's type, or signed by mkswap and named to swapon; programs larger than RAM; swapoff while they run, with and
+# without room for what it holds; two areas by priority; what is no swap, or too small, is left alone. BusyBox's tools and util-linux's.
+. "$(dirname "$0")/lib.sh"
+GUEST_LIMIT=120
+DISK=$SCRATCH/disk
+
+need_packages
+package_files "$SCRATCH/tools" sbin/{mkswap,swapon,swapoff,swaplabel}
+
+# areas: /proc/swaps, of sizes only whether there are any. until_used KB NAME.
+SHELL_PART='areas() { awk "NR > 1 { print \$1, (\$3 > 0) ? \"size\" : 0, (\$4 > 0) ? \"used\" : 0, \$5 }" /proc/swaps; }
+	until_used() { while kill -0 $e && ! awk "\$1 == \"$2\" && \$4 > $1 { f = 1 } END { exit !f }" /proc/swaps; do sleep 0.1 2>/dev/null; done; }
+	'
+
+# ---- Twice as much as RAM, on a partition that is found ----
+expect_match '^pswpout [0-9]{4}' --mem 20M --smp 1 --swap virtio --swap-size 40M "$SHELL_PART"'areas; eater 32; areas; grep pswp /proc/vmstat'
+[[ $OUTPUT == $'/dev/vda1 size 0 -2\nate\n/dev/vda1 size '* ]] || fail "the partition is not swapped to, or forgets"
+expect_log 'swap store /dev/vda1: [0-9]+ segments of [0-9]+ KB \(0 retired\)'
+
+# ---- swapoff without room: it stays on, nobody is ended; later it goes ----
+truncate -s 48M "$DISK"
+expect_output $'/dev/vda size 0 -2\nit failed\nalive\n/dev/vda size\n0\n0 kB' --mem 20M --smp 1 --swap none --disk "$DISK" "$SHELL_PART"'
+	mkswap -L mine /dev/vda >/dev/null && swapon /dev/vda && areas
+	eater 30 1 >/tmp/ate & e=$!; until_used 12000 /dev/vda; swapoff /dev/vda 2>/dev/null || echo it failed
+	kill $e && echo alive; wait $e 2>/dev/null; areas | cut -d " " -f 1-2
+	swapoff /dev/vda; echo $?; areas; awk "/^SwapTotal/ { print \$2, \$3 }" /proc/meminfo'
+expect_log 'swap: /dev/vda stays on \(error 12\)'
+head -c 4096 "$DISK" >"$SCRATCH/header"
+[[ $(dd if="$DISK" bs=1 skip=1052 count=4 status=none) == mine ]] || fail "mkswap's label is gone"
+
+# ---- Two areas: the one of higher priority first; what it holds goes to the other when it is switched off, beneath running programs ----
+expect_output $'/dev/vda size 0 5\nswap size 0 -2\nate\n0\nswap size used -2\n0' --mem 20M --smp 2 --disk "$DISK" --root "$SCRATCH/tools" "$SHELL_PART"'
+	/sbin/swapon -p 5 /dev/vda; areas | sort; eater 20 & e=$!; until_used 4000 /dev/vda
+	while ! test "$(areas | wc -l)" = 1; do swapoff /dev/vda; echo $?; done; areas; wait $e; echo $?'
+expect_log 'swap: /dev/vda is off'
+cmp -s "$SCRATCH/header" <(head -c 4096 "$DISK") || fail "mkswap's page was written to"
+
+# ---- util-linux's tools ----
+expect_output $'mine\n/dev/vda 37.6M 3\n0\n0\nother\n/dev/vda 37.6M 0\nswapoff: /dev/vda: swapoff failed: Invalid argument\n4' --mem 64M --swap none \
+	--disk "$DISK" --root "$SCRATCH/tools" '/sbin/swaplabel /dev/vda | sed -n "s/LABEL: *//p"; /sbin/swapon -p 3 /dev/vda
+	/sbin/swapon --show=NAME,SIZE,PRIO --noheadings --raw; /sbin/swapoff /dev/vda; echo $?
+	/sbin/mkswap -L other /dev/vda >/dev/null 2>&1; echo $?; /sbin/swaplabel /dev/vda | sed -n "s/LABEL: *//p"; /sbin/swapon -p 0 --discard /dev/vda
+	/sbin/swapon --show=NAME,SIZE,PRIO --noheadings --raw; /sbin/swapoff -a; /sbin/swapoff /dev/vda 2>&1; echo $?'
+
+# ---- What is no swap ----
+# Noise in a partition of swap's type, noise, and one that is signed but too small. A byte of the first is there to be asked for.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\202\0\0\0\0\10\0\0\0\40\0\0'
+	head -c 48 /dev/zero
+	printf '\125\252'
+	head -c 5M /dev/urandom
+} >"$SCRATCH/noise" && truncate -s 5M "$SCRATCH/noise"
+cp "$SCRATCH/noise" "$SCRATCH/same"
+truncate -s 200K "$SCRATCH/small"
+expect_output $'Invalid argument\nInvalid argument\nInvalid argument\n0' --swap none --disk "$SCRATCH/noise" --disk "$SCRATCH/small" '
+	for d in vda vda1 vdb; do test $d = vdb && mkswap /dev/$d >/dev/null; swapon /dev/$d 2>&1 | sed "s/.*: //"; done; wc -l </proc/swaps | awk "{ print \$1 - 1 }"'
+expect_log 'swap: vda1 has no swap signature but something else: left alone'
+expect_log 'swap store /dev/vdb: too small'
+cmp "$SCRATCH/noise" "$SCRATCH/same" || fail "what is no swap was written to"

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+// SOURCES: kernel/swap_disk.c kernel/lib/format.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/block.c
+// DEFINES: CONFIG_DEBUG=1
+// TIMEOUT: 180
+/*
+ * Swap on a disk: what is taken and what is left alone, then the swap store over the strict disk: contents against a reference, power that fails in each write,
+ * errors, a disk that goes away, devices with large blocks. Whatever happens, mkswap's page stays as it is.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/swap_disk.h"
+#include "mm/buddy.h"
+#include "mm/reclaim.h"
+#include "mm/swap/store_internal.h"
+#include "tests/mock/block.h"
+#include "tests/mock/mock.h"
+#include "tests/mock/objects.h"
+
+#define SIZE  (3ul << 20)
+#define SLOTS 2048
+
+static struct mock_disk disk;
+static uint8_t header[4096]; /* mkswap's page */
+static struct medium *medium;
+static struct store *store;
+static uint32_t slots, frames;
+static uint32_t version[SLOTS + 1]; /* 0: nothing */
+
+/* mm/swap/areas.c, for one store. */
+int swap_attach(struct medium *m, bool format, int prio)
+{
+	int err = store_open(m, format, &store, &slots);
+
+	(void)prio;
+	assert_true(err || slots <= SLOTS);
+	medium = err ? NULL : m;
+	return err;
+}
+
+int swap_detach(struct medium *m)
+{
+	if (m != medium)
+		return -EINVAL;
+	store_close(store);
+	store = NULL;
+	medium = NULL;
+	return 0;
+}
+
+static void le32_put(uint8_t *p, uint32_t v)
+{
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* As mkswap -L test does. */
+static void sign(uint64_t bytes)
+{
+	memset(header, 0, sizeof(header));
+	le32_put(header + 1024, 1);
+	le32_put(header + 1028, (uint32_t)(bytes / 4096 - 1));
+	memset(header + 1036, 0xcd, 16);
+	strcpy((char *)header + 1052, "test");
+	memcpy(header + 4086, "SWAPSPACE2", 10);
+	memcpy(disk.now, header, sizeof(header));
+	memcpy(disk.medium, header, sizeof(header));
+}
+
+static int setup(void **state)
+{
+	mock_setup(state);
+	srand(1);
+	mock_disk_init(&disk, "vda", SIZE);
+	disk.device.can_discard = true;
+	disk.device.max_discard = 1u << 20;
+	memset(version, 0, sizeof(version));
+	frames = frames_free();
+	sign(SIZE);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	if (medium)
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+	assert_null(disk.device.claimed);
+	assert_int_equal(mock_objects_out(), 0);
+	assert_int_equal(frames_free(), frames);
+	mock_disk_free(&disk);
+	return mock_teardown(state);
+}
+
+static void on(void)
+{
+	assert_int_equal(swap_disk_on(&disk.device, -1, false), 0);
+}
+
+static const void *contents(uint32_t slot, uint32_t v)
+{
+	static uint32_t page[1024];
+
+	for (uint32_t i = 0; i < 1024; i++)
+		page[i] = slot * 2654435761u + v * 40503u + i;
+	return page;
+}
+
+static int append(uint32_t slot)
+{
+	static uint32_t next;
+	int err = store_append(store, slot, contents(slot, ++next));
+
+	version[slot] = err ? 0 : next;
+	return err;
+}
+
+static void lost(uint32_t slot, void *arg)
+{
+	(void)arg;
+	version[slot] = 0;
+}
+
+static int commit(void)
+{
+	return store_commit(store, lost, NULL);
+}
+
+static void verify(uint32_t slot)
+{
+	uint32_t page[1024];
+	int err = store_read(store, slot, page);
+
+	assert_int_equal(err, version[slot] ? 0 : -ENOENT);
+	if (version[slot])
+		assert_memory_equal(page, contents(slot, version[slot]), 4096);
+}
+
+static void verify_all(void)
+{
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		verify(slot);
+	assert_memory_equal(disk.now, header, sizeof(header));
+}
+
+static uint32_t any(void)
+{
+	return 1 + (uint32_t)rand() % slots;
+}
+
+static void churn(unsigned steps)
+{
+	for (unsigned i = 0; i < steps; i++) {
+		uint32_t slot = any();
+
+		switch (rand() % 8) {
+		case 0:
+			store_discard(store, slot);
+			version[slot] = 0;
+			break;
+		case 1: verify(slot); break;
+		case 2: assert_int_equal(commit(), 0); break;
+		case 3: (void)store_clean(store); break;
+		default: assert_int_equal(append(slot), 0);
+		}
+	}
+}
+
+/* ---- What is taken ---- */
+
+static void test_taken(void **state)
+{
+	(void)state;
+	on();
+	assert_string_equal(medium->name, "/dev/vda");
+	assert_int_equal(swap_disk_on(&disk.device, -1, false), -EBUSY);
+	churn(2000);
+	verify_all();
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	assert_int_equal(swap_disk_off(&disk.device), -EINVAL);
+	/* Other things behind the signature are no reason. */
+	memset(disk.now + 4096, 0x77, SIZE - 4096);
+	memset(version, 0, sizeof(version));
+	on();
+	churn(100);
+	verify_all();
+}
+
+static void expect_refused(int err, const char *why)
+{
+	uint64_t writes = disk.writes, discards = disk.discards;
+
+	assert_int_equal(swap_disk_on(&disk.device, -1, false), err);
+	assert_true(disk.writes == writes && disk.discards == discards);
+	assert_null(disk.device.claimed);
+	if (why)
+		assert_non_null(strstr(mock_log(), why));
+	mock_log_clear();
+}
+
+static void test_left_alone(void **state)
+{
+	(void)state;
+	/* Neither signed nor marked, blank or not. */
+	disk.now[4090] ^= 1;
+	expect_refused(-EINVAL, "vda has no swap signature: left alone");
+	memset(disk.now, 0, SIZE);
+	expect_refused(-EINVAL, "no swap signature");
+	/* Marked: when it is blank. */
+	disk.device.swap = true;
+	disk.now[2000000] = 1;
+	on();
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	memset(disk.now, 0, SIZE);
+	disk.now[1080] = 0x53; /* such as a superblock */
+	expect_refused(-EINVAL, "but something else");
+	memset(disk.now, 0, SIZE);
+	for (unsigned at = 4096; at < SIZE; at += 4096)
+		disk.now[at + 20] = 1;
+	expect_refused(-EMEDIUMTYPE, "holds something else");
+	assert_int_equal(swap_disk_on(&disk.device, -1, true), 0);
+	churn(50);
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	/* And it knows itself again. */
+	on();
+}
+
+static void test_bad_headers(void **state)
+{
+	(void)state;
+	sign(SIZE + 4096);
+	expect_refused(-EINVAL, "shorter than its header says");
+	sign(SIZE);
+	le32_put(disk.now + 1024, 0);
+	expect_refused(-EINVAL, "not known (version 0");
+	le32_put(disk.now + 1024, 1);
+	le32_put(disk.now + 1032, 1);
+	expect_refused(-EINVAL, "1 bad pages");
+	sign(SIZE);
+	disk.fail_read = disk.reads + 1;
+	expect_refused(-EIO, NULL);
+	disk.device.read_only = true;
+	expect_refused(-EROFS, NULL);
+	disk.device.read_only = false;
+	for (uint64_t size = 4096; size < 384 << 10; size += 28 << 10) {
+		sign(size);
+		expect_refused(-EINVAL, "too small");
+	}
+	for (unsigned n = 1;; n++) {
+		sign(SIZE);
+		mock_fail_allocation(n);
+		if (swap_disk_on(&disk.device, -1, false) == 0)
+			break;
+		assert_int_equal(frames_free(), frames);
+	}
+	mock_fail_allocation(0);
+}
+
+/* What the header leaves out is not touched. */
+static void test_shorter_than_the_device(void **state)
+{
+	(void)state;
+	sign(SIZE / 2);
+	memset(disk.now + SIZE / 2, 0xa5, SIZE / 2);
+	on();
+	churn(1500);
+	verify_all();
+	for (uint64_t at = SIZE / 2; at < SIZE; at++)
+		assert_int_equal(disk.now[at], 0xa5);
+}
+
+/* ---- The store over it ---- */
+
+static void test_full(void **state)
+{
+	struct store_stats st;
+
+	(void)state;
+	on();
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(append(slot), 0);
+	for (unsigned i = 0; i < 10 * slots; i++) {
+		assert_int_equal(append(1 + (uint32_t)rand() % (slots / 2)), 0);
+		if (i % 32 == 0)
+			assert_int_equal(commit(), 0);
+		while (i % 16 == 0 && store_clean(store))
+			;
+	}
+	verify_all();
+	store_stats(store, &st);
+	print_message("%u slots in %u KB, erases %u..%u, write amplification %.2f\n", slots,
+		      (unsigned)(SIZE / 1024), st.erase_min, st.erase_max,
+		      (double)st.bytes_programmed / (double)st.bytes_in);
+	assert_true(st.erase_max - st.erase_min <= 2 * WEAR_SPREAD);
+	assert_true(disk.discards >= st.erases && st.retired_segments == 0);
+	/* A page-in is one transfer. */
+	assert_int_equal(commit(), 0);
+	disk.reads = 0;
+	verify_all();
+	assert_int_equal(disk.reads, st.live_records);
+}
+
+static void test_blocks(void **state)
+{
+	(void)state;
+	for (uint32_t size = 512; size <= 4096; size *= 2) {
+		disk.device.block_size = size;
+		disk.device.can_discard = size != 1024;
+		memset(version, 0, sizeof(version));
+		on();
+		churn(800);
+		assert_int_equal(commit(), 0);
+		verify_all();
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+	}
+	on();
+}
+
+/* Power fails in each write of a run; wear records of all segments but those being erased survive, contents do not matter. */
+static void test_power(void **state)
+{
+	struct store_stats before, after;
+	uint64_t cuts = 0;
+
+	(void)state;
+	on();
+	churn(1500);
+	for (uint64_t seed = 0; cuts < 300; cuts++, seed += 0x9e3779b97f4a7c15ull) {
+		store_stats(store, &before);
+		disk.cut_at = disk.writes + disk.flushes + 1 + cuts % 40;
+		for (unsigned i = 0; i < 2000 && !disk.dead; i++) {
+			uint32_t slot = any();
+
+			if (append(slot) || (i % 16 == 0 && commit()))
+				break;
+		}
+		assert_true(disk.dead);
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+		mock_disk_power(&disk, cuts % 8 ? seed : cuts % 16 ? UINT64_MAX : 0);
+		disk.cut_at = 0;
+		memcpy(disk.now, disk.medium, SIZE);
+		assert_memory_equal(disk.now, header, sizeof(header));
+		memset(version, 0, sizeof(version));
+		on();
+		store_stats(store, &after);
+		assert_int_equal(after.retired_segments, 0);
+		churn(20);
+	}
+	verify_all();
+}
+
+/* Single errors: nothing is lost, and the segment is not used again. */
+static void test_write_errors(void **state)
+{
+	struct store_stats st;
+
+	(void)state;
+	on();
+	for (unsigned i = 0; i < 4; i++) {
+		disk.fail_write = disk.writes + 3 + 5 * i;
+		for (unsigned k = 0; k < 40; k++)
+			assert_int_equal(append(any()), 0);
+		assert_int_equal(commit(), 0);
+		verify_all();
+	}
+	while (store_clean(store))
+		;
+	store_stats(store, &st);
+	assert_in_range(st.program_failures, 3, 4); /* a mark that fails counts for nothing */
+	assert_true(st.retired_segments >= 1 && st.retired_segments <= 4);
+	verify_all();
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	memset(version, 0, sizeof(version));
+	on();
+	store_stats(store, &st);
+	assert_true(st.retired_segments >= 1);
+}
+
+static void test_read_errors(void **state)
+{
+	uint32_t page[1024];
+
+	(void)state;
+	on();
+	assert_int_equal(append(1), 0);
+	assert_int_equal(append(2), 0);
+	assert_int_equal(commit(), 0);
+	disk.fail_read = disk.reads + 1; /* once: it is tried again */
+	verify(1);
+	disk.bad_sector =
+		(segment_base(store, store->head.segment) + 4096 + 1024 + 2048) / SECTOR_SIZE;
+	assert_int_equal(store_read(store, 1, page), -EIO);
+	disk.bad_sector = UINT64_MAX;
+	assert_int_equal(store_read(store, 1, page), -EIO); /* poisoned */
+	verify(2);
+	/* A bit that flipped. */
+	disk.now[segment_base(store, store->head.segment) + 4096 + 1024 + 4112 + 1000] ^= 4;
+	assert_int_equal(store_read(store, 2, page), -EIO);
+	assert_int_equal(store->stats.crc_errors, 2);
+}
+
+/* The disk is gone: nothing pretends, and what was in RAM is told to be lost on the medium. */
+static void test_gone(void **state)
+{
+	unsigned failed = 0;
+
+	(void)state;
+	on();
+	churn(300);
+	disk.dead = true;
+	for (unsigned i = 0; i < 50; i++)
+		failed += append(any()) != 0;
+	failed += commit() != 0;
+	assert_true(failed > 0);
+	for (unsigned i = 0; i < 50; i++)
+		(void)store_clean(store);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_taken),       TEST(test_left_alone),
+		TEST(test_bad_headers), TEST(test_shorter_than_the_device),
+		TEST(test_full),        TEST(test_blocks),
+		TEST(test_power),       TEST(test_write_errors),
+		TEST(test_read_errors), TEST(test_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
