@@ -31,10 +31,12 @@ static struct {
 	bool asked;                 /* lock */
 	uint32_t round;             /* counts answers; lock */
 	bool answer;                /* of the last round; lock */
-	struct oom_candidate candidates[OOM_CANDIDATES]; /* the thread's */
 } oom = { .lock = SPINLOCK_INIT,
 	  .work = WAITQ_INIT(oom.work),
 	  .answered = WAITQ_INIT(oom.answered) };
+
+/* The thread's; apart from what has a first value, as that lies in the Image. */
+static struct oom_candidate candidates[OOM_CANDIDATES];
 
 static bool frames_came(void)
 {
@@ -69,14 +71,14 @@ static bool decide(const struct oom_request *r)
 	unsigned n, seen;
 	int chosen;
 
-	n = oom_collect(p, oom.candidates, &seen);
-	chosen = p->decide(oom.candidates, n);
-	oom_report(r, p, oom.candidates, n, chosen);
+	n = oom_collect(p, candidates, &seen);
+	chosen = p->decide(candidates, n);
+	oom_report(r, p, candidates, n, chosen);
 	if (seen > n)
 		log_warn("oom: and %u more with lower scores", seen - n);
 	if (chosen < 0)
 		return false;
-	c = &oom.candidates[chosen];
+	c = &candidates[chosen];
 	as = oom_end(c);
 	if (as == NULL)
 		return true; /* it ended meanwhile */
