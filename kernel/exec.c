@@ -137,24 +137,24 @@ static void kill_other(struct task *t)
 		signal_kill_thread_locked(t);
 }
 
-/* Ends every other thread of the process. 0, or -EINTR / -EAGAIN: the process is dying, or another thread is at this. */
+/* Ends every other thread of the process. 0, or -EINTR: this thread is dying, with the process or because another one was first at this. */
 static int end_other_threads(void)
 {
 	struct task *me = current();
 	struct process *p = me->process;
 	uint64_t irqs;
-	int err = 0;
+	bool first;
+	int err;
 
 	irqs = spin_lock_irq(&p->signal_lock);
-	if (p->exiting || p->exec_task)
-		err = -EAGAIN;
-	else
+	first = !p->exiting && !p->exec_task;
+	if (first) {
 		p->exec_task = me;
-	if (err == 0)
 		signal_each_thread(p, kill_other, &irqs);
+	}
 	spin_unlock_irq(&p->signal_lock, irqs);
-	if (err < 0)
-		return err;
+	if (!first) /* death is on its way: whoever was first sees to it */
+		return wait_event(&p->thread_wait, false, WAIT_KILLABLE, WAIT_FOREVER);
 	err = wait_event(&p->thread_wait, alone(p), WAIT_KILLABLE, WAIT_FOREVER);
 	if (err == 0)
 		become_leader(me, p);

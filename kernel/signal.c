@@ -97,6 +97,8 @@ static bool is_fatal(struct process *p, const struct task *t, int signo)
 	if ((SIGNAL_MASK(signo) & (DEFAULT_IGNORE | DEFAULT_STOP | SIGNAL_MASK(SIGCONT))) ||
 	    (t->sig_blocked & SIGNAL_MASK(signo)))
 		return false;
+	if (p->stop_signal) /* stopped threads take nothing but SIGKILL: the rest waits for SIGCONT */
+		return false;
 	return signal_action_locked(p, signo).handler == ACTION_DEFAULT;
 }
 

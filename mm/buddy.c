@@ -197,6 +197,13 @@ static struct page *chain_pop_block(struct chain *c, unsigned *order)
 	}
 }
 
+bool buddy_has_block(unsigned order)
+{
+	while (order <= MAX_ORDER && READ_ONCE(buddy.blocks[order]) == 0)
+		order++;
+	return order <= MAX_ORDER;
+}
+
 void buddy_give(struct chain *c)
 {
 	struct page *blocks[GIVE_BATCH];

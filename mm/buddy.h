@@ -62,6 +62,9 @@ void buddy_count(uint32_t blocks[MAX_ORDER + 1]);
 /* Where page_alloc waits, implemented in mm/reclaim.c: wakes the daemon and sleeps until frames may be had. 0 to try again, -ENOMEM to give up
  * (killed, OOM victim, or nothing can be done). */
 int reclaim_wait(unsigned alloc_flags) MUST_CHECK;
+/* Waits while the page daemon evicts until a block of that order (1 and above) is free, for a bounded number of rounds. 0: look again; -ENOMEM
+ * as reclaim_wait(). */
+int reclaim_wait_block(unsigned order, unsigned alloc_flags) MUST_CHECK;
 /* Called (any context, no locks held but maybe spin locks) when free frames fall below low: wakes the daemon. */
 void reclaim_wake(void);
 /* Called after frames were freed while someone waits in reclaim_wait. */

@@ -68,6 +68,8 @@ struct chain chain_cut(struct chain *c, uint32_t keep);
 struct chain buddy_take(uint32_t n, uint32_t floor);
 /* One block, or NULL, leaving `floor` frames. The head is PAGE_FREE still. */
 struct page *buddy_take_block(unsigned order, uint32_t floor);
+/* A block of that order or a larger one is free: a hint, without the lock. */
+bool buddy_has_block(unsigned order);
 /* Gives the whole chain back; empty afterwards. A lock round for every few frames. */
 void buddy_give(struct chain *c);
 void buddy_give_block(struct page *p, unsigned order);

@@ -214,7 +214,8 @@ static struct page *alloc_slow(unsigned order, unsigned flags)
 		if (order > 0 && tries == ORDER_TRIES)
 			return NULL;
 		ASSERT(preemptible());
-		if (reclaim_wait(flags) != 0)
+		if (reclaim_wait(flags) != 0 ||
+		    (order > 0 && reclaim_wait_block(order, flags) != 0))
 			return NULL;
 	}
 }

@@ -13,6 +13,9 @@
  * force that freed nothing is a fruitless one; a waiter that has seen FRUITLESS of them in a row
  * asks the OOM policy to end a task.
  *
+ * Who needs a block of several frames (reclaim_wait_block) may find plenty free and no two of them together. For these the daemon
+ * goes on past `high`, until a block is there or BLOCK_ROUNDS are over.
+ *
  * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a
  * real-time task comes to want and so become real-time while it waits. The daemon looks at the
  * waiters between batches: it borrows the highest priority among them, and wakes those that are
@@ -27,6 +30,7 @@
 #include "kernel/log.h"
 #include "kernel/sched.h"
 #include "mm/buddy.h"
+#include "mm/frames.h"
 #include "mm/object.h"
 #include "mm/reclaim_internal.h"
 #include "mm/rmap.h"
@@ -39,6 +43,7 @@
 #define PAUSE             (5 * MS) /* between fruitless rounds, for a victim to get on with dying */
 #define REST              (200 * MS) /* after a fruitless round that nobody waited for */
 #define WAITERS_LOOKED_AT 16
+#define BLOCK_ROUNDS      64 /* of EVICT_BATCH frames each, before the daemon gives up on a block */
 
 struct frame_waiter {
 	struct list link;
@@ -54,6 +59,9 @@ static struct {
 	uint32_t file_debt; /* share of file pages in what is scanned; the daemon's */
 	struct spinlock lock;
 	struct list waiters; /* struct frame_waiter; lock */
+	unsigned
+		block_order; /* the largest block that somebody waits for, 0: none; written under lock */
+	uint32_t block_turns; /* how often the daemon did what it could for one; the daemon's */
 } reclaim = {
 	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
 	.frame_wait = WAITQ_INIT(reclaim.frame_wait),
@@ -250,6 +258,23 @@ static void balance(void)
 	waitq_wake_all(&reclaim.frame_wait);
 }
 
+void reclaim_make_block(void)
+{
+	unsigned order = READ_ONCE(reclaim.block_order);
+	bool force = false;
+
+	if (order == 0)
+		return;
+	for (unsigned i = 0; i < BLOCK_ROUNDS && !buddy_has_block(order) && reclaim_step(&force);
+	     i++)
+		pcp_drain_all(); /* a lone frame there keeps its neighbours apart */
+	spin_lock(&reclaim.lock);
+	reclaim.block_order = 0;
+	WRITE_ONCE(reclaim.block_turns, reclaim.block_turns + 1);
+	spin_unlock(&reclaim.lock);
+	waitq_wake_all(&reclaim.frame_wait);
+}
+
 static void daemon_main(void *arg)
 {
 	(void)arg;
@@ -257,6 +282,7 @@ static void daemon_main(void *arg)
 	for (;;) {
 		daemon_sleep(WAIT_FOREVER);
 		balance();
+		reclaim_make_block();
 		look_at_waiters();
 		while (swap_clean() && !READ_ONCE(reclaim.wanted))
 			;
@@ -284,27 +310,64 @@ void reclaim_frames_freed(void)
 		waitq_wake_one(&reclaim.frame_wait);
 }
 
+/* Joins those who wait, for a block when order is not 0, and gets the daemon to work. Returns the turns it has taken for blocks. */
+static uint32_t waiter_join(struct frame_waiter *w, unsigned order)
+{
+	uint32_t turns;
+
+	w->task = current();
+	spin_lock(&reclaim.lock);
+	list_push_back(&reclaim.waiters, &w->link);
+	reclaim.block_order = MAX(reclaim.block_order, order);
+	turns = reclaim.block_turns;
+	spin_unlock(&reclaim.lock);
+	reclaim_wake();
+	waitq_wake_one(&reclaim.daemon_wait); /* it may be resting */
+	return turns;
+}
+
+static void waiter_leave(struct frame_waiter *w)
+{
+	spin_lock(&reclaim.lock);
+	list_remove(&w->link);
+	spin_unlock(&reclaim.lock);
+}
+
+static enum wait_mode mode_for(unsigned alloc_flags)
+{
+	return alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
+}
+
 /* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0,
  * -EINTR, -ETIMEDOUT. */
 static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 {
-	enum wait_mode mode = alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
-	struct frame_waiter w = { .task = current() };
+	struct frame_waiter w;
 	int err;
 
-	spin_lock(&reclaim.lock);
-	list_push_back(&reclaim.waiters, &w.link);
-	spin_unlock(&reclaim.lock);
-	reclaim_wake();
-	waitq_wake_one(&reclaim.daemon_wait); /* it may be resting */
+	(void)waiter_join(&w, 0);
 	err = wait_event(&reclaim.frame_wait,
 			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
 				 task_is_rt(current()),
-			 mode, time_now() + LOOK_AGAIN);
-	spin_lock(&reclaim.lock);
-	list_remove(&w.link);
-	spin_unlock(&reclaim.lock);
+			 mode_for(alloc_flags), time_now() + LOOK_AGAIN);
+	waiter_leave(&w);
 	return err;
+}
+
+int reclaim_wait_block(unsigned order, unsigned alloc_flags)
+{
+	struct frame_waiter w;
+	uint32_t turns;
+	int err;
+
+	if (reclaim.task == NULL || current()->oom_victim)
+		return -ENOMEM;
+	turns = waiter_join(&w, order);
+	err = wait_event(&reclaim.frame_wait,
+			 READ_ONCE(reclaim.block_turns) != turns || task_is_rt(current()),
+			 mode_for(alloc_flags), WAIT_FOREVER);
+	waiter_leave(&w);
+	return err == 0 ? 0 : -ENOMEM;
 }
 
 int reclaim_wait(unsigned alloc_flags)

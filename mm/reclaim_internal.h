@@ -62,5 +62,7 @@ unsigned reclaim_round(bool force);
  * caller); a pause when that was fruitless as well. False: nothing comes and nobody waits.
  * Sleeps. */
 bool reclaim_step(bool *force);
+/* Evicts for those who wait for a block, if anybody does, and tells them. The daemon's; sleeps. */
+void reclaim_make_block(void);
 
 #endif

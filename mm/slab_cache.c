@@ -3,7 +3,7 @@
  * Caches as a whole: their layout, the list of them, what /proc/slabinfo shows, and giving memory
  * back.
  *
- * A slab's order is the smallest that wastes no more than an eighth, so that allocations seldom
+ * A slab's order is the smallest that wastes no more than an eighth (a quarter of a single frame), so that allocations seldom
  * need contiguous frames.
  */
 #include "kernel/log.h"
@@ -21,6 +21,7 @@ static unsigned objects_per(size_t bytes, size_t stride)
 	return (unsigned)(bytes / stride);
 }
 
+/* Single frames where they lose no more than a quarter: they are always to be had by waiting, a block only with luck. */
 static uint8_t order_choose(size_t stride)
 {
 	uint8_t best = SLAB_ORDER_MAX;
@@ -31,7 +32,7 @@ static uint8_t order_choose(size_t stride)
 
 		if (objects_per(bytes, stride) == 0)
 			continue;
-		if (waste <= bytes / 8)
+		if (waste <= bytes / (order == 0 ? 4 : 8))
 			return order;
 		if (waste * (PAGE_SIZE << SLAB_ORDER_MAX) / bytes < best_waste) {
 			best_waste = waste * (PAGE_SIZE << SLAB_ORDER_MAX) / bytes;

@@ -250,7 +250,8 @@ unsigned pipe_poll(struct file *f, struct poll_table *pt)
 	}
 	if (f->mode & FILE_WRITE) {
 		poll_watch(pt, &p->writable);
-		if (filled(p) < capacity(p))
+		if (capacity(p) - filled(p) >=
+		    PIPE_BUF) /* what write(2) takes whole or not at all */
 			ready |= POLL_WRITABLE;
 		if (!READ_ONCE(p->readers))
 			ready |= POLLERR;

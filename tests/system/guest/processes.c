@@ -194,6 +194,15 @@ static void *exit_five(void *arg)
 	exit(5);
 }
 
+/* Two at once: one of them wins, the other never comes back to run _exit(99). */
+static void *exec_twice(void *arg)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, exec_self, NULL);
+	return exec_self(arg);
+}
+
 /* exec ends the other threads, whichever thread it is that calls it. */
 static void exec_among_threads(void *(*last)(void *))
 {
@@ -211,15 +220,16 @@ static void exec_among_threads(void *(*last)(void *))
 
 static void test_exec_threads(void)
 {
-	static void *(*const last[])(void *) = { NULL, exec_self, exit_five };
-	static const int want[] = { 42, 42, 5 };
+	static void *(*const last[])(void *) = { NULL, exec_self, exit_five, exec_twice };
+	static const int want[] = { 42, 42, 5, 42 };
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 20; i++) {
+		int k = i < 4 ? i : 3;
 		pid_t child = fork();
 
 		if (child == 0)
-			exec_among_threads(last[i]);
-		CHECK(WEXITSTATUS(status_of_child(child)) == want[i]);
+			exec_among_threads(last[k]);
+		CHECK(WEXITSTATUS(status_of_child(child)) == want[k]);
 	}
 }
 

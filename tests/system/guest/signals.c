@@ -310,6 +310,26 @@ static void test_stops(void)
 	      WTERMSIG(status) == SIGKILL);
 }
 
+/* What comes for a stopped process, but SIGKILL, waits until it goes on. */
+static void test_signal_while_stopped(void)
+{
+	struct timespec moment = { 0, 20000000 };
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	kill(child, SIGSTOP);
+	CHECK(waitpid(child, &status, WUNTRACED) == child);
+	kill(child, SIGTERM);
+	nanosleep(&moment, NULL);
+	CHECK(waitpid(child, &status, WNOHANG) == 0);
+	kill(child, SIGCONT);
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGTERM);
+}
+
 int main(void)
 {
 	test_masks();
@@ -322,5 +342,6 @@ int main(void)
 	test_deaths();
 	test_altstack();
 	test_stops();
+	test_signal_while_stopped();
 	return check_end();
 }

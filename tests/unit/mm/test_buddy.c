@@ -22,6 +22,13 @@ void reclaim_wake(void)
 	atomic_inc(&wakes);
 }
 
+int reclaim_wait_block(unsigned order, unsigned flags)
+{
+	(void)flags;
+	assert_true(order > 0 && preemptible());
+	return 0;
+}
+
 int reclaim_wait(unsigned flags)
 {
 	(void)flags;

@@ -12,6 +12,8 @@
 // TIMEOUT: 180
 #include "tests/unit/mm/reclaim_test.h"
 
+#include "mm/frames.h"
+
 static struct aspace *meanwhile_as;
 
 /* ---- Out and in ---- */
@@ -642,6 +644,57 @@ static void test_waiting(void **state)
 	end(as);
 }
 
+/* The frames here have no buddies: two are neighbours once so many are free. */
+static uint32_t block_at;
+static unsigned drained;
+
+bool buddy_has_block(unsigned order)
+{
+	assert_int_equal(order, 1);
+	return frames_free() >= block_at;
+}
+
+void pcp_drain_all(void)
+{
+	drained++;
+}
+
+static void block_turn(void)
+{
+	reclaim_make_block();
+}
+
+/* Enough is free, and no two frames of it together: the daemon goes on until two are, or it has done its part. */
+static void test_waiting_for_a_block(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 100 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 100, 1);
+	reclaim_make_block(); /* nobody waits */
+	assert_int_equal(drained, 0);
+	block_at = frames_free() + EVICT_BATCH + 1;
+	current()->sched.prio = PRIO_RT_MIN; /* does not wait */
+	assert_int_equal(reclaim_wait_block(1, ALLOC_USER), 0);
+	assert_false(buddy_has_block(1));
+	current()->sched.prio = PRIO_FAIR;
+	mock_on_block = block_turn;
+	assert_int_equal(reclaim_wait_block(1, ALLOC_USER), 0);
+	assert_true(buddy_has_block(1));
+	assert_true(frames_free() < block_at + 2 * EVICT_BATCH); /* and no longer than that */
+	assert_true(drained > 0);
+	block_at = UINT32_MAX; /* not to be had: ends all the same */
+	assert_int_equal(reclaim_wait_block(1, ALLOC_USER), 0);
+	current()->oom_victim = true;
+	assert_int_equal(reclaim_wait_block(1, ALLOC_USER), -ENOMEM);
+	current()->oom_victim = false;
+	mock_on_block = NULL;
+	assert_filled(BASE, 100, 1);
+	end(as);
+}
+
 static struct task *waits;
 
 /* The daemon at work while an ordinary task waits, which inherits a real-time priority. */
@@ -833,6 +886,7 @@ int main(void)
 		TEST(test_swap_full),
 		TEST(test_without_swap),
 		TEST(test_waiting),
+		TEST(test_waiting_for_a_block),
 		TEST(test_priority_is_borrowed),
 		TEST(test_random),
 		TEST(test_every_allocation_fails_once),

@@ -18,6 +18,13 @@
 
 void reclaim_wake(void) {}
 
+int reclaim_wait_block(unsigned order, unsigned flags)
+{
+	(void)flags;
+	assert_true(order > 0 && preemptible());
+	return 0;
+}
+
 int reclaim_wait(unsigned flags)
 {
 	(void)flags;
@@ -163,6 +170,19 @@ static void test_random_debug(void **state)
 	(void)state;
 	/* slab_init() anew forgets the caches made in setup(), which hold no frames yet. */
 	random_run(true);
+}
+
+/* Whoever forks under pressure gets single frames: no cache below 1.5 KB asks for more. */
+static void test_single_frames(void **state)
+{
+	(void)state;
+	for (size_t size = 8; size <= 1536; size += 8) {
+		struct kmem_cache c;
+
+		slab_cache_init(&c, "size", size, 0);
+		assert_int_equal(c.order > 0, PAGE_SIZE % size > PAGE_SIZE / 4);
+		assert_true(size > 1024 || c.order == 0);
+	}
 }
 
 static void test_stats(void **state)
@@ -400,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_random),
 		TEST(test_random_debug),
+		TEST(test_single_frames),
 		TEST(test_stats),
 		TEST(test_layout),
 		TEST(test_no_memory),

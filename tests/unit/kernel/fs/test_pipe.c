@@ -190,6 +190,13 @@ static void test_poll(void **state)
 	do_write(buf, sizeof(buf), true);
 	assert_int_equal(ends[0]->ops->poll(ends[0], NULL), POLL_READABLE);
 	assert_int_equal(ends[1]->ops->poll(ends[1], NULL), 0);
+	/* Room that a write of PIPE_BUF bytes would have to wait for is none. */
+	assert_int_equal(do_read(buf, PIPE_BUF - 1, true), PIPE_BUF - 1);
+	assert_int_equal(do_write(buf, PIPE_BUF, true), -EAGAIN);
+	assert_int_equal(ends[1]->ops->poll(ends[1], NULL), 0);
+	assert_int_equal(do_read(buf, 1, true), 1);
+	assert_int_equal(ends[1]->ops->poll(ends[1], NULL), POLL_WRITABLE);
+	assert_int_equal(do_write(buf, PIPE_BUF, true), PIPE_BUF);
 	close_end(1);
 	assert_int_equal(ends[0]->ops->poll(ends[0], NULL), POLL_READABLE | POLLHUP);
 	close_end(0);
