@@ -242,6 +242,8 @@ int fault_copy(struct fault *f, struct page *p) MUST_CHECK;
 /* p has been entered at f: it is unevictable when f's area is locked. The table's lock is held. */
 void fault_mark_locked(const struct fault *f, struct page *p);
 void fault_enter_anon(struct fault *f, struct pte *pte);
+/* Does so, or unlocks and gets the frame first: 0, -EAGAIN, -ENOMEM. */
+int fault_single(struct fault *f, struct pte *pte);
 
 /* ---- huge.c ---- */
 
@@ -255,9 +257,8 @@ bool block_possible(struct pmap *pm, virt_addr_t va);
 void block_fill(struct page *leaf, virt_addr_t base, struct page *frames, unsigned area_flags);
 /* Nothing is linked for f's 2 MB: gives it a block where that is wanted and to be had. 0: the fault is resolved. -EAGAIN: go on with pages. */
 int huge_fault(struct fault *f);
-/* f writes to anonymous memory where pte is none: may 16 pages be entered together around it? The table's lock is held. */
-bool run_fits(const struct fault *f, const struct pte *pte);
-/* Does so, where run_fits() says yes, or enters a single page if 16 frames are not to be had. Unlocks. 0 or -ENOMEM. */
+/* f writes to anonymous memory where pte is none, its table locked: enters 16 pages together if that is wanted and to be had, else one. Unlocks.
+ * 0, -EAGAIN (look again), -ENOMEM. */
 int huge_run(struct fault *f, struct pte *pte);
 /* Folds the leaf tables that lie whole in [start, end) and in areas that want blocks, after a change that went over all their entries. */
 void huge_refold(struct aspace *as, virt_addr_t start, virt_addr_t end);

@@ -128,19 +128,10 @@ void fault_enter_anon(struct fault *f, struct pte *pte)
 	lru_add(p);
 }
 
-static int fault_none(struct fault *f, struct pte *pte)
+int fault_single(struct fault *f, struct pte *pte)
 {
 	int err;
 
-	if (f->area->object != NULL)
-		return fault_none_file(f, pte);
-	if (!(f->access & FAULT_WRITE)) {
-		pte_enter(pte, zero_page, fault_prot(f) | PTE_SPECIAL);
-		pmap_entry_unlock(pte);
-		return 0;
-	}
-	if (unlikely(f->area->flags & (AREA_HUGEPAGE | AREA_LOCKED)) && run_fits(f, pte))
-		return huge_run(f, pte);
 	if (f->frame != NULL && f->frame_zeroed) {
 		fault_enter_anon(f, pte);
 		return 0;
@@ -148,6 +139,20 @@ static int fault_none(struct fault *f, struct pte *pte)
 	pmap_entry_unlock(pte);
 	err = fault_frame(f, true);
 	return err ? err : -EAGAIN;
+}
+
+static int fault_none(struct fault *f, struct pte *pte)
+{
+	if (f->area->object != NULL)
+		return fault_none_file(f, pte);
+	if (!(f->access & FAULT_WRITE)) {
+		pte_enter(pte, zero_page, fault_prot(f) | PTE_SPECIAL);
+		pmap_entry_unlock(pte);
+		return 0;
+	}
+	if (unlikely(f->area->flags & (AREA_HUGEPAGE | AREA_LOCKED)))
+		return huge_run(f, pte);
+	return fault_single(f, pte);
 }
 
 /* Rule (8): does nobody but this entry use anonymous page p? Its table's lock is held. */

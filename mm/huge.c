@@ -130,7 +130,8 @@ int huge_fault(struct fault *f)
 #define RUN_BYTES ((virt_addr_t)PTE_RUN * PAGE_SIZE)
 _Static_assert(1 << RUN_ORDER == PTE_RUN, "a run is a block of the buddy");
 
-bool run_fits(const struct fault *f, const struct pte *pte)
+/* May 16 pages be entered together around f's entry, which is none? */
+static bool run_fits(const struct fault *f, const struct pte *pte)
 {
 	const struct area *a = f->area;
 	virt_addr_t start = ALIGN_DOWN(f->va, RUN_BYTES);
@@ -149,6 +150,8 @@ int huge_run(struct fault *f, struct pte *pte)
 	struct page *table = pte_table(pte), *frames;
 	int err;
 
+	if (!run_fits(f, pte))
+		return fault_single(f, pte);
 	pmap_entry_unlock(pte);
 	frames = page_alloc_spare(RUN_ORDER);
 	if (frames == NULL) {
