@@ -233,7 +233,7 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 	unsigned level = 0;
 
 	while (va < end) {
-		unsigned first = table_index(va, level), i = first;
+		unsigned first = table_index(va, level), i;
 		uint64_t raw = pte_load(&tables[level][first]);
 
 		if (raw == 0) {
