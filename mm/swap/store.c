@@ -69,7 +69,7 @@ static int record_read_once(struct store *s, uint32_t slot, loc_t loc, void *pay
 			    uint16_t *length)
 {
 	uint32_t crc, sequence = s->segments[location_segment(s, loc)].sequence;
-	struct record_header h;
+	struct record_header h = { 0 };
 	int err = record_fetch(s->medium, loc, &h, payload);
 
 	if (err)

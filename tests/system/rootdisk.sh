@@ -134,11 +134,11 @@ print(sum(count.values()), len(json.dumps(count)) > 3000, re.sub("o+", "0", "foo
 END
 rm "$ROOT"
 events='grep -E "^(pgmajfault|pswpout) " /proc/vmstat'
-expect_match '^15360$' --mem 24M --swap none --root-on-disk "$ROOT" --root "$SCRATCH/c" "large; $events"
+expect_match '^15360$' --mem 24M --smp 1 --swap none --root-on-disk "$ROOT" --root "$SCRATCH/c" "large; $events"
 faults=$(sed -n 's/^pgmajfault //p' "$SCRATCH/output")
 grep -qx 'pswpout 0' "$SCRATCH/output" || fail "text went to swap"
 (( faults > 500 )) || fail "only $faults major faults for 60 MB of text"
-expect_output $'5000 True f0 b0\n4501500\nok' --mem 24M --root-on-disk "$ROOT" "/usr/bin/$python /work.py
+expect_output $'5000 True f0 b0\n4501500\nok' --mem 24M --smp 1 --root-on-disk "$ROOT" "/usr/bin/$python /work.py
 	/usr/bin/sqlite3 /var/db 'PRAGMA journal_mode = memory; CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
 	SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, printf(\"%0300d\", i) FROM n; SELECT sum(a) FROM t; PRAGMA integrity_check' | grep -v memory"
 clean "programs larger than memory"
