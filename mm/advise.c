@@ -67,7 +67,9 @@ static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_
 		return 0;
 	object_get(o);
 	mutex_unlock(&as->mutex);
-	for (; index <= last && err == 0; index++) {
+	object_read_ahead(o, index, last - index + 1);
+	/* What no disk backs is brought in here. */
+	for (; o->ops->read_pages == NULL && index <= last && err == 0; index++) {
 		struct page *p = object_get_page(o, index, OBJECT_READ, &err, &major);
 
 		if (p != NULL)

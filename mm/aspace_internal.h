@@ -215,6 +215,7 @@ struct fault {
 	uint32_t slot;         /* page is of this slot, which we hold; 0: none */
 	struct object *object; /* to wait for object's page `index`; a reference */
 	uint32_t index;
+	uint32_t ahead, nahead; /* pages of object to be read with it */
 	bool major;
 	bool dirtied; /* a disk file's page: object_throttle() when the mutex is dropped */
 };

@@ -21,6 +21,19 @@
 #define AROUND_FORKED 2
 #define FORKED_FAULTS 8
 
+/* Which pages to read with that of the fault, as far as the area goes. */
+static void file_ahead(struct fault *f)
+{
+	const struct area *a = f->area;
+	uint32_t first = area_index(a, a->start), last = area_index(a, a->end - PAGE_SIZE);
+	bool forward = a->flags & AREA_SEQUENTIAL;
+
+	f->ahead = forward ? f->index : ALIGN_DOWN(f->index, (uint32_t)READAHEAD_AROUND);
+	last = MIN(last, f->ahead + (forward ? READAHEAD_PAGES : READAHEAD_AROUND) - 1);
+	f->ahead = MAX(f->ahead, first);
+	f->nahead = a->flags & AREA_RANDOM ? 0 : last - f->ahead + 1;
+}
+
 /* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
  * beyond the end. */
 static int file_page(struct fault *f)
@@ -36,6 +49,7 @@ static int file_page(struct fault *f)
 		return -ENXIO;
 	f->object = object_get(o);
 	f->index = index;
+	file_ahead(f);
 	return -EINPROGRESS;
 }
 

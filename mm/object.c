@@ -224,7 +224,7 @@ static bool page_insert(struct object *o, struct page *p, uintptr_t expected,
 static void page_failed(struct object *o, struct page *p)
 {
 	page_end_reading(p, true);
-	object_remove_pages(o, p->u.file.index, p->u.file.index);
+	object_take_out(o, p);
 }
 
 /* Puts p into the hole at its index, with nodes if it takes any. 0; -ENOMEM; -EAGAIN: no hole any
@@ -277,6 +277,41 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 	}
 	page_end_reading(p, false);
 	return p;
+}
+
+bool object_is_hole(struct object *o, uint32_t index)
+{
+	bool hole;
+
+	spin_lock(&o->lock);
+	hole = radix_get(&o->pages, index) == 0;
+	spin_unlock(&o->lock);
+	return hole;
+}
+
+struct page *object_page_expect(struct object *o, uint32_t index)
+{
+	struct page *p;
+
+	p = object_is_hole(o, index) ? page_create(o, index, ALLOC_NOWAIT) : NULL;
+	if (p == NULL)
+		return NULL;
+	page_set_flag(p, PAGE_READING);
+	if (hole_insert(o, p)) {
+		page_discard(p);
+		return NULL;
+	}
+	lru_add(p);
+	return p;
+}
+
+void object_read_ended(struct object *o, struct page *p, int err)
+{
+	/* Out before those who wait look again: they read it themselves, and hear what is wrong. */
+	if (err)
+		object_take_out(o, p);
+	page_end_reading(p, false);
+	page_put(p);
 }
 
 /* Brings a page back from swap: its contents are copied, so that the swap cache's frame can serve

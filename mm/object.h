@@ -27,6 +27,9 @@ struct object_ops {
 	/* Fills page p (index p->u.file.index) from the backing store. May sleep. 0 or -EIO. NULL
 	 * op: holes are zero. */
 	int (*read_page)(struct object *o, struct page *p);
+	/* Begins to read n (1..OBJECT_RUN_MAX) pages of consecutive indices, all PAGE_READING, and does not wait for contents. Takes over a
+	 * reference to each, which object_read_ended() gives back: now or later. May sleep. NULL op: nothing is read ahead. */
+	void (*read_pages)(struct object *o, struct page **pages, unsigned n);
 	/* Writes n (1..OBJECT_RUN_MAX) pages of consecutive indices back; may sleep. 0 or -errno, then none counts as written; -EAGAIN: not now,
 	 * what the file system has in memory must be flushed first. NULL op: swap is the backing (tmpfs). */
 	int (*write_pages)(struct object *o, struct page **pages, unsigned n);
@@ -131,6 +134,26 @@ void object_stats(struct object_stats *s);
 /* Whoever dirties pages calls it when it holds no lock but its files' and address space's: may sleep while there are too many (mm/writeback.c). */
 void object_throttle(void);
 
+/* ---- Reading ahead (mm/readahead.c) ---- */
+
+#define READAHEAD_PAGES  32 /* a window's usual size when it has grown */
+#define READAHEAD_AROUND 16 /* aligned, around a fault */
+/* What an open file remembers. Single words, written by whoever reads: a race costs a wrong guess. */
+struct readahead {
+	uint32_t max;                /* pages; 0: read at random, nothing ahead */
+	uint32_t start, size, ahead; /* the last window */
+	uint32_t last;               /* page read last */
+};
+/* index, of which `asked` pages are wanted, is not there; or is, and had PAGE_AHEAD. May sleep, but not for contents. */
+void readahead_miss(struct object *o, struct readahead *ra, uint32_t index, uint32_t asked);
+void readahead_hit(struct object *o, struct readahead *ra, uint32_t index);
+/* Begins to read what is not there of [first, first + n): madvise, fadvise, faults. */
+void object_read_ahead(struct object *o, uint32_t first, uint32_t n);
+/* p of read_pages() has been read; or could not be (err), and leaves the cache: whoever wants it reads it then. Task context, does not wait. */
+void object_read_ended(struct object *o, struct page *p, int err);
+/* Drops what is clean and unused of [first, last]. */
+void object_drop(struct object *o, uint32_t first, uint32_t last);
+
 /* ---- For the page daemon: spin locks only, except where said. The caller holds a reference to p.
  * ---- */
 
@@ -151,5 +174,8 @@ bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user);
 int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
 		     bool user);
+/* object_read() that reads ahead by ra where there is a disk. */
+int64_t object_read_file(struct object *o, struct readahead *ra, uint64_t pos, void *user_or_kernel,
+			 size_t n, bool user);
 
 #endif

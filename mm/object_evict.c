@@ -59,6 +59,23 @@ void object_remove_pages(struct object *o, uint32_t first, uint32_t last)
 	}
 }
 
+void object_take_out(struct object *o, struct page *p)
+{
+	uint32_t index = p->u.file.index;
+	bool there;
+
+	spin_lock(&o->lock);
+	there = radix_get(&o->pages, index) == (uintptr_t)p;
+	if (there) {
+		radix_remove(&o->pages, index);
+		o->nr_pages--;
+		object_count(p, (uint32_t)-1);
+	}
+	spin_unlock(&o->lock);
+	if (there)
+		page_orphan(o, p);
+}
+
 void object_punch(struct object *o, uint32_t first, uint32_t last)
 {
 	if (first <= last)

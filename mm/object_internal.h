@@ -26,6 +26,10 @@ static inline void object_count(const struct page *p, uint32_t by)
 	(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
 }
 
+bool object_is_hole(struct object *o, uint32_t index);
+/* A page being read, put into the hole at index, with a reference for the caller; NULL: no hole, no frame. */
+struct page *object_page_expect(struct object *o, uint32_t index);
+
 /* A reference to o, whose memory is sure to stay for now, or NULL: its last one went. */
 struct object *object_get_live(struct object *o);
 
@@ -42,6 +46,8 @@ struct object_watch {
 };
 void object_watch(const struct object_watch *w);
 
+/* Takes p, if it is o's still, out for good. */
+void object_take_out(struct object *o, struct page *p);
 /* Takes every page and slot of [first, last] out: unmapped everywhere, the cache's references
  * dropped. May sleep. */
 void object_remove_pages(struct object *o, uint32_t first, uint32_t last);

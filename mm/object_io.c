@@ -42,12 +42,39 @@ static struct page *page_for_io(struct object *o, uint32_t index, enum object_wa
 	return p != NULL ? p : object_get_page(o, index, want, err, &major);
 }
 
-/* Up to the end of one page. Bytes done; fewer than asked: the user's memory ended, *err. */
-static size_t read_part(struct object *o, uint64_t pos, uint8_t *to, size_t n, bool user, int *err)
+/* page_for_io() to read, of which n bytes are wanted from pos on; what lies ahead is begun to be read first. */
+static struct page *page_to_read(struct object *o, struct readahead *ra, uint64_t pos, size_t n,
+				 int *err)
 {
-	struct page *p = page_for_io(o, (uint32_t)(pos >> PAGE_SHIFT), OBJECT_READ, err);
+	uint32_t index = (uint32_t)(pos >> PAGE_SHIFT);
+	struct page *p = object_lookup(o, index);
+	bool major;
+
+	*err = 0;
+	if (p == NULL) {
+		if (ra != NULL)
+			readahead_miss(o, ra, index,
+				       (uint32_t)DIV_ROUND_UP(pos % PAGE_SIZE + n, PAGE_SIZE));
+		p = object_get_page(o, index, OBJECT_READ, err, &major);
+	}
+	if (ra == NULL)
+		return p;
+	ra->last = index;
+	if (p != NULL && unlikely(page_flag(p, PAGE_AHEAD))) {
+		page_clear_flag(p, PAGE_AHEAD);
+		readahead_hit(o, ra, index);
+	}
+	return p;
+}
+
+/* Up to the end of one page, of n bytes that are wanted. Bytes done; fewer than that: the user's memory ended, *err. */
+static size_t read_part(struct object *o, struct readahead *ra, uint64_t pos, uint8_t *to, size_t n,
+			bool user, int *err)
+{
+	struct page *p = page_to_read(o, ra, pos, n, err);
 	size_t offset = pos & (PAGE_SIZE - 1), left;
 
+	n = MIN(n, PAGE_SIZE - offset);
 	if (p == NULL && *err)
 		return 0;
 	if (p == NULL)
@@ -64,19 +91,24 @@ static size_t read_part(struct object *o, uint64_t pos, uint8_t *to, size_t n, b
 
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user)
 {
+	return object_read_file(o, NULL, pos, user_or_kernel, n, user);
+}
+
+int64_t object_read_file(struct object *o, struct readahead *ra, uint64_t pos, void *user_or_kernel,
+			 size_t n, bool user)
+{
 	uint64_t size = READ_ONCE(o->size);
 	size_t done = 0;
 	int err = 0;
 
+	if (o->ops->read_pages == NULL)
+		ra = NULL;
 	if (pos >= size)
 		return 0;
 	n = (size_t)MIN((uint64_t)n, size - pos);
-	while (done < n && err == 0) {
-		size_t part = MIN(n - done, PAGE_SIZE - (size_t)((pos + done) & (PAGE_SIZE - 1)));
-
-		done += read_part(o, pos + done, (uint8_t *)user_or_kernel + done, part, user,
-				  &err);
-	}
+	while (done < n && err == 0)
+		done += read_part(o, ra, pos + done, (uint8_t *)user_or_kernel + done, n - done,
+				  user, &err);
 	/* Truncated meanwhile (-ENXIO): the end of the file. */
 	return done > 0 || err == -ENXIO ? (int64_t)done : err;
 }

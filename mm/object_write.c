@@ -297,3 +297,20 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 	}
 	return first_err;
 }
+
+void object_drop(struct object *o, uint32_t first, uint32_t last)
+{
+	uint32_t index = first;
+	struct page *p;
+
+	if (o->ops->write_pages == NULL)
+		return;
+	while ((p = resident_next(o, &index, last)) != NULL) {
+		bool gone = object_drop_clean(o, index, p);
+
+		(void)gone; /* in use, or dirty: it stays */
+		page_put(p);
+		if (index++ == last)
+			break;
+	}
+}

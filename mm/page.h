@@ -43,6 +43,7 @@ enum page_flag {
 	PAGE_WRITEBACK = 1 << 8,   /* disk file: being written (page_wait_written) */
 	PAGE_ERROR = 1 << 9,       /* reading failed: SIGBUS for its users */
 	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
+	PAGE_AHEAD = PAGE_ZEROED,  /* disk file: who reads it begins to read what comes after */
 	PAGE_WORKINGSET = 1 << 11, /* came back by a refault */
 	PAGE_DISK =
 		1 << 15, /* file: its object is a disk_object; constant while it is one's page */

@@ -26,6 +26,8 @@ static const char *const names[VM_EVENTS] = {
 	[VM_COW] = "cow",
 	[VM_UNSHARE] = "table_unshare",
 	[VM_SWAP_CLEAN_DROP] = "swap_clean_drop",
+	[VM_READAHEAD] = "readahead",
+	[VM_READAHEAD_HIT] = "readahead_hit",
 	[VM_THP_FAULT_ALLOC] = "thp_fault_alloc",
 	[VM_THP_FAULT_FALLBACK] = "thp_fault_fallback",
 };

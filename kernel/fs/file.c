@@ -206,6 +206,7 @@ struct file *file_open_path(const struct path *path, unsigned flags)
 	}
 	if (!(flags & O_PATH) && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
 		f->mode |= FILE_SEEK;
+	f->ahead.max = READAHEAD_PAGES;
 	if (i->object)
 		f->sync_told = object_error_open(i->object);
 	err = ops->open ? ops->open(f) : 0;

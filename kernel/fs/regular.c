@@ -13,7 +13,8 @@
 
 int64_t regular_read(struct file *f, struct io *io)
 {
-	int64_t n = object_read(f->inode->object, io->pos, (void *)io->buf, io->n, io->user);
+	int64_t n = object_read_file(f->inode->object, &f->ahead, io->pos, (void *)io->buf, io->n,
+				     io->user);
 
 	if (n > 0 && !(f->flags & O_NOATIME))
 		inode_accessed(f->inode, f->path.mount);

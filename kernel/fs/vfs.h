@@ -280,6 +280,7 @@ struct file {
 		path; /* references; pipes and their like have a dentry of their own outside any tree */
 	uint64_t pos; /* pos_mutex */
 	struct mutex pos_mutex;
+	struct readahead ahead;  /* regular files on disks */
 	uint32_t sync_told;      /* of which errors of write-back it was told; sync's */
 	void *data;              /* the ops' own */
 	struct list epoll_items; /* epoll_lock in epoll.c */

@@ -8,6 +8,7 @@
  * any more.
  */
 #include "kernel/fs/ext2/ext2.h"
+#include "mm/slab.h"
 
 struct page_map {
 	uint32_t block[PAGE_SIZE / 1024];
@@ -105,7 +106,8 @@ static void holes_clear(struct ext2_node *node, const struct page_map *m, uint64
 {
 	uint32_t bytes = node->fs->block_size;
 	uint64_t size = READ_ONCE(node->object.size);
-	size_t end = size - start < PAGE_SIZE ? (size_t)(size - start) : PAGE_SIZE;
+	size_t end =
+		(size_t)MIN(size - start, (uint64_t)m->n * bytes); /* it may have grown since */
 
 	for (unsigned i = 0; i < m->n; i++)
 		if (!m->block[i])
@@ -138,6 +140,134 @@ static int ext2_read_page(struct object *o, struct page *p)
 	if (!err)
 		holes_clear(node, &m, (uint64_t)p->u.file.index << PAGE_SHIFT, at);
 	return err;
+}
+
+/* ---- Reading ahead ---- */
+
+/* Pages under way, in one request. */
+struct ahead {
+	struct block_request request;
+	struct ext2_node *node;
+	uint32_t generation;
+	unsigned n;
+	struct page *pages[OBJECT_RUN_MAX];
+	struct page_map last; /* of the last page, which may hold the file's end */
+	struct block_segment segments[OBJECT_RUN_MAX];
+};
+
+static void ahead_end(struct ahead *a, int err)
+{
+	struct ext2_node *node = a->node;
+
+	if (!err && atomic_load_acquire(&node->generation) != a->generation)
+		err = -EAGAIN;
+	if (!err)
+		holes_clear(node, &a->last,
+			    (uint64_t)a->pages[a->n - 1]->u.file.index << PAGE_SHIFT,
+			    page_to_virt(a->pages[a->n - 1]));
+	for (unsigned i = 0; i < a->n; i++)
+		object_read_ended(&node->object, a->pages[i], err);
+	kfree(a);
+	object_put(&node->object);
+}
+
+static void ahead_done(struct block_request *r)
+{
+	ahead_end(container_of(r, struct ahead, request), r->status);
+}
+
+static struct ahead *ahead_new(struct ext2_node *node, uint32_t generation)
+{
+	struct ahead *a = kmalloc(sizeof(*a), ALLOC_NOWAIT);
+
+	if (a) {
+		a->node = node;
+		a->generation = generation;
+		a->n = 0;
+		a->request = (struct block_request){ .device = node->fs->device,
+						     .op = BLOCK_READ,
+						     .segments = a->segments,
+						     .done = ahead_done };
+		(void)object_get(&node->object);
+	}
+	return a;
+}
+
+static void ahead_submit(struct ahead *a)
+{
+	a->request.nsegments = a->n;
+	block_submit(&a->request);
+}
+
+/* All blocks of m lie together. */
+static bool map_is_run(const struct page_map *m)
+{
+	for (unsigned i = 1; i < m->n; i++)
+		if (m->block[i] != m->block[0] + i)
+			return false;
+	return m->n && !m->holes;
+}
+
+/* Whether the page of m goes on where a ends. */
+static bool ahead_fits(const struct ahead *a, const struct page_map *m)
+{
+	const struct ext2_fs *fs = a->node->fs;
+
+	return a->n == 0 || (a->n < MIN(fs->device->max_segments, (unsigned)OBJECT_RUN_MAX) &&
+			     a->segments[a->n - 1].bytes == PAGE_SIZE &&
+			     m->block[0] == a->last.block[0] + a->last.n);
+}
+
+static void ahead_add(struct ahead *a, struct page *p, const struct page_map *m)
+{
+	const struct ext2_fs *fs = a->node->fs;
+	struct block_segment *s = &a->segments[a->n];
+
+	if (a->n == 0)
+		a->request.sector = (uint64_t)m->block[0] << (fs->block_bits - SECTOR_SHIFT);
+	*s = (struct block_segment){ page_to_virt(p), m->n << fs->block_bits };
+	a->request.sectors += s->bytes >> SECTOR_SHIFT;
+	a->last = *m;
+	a->pages[a->n++] = p;
+}
+
+/* Where the pages lie; those that are holes, or in pieces, are left to whoever wants them. */
+static void ext2_read_pages(struct object *o, struct page **pages, unsigned n)
+{
+	struct ext2_node *node = container_of(o, struct ext2_node, object);
+	struct ext2_fs *fs = node->fs;
+	struct page_map maps[OBJECT_RUN_MAX];
+	struct ahead *a = NULL;
+	uint32_t generation;
+	int err = 0;
+
+	(void)object_get(o); /* the last page's end may be its */
+	mutex_lock(&fs->mutex);
+	generation = node->generation;
+	for (unsigned i = 0; i < n; i++) {
+		if (!err)
+			err = page_map(node, pages[i]->u.file.index, false, &maps[i]);
+		if (err)
+			maps[i].n = 0;
+	}
+	mutex_unlock(&fs->mutex);
+	for (unsigned i = 0; i < n; i++) {
+		bool whole = map_is_run(&maps[i]);
+
+		if (a && (!whole || !ahead_fits(a, &maps[i]))) {
+			ahead_submit(a);
+			a = NULL;
+		}
+		if (whole && !a)
+			a = ahead_new(node, generation);
+		if (whole && a)
+			ahead_add(a, pages[i], &maps[i]);
+		else
+			object_read_ended(o, pages[i], -EAGAIN);
+	}
+	if (a)
+		ahead_submit(a);
+	object_put(o);
 }
 
 /* ---- Writing ---- */
@@ -208,6 +338,7 @@ static int ext2_write_pages(struct object *o, struct page **pages, unsigned n)
 
 const struct object_ops ext2_object_ops = {
 	.read_page = ext2_read_page,
+	.read_pages = ext2_read_pages,
 	.write_pages = ext2_write_pages,
 	.release = ext2_object_release,
 };

@@ -29,6 +29,21 @@ static int file_new(const char *name, off_t size)
 static void forget(int fd)
 {
 	CHECK(fsync(fd) == 0);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+}
+
+/* Pages of [0, n) in memory. */
+static int resident(int fd, int n)
+{
+	unsigned char vec[256];
+	char *p = mmap(NULL, (size_t)n * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	int sum = 0;
+
+	CHECK(mincore(p, (size_t)n * PAGE, vec) == 0);
+	for (int i = 0; i < n; i++)
+		sum += vec[i] & 1;
+	munmap(p, (size_t)n * PAGE);
+	return sum;
 }
 
 static char byte_at(int fd, off_t at)
@@ -66,10 +81,109 @@ static void stores(void)
 	close(fd);
 }
 
+static int file_of(const char *name, int pages)
+{
+	int fd = file_new(name, 0);
+	char page[PAGE];
+
+	for (int i = 0; i < pages; i++) {
+		memset(page, i + 1, PAGE);
+		CHECK(write(fd, page, PAGE) == PAGE);
+	}
+	forget(fd);
+	return fd;
+}
+
+/* Waits for what is read without anybody's waiting. */
+static int resident_soon(int fd, int pages, int wanted)
+{
+	int n = 0;
+
+	for (int i = 0; i < 200 && (n = resident(fd, pages)) < wanted; i++)
+		usleep(10000);
+	return n;
+}
+
+static void reading_ahead(void)
+{
+	int fd = file_of("ahead", 200), n;
+	volatile char *p;
+
+	CHECK(resident(fd, 200) == 0);
+	/* At random: nothing but what was asked for. */
+	CHECK(byte_at(fd, 100 * PAGE) == 101);
+	CHECK(byte_at(fd, 50 * PAGE) == 51);
+	CHECK(resident(fd, 200) <= 2);
+	/* In sequence: more and more ahead, all of it right. */
+	CHECK(lseek(fd, 0, SEEK_SET) == 0);
+	for (int i = 0; i < 64; i++) {
+		char page[PAGE];
+
+		CHECK(read(fd, page, PAGE) == PAGE && page[0] == i + 1 && page[PAGE - 1] == i + 1);
+	}
+	n = resident_soon(fd, 200, 80);
+	CHECK(n >= 80 && n <= 160);
+	/* Told not to. */
+	forget(fd);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) == 0);
+	for (int i = 0; i < 10; i++)
+		CHECK(byte_at(fd, i * PAGE) == i + 1);
+	CHECK(resident(fd, 200) == 10);
+	/* Told to. */
+	CHECK(posix_fadvise(fd, 100 * PAGE, 20 * PAGE, POSIX_FADV_WILLNEED) == 0);
+	CHECK(readahead(fd, 150 * PAGE, 10 * PAGE) == 0);
+	CHECK(resident_soon(fd, 200, 40) == 40);
+	forget(fd);
+	/* Around a fault; not where that was refused. */
+	p = mmap(NULL, 200 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p[40 * PAGE] == 41 && p[20 * PAGE] == 21);
+	n = resident_soon(fd, 200, 32);
+	CHECK(n >= 8 && n <= 64);
+	CHECK(munmap((void *)p, 200 * PAGE) == 0);
+	forget(fd);
+	p = mmap(NULL, 200 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(madvise((void *)p, 200 * PAGE, MADV_RANDOM) == 0);
+	CHECK(p[40 * PAGE] == 41);
+	CHECK(resident(fd, 200) == 1);
+	CHECK(madvise((void *)p, 200 * PAGE, MADV_WILLNEED) == 0);
+	CHECK(resident_soon(fd, 200, 200) == 200);
+	for (int i = 0; i < 200; i++)
+		CHECK(p[i * PAGE] == (char)(i + 1));
+	CHECK(munmap((void *)p, 200 * PAGE) == 0);
+	close(fd);
+}
+
+static void advice_errors(void)
+{
+	int fd = file_new("errors", PAGE), out = open("errors", O_WRONLY), ends[2];
+
+	CHECK(pipe(ends) == 0);
+	CHECK(posix_fadvise(-1, 0, 0, POSIX_FADV_NORMAL) == EBADF);
+	CHECK(posix_fadvise(ends[0], 0, 0, POSIX_FADV_NORMAL) == ESPIPE);
+	CHECK(posix_fadvise(fd, 0, 0, 99) == EINVAL);
+	CHECK(posix_fadvise(fd, 0, -1, POSIX_FADV_NORMAL) == EINVAL);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE) == 0);
+	CHECK(readahead(-1, 0, 1) == -1 && errno == EBADF);
+	CHECK(readahead(out, 0, 1) == -1 && errno == EBADF);
+	CHECK(readahead(ends[0], 0, 1) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(fd, 0, 0, 7) == 0);
+	CHECK(sync_file_range(fd, 0, 0, 8) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(fd, -1, 0, 2) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(fd, 0, -1, 2) == -1 && errno == EINVAL);
+	CHECK(sync_file_range(ends[0], 0, 0, 2) == -1 && errno == ESPIPE);
+	CHECK(sync_file_range(-1, 0, 0, 2) == -1 && errno == EBADF);
+	close(ends[0]);
+	close(ends[1]);
+	close(out);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || chdir(argv[1]) != 0)
 		return 2;
 	stores();
+	reading_ahead();
+	advice_errors();
 	return check_end();
 }

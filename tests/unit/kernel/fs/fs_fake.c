@@ -187,6 +187,14 @@ WEAK int object_truncate(struct object *o, uint64_t size)
 	return 0;
 }
 
+/* Nothing here is on a disk. */
+WEAK int64_t object_read_file(struct object *o, struct readahead *ra, uint64_t pos, void *dst,
+			      size_t n, bool user)
+{
+	(void)ra;
+	return object_read(o, pos, dst, n, user);
+}
+
 WEAK int64_t object_read(struct object *o, uint64_t pos, void *dst, size_t n, bool user)
 {
 	struct fake_object *f = container_of(o, struct fake_object, o);
