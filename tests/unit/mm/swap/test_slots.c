@@ -246,6 +246,35 @@ static void test_detach(void **state)
 	assert_int_equal(swap.used, 0);
 }
 
+/* What switching an area off does to a page that the daemon has written and not committed. */
+static void take_back(void)
+{
+	for (uint32_t slot = 1; slot <= SLOTS; slot++) {
+		if (*slot_chunk(slot) == NULL)
+			continue;
+		spin_lock(&swap.lock);
+		slot_unstore_locked(slot, slot_at(slot));
+		spin_unlock(&swap.lock);
+	}
+}
+
+static void test_detach_within_a_batch(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 5 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 5, 7);
+	mock_store.on_commit = take_back;
+	assert_int_equal(evict_all(), 0);
+	mock_store.on_commit = NULL;
+	assert_int_equal(used_in(0), 0);
+	assert_int_equal(evict_all(), 5);
+	assert_filled(BASE, 5, 7);
+	end(as);
+}
+
 /* Somebody else would have to end for want of memory: the area stays. */
 static void keep(uint32_t slot)
 {
@@ -303,11 +332,17 @@ static void test_detach_unreadable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_numbers),    TEST(test_frames_on_demand),
-		TEST(test_many),       TEST(test_discard_with_the_last_reference),
-		TEST(test_binding),    TEST(test_attaching),
-		TEST(test_priorities), TEST(test_detach),
-		TEST(test_keep),       TEST(test_detach_unreadable),
+		TEST(test_numbers),
+		TEST(test_frames_on_demand),
+		TEST(test_many),
+		TEST(test_discard_with_the_last_reference),
+		TEST(test_binding),
+		TEST(test_attaching),
+		TEST(test_priorities),
+		TEST(test_detach),
+		TEST(test_keep),
+		TEST(test_detach_within_a_batch),
+		TEST(test_detach_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
