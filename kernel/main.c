@@ -29,6 +29,7 @@
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 /* The task that boots and becomes process 1; head.S makes it current. */
 struct task boot_task;
@@ -56,6 +57,22 @@ static void start_console(phys_addr_t dtb)
 	arch_power_init();
 }
 
+/* zpool=25% on the command line. */
+static void set_pool(void)
+{
+	char text[8];
+	const char *end;
+	uint64_t percent;
+
+	if (!cmdline_get("zpool", text, sizeof(text)))
+		return;
+	if (parse_size(text, &end, &percent) || strcmp(end, "%") != 0 ||
+	    percent > SWAP_POOL_PERCENT_MAX)
+		log_warn("zpool=%s: not a share of RAM, as zpool=25%% is", text);
+	else
+		swap_pool_percent = (unsigned)percent;
+}
+
 static void start_memory(void)
 {
 	char debug[8];
@@ -73,6 +90,7 @@ static void start_memory(void)
 		slab_set_debug(true);
 	slab_init();
 	kmap_init();
+	set_pool();
 }
 
 static void start_tasks(void)

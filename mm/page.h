@@ -81,6 +81,8 @@ struct page {
 			uint16_t special, file;
 			pfn_t fold; /* 0: none. Folded leaf table: the table that holds its link; level-2 table: its side table */
 		} kinds; /* leaf table: of its present entries those of no counted frame (the zero page), of objects' pages; u.table.lock */
+		uint64_t
+			granules; /* KERNEL, the swap pool's: a bit for each 64 bytes in use; the pool's lock */
 	};
 	union {
 		struct {
@@ -98,6 +100,9 @@ struct page {
 				sharers; /* leaf table: address spaces that link it, or 1 with TABLE_ flags (table_sharers); `lock` */
 			struct spinlock lock; /* leaf table: over its 512 entries and the counts */
 		} table;
+		struct {
+			uint32_t run; /* granules of its longest free run: the list it is on */
+		} pool;
 		struct {
 			struct kmem_cache *cache;
 			void *free; /* first free object */

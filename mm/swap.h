@@ -34,6 +34,16 @@ struct swap_stats {
 };
 void swap_stats(struct swap_stats *s);
 
+/* Share of RAM, in percent, that packed pages may take before the oldest are written to the store; 0: none. Any value up to the most, at any time: it counts from the next page that leaves. */
+#define SWAP_POOL_PERCENT_MAX 90u
+extern unsigned swap_pool_percent;
+struct swap_pool_stats {
+	uint32_t frames, pieces; /* a piece is a packed page */
+	uint64_t bytes;          /* of pieces, without what frames lose */
+};
+/* What they take now. */
+void swap_pool_stats(struct swap_pool_stats *st);
+
 /* mm's event counters, Linux's names in /proc/vmstat. Per CPU, summed on reading. */
 enum vm_event {
 	VM_PGFAULT,
@@ -52,6 +62,11 @@ enum vm_event {
 	VM_SWAP_CLEAN_DROP,
 	VM_READAHEAD,
 	VM_READAHEAD_HIT,
+	VM_SWPIN_ZERO,
+	VM_SWPOUT_ZERO,
+	VM_ZSWPIN,
+	VM_ZSWPOUT,
+	VM_ZSWPWB,
 	VM_THP_FAULT_ALLOC,
 	VM_THP_FAULT_FALLBACK,
 	VM_EVENTS

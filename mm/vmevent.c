@@ -28,6 +28,11 @@ static const char *const names[VM_EVENTS] = {
 	[VM_SWAP_CLEAN_DROP] = "swap_clean_drop",
 	[VM_READAHEAD] = "readahead",
 	[VM_READAHEAD_HIT] = "readahead_hit",
+	[VM_SWPIN_ZERO] = "swpin_zero",
+	[VM_SWPOUT_ZERO] = "swpout_zero",
+	[VM_ZSWPIN] = "zswpin",
+	[VM_ZSWPOUT] = "zswpout",
+	[VM_ZSWPWB] = "zswpwb",
 	[VM_THP_FAULT_ALLOC] = "thp_fault_alloc",
 	[VM_THP_FAULT_FALLBACK] = "thp_fault_fallback",
 };

@@ -36,7 +36,7 @@ file(GLOB SELDOM_FILES kernel/dt.c kernel/main.c kernel/cred.c kernel/caps.c ker
 	kernel/swap_disk.c kernel/sys_swap.c kernel/mtd.c kernel/block.c kernel/fs/root.c kernel/fs/sys_mount.c
 	kernel/fs/initramfs.c kernel/fs/cpio.c kernel/fs/boot.c kernel/fs/cdev.c kernel/fs/locks.c kernel/fs/mount.c
 	kernel/fs/rename.c kernel/fs/seals.c kernel/fs/memfd.c kernel/fs/pidfd.c kernel/fs/tty*.c kernel/fs/sys_attr.c kernel/fs/sys_xattr.c kernel/fs/sys_names.c
-	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c kernel/fs/sys_cache.c mm/readahead.c mm/writeback.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c mm/swap/store_segment.c mm/swap/areas.c
+	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c kernel/fs/sys_cache.c mm/readahead.c mm/writeback.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c mm/swap/store_segment.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c
 	kernel/block_queue.c kernel/sys_timer.c kernel/sys_mm_process.c kernel/fs/files.c kernel/fs/timerfd.c kernel/fs/signalfd.c
 	kernel/fs/dev_mem.c kernel/fs/sys_dir.c kernel/fs/sys_stat.c kernel/fs/names.c kernel/fs/pipe_open.c kernel/random.c
 	kernel/irq.c kernel/load.c kernel/lib/format.c kernel/lib/parse.c mm/swap/store_clean.c mm/swap/swap.c

@@ -63,25 +63,40 @@ static void area_refused(struct swap_area *a, int err)
 			 a->medium->name, err == -ENOSPC ? "full" : "failing", -err);
 }
 
-int swap_write(uint32_t slot, const void *page)
+/* Appends a page, or with n its n packed bytes, to the area whose turn it is: *area. */
+static int areas_append(uint32_t slot, const void *data, uint16_t n, unsigned *area)
 {
-	struct slot *s = slot_at(slot);
 	struct swap_area *a;
 	int err = -ENOSPC;
 
-	mutex_lock(&writing);
-	spin_lock(&swap.lock);
-	slot_unstore_locked(slot, s); /* what an earlier write left */
-	spin_unlock(&swap.lock);
 	while (err && (a = area_choose()) != NULL) {
-		err = page_store(a->store, slot, page);
+		err = n > 0 ? store_append_packed(a->store, slot, data, n)
+			    : page_store(a->store, slot, data);
 		if (err) {
 			area_refused(a, err);
 			continue;
 		}
 		a->turn = batches;
+		*area = (unsigned)(a - swap.areas);
+	}
+	return err;
+}
+
+int swap_write(uint32_t slot, const void *page)
+{
+	struct slot *s = slot_at(slot);
+	unsigned area;
+	int err = 0;
+
+	mutex_lock(&writing);
+	spin_lock(&swap.lock);
+	slot_unstore_locked(slot, s); /* what an earlier write left */
+	spin_unlock(&swap.lock);
+	if (!tier_keep(slot, page)) {
+		err = areas_append(slot, page, 0, &area);
 		spin_lock(&swap.lock);
-		slot_stored_locked(s, (unsigned)(a - swap.areas));
+		if (!err)
+			slot_stored_locked(s, area);
 		spin_unlock(&swap.lock);
 	}
 	mutex_unlock(&writing);
@@ -97,6 +112,8 @@ static void slot_lost(uint32_t slot, void *arg)
 {
 	const struct loss *l = arg;
 
+	if (tier_lost(slot))
+		return;
 	spin_lock(&swap.lock);
 	slot_unstore_locked(slot, slot_at(slot));
 	spin_unlock(&swap.lock);
@@ -109,6 +126,7 @@ int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
 	int first = 0;
 
 	mutex_lock(&writing);
+	tier_write_back(areas_append);
 	for (unsigned i = 0; i < SWAP_AREAS; i++) {
 		struct swap_area *a = &swap.areas[i];
 		int err = a->store != NULL ? store_commit(a->store, slot_lost, &loss) : 0;
@@ -117,6 +135,7 @@ int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
 			area_refused(a, err);
 		first = first ? first : err;
 	}
+	tier_written_back();
 	batches++;
 	mutex_unlock(&writing);
 	if (first)

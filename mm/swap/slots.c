@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Twelve bytes
+ * Swap slots. A slot stands for one page of contents that left RAM, or is about to. Sixteen bytes
  * each, in chunks of one frame, which the daemon adds as it comes to use them (its frames are from
  * the reserve): swap that is not used takes no memory.
  *
  *    entries   swapped entries (leaf tables, object indices) that name it, and pins of the
  *              daemon and of page-ins
  *    frame     the resident frame bound to it (the swap cache), or none
+ *    kept      the contents are in RAM: a word that repeats, or packed in the pool
  *    written   the store of its `area` has a record of it; poisoned: that could not be read back
  *    evicted   what the eviction clock said when its frame left (refault distance)
  *
@@ -29,6 +30,7 @@
 #include "mm/buddy.h"
 #include "mm/reclaim_internal.h"
 #include "mm/slab.h"
+#include "mm/swap/pool.h"
 #include "mm/swap/swap_internal.h"
 
 struct swap_table swap = { .lock = SPINLOCK_INIT };
@@ -79,6 +81,9 @@ void slot_unstore_locked(uint32_t slot, struct slot *s)
 {
 	struct swap_area *a = &swap.areas[s->area];
 
+	if (s->kept == KEPT_POOL)
+		pool_drop(s->where);
+	s->kept = KEPT_NOT;
 	if (!s->written)
 		return;
 	store_discard(a->store, slot);
@@ -157,7 +162,7 @@ bool slot_written(uint32_t slot)
 	bool written;
 
 	spin_lock(&swap.lock);
-	written = slot_at(slot)->written;
+	written = slot_saved(slot_at(slot));
 	spin_unlock(&swap.lock);
 	return written;
 }
@@ -230,7 +235,7 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 
 	spin_lock(&swap.lock);
 	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 &&
-	       !page_flag(p, PAGE_DIRTY) && s->written;
+	       !page_flag(p, PAGE_DIRTY) && slot_saved(s);
 	if (idle) {
 		s->evicted = ++swap.clock;
 		slot_unbind_locked(p, slot, s);

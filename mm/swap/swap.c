@@ -20,6 +20,7 @@
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
 #include "mm/swap/swap_internal.h"
+#include "mm/swap/tiers.h"
 
 #define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
 
@@ -49,7 +50,7 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 		*p = pfn_to_page(s->frame);
 		page_get(*p);
 		found = FOUND;
-	} else if (s->poisoned || !s->written) {
+	} else if (s->poisoned || !slot_saved(s)) {
 		found = POISONED;
 	}
 	spin_unlock(&swap.lock);
@@ -98,8 +99,11 @@ static void reading_failed(struct page *p, uint32_t slot, int err)
 /* Reads the slot into p, which reading_begin() has bound. */
 static int slot_read(struct page *p, uint32_t slot)
 {
+	int err = tier_read(slot, page_to_virt(p));
+
 	/* The slot is bound, so its contents stay in their area. */
-	int err = store_read(swap.areas[slot_at(slot)->area].store, slot, page_to_virt(p));
+	if (err == -ENOENT)
+		err = store_read(swap.areas[slot_at(slot)->area].store, slot, page_to_virt(p));
 
 	if (err) {
 		reading_failed(p, slot, err);

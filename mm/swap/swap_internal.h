@@ -6,22 +6,30 @@
 #include "mm/swap/slots.h"
 #include "mm/swap/store.h"
 
-#define SLOT_ENTRIES_MASK 0x07ffffffu
+#define SLOT_ENTRIES_MASK 0x01ffffffu
 #define SWAP_AREAS        8
 #define SWAP_PARTS        128u
 #define PART_SLOTS        (1u << 15)
+
+/* Where in RAM the contents of a slot are, if there. */
+enum slot_kept {
+	KEPT_NOT,
+	KEPT_WORD, /* the page is `where`, over and over */
+	KEPT_POOL, /* `where` is the pool's handle */
+};
 
 struct slot {
 	pfn_t frame; /* PFN_NONE: not bound */
 	union {
 		struct {
-			uint32_t entries : 27, area : 3, written : 1, poisoned : 1;
+			uint32_t entries : 25, kept : 2, area : 3, written : 1, poisoned : 1;
 		};
 		uint32_t bits;
 	};
 	uint32_t evicted;
+	uint32_t where; /* see kept */
 };
-_Static_assert(sizeof(struct slot) == 12, "slots are meant to be small");
+_Static_assert(sizeof(struct slot) == 16, "slots are meant to be small");
 
 #define SLOTS_PER_CHUNK (PAGE_SIZE / sizeof(struct slot))
 
@@ -56,6 +64,12 @@ struct swap_table {
 };
 extern struct swap_table swap;
 
+/* The slot's contents are somewhere but in its frame; swap.lock, or a hint. */
+static inline bool slot_saved(const struct slot *s)
+{
+	return s->written || s->kept != KEPT_NOT;
+}
+
 static inline struct slot **slot_chunk(uint32_t slot)
 {
 	return &swap.parts[slot / PART_SLOTS].chunks[slot % PART_SLOTS / SLOTS_PER_CHUNK];
@@ -69,7 +83,7 @@ static inline uint64_t *slot_word_of(uint32_t slot)
 
 /* Makes numbers up to `last` exist. 0 or -ENOMEM; -EFBIG: the table ends before. Task context; one caller at a time. */
 int slots_extend(uint32_t last) MUST_CHECK;
-/* swap.lock held: the slot's contents are in that area from now on; or nowhere on a medium any more, where its store forgets them. */
+/* swap.lock held: the slot's contents are in that area from now on; or nowhere but in its frame: pool and store forget them. */
 void slot_stored_locked(struct slot *s, unsigned area);
 void slot_unstore_locked(uint32_t slot, struct slot *s);
 /* One complaint in a while; the rest are in the store's counters. */

@@ -53,6 +53,7 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	struct object_stats cache;
 	struct lru_stats lru;
 	struct swap_stats swap;
+	struct swap_pool_stats pool;
 
 	(void)ref;
 	lru_stats(&lru);
@@ -77,6 +78,9 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "Unevictable", lru.unevictable);
 	kb(s, "SwapTotal", swap.slots_total);
 	kb(s, "SwapFree", swap.slots_total - MIN(swap.slots_used, swap.slots_total));
+	swap_pool_stats(&pool);
+	kb(s, "Zswap", pool.frames);
+	kb(s, "Zswapped", pool.pieces);
 	kb(s, "Dirty", cache.dirty);
 	kb(s, "Writeback", cache.writing);
 	kb(s, "AnonPages", anon);

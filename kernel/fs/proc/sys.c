@@ -10,6 +10,7 @@
 #include "kernel/uts.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
+#include "mm/swap.h"
 #include "mm/huge.h"
 
 static int show_ostype(struct seq *s, const struct proc_ref *ref)
@@ -260,6 +261,24 @@ static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_
 	return 0;
 }
 
+static int show_zpool_percent(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(swap_pool_percent));
+	return 0;
+}
+
+static int store_zpool_percent(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, SWAP_POOL_PERCENT_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(swap_pool_percent, (unsigned)v);
+	return err;
+}
+
 /* ---- The pool of huge pages (mm/huge.h): numbers of pages of 2 MB ---- */
 
 int show_nr_hugepages(struct seq *s, const struct proc_ref *ref)
@@ -329,6 +348,7 @@ static const struct proc_node vm_children[] = {
 	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
 	SETTING_FILE("overcommit_memory", overcommit_memory),
 	SETTING_FILE("overcommit_ratio", overcommit_ratio),
+	SETTING_FILE("zpool_percent", zpool_percent),
 	PROC_END,
 };
 

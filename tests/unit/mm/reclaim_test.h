@@ -71,6 +71,8 @@ static uint32_t slot_frames(void)
 static inline void swap_on(uint32_t slots)
 {
 	memset(&swap, 0, sizeof(swap));
+	swap_pool_percent =
+		0; /* what is written reaches the store; test_tiers.c is about the rest */
 	mock_store_reset(slots);
 	assert_int_equal(swap_attach(&mock_medium, false, -1), 0);
 	frames_kept = slot_frames;
