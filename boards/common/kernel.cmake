@@ -41,7 +41,8 @@ file(GLOB SELDOM_FILES kernel/dt.c kernel/main.c kernel/cred.c kernel/caps.c ker
 	kernel/fs/dev_mem.c kernel/fs/sys_dir.c kernel/fs/sys_stat.c kernel/fs/names.c kernel/fs/pipe_open.c kernel/random.c
 	kernel/irq.c kernel/load.c kernel/lib/format.c kernel/lib/parse.c mm/swap/store_clean.c mm/swap/swap.c
 	arch/arm64/psci.c arch/arm64/features.c arch/arm64/kernel_map.c arch/arm64/panic.c arch/arm64/semihosting.c arch/arm64/smp.c)
-set_source_files_properties(${SELDOM} ${SELDOM_FILES} PROPERTIES COMPILE_OPTIONS -Os)
+set_source_files_properties(${SELDOM} ${SELDOM_FILES} PROPERTIES COMPILE_OPTIONS
+	$<IF:$<C_COMPILER_ID:Clang>,-Oz,-Os>)
 # LZ4's functions with large frames are those that nobody calls.
 set_source_files_properties(mm/swap/codec.c PROPERTIES COMPILE_OPTIONS -Wno-frame-larger-than)
 option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
