@@ -39,6 +39,9 @@ file(GLOB SELDOM_FILES kernel/dt.c kernel/main.c kernel/cred.c kernel/caps.c ker
 	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c kernel/fs/sys_cache.c mm/readahead.c mm/writeback.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c mm/swap/store_segment.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c
 	kernel/block_queue.c kernel/sys_timer.c kernel/sys_mm_process.c kernel/fs/files.c kernel/fs/timerfd.c kernel/fs/signalfd.c
 	kernel/fs/dev_mem.c kernel/fs/sys_dir.c kernel/fs/sys_stat.c kernel/fs/names.c kernel/fs/pipe_open.c kernel/random.c
+	kernel/sys_signal.c kernel/sys_task.c kernel/futex_pi.c kernel/futex_robust.c kernel/fs/epoll.c kernel/fs/sys_fd.c kernel/fs/tmpfs.c
+	kernel/fs/walk.c kernel/fs/open.c kernel/fs/context.c kernel/exec_args.c kernel/balance.c kernel/sched_policy.c kernel/wait.c
+	mm/object_write.c mm/writeback.c mm/remap.c mm/mlock.c arch/arm64/pmap_fold.c arch/arm64/signal.c
 	kernel/irq.c kernel/load.c kernel/lib/format.c kernel/lib/parse.c mm/swap/store_clean.c mm/swap/swap.c
 	arch/arm64/psci.c arch/arm64/features.c arch/arm64/kernel_map.c arch/arm64/panic.c arch/arm64/semihosting.c arch/arm64/smp.c)
 set_source_files_properties(${SELDOM} ${SELDOM_FILES} PROPERTIES COMPILE_OPTIONS

@@ -16,6 +16,7 @@
 #define LZ4_memmove(to, from, n) __builtin_memmove(to, from, n)
 #define LZ4_memset(at, value, n) __builtin_memset(at, value, n)
 #define LZ4_STATIC_LINKING_ONLY_DISABLE_MEMORY_ALLOCATION
+// NOLINTNEXTLINE(bugprone-suspicious-include): see above
 #include <lz4.c>
 
 #define WORDS (PAGE_SIZE / sizeof(uint64_t))

@@ -104,8 +104,9 @@ static int geometry_check(const struct medium *m)
 {
 	uint64_t segments = m->erase_size ? m->size / m->erase_size : 0;
 
-	if (!power_of_two(m->program_unit) || m->program_unit > RECORD_PAYLOAD ||
-	    m->program_best == 0 || m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
+	if (m->erase_size == 0 || !power_of_two(m->program_unit) ||
+	    m->program_unit > RECORD_PAYLOAD || m->program_best == 0 ||
+	    m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->lead % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size < m->lead + 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
