@@ -25,6 +25,8 @@ void time_init(void);
 void clock_event_register(const struct clock_event *ev);
 /* Each secondary CPU, interrupts off: sched_cpu_idle() does it. Nothing when no driver has registered. */
 void clock_event_cpu_init(void);
+/* One is registered. */
+bool clock_event_ready(void);
 /* From the driver's interrupt handler, interrupts off: runs what is due (a bounded number) and programs the next deadline,
  * which takes the interrupt line down. */
 void clock_event_expired(void);

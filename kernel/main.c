@@ -121,6 +121,8 @@ static void start_devices(void)
 		panic("no interrupt controller that this kernel knows");
 	hw_irq_enable();
 	drivers_probe(DRIVER_EARLY);
+	if (!clock_event_ready())
+		panic("no timer that this kernel knows");
 	log_uart_init();
 	task_start_sweeper();
 	smp_start_all();
@@ -135,13 +137,10 @@ static void start_files(void)
 	phys_addr_t initrd = 0;
 	uint64_t size = 0;
 	char root[8];
-	int err;
 
 	if (!dt_initrd(&initrd, &size) && !cmdline_get("root", root, sizeof(root)))
 		log_warn("no initramfs, and no root= on the command line");
-	err = fs_boot(initrd, size);
-	if (err)
-		log_error("initramfs: damaged, error %d; what could be read is there", -err);
+	fs_boot(initrd, size);
 }
 
 static unsigned cpus_running(void)

@@ -122,6 +122,11 @@ void clock_event_cpu_init(void)
 	program_closer(q, MIN(deadline, q->slice));
 }
 
+bool clock_event_ready(void)
+{
+	return clock_event != NULL;
+}
+
 void clock_event_register(const struct clock_event *ev)
 {
 	uint64_t old = hw_irq_save();

@@ -112,9 +112,9 @@ static int open_console(void)
 	return 0;
 }
 
-int fs_boot(phys_addr_t initrd, uint64_t size)
+void fs_boot(phys_addr_t initrd, uint64_t size)
 {
-	int err = caches_init(), damage = 0;
+	int err = caches_init();
 
 	if (!err)
 		err = root_mount();
@@ -128,7 +128,8 @@ int fs_boot(phys_addr_t initrd, uint64_t size)
 	dev_mem_register();
 	tty_register();
 	if (size)
-		damage = initramfs_unpack(initrd, size);
+		(void)initramfs_unpack(
+			initrd, size); /* has said what it could not read; the rest is there */
 	root_choose();
 	err = mount_on("/dev", &devtmpfs_type, MOUNT_NOSUID, "mode=0755");
 	if (!err)
@@ -143,5 +144,4 @@ int fs_boot(phys_addr_t initrd, uint64_t size)
 		log_error("fs: /dev, /proc, /sys or the console could not be set up: error %d",
 			  err);
 	current()->fs->umask = 022;
-	return damage ? damage : err;
 }

@@ -43,8 +43,8 @@ struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
 
 /* Boot: mounts tmpfs as root with /dev and /proc, unpacks the initramfs at [start, start+size) (linear map; may be damaged: then what could be read
- * stays and an error is returned), adopting page-aligned file data as frames. Gives init's first context and files (console on 0, 1, 2) to current(). */
-int fs_boot(phys_addr_t initrd, uint64_t size);
+ * stays, and the log tells), adopting page-aligned file data as frames. Gives init's first context and files (console on 0, 1, 2) to current(). */
+void fs_boot(phys_addr_t initrd, uint64_t size);
 /* The program of the initramfs that comes before any other init, NULL: none. */
 const char *fs_first_init(void);
 /* Flushes everything dirty (sync(2), and before power off). */

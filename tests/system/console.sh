@@ -60,7 +60,7 @@ time.sleep(0.5)
 s.send(b"\x1a")
 s.expect(b"Stopped")
 s.expect(b"# ")
-s.line(b"kill %1; wait; echo gone", b"\r\ngone\r")
+s.line(b"kill %1; fg; echo gone", b"\r\ngone\r")  # what is stopped takes the signal when it goes on
 s.send(b"wc -c\r")
 s.expect(b"wc -c\r")
 time.sleep(0.5)
