@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 400
 # CPUS: 1
+# RELEASE ONLY: paging and oom do the same
 #
 # The demonstration holds, on counted instructions (its own choice of flags) and on four CPUs with the host's clock; it
 # can also fail, and it takes no nonsense.
