@@ -15,38 +15,11 @@ hw_clear_page:
 	add	x3, x0, #4096
 	cmp	x2, #256
 	b.hi	2f
-1:	dc	zva, x0
-	add	x0, x0, x2
+1:
+	.rept	16
 	dc	zva, x0
 	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
-	dc	zva, x0
-	add	x0, x0, x2
+	.endr
 	cmp	x0, x3
 	b.lo	1b
 	ret

@@ -36,7 +36,7 @@ static void path_of(uint32_t *seed, char *path, size_t size)
 	unsigned k = rnd(seed) % 20;
 
 	snprintf(
-		path, size, "/m/work%s/%u%s", dirs[rnd(seed) % ARRAY_SIZE(dirs)], k,
+		path, size, "/m/shop%s/%u%s", dirs[rnd(seed) % ARRAY_SIZE(dirs)], k,
 		k % 3 ? ""
 		      : "-with-a-name-that-makes-directories-grow-to-a-second-block-and-to-more-than-that");
 }
@@ -47,15 +47,15 @@ static void replace(uint32_t *seed)
 	static char buf[WHOLE];
 
 	pattern(buf, sizeof(buf), rnd(seed));
-	if (do_write("/m/work/new", 0, buf, sizeof(buf)) != WHOLE || do_fsync("/m/work/new"))
+	if (do_write("/m/shop/new", 0, buf, sizeof(buf)) != WHOLE || do_fsync("/m/shop/new"))
 		return;
-	(void)do_rename("/m/work/new", "/m/keep/replaced", 0);
+	(void)do_rename("/m/shop/new", "/m/keep/replaced", 0);
 }
 
 static void change(uint32_t *seed)
 {
-	static const char *const dirs[] = { "/m/work/x", "/m/work/y", "/m/work/x/z",
-					    "/m/work/y/w" };
+	static const char *const dirs[] = { "/m/shop/x", "/m/shop/y", "/m/shop/x/z",
+					    "/m/shop/y/w" };
 	static char buf[40000];
 	char a[200], b[200];
 	unsigned what = rnd(seed) % 16;
@@ -143,7 +143,7 @@ static void prepare(const char *options, unsigned kb, uint32_t block)
 	spread_secret();
 	assert_int_equal(do_mkdir("/m/keep"), 0);
 	assert_int_equal(do_mkdir("/m/keep/dir"), 0);
-	assert_int_equal(do_mkdir("/m/work"), 0);
+	assert_int_equal(do_mkdir("/m/shop"), 0);
 	pattern(buf, sizeof(buf), 5);
 	assert_int_equal(do_write("/m/keep/dir/file", 0, buf, sizeof(buf)), sizeof(buf));
 	assert_int_equal(do_symlink("somewhere", "/m/keep/link"), 0);
