@@ -348,7 +348,7 @@ static int disk_on_locked(struct block_device *d, int prio, bool format)
 {
 	struct swap_disk *s;
 	uint64_t size;
-	bool ours;
+	bool ours = false;
 	int err = device_check(d, format, &size, &ours);
 
 	if (err)

@@ -153,9 +153,9 @@ static void changed(struct ext2_node *node, struct ext2_buffer *holder)
 int ext2_map(struct ext2_node *node, uint64_t n, bool create, uint32_t *block, bool *fresh)
 {
 	struct ext2_buffer *holder = NULL, *next;
-	unsigned root;
+	unsigned root = 0;
 	int levels = path_of(node->fs, &n, &root), err = 0;
-	uint32_t *pointer = &node->raw.block[root];
+	uint32_t *pointer;
 	bool made;
 
 	*block = 0;
@@ -163,6 +163,7 @@ int ext2_map(struct ext2_node *node, uint64_t n, bool create, uint32_t *block, b
 		*fresh = false;
 	if (levels < 0)
 		return levels;
+	pointer = &node->raw.block[root];
 	for (int level = levels; level > 0 && !err; level--) {
 		err = level_enter(node, pointer, (unsigned)level, create, &next, &made);
 		if (made)
