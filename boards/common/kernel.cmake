@@ -24,30 +24,35 @@ add_executable(granule.elf ${KERNEL_SOURCES})
 target_include_directories(granule.elf PRIVATE arch/arm64/include .)
 target_include_directories(granule.elf SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/libfdt-include ${LZ4_SOURCE})
 target_compile_options(granule.elf PRIVATE
-	-O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-stack-protector -fno-omit-frame-pointer
+	$<IF:$<C_COMPILER_ID:Clang>,-Oz,-Os> -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-stack-protector -fno-omit-frame-pointer
 	-fno-strict-aliasing -fwrapv -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 	-mgeneral-regs-only -mcpu=cortex-a72 -mno-outline-atomics
+	-mcmodel=tiny # an address is one instruction: the Image, with all that C knows of it, spans less than 1 MB (the linker tells)
 	$<$<COMPILE_LANGUAGE:C>:${GRANULE_WARNINGS}>
 	$<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1280>)
-# What runs once at boot, or seldom and then for long: small before fast. It must fit where the rest is fast before small.
-file(GLOB_RECURSE SELDOM kernel/fs/proc/*.c kernel/fs/ext2/*.c kernel/ipc/*.c drivers/*.c mm/oom/*.c)
-file(GLOB SELDOM_FILES kernel/dt.c kernel/main.c kernel/cred.c kernel/caps.c kernel/sys_prctl.c kernel/sys_pidfd.c kernel/partition.c kernel/block_node.c kernel/device.c kernel/elf.c
-	kernel/log.c kernel/panic.c kernel/cputime.c kernel/process.c kernel/sys_limits.c kernel/sys_misc.c kernel/sys_sched.c
-	kernel/swap_disk.c kernel/sys_swap.c kernel/mtd.c kernel/block.c kernel/fs/root.c kernel/fs/sys_mount.c
-	kernel/fs/initramfs.c kernel/fs/cpio.c kernel/fs/boot.c kernel/fs/cdev.c kernel/fs/locks.c kernel/fs/mount.c
-	kernel/fs/rename.c kernel/fs/seals.c kernel/fs/memfd.c kernel/fs/pidfd.c kernel/fs/tty*.c kernel/fs/sys_attr.c kernel/fs/sys_xattr.c kernel/fs/sys_names.c
-	mm/memblock.c mm/slab_debug.c mm/kmap.c mm/commit.c mm/smaps.c mm/label.c kernel/fs/sys_cache.c mm/readahead.c mm/writeback.c mm/huge.c mm/hugetlb.c mm/swap/store_mount.c mm/swap/store_segment.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c
-	kernel/block_queue.c kernel/sys_timer.c kernel/sys_mm_process.c kernel/fs/files.c kernel/fs/timerfd.c kernel/fs/signalfd.c
-	kernel/fs/dev_mem.c kernel/fs/sys_dir.c kernel/fs/sys_stat.c kernel/fs/names.c kernel/fs/pipe_open.c kernel/random.c
-	kernel/sys_signal.c kernel/sys_task.c kernel/futex_pi.c kernel/futex_robust.c kernel/fs/epoll.c kernel/fs/sys_fd.c kernel/fs/tmpfs.c
-	kernel/fs/walk.c kernel/fs/open.c kernel/fs/context.c kernel/exec_args.c kernel/balance.c kernel/sched_policy.c kernel/wait.c
-	mm/object_write.c mm/writeback.c mm/remap.c mm/mlock.c arch/arm64/pmap_fold.c arch/arm64/signal.c
-	kernel/irq.c kernel/load.c kernel/lib/format.c kernel/lib/parse.c mm/swap/store_clean.c mm/swap/swap.c
-	arch/arm64/psci.c arch/arm64/features.c arch/arm64/kernel_map.c arch/arm64/panic.c arch/arm64/semihosting.c arch/arm64/smp.c)
-set_source_files_properties(${SELDOM} ${SELDOM_FILES} PROPERTIES COMPILE_OPTIONS
-	$<IF:$<C_COMPILER_ID:Clang>,-Oz,-Os>)
+# Small before fast, for the Image is loaded whole into little RAM; but not what every fault, fork, switch, copied byte and packed page passes through.
+# A file belongs here while a line of tests/bench needs it: tests/bench/profile/run tells.
+set(HOT
+	# exceptions, translation tables and TLBs, switches
+	arch/arm64/asid.c arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pte.c arch/arm64/thread.c arch/arm64/tlb.c
+	arch/arm64/trap.c arch/arm64/usercopy.c
+	# frames and kernel objects
+	mm/buddy.c mm/lru.c mm/magazine.c mm/page.c mm/pcp.c mm/slab.c
+	# areas, what changes them, faults, forks, the ends of address spaces
+	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/fork.c mm/map.c mm/protect.c mm/rmap.c mm/rmap_set.c mm/share.c mm/zap.c
+	# page caches, reading and writing
+	kernel/fs/file.c kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c mm/object_io.c
+	kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
+	# paging
+	mm/evict.c mm/reclaim.c mm/swap/codec.c mm/swap/store_log.c
+	# system calls, scheduling, waiting, signals
+	kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
+	kernel/futex.c kernel/signal.c kernel/signal_deliver.c kernel/sigqueue.c)
+# Code is dense even there: what alignment of functions and loops gains is less than it takes.
+set_source_files_properties(${HOT} PROPERTIES COMPILE_OPTIONS
+	"-O2;-fno-align-functions;$<$<C_COMPILER_ID:GNU>:-fno-align-jumps;-fno-align-loops>")
 # LZ4's functions with large frames are those that nobody calls.
-set_source_files_properties(mm/swap/codec.c PROPERTIES COMPILE_OPTIONS -Wno-frame-larger-than)
+set_property(SOURCE mm/swap/codec.c APPEND PROPERTY COMPILE_OPTIONS -Wno-frame-larger-than)
 option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
 if(GRANULE_DEBUG)
 	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1)
