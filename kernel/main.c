@@ -73,6 +73,23 @@ static void set_pool(void)
 		swap_pool_percent = (unsigned)percent;
 }
 
+/* swap_encrypt=0|1|auto on the command line. */
+static void set_encryption(void)
+{
+	static const char *const words[] = { "auto", "0", "1" }; /* as enum swap_encrypt */
+	char text[8];
+	unsigned i = 0;
+
+	if (!cmdline_get("swap_encrypt", text, sizeof(text)))
+		return;
+	while (i < ARRAY_SIZE(words) && strcmp(text, words[i]) != 0)
+		i++;
+	if (i < ARRAY_SIZE(words))
+		swap_encrypt = (enum swap_encrypt)i;
+	else
+		log_warn("swap_encrypt=%s: give 0, 1 or auto", text);
+}
+
 static void start_memory(void)
 {
 	char debug[8];
@@ -110,6 +127,7 @@ static void swap_find(void)
 	char value[8];
 	bool format = cmdline_get("swap.format", value, sizeof(value)) && strcmp(value, "1") == 0;
 
+	set_encryption();
 	mtd_attach_swap(format);
 	swap_disks_attach(format);
 }

@@ -337,6 +337,7 @@ static struct swap_disk *disk_create(struct block_device *d, uint64_t size, bool
 		.program_best = WINDOW,
 		.lead = PAGE_SIZE,
 		.given = ours,
+		.exposed = true,
 	};
 	if (!buffers_alloc(s))
 		return s;

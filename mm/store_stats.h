@@ -11,6 +11,7 @@
 struct store_stats {
 	const char *medium;    /* its name; lives for ever */
 	uint32_t segment_size; /* bytes */
+	bool encrypted;
 	uint32_t segments, free_segments, retired_segments, live_records;
 	uint64_t bytes_in;                        /* page bytes appended by users, 4096 each */
 	uint64_t records_packed;                  /* how many of these pages were packed */

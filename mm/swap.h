@@ -37,6 +37,9 @@ void swap_stats(struct swap_stats *s);
 /* Share of RAM, in percent, that packed pages may take before the oldest are written to the store; 0: none. Any value up to the most, at any time: it counts from the next page that leaves. */
 #define SWAP_POOL_PERCENT_MAX 90u
 extern unsigned swap_pool_percent;
+/* Whether contents are encrypted on their medium, from the next swap_attach() on; auto: on media that are `exposed`. */
+enum swap_encrypt { SWAP_ENCRYPT_AUTO, SWAP_ENCRYPT_NEVER, SWAP_ENCRYPT_ALWAYS };
+extern enum swap_encrypt swap_encrypt;
 struct swap_pool_stats {
 	uint32_t frames, pieces; /* a piece is a packed page */
 	uint64_t bytes;          /* of pieces, without what frames lose */

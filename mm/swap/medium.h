@@ -37,6 +37,7 @@ struct medium {
 	uint32_t
 		lead; /* bytes at the beginning of each erase block that are not the store's; program units */
 	bool given;        /* what else lies on it may be overwritten */
+	bool exposed;      /* easily read elsewhere: encrypted unless the command line says otherwise */
 	bool erased_is_ff; /* an erased block reads 0xff and only clears bits when programmed */
 };
 

@@ -42,6 +42,13 @@ bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new)
 
 /* ---- Reading ---- */
 
+void record_cipher(const struct store *s, uint32_t sequence, loc_t loc, void *payload,
+		   uint16_t length)
+{
+	if (s->encrypted)
+		cipher_apply(s->key, sequence, (uint32_t)loc, payload, length);
+}
+
 static bool packed(loc_t loc)
 {
 	return location_size(loc) < RECORD_SIZE;
@@ -79,6 +86,7 @@ static int record_read_once(struct store *s, uint32_t slot, loc_t loc, void *pay
 	if (crc != h.crc || h.slot != slot || h.sequence != sequence ||
 	    !!(h.flags & RECORD_PACKED) != packed(loc))
 		return -EIO;
+	record_cipher(s, sequence, loc, payload, h.length);
 	*length = h.length;
 	return 0;
 }
@@ -123,6 +131,7 @@ static uint16_t ring_take(const struct store *s, const struct head *h, loc_t loc
 /* Where a slot's record is, and what has been got of it. */
 struct reading {
 	loc_t loc;
+	uint32_t sequence; /* of its segment */
 	uint16_t
 		length; /* 0: it is to be read from the medium, with a reader's hold on its segment */
 };
@@ -136,6 +145,7 @@ static int read_begin(struct store *s, uint32_t slot, void *buf, struct reading 
 
 	*r = (struct reading){ .loc = loc };
 	if (!err) {
+		r->sequence = s->segments[location_segment(s, loc)].sequence;
 		r->length = ring_take(s, &s->head, loc, buf);
 		if (r->length == 0)
 			r->length = ring_take(s, &s->rescued, loc, buf);
@@ -190,6 +200,8 @@ static int read_payload(struct store *s, uint32_t slot, void *buf, struct readin
 	int err = read_begin(s, slot, buf, r);
 	bool same;
 
+	if (!err && r->length > 0)
+		record_cipher(s, r->sequence, r->loc, buf, r->length);
 	if (err || r->length > 0)
 		return err;
 	err = record_read(s, slot, r->loc, buf, &r->length);
@@ -349,6 +361,7 @@ void store_stats(struct store *s, struct store_stats *st)
 	st->medium = s->medium->name;
 	st->bytes_ever = s->bytes_ever;
 	st->segment_size = s->segment_size;
+	st->encrypted = s->encrypted;
 	st->segments = s->nsegments;
 	st->free_segments = segments_free(s);
 	st->erase_min = UINT32_MAX;

@@ -27,6 +27,7 @@
 #include "kernel/errno.h"
 #include "kernel/lock.h"
 #include "kernel/waitq.h"
+#include "mm/swap/cipher.h"
 #include "mm/swap/store.h"
 
 #define STORE_MAGIC    0x50535247u /* "GRSP" in memory */
@@ -118,6 +119,8 @@ struct store {
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
 	uint32_t openings, sequence, cleanings;
 	uint64_t bytes_ever;
+	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the record) */
+	uint8_t key[CIPHER_KEY];
 
 	struct mutex unpacking;
 	uint8_t *
@@ -206,7 +209,10 @@ static inline bool medium_gone(int err)
 
 /* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more. `lock` held. */
 bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new);
-/* Reads and checks the record at loc, twice if need be: its payload as it is, up to RECORD_PAYLOAD bytes, *length of them. No `lock`; the caller keeps its segment
+/* Encrypts the payload of the record that goes to loc of a segment with that sequence, or decrypts it; nothing where the store is not encrypted. */
+void record_cipher(const struct store *s, uint32_t sequence, loc_t loc, void *payload,
+		   uint16_t length);
+/* Reads, checks and decrypts the record at loc, twice if need be: its payload, packed or not, up to RECORD_PAYLOAD bytes, *length of them. No `lock`; the caller keeps its segment
  * from being erased. 0, -EIO, -ENODEV. */
 int record_read(struct store *s, uint32_t slot, loc_t loc, void *payload,
 		uint16_t *length) MUST_CHECK;

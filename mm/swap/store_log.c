@@ -67,6 +67,29 @@ static void ring_stamp(const struct store *s, uint8_t *ring, uint32_t offset,
 	ring_put(s, ring, crc_at, &h.crc, sizeof(h.crc));
 }
 
+/* Programs nothing on NOR. */
+static const uint8_t ones[RECORD_ALIGN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* Puts the record into h's ring behind fill, as the medium is to have it: there nobody looks yet, so copy, cipher and checksum need no lock. */
+static void record_put(struct store *s, const struct head *h, struct record_header r,
+		       const void *payload)
+{
+	uint32_t size = record_size(r.length), used = RECORD_HEADER + r.length;
+
+	r.sequence = s->segments[h->segment].sequence;
+	if (s->encrypted) {
+		if (payload != s->bounce)
+			memcpy(s->bounce, payload, r.length);
+		payload = s->bounce;
+		record_cipher(s, r.sequence, location(s, h->segment, h->fill, size), s->bounce,
+			      r.length);
+	}
+	ring_put(s, h->ring, h->fill + RECORD_HEADER, payload, r.length);
+	ring_put(s, h->ring, h->fill + used, ones, size - used);
+	ring_stamp(s, h->ring, h->fill, r);
+}
+
 static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t *ring)
 {
 	*h = (struct head){
@@ -90,11 +113,10 @@ static void rescue_copy(struct store *s, struct head *to)
 	uint32_t size;
 
 	for (uint32_t at = from->first; (size = ring_record(s, from, at, &h)) > 0; at += size) {
-		for (uint32_t done = 0; done < size; done += RECORD_ALIGN)
-			memcpy(to->ring + (to->fill + done) % s->ring_size,
-			       from->ring + (at + done) % s->ring_size, RECORD_ALIGN);
-		h.sequence = s->segments[to->segment].sequence;
-		ring_stamp(s, to->ring, to->fill, h);
+		ring_get(s, from, at + RECORD_HEADER, s->bounce, h.length);
+		record_cipher(s, h.sequence, location(s, from->segment, at, size), s->bounce,
+			      h.length);
+		record_put(s, to, h, s->bounce);
 		to->fill += size;
 	}
 }
@@ -208,10 +230,6 @@ static int head_flush(struct store *s, bool all)
 	return -EIO;
 }
 
-/* Programs nothing on NOR. */
-static const uint8_t ones[RECORD_ALIGN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-					    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
 /* Pads the head to whole program units. */
 static void head_pad(struct store *s)
 {
@@ -300,22 +318,16 @@ int head_advance(struct store *s, bool cleaning)
 int head_put(struct store *s, uint32_t slot, loc_t old, struct payload payload)
 {
 	struct head *h = &s->head;
-	uint32_t size = record_size(payload.length), used = RECORD_HEADER + payload.length;
-	struct record_header r = {
-		.slot = slot,
-		.length = payload.length,
-		.flags = payload.flags,
-		.sequence = s->segments[h->segment].sequence,
-	};
+	uint32_t size = record_size(payload.length);
 	uint64_t irq;
 	bool moved;
 
 	ASSERT(head_has_room(s));
 	ASSERT(h->fill + size - h->first <= s->ring_size);
-	/* Behind fill nobody looks yet, so the copy and its checksum need no lock. */
-	ring_put(s, h->ring, h->fill + RECORD_HEADER, payload.data, payload.length);
-	ring_put(s, h->ring, h->fill + used, ones, size - used);
-	ring_stamp(s, h->ring, h->fill, r);
+	record_put(s, h,
+		   (struct record_header){
+			   .slot = slot, .length = payload.length, .flags = payload.flags },
+		   payload.data);
 	irq = spin_lock_irq(&s->lock);
 	moved = map_move_locked(s, slot, old, location(s, h->segment, h->fill, size));
 	if (moved)

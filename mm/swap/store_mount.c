@@ -14,8 +14,10 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/random.h"
 #include "mm/buddy.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 #include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
 
@@ -23,6 +25,8 @@
 #define RESERVE_SHARE 16u
 #define SEGMENTS_MIN  (RESERVE_MIN + 2)
 #define PEEK          512u /* bytes looked at to tell a blank segment from a foreign one */
+
+enum swap_encrypt swap_encrypt;
 
 /* ---- Memory ---- */
 
@@ -70,6 +74,8 @@ static void store_free(struct store *s)
 	kfree(s->bounce);
 	kfree(s->packed);
 	kfree(s->segments);
+	memset(s->key, 0, sizeof(s->key));
+	barrier(); /* done, although nobody looks */
 	kfree(s);
 }
 
@@ -245,6 +251,19 @@ static int survey(struct store *s, bool format)
 
 /* ---- Calls ---- */
 
+/* A key of this opening: nobody has it when the machine is off, so nothing on the medium can be read. */
+static void key_make(struct store *s)
+{
+	s->encrypted = swap_encrypt == SWAP_ENCRYPT_ALWAYS ||
+		       (swap_encrypt == SWAP_ENCRYPT_AUTO && s->medium->exposed);
+	if (!s->encrypted)
+		return;
+	if (!random_ready())
+		log_warn("swap store %s: the board gave no random seed: its key can be guessed",
+			 s->medium->name);
+	random_bytes(s->key, sizeof(s->key));
+}
+
 static int store_set_up(struct store *s, bool format)
 {
 	int err = buffers_alloc(s);
@@ -253,6 +272,7 @@ static int store_set_up(struct store *s, bool format)
 		err = survey(s, format);
 	if (err)
 		return err;
+	key_make(s);
 	s->slots = s->last = store_capacity(s);
 	if (s->slots == 0) {
 		log_error("swap store %s: %u of %u segments are retired, too few are left",
@@ -284,8 +304,9 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 	}
 	*store = s;
 	*slots = s->slots;
-	log_info("swap store %s: %u segments of %u KB (%u retired), %u pages", m->name,
-		 s->nsegments, s->segment_size / 1024, s->stats.retired_segments, s->slots);
+	log_info("swap store %s: %u segments of %u KB (%u retired), %u pages%s", m->name,
+		 s->nsegments, s->segment_size / 1024, s->stats.retired_segments, s->slots,
+		 s->encrypted ? ", encrypted" : "");
 	return 0;
 }
 

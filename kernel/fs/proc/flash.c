@@ -40,7 +40,7 @@ static void segments(struct seq *s, const struct store_stats *st)
 
 static void area(struct seq *s, const char *name, const struct store_stats *st)
 {
-	seq_printf(s, "medium %s\n", name);
+	seq_printf(s, "medium %s\nencrypted %u\n", name, st->encrypted);
 	segments(s, st);
 	seq_printf(s, "records_packed %ju\n", st->records_packed);
 	seq_printf(s, "bytes_in %ju\nbytes_programmed %ju\nbytes_cleaned %ju\n", st->bytes_in,

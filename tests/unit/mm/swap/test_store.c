@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c mm/swap/cipher.c kernel/random.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // The swap store over a strict NOR bank: contents against a reference, progress when full, wear, power cuts in every operation, every kind
 // of bad block, damaged records, memory that runs out.
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/swap.h"
 #include "mm/swap/codec.h"
 #include "mm/swap/store_internal.h"
 #include "tests/mock/mock.h"
@@ -18,7 +20,7 @@
 
 static struct nor nor;
 static struct store *store;
-/* Each test runs twice: with plain pages, and with a mixture of plain ones and packed ones of all sizes. */
+/* Each test runs three times: with plain pages, with a mixture of plain ones and packed ones of all sizes, and with these encrypted. */
 static bool mixed;
 static struct packer *packer;
 static uint32_t slots;
@@ -761,6 +763,98 @@ static void test_read_across_a_move(void **state)
 	assert_int_equal(store->stats.crc_errors, 0);
 }
 
+/* ---- Encryption ---- */
+
+static bool on_medium(const void *text, size_t n)
+{
+	return memmem(nor.cells, nor.size, text, n) != NULL;
+}
+
+/* What was stored can be seen on the medium exactly when it is not encrypted. */
+static void test_readable(void **state)
+{
+	struct store_stats st;
+
+	(void)state;
+	open_store();
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(store_append(store, slot, contents(slot, 1)), 0);
+	assert_int_equal(store_commit(store, lost, NULL), 0);
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_true(on_medium(contents(slot, 1), 16) != store->encrypted);
+	store_stats(store, &st);
+	assert_true(st.encrypted == (swap_encrypt == SWAP_ENCRYPT_ALWAYS));
+	assert_true(!st.encrypted == (strstr(mock_log(), "key can be guessed") == NULL));
+}
+
+static struct {
+	const struct medium_ops *ops;
+	uint64_t *chunks; /* a hash of each 16 bytes that were programmed */
+	size_t count, room;
+} programmed;
+
+static int program_noting(struct medium *m, uint64_t offset, const void *buf, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16) {
+		uint64_t half[2];
+
+		memcpy(half, (const uint8_t *)buf + i, 16);
+		if ((offset + i) % BLOCK < store->header_area || (half[0] & half[1]) == UINT64_MAX)
+			continue; /* a segment's header, padding */
+		assert_true(programmed.count < programmed.room);
+		programmed.chunks[programmed.count++] = half[0] * 0x9e3779b97f4a7c15ull ^ half[1];
+	}
+	return programmed.ops->program(m, offset, buf, n);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Every page is the same sixteen bytes over and over, so what is programmed twice was encrypted by the same part of a key stream. New segments, the cleaner, rescues and a
+ * second opening never make one. */
+static void test_key_stream_is_used_once(void **state)
+{
+	struct medium_ops noting = *nor.medium.ops;
+	uint8_t page[PAGE_SIZE];
+
+	(void)state;
+	if (swap_encrypt != SWAP_ENCRYPT_ALWAYS)
+		return;
+	for (unsigned i = 0; i < sizeof(page); i++)
+		page[i] = (uint8_t)(i % 16 * 17);
+	programmed.ops = nor.medium.ops;
+	programmed.count = 0;
+	programmed.room = 4u << 20;
+	programmed.chunks = malloc(programmed.room * sizeof(*programmed.chunks));
+	noting.program = program_noting;
+	nor.medium.ops = &noting;
+	for (unsigned life = 0; life < 2; life++) {
+		open_store();
+		for (unsigned i = 0; i < 4000; i++) {
+			assert_int_equal(store_append(store, 1 + (uint32_t)rand() % (slots / 2),
+						      page),
+					 0);
+			if (i % 1000 == 500)
+				nor.bad[store->head.segment] = NOR_PROGRAM_FAILS;
+			if (i % 50 == 0)
+				assert_int_equal(store_commit(store, lost, NULL), 0);
+			while (i % 32 == 0 && store_clean(store))
+				;
+		}
+		assert_true(store->stats.records_moved > 0 && store->stats.program_failures > 2);
+		close_store();
+	}
+	nor.medium.ops = programmed.ops;
+	qsort(programmed.chunks, programmed.count, sizeof(*programmed.chunks), by_value);
+	for (size_t i = 1; i < programmed.count; i++)
+		assert_true(programmed.chunks[i] != programmed.chunks[i - 1]);
+	free(programmed.chunks);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -791,6 +885,8 @@ int main(void)
 		TEST(test_unpack_without_memory),
 		TEST(test_erase_waits_for_readers),
 		TEST(test_read_across_a_move),
+		TEST(test_readable),
+		TEST(test_key_stream_is_used_once),
 	};
 
 	int failed;
@@ -798,5 +894,7 @@ int main(void)
 	failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 	mixed = true;
 	failed += cmocka_run_group_tests_name("mixed", tests, NULL, NULL);
+	swap_encrypt = SWAP_ENCRYPT_ALWAYS;
+	failed += cmocka_run_group_tests_name("encrypted", tests, NULL, NULL);
 	return failed;
 }
