@@ -14,6 +14,8 @@ struct block_node;
 #define BLOCK_TIMEOUT     (30 * NSEC_PER_SEC) /* for one request, from its start */
 #define BLOCK_DEPTH_MAX   32u
 #define BLOCK_WAIT_QUEUES 8
+#define BLOCK_RANKS       256u /* two for each priority */
+_Static_assert(2 * (PRIO_RT_MAX + 1) <= BLOCK_RANKS, "a rank is a number below");
 
 enum block_event {
 	EVENT_INTERRUPT = 1, /* the driver may have something to collect */
@@ -23,7 +25,7 @@ enum block_event {
 
 /*
  * A disk's queue.
- *   (1) waiting[p] has requests exactly when bit p of `urgent` is set.
+ *   (1) waiting[r] has requests exactly when bit r of `urgent` is set; r is a rank: see rank_of() in block_queue.c.
  *   (2) Nothing waits unless `started` is as full as that priority may fill it, or a reset is under way; so each end of a request starts the next.
  *   (3) While started is not empty, the timer is set, unless the disk is dead.
  */
@@ -32,8 +34,10 @@ struct block_queue {
 	struct task *thread;
 
 	struct spinlock lock; /* the rest, and stats of the disk and its partitions */
-	struct list waiting[PRIO_RT_MAX + 1];
-	uint64_t urgent[2];
+	struct list waiting[BLOCK_RANKS];
+	uint64_t urgent[BLOCK_RANKS / 64];
+	unsigned
+		passed; /* reads begun since one overtook the write that is still next of its priority */
 	struct list started; /* by the driver, in that order */
 	unsigned nstarted;
 	int boost; /* lent to the thread */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The queue of a disk and its thread. Requests wait by the priority that their submitter had then, and in order of arrival among equals; the driver gets
- * as many as its device takes at once, of which a quarter are kept for real-time tasks: what the device has begun cannot be
- * overtaken any more.
+ * The queue of a disk and its thread. Requests wait by the priority that their submitter had then; among equals reads go before all others, as somebody waits for each of them,
+ * but not more than READS_PASS before a request that is next; then in order of arrival. The driver gets as many as its device takes at once, of which a quarter are
+ * kept for real-time tasks, and another one for reads: what the device has begun cannot be overtaken any more.
  *
  * The interrupt only wakes the thread. It collects what has ended, does the cache maintenance for memory that a device wrote (as long as the memory is:
  * nothing for an interrupt handler) and calls done(). It runs at the priority of the most urgent request there is, so a
@@ -19,46 +19,71 @@
 #include "kernel/time.h"
 #include "mm/slab.h"
 
+#define READS_PASS 16u
+
 /* ---- Waiting requests ---- */
+
+static unsigned rank_of(const struct block_request *r)
+{
+	return 2 * (unsigned)r->prio + (r->op == BLOCK_READ);
+}
 
 static void enqueue_locked(struct block_queue *q, struct block_request *r)
 {
+	unsigned rank = rank_of(r);
+
 	DEBUG_ASSERT(spin_held(&q->lock));
-	list_push_back(&q->waiting[r->prio], &r->link);
-	q->urgent[r->prio / 64] |= (uint64_t)1 << r->prio % 64;
+	list_push_back(&q->waiting[rank], &r->link);
+	q->urgent[rank / 64] |= (uint64_t)1 << rank % 64;
 }
 
-/* The priority of the most urgent request that waits, -1: none does. */
-static int top_prio_locked(const struct block_queue *q)
+/* The highest rank of the requests that wait, -1: none does. */
+static int top_rank_locked(const struct block_queue *q)
 {
-	for (int i = 1; i >= 0; i--)
+	for (int i = ARRAY_SIZE(q->urgent) - 1; i >= 0; i--)
 		if (q->urgent[i])
 			return i * 64 + 63 - __builtin_clzll(q->urgent[i]);
 	return -1;
 }
 
-static struct block_request *dequeue_locked(struct block_queue *q, int prio)
+/* The rank whose turn it is: the highest, or the writes below it that too many reads overtook. */
+static int next_rank_locked(const struct block_queue *q)
 {
-	struct block_request *r = list_first(&q->waiting[prio], struct block_request, link);
+	int rank = top_rank_locked(q);
+
+	/* A read's rank is odd, so it shares its word with the one below. */
+	if (rank > 0 && rank % 2 == 1 && q->passed >= READS_PASS &&
+	    q->urgent[rank / 64] >> (rank - 1) % 64 & 1)
+		return rank - 1;
+	return rank;
+}
+
+static struct block_request *dequeue_locked(struct block_queue *q, unsigned rank)
+{
+	struct block_request *r = list_first(&q->waiting[rank], struct block_request, link);
 
 	list_remove(&r->link);
-	if (list_empty(&q->waiting[prio]))
-		q->urgent[prio / 64] &= ~((uint64_t)1 << prio % 64);
+	if (list_empty(&q->waiting[rank]))
+		q->urgent[rank / 64] &= ~((uint64_t)1 << rank % 64);
+	q->passed =
+		rank % 2 == 1 && q->urgent[rank / 64] >> (rank - 1) % 64 & 1 ? q->passed + 1 : 0;
 	return r;
 }
 
-/* How full a request of this priority may make the device. */
-static unsigned depth_for(const struct block_queue *q, int prio)
+/* How full a request of this rank may make the device. */
+static unsigned depth_for(const struct block_queue *q, unsigned rank)
 {
-	unsigned depth = MIN(q->disk->depth, BLOCK_DEPTH_MAX);
+	unsigned depth = MIN(q->disk->depth, BLOCK_DEPTH_MAX), quarter = depth / 4;
 
-	return prio >= PRIO_RT_MIN ? depth : depth - depth / 4;
+	if (rank / 2 >= PRIO_RT_MIN)
+		return depth;
+	return depth - (rank % 2 == 1 ? quarter : 2 * quarter);
 }
 
 /* The thread is as urgent as the most urgent request, waiting or started: at most BLOCK_DEPTH_MAX steps. */
 static void boost_locked(struct block_queue *q)
 {
-	int prio = MAX(top_prio_locked(q), PRIO_FAIR);
+	int rank = top_rank_locked(q), prio = MAX(rank / 2, PRIO_FAIR);
 	struct block_request *r;
 
 	list_for_each (r, &q->started, link)
@@ -154,14 +179,14 @@ static void timer_set_locked(struct block_queue *q, uint64_t deadline)
  * called without the lock. *more is set when another call may begin another one. */
 static struct block_request *start_next_locked(struct block_queue *q, bool *more)
 {
-	int prio = top_prio_locked(q);
+	int rank = next_rank_locked(q);
 	struct block_request *r;
 
 	*more = false;
-	if (prio < 0 || q->resetting || (!q->dead && q->nstarted >= depth_for(q, prio)))
+	if (rank < 0 || q->resetting || (!q->dead && q->nstarted >= depth_for(q, (unsigned)rank)))
 		return NULL;
 	*more = true;
-	r = dequeue_locked(q, prio);
+	r = dequeue_locked(q, (unsigned)rank);
 	r->status = q->dead ? -ENODEV : q->disk->ops->start(q->disk, r);
 	if (r->status) {
 		account_end_locked(r);

@@ -300,16 +300,16 @@ static void test_shapes(void **state)
 	assert_int_equal(block_submit_wait(&r), 0);
 }
 
-static struct block_request many[16];
+static struct block_request many[32];
 
 /* Submits a request of one block at `sector` as a task of that priority. */
-static void submit(unsigned i, int prio, uint64_t sector)
+static void submit_op(unsigned i, enum block_op op, int prio, uint64_t sector)
 {
-	static struct block_segment s[16];
+	static struct block_segment s[32];
 
 	s[i] = (struct block_segment){ memory + i * PAGE_SIZE, 512 };
 	many[i] = (struct block_request){ .device = d,
-					  .op = BLOCK_READ,
+					  .op = op,
 					  .sector = sector,
 					  .sectors = 1,
 					  .segments = &s[i],
@@ -318,6 +318,11 @@ static void submit(unsigned i, int prio, uint64_t sector)
 	hw_current()->sched.prio = prio;
 	block_submit(&many[i]);
 	hw_current()->sched.prio = 0;
+}
+
+static void submit(unsigned i, int prio, uint64_t sector)
+{
+	submit_op(i, BLOCK_READ, prio, sector);
 }
 
 static void test_priorities(void **state)
@@ -346,7 +351,8 @@ static void test_priorities(void **state)
 		assert_int_equal(fake->order[i], order[i]);
 	assert_int_equal(d->queue->thread->sched.boost, 0);
 	assert_int_equal(d->queue->nstarted, 0);
-	assert_true(d->queue->urgent[0] == 0 && d->queue->urgent[1] == 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(d->queue->urgent); i++)
+		assert_int_equal(d->queue->urgent[i], 0);
 }
 
 static void test_depth_one(void **state)
@@ -365,6 +371,49 @@ static void test_depth_one(void **state)
 	interrupt();
 	assert_int_equal(ended, 3);
 	assert_int_equal(fake->order[1], 3);
+}
+
+/* Among equals reads come before writes, which are not kept waiting for ever; a more urgent write comes before both. */
+static void test_reads_first(void **state)
+{
+	(void)state;
+	d->depth = 1;
+	ended = 0;
+	fake->hold = 1;
+	submit_op(0, BLOCK_WRITE, PRIO_FAIR, 100);
+	submit_op(1, BLOCK_WRITE, PRIO_FAIR, 101);
+	for (unsigned i = 2; i < 22; i++)
+		submit(i, PRIO_FAIR, i);
+	submit_op(22, BLOCK_WRITE, 7, 102);
+	submit_op(23, BLOCK_WRITE, PRIO_FAIR, 103);
+	fake->hold = 0;
+	while (ended < 24)
+		interrupt();
+	assert_int_equal(fake->order[0], 100); /* the device had it */
+	assert_int_equal(fake->order[1], 102);
+	for (unsigned i = 2; i < 18; i++)
+		assert_int_equal(fake->order[i], i);
+	assert_int_equal(fake->order[18], 101);
+	for (unsigned i = 18; i < 22; i++)
+		assert_int_equal(fake->order[i + 1], i);
+	assert_int_equal(fake->order[23], 103);
+}
+
+/* Writes leave places in the device to reads. */
+static void test_places_for_reads(void **state)
+{
+	(void)state;
+	ended = 0;
+	fake->hold = 32;
+	for (unsigned i = 0; i < 4; i++)
+		submit_op(i, BLOCK_WRITE, PRIO_FAIR, 100 + i);
+	assert_int_equal(fake->nhas, 2);
+	submit(4, PRIO_FAIR, 1);
+	submit(5, PRIO_FAIR, 2);
+	assert_int_equal(fake->nhas, 3);
+	assert_int_equal(fake->order[2], 1);
+	for (fake->hold = 0; ended < 6;)
+		interrupt();
 }
 
 /* A request that cannot be started ends, and the next one gets its turn. */
@@ -659,6 +708,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shapes, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_priorities, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_depth_one, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_reads_first, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_places_for_reads, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_start_fails, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_hang, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_timer_moves_on, setup, mock_teardown),
