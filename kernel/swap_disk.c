@@ -10,7 +10,7 @@
  * signature in the last ten bytes): not a byte of it is ever written, nor discarded.
  *
  * Reads of records begin anywhere, so they go through buffers of whole blocks: a few per area, handed to the most urgent reader first. Writes come from the store's
- * ring, which is aligned, in pieces of WINDOW bytes. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
+ * ring, which is aligned, in pieces of WINDOW bytes, some of which are under way at a time. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
  */
 #include "kernel/swap_disk.h"
 
@@ -24,12 +24,19 @@
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 
-#define WINDOW        (32u << 10)
+#define WINDOW        (16u << 10)
+#define PIECES        2u /* programs under way; the store's ring has room for one more */
 #define SEGMENT_MIN   (64u << 10)
 #define SEGMENT_MAX   (1u << 20)
 #define SEGMENTS_WANT 64u /* rather smaller segments than fewer */
 #define BUFFERS       4u
 #define RECORD_MOST   (5u << 10) /* bytes the store reads at once: a page and its header */
+
+struct piece {
+	struct block_request request;
+	struct block_segment segment;
+	bool ended; /* atomic */
+};
 
 struct swap_disk {
 	struct medium medium;
@@ -45,6 +52,9 @@ struct swap_disk {
 
 	struct block_request discard; /* one caller at a time: the store's writer */
 	bool discarding;              /* atomic */
+
+	struct piece pieces[PIECES]; /* by turns; the store's writer */
+	unsigned begun, over;        /* pieces begun, and waited for, since the start */
 };
 
 /* mkswap's header, from byte 1024 of the device; little-endian. */
@@ -59,8 +69,8 @@ struct swap_header {
 
 static struct mutex disks_mutex = MUTEX_INIT(disks_mutex);
 static struct swap_disk *disks;
-static struct waitq discarded =
-	WAITQ_INIT(discarded); /* not the disk's own: that may go when its flag is seen */
+static struct waitq something_ended =
+	WAITQ_INIT(something_ended); /* not the disk's own: that may go when its flag is seen */
 
 static struct swap_disk *disk_of(struct medium *m)
 {
@@ -169,8 +179,8 @@ static int disk_read_both(struct medium *m, uint64_t offset, const struct medium
 
 static void discard_wait(struct swap_disk *s)
 {
-	(void)wait_event(&discarded, !atomic_load_acquire(&s->discarding), WAIT_UNINTERRUPTIBLE,
-			 WAIT_FOREVER);
+	(void)wait_event(&something_ended, !atomic_load_acquire(&s->discarding),
+			 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 }
 
 /* What cannot be discarded is written over just as well. */
@@ -179,7 +189,7 @@ static void discard_done(struct block_request *r)
 	struct swap_disk *s = r->data;
 
 	atomic_store_release(&s->discarding, false);
-	waitq_wake_all(&discarded);
+	waitq_wake_all(&something_ended);
 }
 
 static int disk_erase(struct medium *m, uint64_t offset)
@@ -232,9 +242,51 @@ static int disk_program(struct medium *m, uint64_t offset, const void *buf, size
 	return medium_error(err);
 }
 
+static void piece_done(struct block_request *r)
+{
+	struct piece *p = r->data;
+
+	atomic_store_release(&p->ended, true);
+	waitq_wake_all(&something_ended);
+}
+
+static void disk_program_begin(struct medium *m, uint64_t offset, const void *buf, size_t n)
+{
+	struct swap_disk *s = disk_of(m);
+	struct piece *p = &s->pieces[s->begun++ % PIECES];
+
+	if (meets_discard(s, offset, n))
+		discard_wait(s);
+	p->segment = (struct block_segment){ (void *)(uintptr_t)buf, (uint32_t)n };
+	p->request = (struct block_request){
+		.device = s->device,
+		.op = BLOCK_WRITE,
+		.sector = offset >> SECTOR_SHIFT,
+		.sectors = (uint32_t)(n >> SECTOR_SHIFT),
+		.segments = &p->segment,
+		.nsegments = 1,
+		.done = piece_done,
+		.data = p,
+	};
+	atomic_store(&p->ended, false);
+	block_submit(&p->request);
+}
+
+static int disk_program_end(struct medium *m)
+{
+	struct swap_disk *s = disk_of(m);
+	struct piece *p = &s->pieces[s->over++ % PIECES];
+
+	(void)wait_event(&something_ended, atomic_load_acquire(&p->ended), WAIT_UNINTERRUPTIBLE,
+			 WAIT_FOREVER);
+	return medium_error(p->request.status);
+}
+
 static const struct medium_ops disk_ops = {
 	.read = disk_read,
 	.program = disk_program,
+	.program_begin = disk_program_begin,
+	.program_end = disk_program_end,
 	.erase = disk_erase,
 	.read_both = disk_read_both,
 };
@@ -335,6 +387,7 @@ static struct swap_disk *disk_create(struct block_device *d, uint64_t size, bool
 		.erase_size = segment,
 		.program_unit = d->block_size,
 		.program_best = WINDOW,
+		.programs = d->max_segment >= WINDOW ? PIECES : 0,
 		.lead = PAGE_SIZE,
 		.given = ours,
 		.exposed = true,

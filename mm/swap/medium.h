@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices (kernel/swap_disk.c) fulfil it. All calls are made from task context and may
- * sleep; at most one program or erase is in progress at a time, while reads may come from other tasks at any time and must not wait for
- * a whole erase where the chip can suspend it.
+ * sleep; at most one program() or erase() is in progress at a time, while reads may come from other tasks at any time and must not wait for
+ * a whole erase where the chip can suspend it. Beside that one call, up to `programs` pieces may be on their way that program_begin() was given: nobody reads what they write
+ * before program_end() has told of it.
  */
 #ifndef MM_SWAP_MEDIUM_H
 #define MM_SWAP_MEDIUM_H
@@ -23,6 +24,10 @@ struct medium_ops {
 	int (*read_both)(struct medium *m, uint64_t offset, const struct medium_piece pieces[2]);
 	/* Programs n bytes (offset and n multiples of program_unit) within one erase block; the range must be erased. 0, -EIO (block failed), -EROFS, -ENODEV. */
 	int (*program)(struct medium *m, uint64_t offset, const void *buf, size_t n);
+	/* As program(), but it need not be done on return: buf stays as it is until program_end(). For media with `programs`; else NULL. */
+	void (*program_begin)(struct medium *m, uint64_t offset, const void *buf, size_t n);
+	/* Waits for the piece that was begun first of those not ended: its result, as program()'s. */
+	int (*program_end)(struct medium *m);
 	/* Erases (or discards) the block at offset, but for its lead: it reads as 0xff (NOR) or is unspecified (block). A program of it may follow at once. */
 	int (*erase)(struct medium *m, uint64_t offset);
 };
@@ -34,10 +39,11 @@ struct medium {
 	uint32_t erase_size;   /* bytes per erase block */
 	uint32_t program_unit; /* smallest program, bytes; a power of two */
 	uint32_t program_best; /* program in units of this, aligned, for speed */
+	unsigned programs;     /* pieces of program_best, or less, that may be under way; 0: none */
 	uint32_t
 		lead; /* bytes at the beginning of each erase block that are not the store's; program units */
-	bool given;        /* what else lies on it may be overwritten */
-	bool exposed;      /* easily read elsewhere: encrypted unless the command line says otherwise */
+	bool given;   /* what else lies on it may be overwritten */
+	bool exposed; /* easily read elsewhere: encrypted unless the command line says otherwise */
 	bool erased_is_ff; /* an erased block reads 0xff and only clears bits when programmed */
 };
 

@@ -16,7 +16,7 @@
  * Invariants
  *   (1) seg.live = sum of the sizes of the map entries that point into it; their number over all segments is live_records
  *   (2) a map entry changes from nothing to a location only under `writer`; anybody may clear it
- *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <= ring_size
+ *   (3) header_area <= first <= fill, programmed <= begun <= fill <= segment_size, fill - first <= ring_size
  *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere to go
  *   (5) a segment closes when it has no room for a plain record: it then holds per_segment records or more. As fewer than that times the
  *       segments may be live, some segment has at least one dead record and so RECORD_SIZE to gain, whatever the sizes are
@@ -98,6 +98,8 @@ struct head {
 	uint32_t segment; /* NO_SEGMENT: none is open */
 	uint32_t first;   /* first record that is not wholly on the medium */
 	uint32_t programmed, fill;
+	uint32_t begun; /* the medium is at work on what lies between programmed and this; writer */
+	unsigned under_way; /* in so many pieces: windows, the last maybe a part of one; writer */
 	uint8_t *ring;
 	bool failed; /* a program failed: the ring must move to another segment */
 };
@@ -251,6 +253,8 @@ bool head_has_room(const struct store *s);
 int head_advance(struct store *s, bool cleaning) MUST_CHECK;
 /* Everything in the ring is on the medium when this returns 0. */
 int head_commit(struct store *s) MUST_CHECK;
+/* Waits for what the medium is at work on, whatever becomes of it. */
+void head_drain(struct store *s);
 /* Gives up what is in the ring: slots told to `lost`. */
 void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg);
 

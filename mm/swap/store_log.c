@@ -3,9 +3,11 @@
  * The head of the log. A record goes into the ring first; whole windows (medium.program_best, aligned) are programmed as they fill, so
  * each word of flash is programmed once. Until a record is wholly on the medium the ring has all of it and serves reads:
  *
- *      segment   | header | rec | rec | rec | rec | rec |                      |
- *                                     ^first  ^programmed ^fill
- *                                     |<---- in the ring --->|
+ *      segment   | header | rec | rec | rec | rec | rec | rec | rec |               |
+ *                               ^first  ^programmed ^begun    ^fill
+ *                               |<------------ in the ring -->|
+ *
+ * A medium that can takes several windows at a time: it is at work on those between programmed and begun while the next pages are packed. Commit waits for all of them.
  *
  * A program that fails leaves the medium's window undefined, but nothing is lost: the rescue copies [first, fill) into a
  * fresh segment's ring and points the slots there, in one go under the lock. The old segment is sealed and suspect: its other records are
@@ -96,6 +98,7 @@ static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t
 		.segment = segment,
 		.first = s->header_area,
 		.programmed = s->header_area,
+		.begun = s->header_area,
 		.fill = s->header_area,
 		.ring = ring,
 	};
@@ -181,48 +184,101 @@ static void head_forget(struct store *s)
 		h->first += size;
 }
 
-static int head_program(struct store *s, uint32_t n)
+/* Where the window ends in which `at` is, or `to`, if that comes first. */
+static uint32_t piece_end(const struct store *s, uint32_t at, uint32_t to)
 {
-	struct head *h = &s->head;
-	uint64_t at = segment_base(s, h->segment) + h->programmed, irq;
-	int err = s->medium->ops->program(s->medium, at, h->ring + h->programmed % s->ring_size, n);
+	return MIN((uint32_t)ALIGN_DOWN(at, s->window) + s->window, to);
+}
 
-	s->bytes_ever += n;
-	irq = spin_lock_irq(&s->lock);
-	s->stats.bytes_programmed += n;
+/* n bytes more are on the medium, or not. */
+static int piece_done(struct store *s, uint32_t n, int err)
+{
+	uint64_t irq = spin_lock_irq(&s->lock);
+
 	s->stats.program_failures += err == -EIO;
 	if (!err)
-		h->programmed += n;
+		s->head.programmed += n;
 	spin_unlock_irq(&s->lock, irq);
 	if (!err)
 		head_forget(s);
 	return err;
 }
 
-/* Programs up to `target` window by window; moves on to other segments when that fails. all: up to fill, wherever that then is. */
+/* Gives the medium the next n bytes. */
+static int piece_begin(struct store *s, uint32_t n)
+{
+	struct head *h = &s->head;
+	struct medium *m = s->medium;
+	uint64_t at = segment_base(s, h->segment) + h->begun, irq;
+	const uint8_t *from = h->ring + h->begun % s->ring_size;
+
+	h->begun += n;
+	s->bytes_ever += n;
+	irq = spin_lock_irq(&s->lock);
+	s->stats.bytes_programmed += n;
+	spin_unlock_irq(&s->lock, irq);
+	if (m->programs == 0)
+		return piece_done(s, n, m->ops->program(m, at, from, n));
+	m->ops->program_begin(m, at, from, n);
+	h->under_way++;
+	return 0;
+}
+
+/* Waits for the oldest piece. Only the last can be less than the rest of its window: a commit waits for it before more is begun. */
+static int piece_wait(struct store *s)
+{
+	struct head *h = &s->head;
+	uint32_t n = piece_end(s, h->programmed, h->begun) - h->programmed;
+
+	h->under_way--;
+	return piece_done(s, n, s->medium->ops->program_end(s->medium));
+}
+
+void head_drain(struct store *s)
+{
+	while (s->head.under_way > 0) {
+		s->head.under_way--;
+		(void)s->medium->ops->program_end(s->medium);
+	}
+	s->head.begun = s->head.programmed;
+}
+
+/* Gives the medium what fills its windows, waiting for as much as must be over for that; all: gives it everything, and waits for that. After an error nothing is under way. */
+static int head_program(struct store *s, bool all)
+{
+	struct head *h = &s->head;
+	int err = 0;
+
+	while (!err) {
+		uint32_t end = piece_end(s, h->begun, all ? h->fill : UINT32_MAX);
+		bool more = end > h->begun && end <= h->fill;
+
+		if (more && h->under_way < MAX(s->medium->programs, 1u))
+			err = piece_begin(s, end - h->begun);
+		else if (h->under_way > 0 && (more || all))
+			err = piece_wait(s);
+		else
+			break;
+	}
+	if (err)
+		head_drain(s);
+	return err;
+}
+
+/* As head_program(); moves on to other segments when that fails. -EAGAIN: the head must be padded first, wherever that then is. */
 static int head_flush(struct store *s, bool all)
 {
 	struct head *h = &s->head;
 
-	for (unsigned failures = 0; failures < RETRIES;) {
-		uint32_t window_end = (uint32_t)ALIGN_DOWN(h->programmed, s->window) + s->window;
-		uint32_t target =
-			MIN(window_end, all ? h->fill : (uint32_t)ALIGN_DOWN(h->fill, s->window));
-		int err = 0;
+	for (unsigned failures = 0; failures < RETRIES; failures++) {
+		int err = h->failed ? -EIO : head_program(s, all);
 
-		if (!h->failed && target <= h->programmed)
-			return 0;
-		if (!h->failed)
-			err = head_program(s, target - h->programmed);
-		if (medium_gone(err))
+		if (!err || medium_gone(err))
 			return err;
-		if (err || h->failed) {
-			h->failed = true;
-			failures++;
-			err = head_rescue(s);
-			if (err)
-				return err;
-		}
+		h->failed = true;
+		err = head_rescue(s);
+		if (err)
+			return err;
 		/* A rescue drops the padding: the new segment needs its own. */
 		if (all && !IS_ALIGNED(h->fill, s->align))
 			return -EAGAIN;

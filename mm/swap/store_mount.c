@@ -139,8 +139,11 @@ static void geometry_set(struct store *s, struct medium *m)
 	s->header_area = m->lead + 2 * s->header_unit;
 	s->align = MAX(m->program_unit, RECORD_ALIGN);
 	s->window = m->program_best;
-	s->ring_size = (uint32_t)DIV_ROUND_UP(s->window + 2 * RECORD_SIZE + s->align, s->window) *
-		       s->window;
+	/* What is under way, a window that is not full yet, the rest of a record before, a record more. */
+	s->ring_size =
+		(uint32_t)DIV_ROUND_UP((m->programs + 1) * s->window + 2 * RECORD_SIZE + s->align,
+				       s->window) *
+		s->window;
 	/* The worst case: each record committed by itself and so padded. */
 	s->record_space = (uint32_t)ALIGN_UP(RECORD_SIZE, s->align);
 	s->per_segment = (s->segment_size - s->header_area) / s->record_space;
@@ -312,5 +315,6 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 
 void store_close(struct store *s)
 {
+	head_drain(s);
 	store_free(s);
 }

@@ -97,6 +97,32 @@ static int carry_out(struct mock_disk *m, const struct block_request *r)
 	}
 }
 
+/* Of the memory of a request. */
+static uint64_t sum_of(const struct block_request *r)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < r->nsegments; i++)
+		for (uint32_t at = 0; at < r->segments[i].bytes; at++)
+			sum = sum * 31 + ((const uint8_t *)r->segments[i].kva)[at];
+	return sum;
+}
+
+static void check_overlap(const struct mock_disk *m, const struct block_request *r)
+{
+	const struct block_request *w;
+
+	list_for_each (w, &m->waiting, link)
+		if (r->sector < w->sector + w->sectors && w->sector < r->sector + r->sectors)
+			fail_msg("sector %u is read or written while a write is under way",
+				 (unsigned)r->sector);
+}
+
+static void nothing(struct block_request *r)
+{
+	(void)r;
+}
+
 void block_submit(struct block_request *r)
 {
 	struct mock_disk *m = container_of(r->device, struct mock_disk, device);
@@ -107,13 +133,26 @@ void block_submit(struct block_request *r)
 	m->requests++;
 	if (m->on_request)
 		m->on_request(m, r);
+	check_overlap(m, r);
+	if (m->late && r->op == BLOCK_WRITE && r->done != nothing) {
+		r->submitted = sum_of(r);
+		list_push_front(&m->waiting, &r->link);
+		return;
+	}
 	r->status = carry_out(m, r);
 	r->done(r);
 }
 
-static void nothing(struct block_request *r)
+void mock_disk_turn(struct mock_disk *m)
 {
-	(void)r;
+	while (!list_empty(&m->waiting)) {
+		struct block_request *r = list_first(&m->waiting, struct block_request, link);
+
+		list_remove(&r->link);
+		assert_true(r->submitted == sum_of(r)); /* it stayed as it was */
+		r->status = carry_out(m, r);
+		r->done(r);
+	}
 }
 
 int block_submit_wait(struct block_request *r)
@@ -222,6 +261,7 @@ void mock_disk_init(struct mock_disk *m, const char *name, uint64_t bytes)
 	m->medium = calloc(1, bytes + 1);
 	assert_true(m->now && m->medium);
 	m->bad_sector = UINT64_MAX;
+	list_init(&m->waiting);
 	m->device = (struct block_device){ .devno = 254u << 20 | minor++,
 					   .sectors = bytes / SECTOR_SIZE,
 					   .block_size = SECTOR_SIZE,

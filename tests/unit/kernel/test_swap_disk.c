@@ -29,6 +29,12 @@ static struct medium *medium;
 static struct store *store;
 static uint32_t slots, frames;
 static uint32_t version[SLOTS + 1]; /* 0: nothing */
+static bool late; /* whether the disk is slow in writing: each test runs in both ways */
+
+static void disk_turn(void)
+{
+	mock_disk_turn(&disk);
+}
 
 /* mm/swap/areas.c, for one store. */
 int swap_attach(struct medium *m, bool format, int prio)
@@ -77,6 +83,8 @@ static int setup(void **state)
 	mock_disk_init(&disk, "vda", SIZE);
 	disk.device.can_discard = true;
 	disk.device.max_discard = 1u << 20;
+	disk.late = late;
+	mock_on_block = disk_turn;
 	memset(version, 0, sizeof(version));
 	frames = frames_free();
 	sign(SIZE);
@@ -429,5 +437,8 @@ int main(void)
 		TEST(test_read_errors), TEST(test_gone),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("at once", tests, NULL, NULL);
+
+	late = true;
+	return failed + cmocka_run_group_tests_name("late", tests, NULL, NULL);
 }
