@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the swap store has done: since boot, except where said. Bytes written by programs become more bytes in flash: headers of records
+ * What the swap store has done: since boot, except where said; and what it may do. Bytes written by programs become more bytes in flash: headers of records
  * and segments, padding, and records that the cleaner moves so that their segment can be erased. bytes_programmed / bytes_in is the write amplification.
  */
 #ifndef MM_STORE_STATS_H
@@ -16,12 +16,32 @@ struct store_stats {
 	uint64_t bytes_in;                        /* page bytes appended by users, 4096 each */
 	uint64_t records_packed;                  /* how many of these pages were packed */
 	uint64_t bytes_programmed, bytes_cleaned; /* on the medium, all; of these by the cleaner */
-	uint64_t bytes_ever; /* programmed since the medium was new, as far as its headers tell */
+	uint64_t
+		bytes_ever; /* programmed since the medium was new: never less, more by what README.md says */
 	uint64_t records_moved; /* by the cleaner */
 	uint64_t erases, crc_errors, program_failures, erase_failures;
 	/* Over segments in use, since the medium was new. */
 	uint32_t erase_min, erase_max;
 	uint64_t erase_sum;
+	uint32_t rated_cycles; /* erases that each segment is good for, as far as is known */
+	uint64_t open_ns;      /* for how long the store has been open */
+	int64_t budget_left; /* bytes, negative: overdrawn; without meaning when there is no budget */
+	bool budget_spent;   /* nothing is taken until more has come in */
+	uint64_t budget_refusals;
 };
+
+/* One segment, for a map of the wear. */
+struct store_segment {
+	const char
+		*state; /* "free", "ready" (erased), "head" (being written), "sealed", "retired" */
+	uint32_t area, number; /* as swap_area_stats() counts */
+	uint32_t erases, live; /* since new; bytes of live records */
+};
+
+/* What each store may program: bytes a day (0: no limit) and at once (0: a day's); README.md, "Write budget". Any values up to the most, at any time. */
+#define SWAP_BUDGET_MAX ((uint64_t)1 << 44)
+extern uint64_t swap_budget, swap_burst;
+/* Erases that segments are rated for; 0: what is usual for the kind of medium. */
+extern unsigned swap_cycles;
 
 #endif

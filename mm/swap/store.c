@@ -309,7 +309,11 @@ static int append(struct store *s, uint32_t slot, struct payload payload)
 	store_discard(s, slot);
 	mutex_lock(&s->writer);
 	/* Segments that failed since the promise was made take their share of it along; without slack the cleaner would starve. */
-	err = READ_ONCE(s->live_records) >= store_capacity(s) ? -ENOSPC : make_room(s);
+	if (budget_spent(s))
+		err = -EDQUOT;
+	else
+		err = READ_ONCE(s->live_records) >= store_capacity(s) ? -ENOSPC : make_room(s);
+	s->budget.refusals += err == -EDQUOT;
 	if (!err)
 		err = map_extend(s, slot);
 	if (!err) {
@@ -347,34 +351,4 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 		head_abandon(s, lost, arg);
 	mutex_unlock(&s->writer);
 	return err;
-}
-
-void store_stats(struct store *s, struct store_stats *st)
-{
-	uint64_t irq;
-
-	mutex_lock(&s->writer);
-	irq = spin_lock_irq(&s->lock);
-	*st = s->stats;
-	st->live_records = s->live_records;
-	spin_unlock_irq(&s->lock, irq);
-	st->medium = s->medium->name;
-	st->bytes_ever = s->bytes_ever;
-	st->segment_size = s->segment_size;
-	st->encrypted = s->encrypted;
-	st->segments = s->nsegments;
-	st->free_segments = segments_free(s);
-	st->erase_min = UINT32_MAX;
-	for (uint32_t i = 0; i < s->nsegments; i++) {
-		const struct segment *g = &s->segments[i];
-
-		if (g->state == SEGMENT_RETIRED)
-			continue;
-		st->erase_min = MIN(st->erase_min, g->erase_count);
-		st->erase_max = MAX(st->erase_max, g->erase_count);
-		st->erase_sum += g->erase_count;
-	}
-	if (st->erase_min == UINT32_MAX)
-		st->erase_min = 0;
-	mutex_unlock(&s->writer);
 }

@@ -24,7 +24,8 @@ int store_grow(struct store *s, uint32_t last) MUST_CHECK;
 /* Frees the memory; the medium keeps its wear records. No reads or writes under way. */
 void store_close(struct store *s);
 /* Takes a copy of the page for `slot` (1..slots) into the open batch; programs full units as they fill. An older record of the slot becomes dead. May sleep, may clean.
- * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -ENOMEM (likewise), -EIO / -ENODEV / -EROFS (medium dying: segment retired, tried elsewhere, in vain). */
+ * 0, -ENOSPC (no segment can be had: the slot keeps nothing), -EDQUOT (the write budget is spent, likewise), -ENOMEM (likewise), -EIO / -ENODEV / -EROFS (medium
+ * dying: segment retired, tried elsewhere, in vain). */
 int store_append(struct store *s, uint32_t slot, const void *page) MUST_CHECK;
 /* As store_append, for a page that page_pack() made `length` bytes of: they are what is written, store_read() unpacks them. */
 int store_append_packed(struct store *s, uint32_t slot, const void *data,
@@ -37,10 +38,12 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 int store_read(struct store *s, uint32_t slot, void *buf) MUST_CHECK;
 /* The slot's record is dead. Any context; bounded. */
 void store_discard(struct store *s, uint32_t slot);
-/* Cleans while segments are scarce and there is something to gain, a bounded amount a call; true when there is more to do. May sleep. */
+/* Cleans while segments are scarce, there is something to gain and the write budget is not spent, a bounded amount a call; true when there is more to do. May sleep. */
 bool store_clean(struct store *s);
 
 /* Figures (mm/store_stats.h). Waits for a write or a cleaning under way; may sleep. */
 void store_stats(struct store *s, struct store_stats *st);
+/* The segments from number `first` on, n of them if there are as many (all but `area`); returns how many there are in all. As store_stats. */
+uint32_t store_segments(struct store *s, uint32_t first, struct store_segment *to, uint32_t n);
 
 #endif

@@ -5,9 +5,9 @@
  *   1. a segment without live records: it costs nothing
  *   2. a suspect segment, while there is room for what it holds
  *   3. the best of benefit / cost = free bytes * age / (segment + live bytes): old segments are cleaned although they hold more, for what died
- *      young has died already, and young ones are given time
- *   4. every WEAR_TURN cleanings, the least worn sealed segment when it is WEAR_SPREAD erases behind the most worn: contents that never
- *      change would otherwise keep their blocks from sharing the wear
+ *      young has died already, and young ones are given time; more so the fewer erases they have had
+ *   4. every now and then the least worn sealed segment, when it is WEAR_SPREAD erases behind the most worn: contents that never change would otherwise
+ *      keep their blocks from sharing the wear. Once in WEAR_TURN cleanings, and more often the more it is behind
  *
  * A victim's records are found by walking the map, not the records: a damaged record header can then hide nothing. What the cleaner moved
  * is on the medium before the original is given up. One call cleans one segment, at most a segment's worth of copying.
@@ -42,31 +42,45 @@ static bool fits(const struct store *s, const struct segment *g)
 	return live_bytes(g) <= room;
 }
 
-static uint64_t score(const struct store *s, const struct segment *g)
+static uint32_t erase_count_most(const struct store *s)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		if (s->segments[i].state != SEGMENT_RETIRED)
+			most = MAX(most, s->segments[i].erase_count);
+	return most;
+}
+
+/* most: erases of the most worn segment. */
+static uint64_t score(const struct store *s, const struct segment *g, uint32_t most)
 {
 	uint32_t live = live_bytes(g), gain = s->per_segment * RECORD_SIZE - live;
 	uint64_t age = s->openings - g->opened + 1;
 
-	return (uint64_t)gain * age / (s->segment_size + live) + 1;
+	return (uint64_t)gain * age / (s->segment_size + live) *
+		       (WEAR_SPREAD + most - g->erase_count) +
+	       1;
 }
 
 /* Case 4, or NO_SEGMENT. */
 static uint32_t cold_victim(const struct store *s)
 {
-	uint32_t least = segment_least_worn(s, SEGMENT_SEALED), most = 0;
+	uint32_t least = segment_least_worn(s, SEGMENT_SEALED), behind;
 
-	if (least == NO_SEGMENT || s->cleanings % WEAR_TURN != 0)
+	if (least == NO_SEGMENT)
 		return NO_SEGMENT;
-	for (uint32_t i = 0; i < s->nsegments; i++)
-		if (s->segments[i].state != SEGMENT_RETIRED)
-			most = MAX(most, s->segments[i].erase_count);
-	return most - s->segments[least].erase_count > WEAR_SPREAD ? least : NO_SEGMENT;
+	behind = erase_count_most(s) - s->segments[least].erase_count;
+	if (behind <= WEAR_SPREAD || s->cleanings % MAX(WEAR_TURN * WEAR_SPREAD / behind, 1u) != 0)
+		return NO_SEGMENT;
+	return least;
 }
 
 /* Case 1, 2 or 3, or NO_SEGMENT. min_gain in bytes. */
 static uint32_t best_victim(const struct store *s, uint32_t min_gain)
 {
 	uint32_t best = NO_SEGMENT, full = s->per_segment * RECORD_SIZE;
+	uint32_t most = erase_count_most(s);
 	uint64_t best_score = 0;
 
 	for (uint32_t i = 0; i < s->nsegments; i++) {
@@ -79,8 +93,8 @@ static uint32_t best_victim(const struct store *s, uint32_t min_gain)
 			return i;
 		if (segment_suspect(g) || live + min_gain > full)
 			continue;
-		if (score(s, g) > best_score) {
-			best_score = score(s, g);
+		if (score(s, g, most) > best_score) {
+			best_score = score(s, g, most);
 			best = i;
 		}
 	}
@@ -192,7 +206,7 @@ bool store_clean(struct store *s)
 	bool did;
 
 	mutex_lock(&s->writer);
-	did = prepare_one(s) || (wanted(s) && clean_one(s, false));
+	did = !budget_spent(s) && (prepare_one(s) || (wanted(s) && clean_one(s, false)));
 	did = did && (ready_count(s) < READY_TARGET || wanted(s));
 	mutex_unlock(&s->writer);
 	return did;

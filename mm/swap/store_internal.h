@@ -55,12 +55,13 @@ typedef uint64_t loc_t; /* offset in the lower half, size in the upper */
 /* On the medium, little-endian. Each is programmed once per erase. */
 struct segment_header {
 	uint32_t magic;
-	uint16_t version, flags;
+	uint16_t version, spent; /* how much of the write budget's burst was, store_budget.c */
 	uint32_t segment_size;
 	uint32_t erase_count; /* including the erase before this header */
 	uint32_t sequence;    /* records of this life of the segment carry the same */
 	uint32_t crc;         /* CRC-32C of the header with this field 0 */
-	uint64_t bytes_ever;  /* programmed by the store since the medium was new */
+	uint64_t
+		bytes_ever; /* programmed since the medium was new, and what may be before the next header */
 };
 
 struct record_header {
@@ -94,6 +95,13 @@ struct segment {
 	uint8_t state, flags;
 };
 
+struct budget {
+	int64_t left;   /* bytes; negative: overdrawn */
+	uint64_t since; /* time_now() up to which it has been filled */
+	bool spent;     /* refused last, and not yet full enough */
+	uint64_t refusals;
+};
+
 struct head {
 	uint32_t segment; /* NO_SEGMENT: none is open */
 	uint32_t first;   /* first record that is not wholly on the medium */
@@ -120,7 +128,8 @@ struct store {
 	struct head rescued;          /* the failed head while its records move; lock */
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
 	uint32_t openings, sequence, cleanings;
-	uint64_t bytes_ever;
+	uint64_t bytes_ever, opened_at; /* the latter: time_now() */
+	struct budget budget;
 	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the record) */
 	uint8_t key[CIPHER_KEY];
 
@@ -184,6 +193,12 @@ static inline uint32_t location_segment(const struct store *s, loc_t loc)
 	return (uint32_t)(location_offset(loc) / s->segment_size);
 }
 
+/* What can be programmed into a segment behind its header. */
+static inline uint32_t segment_room(const struct store *s)
+{
+	return s->segment_size - s->header_area;
+}
+
 /* What a record with that payload takes. */
 static inline uint32_t record_size(uint32_t length)
 {
@@ -199,6 +214,13 @@ static inline bool location_valid(loc_t loc)
 static inline bool segment_suspect(const struct segment *g)
 {
 	return (g->flags & SEGMENT_SUSPECT) || READ_ONCE(g->bad_records) != 0;
+}
+
+/* A mount found its header and nothing behind it. */
+static inline bool segment_unused(const struct segment *g)
+{
+	return g->state == SEGMENT_FREE && (g->flags & SEGMENT_HEADER) &&
+	       (g->flags & SEGMENT_BLANK);
 }
 
 /* Errors that speak of the whole medium, not of one segment. */
@@ -232,7 +254,7 @@ int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
 int segment_prepare(struct store *s, uint32_t segment) MUST_CHECK;
 /* All of its records are dead or elsewhere, on the medium: FREE, or RETIRED when suspect. */
 void segment_release(struct store *s, uint32_t segment);
-/* The least worn FREE segment or NO_SEGMENT. */
+/* The least worn in that state or NO_SEGMENT. Of FREE ones not the one with the newest header, which has the figures, when there is another. */
 uint32_t segment_least_worn(const struct store *s, enum segment_state state);
 bool blank(const void *p, size_t n);
 
@@ -257,6 +279,18 @@ int head_commit(struct store *s) MUST_CHECK;
 void head_drain(struct store *s);
 /* Gives up what is in the ring: slots told to `lost`. */
 void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg);
+
+/* ---- store_budget.c: under `writer` ---- */
+
+/* Bytes that may be written at once. */
+uint64_t budget_burst(void);
+/* True: no page may be taken now. */
+bool budget_spent(struct store *s);
+/* These were programmed. */
+void budget_take(struct store *s, uint32_t bytes);
+/* How much of the burst will have been spent when `ahead` more bytes are written, for a header; and back from the newest header's, of which `unused` bytes were not written. */
+uint16_t budget_mark(struct store *s, uint64_t ahead);
+void budget_restore(struct store *s, uint16_t mark, uint64_t unused);
 
 /* ---- store_clean.c: under `writer` ---- */
 

@@ -214,6 +214,7 @@ static int piece_begin(struct store *s, uint32_t n)
 
 	h->begun += n;
 	s->bytes_ever += n;
+	budget_take(s, n);
 	irq = spin_lock_irq(&s->lock);
 	s->stats.bytes_programmed += n;
 	spin_unlock_irq(&s->lock, irq);

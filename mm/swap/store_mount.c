@@ -15,6 +15,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/random.h"
+#include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -89,12 +90,18 @@ static int map_alloc(struct store *s)
 	return s->map ? 0 : -ENOMEM;
 }
 
+/* Bytes of a segment that are looked at: header, mark, and where the first record begins. */
+static uint32_t peek_size(const struct store *s)
+{
+	return MAX(PEEK, 2 * s->header_unit + RECORD_HEADER);
+}
+
 static int buffers_alloc(struct store *s)
 {
 	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO);
 	s->head.ring = ring_alloc(s);
 	s->spare_ring = ring_alloc(s);
-	s->bounce = kmalloc(MAX(RECORD_PAYLOAD, 2 * s->header_unit), 0);
+	s->bounce = kmalloc(MAX(RECORD_PAYLOAD, peek_size(s)), 0);
 	s->packed = kmalloc(PACKED_MAX, 0);
 	return s->segments && s->head.ring && s->spare_ring && s->bounce && s->packed ? 0 : -ENOMEM;
 }
@@ -157,6 +164,7 @@ static void geometry_set(struct store *s, struct medium *m)
 
 struct survey {
 	uint32_t ours, foreign, erase_min;
+	uint16_t spent; /* as the newest header has it */
 };
 
 static bool all_are(uint8_t byte, const uint8_t *p, size_t n)
@@ -174,21 +182,25 @@ static bool header_good(const struct store *s, const struct segment_header *h)
 }
 
 /* What a good header says. The mark and the first record behind it tell a retired and an unused segment. */
-static void segment_known(struct store *s, struct segment *g, const uint8_t *head, bool format)
+static void segment_known(struct store *s, struct segment *g, const uint8_t *head, bool format,
+			  struct survey *v)
 {
 	const uint8_t *mark = head + s->header_unit;
 	struct segment_header h;
 
 	memcpy(&h, head, sizeof(h));
+	v->ours++;
+	v->erase_min = MIN(v->erase_min, h.erase_count);
+	v->spent = h.sequence > s->sequence ? h.spent : v->spent;
 	g->erase_count = h.erase_count;
 	s->sequence = MAX(s->sequence, h.sequence);
 	s->bytes_ever = MAX(s->bytes_ever, h.bytes_ever);
 	g->flags = SEGMENT_HEADER;
 	g->sequence = h.sequence;
-	if (all_are(retired_byte(s), mark, MIN(s->header_unit, PEEK / 2)) && !format) {
+	if (all_are(retired_byte(s), mark, s->header_unit) && !format) {
 		g->state = SEGMENT_RETIRED;
 		s->stats.retired_segments++;
-	} else if (s->medium->erased_is_ff && blank(mark, MIN(s->header_unit, PEEK / 2))) {
+	} else if (s->medium->erased_is_ff && blank(mark, peek_size(s) - s->header_unit)) {
 		g->flags |= SEGMENT_BLANK;
 	}
 }
@@ -196,7 +208,7 @@ static void segment_known(struct store *s, struct segment *g, const uint8_t *hea
 static int segment_survey(struct store *s, uint32_t segment, bool format, struct survey *v)
 {
 	struct segment *g = &s->segments[segment];
-	uint32_t n = MAX(PEEK, 2 * s->header_unit);
+	uint32_t n = peek_size(s);
 	struct segment_header h;
 	int err = s->medium->ops->read(s->medium, segment_header_at(s, segment), s->bounce, n);
 
@@ -207,9 +219,7 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 		return 0; /* a bad block is no reason to do without the others; its erase will tell */
 	memcpy(&h, s->bounce, sizeof(h));
 	if (header_good(s, &h)) {
-		v->ours++;
-		v->erase_min = MIN(v->erase_min, h.erase_count);
-		segment_known(s, g, s->bounce, format);
+		segment_known(s, g, s->bounce, format, v);
 	} else if (blank(s->bounce, n)) {
 		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
 	} else {
@@ -231,6 +241,17 @@ static void estimate(struct store *s, const struct survey *v)
 	}
 }
 
+/* The newest header counted what might be written after it (bytes_ahead): what is still unused was not. */
+static void figures_restore(struct store *s, const struct survey *v)
+{
+	uint64_t unused = 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		unused += segment_unused(&s->segments[i]) ? segment_room(s) : 0;
+	s->bytes_ever -= MIN(unused, s->bytes_ever);
+	budget_restore(s, v->spent, unused);
+}
+
 static int survey(struct store *s, bool format)
 {
 	struct survey v = { .erase_min = UINT32_MAX };
@@ -249,6 +270,7 @@ static int survey(struct store *s, bool format)
 			s->medium->name, v.foreign, s->nsegments);
 		return -EMEDIUMTYPE;
 	}
+	figures_restore(s, &v);
 	return 0;
 }
 
@@ -300,6 +322,7 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 	mutex_init(&s->unpacking);
 	spin_init(&s->lock);
 	waitq_init(&s->drained);
+	s->opened_at = time_now();
 	err = store_set_up(s, format);
 	if (err) {
 		store_free(s);

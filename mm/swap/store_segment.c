@@ -42,14 +42,19 @@ uint32_t segments_free(const struct store *s)
 
 uint32_t segment_least_worn(const struct store *s, enum segment_state state)
 {
-	uint32_t best = NO_SEGMENT;
+	uint32_t best = NO_SEGMENT, newest = NO_SEGMENT;
 
-	for (uint32_t i = 0; i < s->nsegments; i++)
-		if (s->segments[i].state == state &&
-		    (best == NO_SEGMENT ||
-		     s->segments[i].erase_count < s->segments[best].erase_count))
+	for (uint32_t i = 0; i < s->nsegments; i++) {
+		const struct segment *g = &s->segments[i];
+
+		if (g->state != state)
+			continue;
+		if (state == SEGMENT_FREE && g->sequence != 0 && g->sequence == s->sequence)
+			newest = i;
+		else if (best == NO_SEGMENT || g->erase_count < s->segments[best].erase_count)
 			best = i;
-	return best;
+	}
+	return best != NO_SEGMENT ? best : newest;
 }
 
 /* Best effort: the segment is bad, so the mark may not hold; then the next boot finds out for itself. */
@@ -109,6 +114,17 @@ static bool segment_blank(struct store *s, uint32_t segment, uint32_t from)
 	return true;
 }
 
+/* What can be programmed before the next header is written: the head's rest, and segments that are ready or were found unused. */
+static uint64_t bytes_ahead(const struct store *s)
+{
+	uint64_t bytes = s->head.segment != NO_SEGMENT ? s->segment_size - s->head.begun : 0;
+
+	for (uint32_t i = 0; i < s->nsegments; i++)
+		if (s->segments[i].state == SEGMENT_READY || segment_unused(&s->segments[i]))
+			bytes += segment_room(s);
+	return bytes;
+}
+
 static int segment_write_header(struct store *s, uint32_t segment)
 {
 	struct segment *g = &s->segments[segment];
@@ -118,13 +134,14 @@ static int segment_write_header(struct store *s, uint32_t segment)
 		.segment_size = s->segment_size,
 		.erase_count = g->erase_count,
 		.sequence = ++s->sequence,
-		.bytes_ever = s->bytes_ever,
 	};
 	/* Where erasing leaves anything behind, the mark of a life before format=1 is written over. */
 	uint32_t n = s->medium->erased_is_ff ? s->header_unit : 2 * s->header_unit;
-	uint64_t irq;
+	uint64_t ahead = bytes_ahead(s) + segment_room(s) + n, irq;
 	int err;
 
+	h.spent = budget_mark(s, ahead);
+	h.bytes_ever = s->bytes_ever + ahead;
 	h.crc = header_crc(h);
 	g->sequence = h.sequence;
 	memset(s->bounce, 0xff, n);
@@ -135,6 +152,7 @@ static int segment_write_header(struct store *s, uint32_t segment)
 	s->stats.program_failures += err == -EIO;
 	spin_unlock_irq(&s->lock, irq);
 	s->bytes_ever += n;
+	budget_take(s, n);
 	return err;
 }
 

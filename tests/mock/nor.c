@@ -79,6 +79,7 @@ static int cells_program(struct nor *n, uint64_t at, const uint8_t *data, size_t
 	assert_int_equal(b, block_of(n, at + len - 1));
 	if (n->dead)
 		return -ENODEV;
+	n->bytes += len;
 	if (begin(n)) {
 		program_half(n, at, data, len);
 		return -ENODEV;

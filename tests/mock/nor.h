@@ -35,6 +35,7 @@ struct nor {
 	uint32_t erases[NOR_BLOCKS_MAX];
 
 	uint64_t operations; /* programs and erases begun */
+	uint64_t bytes;      /* that programs were begun for */
 	uint64_t cut_at;     /* the operation that power fails in; 0: none */
 	bool dead;           /* power has failed */
 

@@ -1,169 +1,10 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/codec.c mm/swap/cipher.c kernel/random.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c mm/swap/cipher.c kernel/random.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
-// The swap store over a strict NOR bank: contents against a reference, progress when full, wear, power cuts in every operation, every kind
-// of bad block, damaged records, memory that runs out.
+// The swap store over a strict NOR bank: contents against a reference, progress when full, every kind of bad block, damaged records, memory that runs out.
 #define _GNU_SOURCE
-#include <stdlib.h>
-#include <string.h>
-
-#include "mm/swap.h"
-#include "mm/swap/codec.h"
-#include "mm/swap/store_internal.h"
-#include "tests/mock/mock.h"
-#include "tests/mock/nor.h"
-#include "tests/mock/objects.h"
-
-#define BLOCK  (32u << 10)
-#define BLOCKS 24
-
-static struct nor nor;
-static struct store *store;
-/* Each test runs three times: with plain pages, with a mixture of plain ones and packed ones of all sizes, and with these encrypted. */
-static bool mixed;
-static struct packer *packer;
-static uint32_t slots;
-static uint32_t version[4096]; /* 0: nothing; what each slot should hold */
-static bool gone[4096];        /* a slot that may, or must, read -EIO */
-
-static int setup(void **state)
-{
-	mock_setup(state);
-	srand(1);
-	packer = packer_create(0);
-	assert_non_null(packer);
-	nor_init(&nor, BLOCK, BLOCKS);
-	memset(version, 0, sizeof(version));
-	memset(gone, 0, sizeof(gone));
-	store = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	if (store)
-		store_close(store);
-	packer_destroy(packer);
-	assert_int_equal(mock_objects_out(), 0);
-	nor_free(&nor);
-	return mock_teardown(state);
-}
-
-static void open_store(void)
-{
-	assert_int_equal(store_open(&nor.medium, false, &store, &slots), 0);
-	assert_true(slots > 0 && slots < ARRAY_SIZE(version));
-}
-
-static void close_store(void)
-{
-	store_close(store);
-	store = NULL;
-}
-
-static const void *contents(uint32_t slot, uint32_t v)
-{
-	static uint32_t page[1024];
-	uint32_t distinct = mixed ? (slot * 7 + v * 131) % 1024 : 1023;
-
-	for (uint32_t i = 0; i < 1024; i++)
-		page[i] = slot * 2654435761u + v * 40503u + MIN(i, distinct) * 0x01010101u;
-	return page;
-}
-
-static int append_page(uint32_t slot, const void *page)
-{
-	const void *data;
-	uint16_t n = mixed ? page_pack(packer, page, &data) : 0;
-
-	return n > 0 ? store_append_packed(store, slot, data, n) : store_append(store, slot, page);
-}
-
-static int append(uint32_t slot)
-{
-	static uint32_t next;
-	int err = append_page(slot, contents(slot, ++next));
-
-	version[slot] = err ? 0 : next;
-	return err;
-}
-
-static void discard(uint32_t slot)
-{
-	store_discard(store, slot);
-	version[slot] = 0;
-	gone[slot] = false;
-}
-
-static void lost(uint32_t slot, void *arg)
-{
-	(void)arg;
-	version[slot] = 0;
-}
-
-static void verify(uint32_t slot)
-{
-	uint32_t page[1024];
-	int err = store_read(store, slot, page);
-
-	if (version[slot] == 0) {
-		assert_int_equal(err, -ENOENT);
-	} else if (gone[slot]) {
-		assert_true(err == 0 || err == -EIO);
-	} else {
-		assert_int_equal(err, 0);
-		assert_memory_equal(page, contents(slot, version[slot]), 4096);
-	}
-}
-
-static void verify_all(void)
-{
-	for (uint32_t slot = 1; slot <= slots; slot++)
-		verify(slot);
-}
-
-/* Invariant (1) of store_internal.h, and that free segments hold nothing. */
-static void check_accounts(void)
-{
-	uint32_t live[BLOCKS] = { 0 }, records = 0;
-
-	for (uint32_t slot = 1; slot <= slots; slot++) {
-		loc_t loc = *map_entry(store, slot);
-
-		if (!location_valid(loc))
-			continue;
-		live[location_segment(store, loc)] += location_size(loc);
-		records++;
-	}
-	for (unsigned i = 0; i < BLOCKS; i++) {
-		assert_int_equal(store->segments[i].live, live[i]);
-		assert_int_equal(store->segments[i].readers, 0);
-		if (store->segments[i].state != SEGMENT_SEALED &&
-		    store->segments[i].state != SEGMENT_HEAD)
-			assert_int_equal(live[i], 0);
-	}
-	assert_int_equal(store->live_records, records);
-}
-
-static uint32_t any_slot(void)
-{
-	return 1 + (uint32_t)rand() % slots;
-}
-
-/* One step of life as the page daemon and others lead it. Errors are the caller's to judge. */
-static int step(unsigned dice)
-{
-	switch (dice) {
-	case 0:
-	case 1: discard(any_slot()); return 0;
-	case 2:
-	case 3: verify(any_slot()); return 0;
-	case 4: return store_commit(store, lost, NULL);
-	case 5: (void)store_clean(store); return 0;
-	default: return append(any_slot());
-	}
-}
+#include "tests/unit/mm/swap/store_test.h"
 
 static void test_random(void **state)
 {
@@ -176,13 +17,6 @@ static void test_random(void **state)
 	}
 	verify_all();
 	check_accounts();
-}
-
-static void fill(void)
-{
-	for (uint32_t slot = 1; slot <= slots; slot++)
-		assert_int_equal(append(slot), 0);
-	assert_int_equal(store_commit(store, lost, NULL), 0);
 }
 
 static void test_full_churn(void **state)
@@ -354,82 +188,6 @@ static void test_no_memory(void **state)
 		assert_int_equal(mock_objects_out(), 1); /* the packer */
 	}
 	mock_fail_allocation(0);
-}
-
-/* ---- Power ---- */
-
-/* Life until power fails or n steps are done. */
-static void live_until_cut(unsigned n)
-{
-	for (unsigned i = 0; i < n && !nor.dead; i++) {
-		int err = i % 10 == 9 ? store_commit(store, lost, NULL) : append(any_slot());
-
-		if (!nor.dead)
-			assert_int_equal(err, 0);
-		if (i % 5 == 0)
-			(void)store_clean(store);
-	}
-}
-
-static void test_power_cut_everywhere(void **state)
-{
-	uint64_t cut, sum, real;
-	bool reached = true;
-
-	(void)state;
-	nor_free(&nor);
-	nor_init(&nor, BLOCK, 9);
-	/* So that cuts meet used segments, erases and cleaning. */
-	open_store();
-	live_until_cut(150);
-	close_store();
-	for (cut = 1; reached; cut++) {
-		nor_power_on(&nor);
-		nor.cut_at = cut;
-		srand((unsigned)cut);
-		open_store();
-		live_until_cut(40);
-		reached = nor.dead;
-		close_store();
-		nor_power_on(&nor);
-		memset(version, 0, sizeof(version));
-		open_store();
-		verify_all();
-		for (uint32_t slot = 1; slot <= slots; slot++)
-			assert_int_equal(append(slot), 0);
-		verify_all();
-		sum = real = 0;
-		for (unsigned i = 0; i < 9; i++) {
-			sum += store->segments[i].erase_count;
-			real += nor.erases[i];
-		}
-		/* Estimates drift a little, and a cut erase may count or not. */
-		assert_true(sum + 4 * cut >= real && sum <= real + cut + 9);
-		close_store();
-		memset(version, 0, sizeof(version));
-	}
-	print_message("power cut in each of %u operations\n", (unsigned)cut - 1);
-	assert_true(cut > 30);
-}
-
-static void test_power_gone(void **state)
-{
-	char page[4096];
-
-	(void)state;
-	open_store();
-	assert_int_equal(append(1), 0);
-	assert_int_equal(store_commit(store, lost, NULL), 0);
-	assert_int_equal(append(2), 0);
-	nor.dead = true;
-	assert_int_equal(store_commit(store, lost, NULL), -ENODEV);
-	assert_int_equal(version[2], 0); /* told to be lost */
-	assert_int_equal(store_read(store, 2, page), -ENOENT);
-	assert_int_equal(store_read(store, 1, page), -ENODEV);
-	nor.dead = false;
-	verify(1); /* a medium that comes back has lost nothing */
-	assert_int_equal(append(3), 0);
-	verify(3);
 }
 
 /* ---- Bad blocks ---- */
@@ -857,7 +615,6 @@ static void test_key_stream_is_used_once(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_random),
 		TEST(test_full_churn),
@@ -869,8 +626,6 @@ int main(void)
 		TEST(test_too_small),
 		TEST(test_bad_geometry),
 		TEST(test_no_memory),
-		TEST(test_power_cut_everywhere),
-		TEST(test_power_gone),
 		TEST(test_program_fails),
 		TEST(test_erase_fails),
 		TEST(test_stuck_bits),
