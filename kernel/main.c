@@ -90,6 +90,44 @@ static void set_encryption(void)
 		log_warn("swap_encrypt=%s: give 0, 1 or auto", text);
 }
 
+/* swap_budget=1G,256M on the command line: bytes a day, at once. */
+static void set_budget(void)
+{
+	char text[40];
+	const char *end;
+	uint64_t day, burst = 0;
+	int err;
+
+	if (!cmdline_get("swap_budget", text, sizeof(text)))
+		return;
+	err = parse_size(text, &end, &day);
+	if (!err && *end == ',')
+		err = parse_size(end + 1, &end, &burst);
+	if (err || *end || MAX(day, burst) > SWAP_BUDGET_MAX) {
+		log_warn(
+			"swap_budget=%s: no budget, as swap_budget=1G,256M is: bytes a day, at once",
+			text);
+		return;
+	}
+	swap_budget = day;
+	swap_burst = burst;
+}
+
+/* swap_cycles=100000 on the command line. */
+static void set_cycles(void)
+{
+	char text[16];
+	const char *end;
+	uint64_t cycles;
+
+	if (!cmdline_get("swap_cycles", text, sizeof(text)))
+		return;
+	if (parse_size(text, &end, &cycles) || *end || cycles == 0 || cycles > UINT32_MAX)
+		log_warn("swap_cycles=%s: no number of erases", text);
+	else
+		swap_cycles = (unsigned)cycles;
+}
+
 static void start_memory(void)
 {
 	char debug[8];
@@ -128,6 +166,8 @@ static void swap_find(void)
 	bool format = cmdline_get("swap.format", value, sizeof(value)) && strcmp(value, "1") == 0;
 
 	set_encryption();
+	set_budget();
+	set_cycles();
 	mtd_attach_swap(format);
 	swap_disks_attach(format);
 }

@@ -23,6 +23,8 @@ struct swap_area_stats {
 };
 /* Of the i-th area; false past the last. May sleep. */
 bool swap_area_stats(unsigned i, struct swap_area_stats *st);
+/* The segments from the first-th on, counted through all areas, n at most: how many there were. May sleep. */
+uint32_t swap_segments(uint32_t first, struct store_segment *to, uint32_t n);
 
 /* mm/oom/: picks and kills. Called by reclaim_wait when neither eviction nor refusal can help. Returns true when a victim is dying or has died (try again),
  * false when there is nobody to end. */

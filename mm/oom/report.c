@@ -6,7 +6,7 @@
 #include "mm/lru.h"
 #include "mm/oom/oom.h"
 #include "mm/slab.h"
-#include "mm/swap.h"
+#include "mm/swap/slots.h"
 
 #define KB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 
@@ -28,6 +28,8 @@ static void report_memory(void)
 			 swap.bytes_used / 1024, swap.bytes_total / 1024, KB(swap.cached));
 	else
 		log_warn("oom: no swap");
+	if (swap.slots_total > 0 && !swap_accepts())
+		log_warn("oom: swap takes nothing: full, failing, or its write budget is spent");
 }
 
 void oom_report(const struct oom_request *r, const struct oom_policy *p,

@@ -10,7 +10,7 @@
  * Before anybody is ended for want of memory, an area that is leaving stays (swap_keep): swapoff fails instead.
  *
  * The daemon writes to the area of the highest priority that takes pages; areas of one priority have a batch each in turn. Areas that an
- * error or a full medium made refuse are asked again when a slot is freed.
+ * error or a full medium made refuse are asked again when a slot is freed; when a write budget was spent, also after a while.
  *
  * Locks: `control` (swap on and off, one at a time) -> `writing` (the daemon's writes, cleaning, figures; opening and closing) -> the store's -> swap.lock.
  * A page-in needs none of the mutexes: the slot that it has bound keeps its area. Under `writing` nobody waits for memory: the daemon needs it to make some.
@@ -19,11 +19,15 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
+#include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
+
+#define ASK_AGAIN  NSEC_PER_SEC        /* an area whose write budget was spent */
+#define WARN_PAUSE (60 * NSEC_PER_SEC) /* between two warnings about that */
 
 static struct mutex control = MUTEX_INIT(control), writing = MUTEX_INIT(writing);
 static uint32_t batches;    /* writing */
@@ -35,8 +39,11 @@ static int least_prio = -1; /* given last without being asked for; control */
 static struct swap_area *area_choose(void)
 {
 	struct swap_area *best = NULL;
+	bool room = tier_has_room();
 
 	spin_lock(&swap.lock);
+	if (swap.ask_again != 0 && time_now() >= swap.ask_again)
+		swap.refusing = swap.ask_again = 0;
 	for (unsigned i = 0; i < SWAP_AREAS; i++) {
 		struct swap_area *a = &swap.areas[i];
 
@@ -46,15 +53,38 @@ static struct swap_area *area_choose(void)
 		    (a->prio == best->prio && (int32_t)(a->turn - best->turn) < 0))
 			best = a;
 	}
-	swap.refused = best == NULL;
+	/* The pool takes what packs when nothing may be written. */
+	swap.refused = best == NULL && !(swap.ask_again != 0 && room);
 	spin_unlock(&swap.lock);
 	return best;
+}
+
+/* The write budget is spent: full for now, and asked again after a while. */
+static void area_spent(struct swap_area *a)
+{
+	static uint64_t warned;
+	uint64_t now = time_now();
+
+	spin_lock(&swap.lock);
+	swap.refusing |= 1u << (a - swap.areas);
+	WRITE_ONCE(swap.ask_again, now + ASK_AGAIN);
+	spin_unlock(&swap.lock);
+	if (warned != 0 && now - warned < WARN_PAUSE)
+		return;
+	warned = now;
+	log_warn(
+		"swap: the write budget of %s is spent: counts as full until more has come in (/proc/swapstore)",
+		a->medium->name);
 }
 
 static void area_refused(struct swap_area *a, int err)
 {
 	static uint64_t last;
 
+	if (err == -EDQUOT) {
+		area_spent(a);
+		return;
+	}
 	spin_lock(&swap.lock);
 	swap.refusing |= 1u << (a - swap.areas);
 	spin_unlock(&swap.lock);
@@ -182,6 +212,24 @@ bool swap_area_stats(unsigned i, struct swap_area_stats *st)
 	}
 	mutex_unlock(&writing);
 	return a != NULL;
+}
+
+uint32_t swap_segments(uint32_t first, struct store_segment *to, uint32_t n)
+{
+	uint32_t got = 0, before = 0; /* those of the areas before */
+	const struct swap_area *a;
+
+	mutex_lock(&writing);
+	for (unsigned i = 0; got < n && (a = area_nth(i)) != NULL; i++) {
+		uint32_t from = first + got - before;
+		uint32_t all = store_segments(a->store, from, to + got, n - got);
+
+		for (uint32_t k = from; k < all && got < n; k++)
+			to[got++].area = i;
+		before += all;
+	}
+	mutex_unlock(&writing);
+	return got;
 }
 
 /* ---- Swap on ---- */

@@ -27,6 +27,7 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
+#include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/reclaim_internal.h"
 #include "mm/slab.h"
@@ -339,7 +340,10 @@ static struct slot *slot_take_locked(uint32_t slot)
 
 bool swap_accepts(void)
 {
-	return READ_ONCE(swap.total) != 0 && !READ_ONCE(swap.refused);
+	uint64_t again = READ_ONCE(swap.ask_again);
+
+	return READ_ONCE(swap.total) != 0 &&
+	       (!READ_ONCE(swap.refused) || (again != 0 && time_now() >= again));
 }
 
 bool swap_writable(void)

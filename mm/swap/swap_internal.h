@@ -56,9 +56,11 @@ struct swap_table {
 	uint32_t clock;        /* evictions of anonymous pages; lock */
 	bool refused;          /* no area takes anything: lock; cleared when a slot is freed */
 	uint32_t refusing;     /* a bit for each area that took nothing more; likewise */
-	uint32_t cursor;       /* the daemon's */
-	uint32_t total;        /* slots that may be used: the areas' promises; lock */
-	uint32_t limit;        /* numbers 1..limit are in `parts`; grows, written last */
+	uint64_t
+		ask_again; /* when those that refuse are asked again as a write budget was spent, 0: no such; lock */
+	uint32_t cursor; /* the daemon's */
+	uint32_t total;  /* slots that may be used: the areas' promises; lock */
+	uint32_t limit;  /* numbers 1..limit are in `parts`; grows, written last */
 	struct swap_part parts[SWAP_PARTS];
 	struct swap_area areas[SWAP_AREAS];
 };

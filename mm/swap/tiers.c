@@ -71,6 +71,11 @@ static void slot_keep(uint32_t slot, enum slot_kept kept, uint32_t where)
 }
 
 /* The share may be overdrawn by a batch, which the next write-back brings back. */
+bool tier_has_room(void)
+{
+	return READ_ONCE(swap_pool_percent) != 0 && pool_excess() < EVICT_BATCH;
+}
+
 static bool pool_keep(uint32_t slot, const void *page)
 {
 	const void *data;
@@ -78,7 +83,7 @@ static bool pool_keep(uint32_t slot, const void *page)
 	void *room;
 	uint16_t n;
 
-	if (READ_ONCE(swap_pool_percent) == 0 || pool_excess() >= EVICT_BATCH)
+	if (!tier_has_room())
 		return false;
 	n = pack(page, &data);
 	handle = n > 0 ? pool_reserve(slot, n, &room) : POOL_NONE;

@@ -5,6 +5,8 @@
 
 #include "mm/swap/store.h"
 
+/* The pool may have more than it has. Any context. */
+bool tier_has_room(void);
 /* Of a slot that has nothing: keeps the page in RAM if it is one word over and over, or if it packs and the pool may have it. False: it is to be written. */
 bool tier_keep(uint32_t slot, const void *page) MUST_CHECK;
 /* The contents of the slot, which is bound to a frame with PAGE_READING, if RAM has them: 0; -ENOENT: it has not; -EIO: damaged. Any task; sleeps and waits for nothing. */

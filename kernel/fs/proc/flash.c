@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Flash in /proc: the partitions (mtd, in Linux's format) and what the swap store did to the one it lies on (swapstore, this kernel's
- * own: a name and a value a line, values exact so that programs can take differences).
+ * Flash in /proc: the partitions (mtd, in Linux's format); what the swap stores did to what they lie on (swapstore, this kernel's own: a name and a value a line,
+ * values exact so that programs can take differences) and how worn each segment is (swapstore_map, a line each); what they may write (sys/vm/swap_budget, swap_burst).
  */
+#include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/mtd.h"
+#include "kernel/time.h"
 #include "mm/reclaim.h"
 #include "mm/store_stats.h"
 #include "mm/swap.h"
@@ -19,6 +21,8 @@ int show_mtd(struct seq *s, const struct proc_ref *ref)
 		seq_printf(s, "mtd%u: %08jx %08x \"%s\"\n", i, m->size, m->erase_size, m->name);
 	return 0;
 }
+
+/* ---- /proc/swapstore ---- */
 
 /* a / b with two digits after the point; 0.00 when there is nothing to divide by. */
 static void ratio(struct seq *s, const char *name, uint64_t a, uint64_t b)
@@ -38,6 +42,43 @@ static void segments(struct seq *s, const struct store_stats *st)
 	ratio(s, "erase_count_avg", st->erase_sum, st->segments - st->retired_segments);
 }
 
+/* Whole days that `bytes` last when so many are written a day; "-" when nothing is. */
+static void days(struct seq *s, const char *name, uint64_t bytes, uint64_t a_day)
+{
+	if (a_day == 0)
+		seq_printf(s, "%s -\n", name);
+	else
+		seq_printf(s, "%s %ju\n", name, bytes / a_day);
+}
+
+/* Wear levelling brings all segments to the most that one may have, so the most worn one tells what is left of all. */
+static void lifetime(struct seq *s, const struct store_stats *st)
+{
+	uint64_t day = 24 * 60 * 60, seconds = MAX(st->open_ns / NSEC_PER_SEC, (uint64_t)1);
+	uint64_t rate = st->bytes_programmed * day / seconds;
+	uint64_t erases = st->rated_cycles - MIN(st->rated_cycles, st->erase_max);
+	uint64_t left = erases * (st->segments - st->retired_segments) * st->segment_size;
+
+	seq_printf(s, "wear_spread %u\nrated_cycles %u\nbytes_per_day %ju\n",
+		   st->erase_max - st->erase_min, st->rated_cycles, rate);
+	days(s, "lifetime_days", left, rate);
+	days(s, "lifetime_days_at_budget", left, READ_ONCE(swap_budget));
+}
+
+static void budget(struct seq *s, const struct store_stats *st)
+{
+	uint64_t day = READ_ONCE(swap_budget), burst = READ_ONCE(swap_burst);
+
+	seq_printf(s, "budget_bytes_per_day %ju\n", day);
+	if (day == 0)
+		seq_puts(s, "budget_burst -\nbudget_left -\n");
+	else
+		seq_printf(s, "budget_burst %ju\nbudget_left %jd\n", burst ? burst : day,
+			   st->budget_left);
+	seq_printf(s, "budget_spent %u\nbudget_refusals %ju\n", st->budget_spent,
+		   st->budget_refusals);
+}
+
 static void area(struct seq *s, const char *name, const struct store_stats *st)
 {
 	seq_printf(s, "medium %s\nencrypted %u\n", name, st->encrypted);
@@ -50,6 +91,8 @@ static void area(struct seq *s, const char *name, const struct store_stats *st)
 	seq_printf(s, "records_moved %ju\n", st->records_moved);
 	seq_printf(s, "checksum_failures %ju\nprogram_failures %ju\nerase_failures %ju\n",
 		   st->crc_errors, st->program_failures, st->erase_failures);
+	lifetime(s, st);
+	budget(s, st);
 }
 
 int show_swapstore(struct seq *s, const struct proc_ref *ref)
@@ -62,5 +105,70 @@ int show_swapstore(struct seq *s, const struct proc_ref *ref)
 		area(s, a.name, &a.store);
 	if (i == 0)
 		seq_puts(s, "medium none\n");
+	return 0;
+}
+
+/* ---- /proc/swapstore_map ---- */
+
+/* Every line is as long as any other, so a part of the file is made from its segments alone, however many there are. */
+#define MAP_LINE 32u
+#define MAP_PART 12u
+
+static size_t map_text(uint32_t first, char text[MAP_PART * MAP_LINE + 1])
+{
+	struct store_segment part[MAP_PART];
+	struct seq s = { .buf = text, .size = MAP_PART * MAP_LINE + 1 };
+	uint32_t n = swap_segments(first, part, MAP_PART);
+
+	for (uint32_t i = 0; i < n; i++)
+		seq_printf(&s, "%u %6u %-7s %6u %7u\n", part[i].area, part[i].number, part[i].state,
+			   MIN(part[i].erases, 999999u), part[i].live);
+	return s.len;
+}
+
+int64_t read_swapstore_map(const struct proc_ref *ref, struct io *io)
+{
+	char text[MAP_PART * MAP_LINE + 1];
+	uint64_t at = io->pos;
+	size_t asked = io->n, n = 1;
+	int err = 0;
+
+	(void)ref;
+	while (io->n > 0 && n > 0 && !err && at / MAP_LINE < UINT32_MAX) {
+		size_t skip = at % MAP_LINE, made = map_text((uint32_t)(at / MAP_LINE), text);
+
+		n = made > skip ? MIN(made - skip, io->n) : 0;
+		err = io_put(io, text + skip, n);
+		at += n;
+	}
+	return io->n < asked ? (int64_t)(asked - io->n) : err;
+}
+
+/* ---- /proc/sys/vm/swap_budget and swap_burst ---- */
+
+static uint64_t *limit_of(const struct proc_ref *ref)
+{
+	return strcmp(ref->node->name, "swap_burst") == 0 ? &swap_burst : &swap_budget;
+}
+
+int show_swap_budget(struct seq *s, const struct proc_ref *ref)
+{
+	seq_printf(s, "%ju\n", READ_ONCE(*limit_of(ref)));
+	return 0;
+}
+
+/* Bytes; k, M or G may stand behind the number. */
+int store_swap_budget(const struct proc_ref *ref, char *text, size_t n)
+{
+	const char *end;
+	uint64_t v;
+
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = 0;
+	if (parse_size(text, &end, &v) || *end || v > SWAP_BUDGET_MAX)
+		return -EINVAL;
+	WRITE_ONCE(*limit_of(ref), v);
 	return 0;
 }

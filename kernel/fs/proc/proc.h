@@ -102,6 +102,9 @@ int show_swaps(struct seq *s, const struct proc_ref *ref);
 /* flash.c */
 int show_mtd(struct seq *s, const struct proc_ref *ref);
 int show_swapstore(struct seq *s, const struct proc_ref *ref);
+int64_t read_swapstore_map(const struct proc_ref *ref, struct io *io);
+int show_swap_budget(struct seq *s, const struct proc_ref *ref);
+int store_swap_budget(const struct proc_ref *ref, char *text, size_t n);
 /* disk.c */
 int show_partitions(struct seq *s, const struct proc_ref *ref);
 int show_diskstats(struct seq *s, const struct proc_ref *ref);

@@ -210,6 +210,7 @@ static const struct proc_node root_children[] = {
 	PROC_FILE("stat", 0444, show_stat),
 	PROC_FILE("swaps", 0444, show_swaps),
 	PROC_FILE("swapstore", 0444, show_swapstore),
+	{ .name = "swapstore_map", .mode = S_IFREG | 0444, .read = read_swapstore_map },
 	PROC_DIR("sys", 0555, proc_sys_children),
 	PROC_DIR("sysvipc", 0555, sysvipc_children),
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = link_thread_self },

@@ -348,6 +348,8 @@ static const struct proc_node vm_children[] = {
 	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
 	SETTING_FILE("overcommit_memory", overcommit_memory),
 	SETTING_FILE("overcommit_ratio", overcommit_ratio),
+	SETTING_FILE("swap_budget", swap_budget),
+	SETTING_FILE("swap_burst", swap_budget),
 	SETTING_FILE("zpool_percent", zpool_percent),
 	PROC_END,
 };
