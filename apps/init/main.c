@@ -17,6 +17,8 @@ int main(int argc, char **argv)
 		name = slash + 1;
 	if (!strcmp(name, "demo"))
 		return demo_main(argc, argv);
+	if (!strcmp(name, "swapstat"))
+		return swapstat_main(argc, argv);
 	if (getpid() == 1)
 		return init_main();
 	static const char advice[] =

@@ -5,5 +5,6 @@
 
 int init_main(void);
 int demo_main(int argc, char **argv);
+int swapstat_main(int argc, char **argv);
 
 #endif

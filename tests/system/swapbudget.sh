@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# TIMEOUT: 180
+# CPUS: 1
+#
+# The write budget of swap: a leak stops at it and is ended, everything else goes on; it is raised at run time; a reboot does not renew it. And swapstat, which
+# shows it: with swap, without, and asked wrongly.
+. "$(dirname "$0")/lib.sh"
+
+# figure NAME: of /proc/swapstore, when the command printed that at its end
+figure() { sed -nE "s/^$1 (-?[0-9]+)$/\\1/p" "$SCRATCH/output"; }
+
+FLASH=$SCRATCH/flash
+small=(--mem 32M --smp 1 --append zpool=0% --keep-flash "$FLASH")
+overdraft=$((1 << 20)) # a batch and its cleaning
+
+# ---- A leak ----
+guest_run "${small[@]}" --append swap_budget=24M,4M 'sleep 1000 & eater 48; echo $?; kill $! && echo alive; cat /proc/swapstore'
+[[ $OUTPUT == *$'137\nalive\n'* ]] || fail "the leak was not ended, or not alone"
+spent=$(figure bytes_programmed)
+(( spent > 3 << 20 && spent < (4 << 20) + overdraft )) || fail "$spent bytes were written with a budget of 4 MB at once"
+(( $(figure budget_spent) == 1 && $(figure budget_refusals) > 0 )) || fail "the budget is not said to be spent"
+expect_log 'swap: the write budget of swap is spent: counts as full'
+expect_log 'oom: swap takes nothing'
+
+# ---- The next boot: nothing is left; more is given while it runs ----
+guest_run "${small[@]}" --append swap_budget=24M,4M 'eater 48; cat /proc/swapstore; cd /proc/sys/vm; cat swap_budget swap_burst
+	echo 200M >swap_burst && echo 0x40000000 >swap_budget && echo 0 >swap_budget && eater 48; cat swap_budget swap_burst
+	for bad in -1 x 1x "1 M" 32768G; do echo "$bad" >swap_budget; done 2>/dev/null; cat swap_budget'
+(( $(figure bytes_programmed) < overdraft )) || fail "$(figure bytes_programmed) bytes were written by a boot that had nothing left"
+[[ $OUTPUT == *$'\n25165824\n4194304\nate\n0\n209715200\n0' ]] || fail "the settings"
+
+# ---- A budget that is wrong is none ----
+guest_run --smp 1 --append swap_budget=1G,x 'cat /proc/sys/vm/swap_budget'
+[[ $OUTPUT == 0 ]] || fail "swap_budget=1G,x was taken"
+expect_log 'swap_budget=1G,x: not bytes a day'
+
+# ---- swapstat ----
+expect_match '^ +32  (9|0)' "${small[@]}" --append swap_budget=24M,4M --append swap_cycles=10 'swapstat | cat'
+for line in 'swap: 255 segments of 256 KB, [0-9]+ free, 0 retired; 0 pages are there' '  written   0 bytes since boot, .*; [0-9]+ MB since it was new' \
+	'  wear      segments were erased .* of the 10 they are rated for' '  budget    24 MB a day, 4.0 MB at once; .* left.*; lasts [0-9]+ days or more' '  errors    none since boot'; do
+	grep -Eq "^$line$" "$SCRATCH/output" || fail "swapstat does not say '$line'"
+done
+if grep -q $'\033' "$SCRATCH/output"; then fail "colours in a pipe"; fi
+(( $(grep -Ec '^ *[0-9]+  [0-9X]' "$SCRATCH/output") == 8 )) || fail "not eight rows of 32 segments"
+
+expect_output $'There is no swap. swapon adds some; a flash partition named swap is found at boot.\n0\n2\n2\n2\n0' --smp 1 --swap none \
+	'swapstat; echo $?; swapstat -x 2>/dev/null; echo $?; swapstat -w 0 2>/dev/null; echo $?; swapstat -w 1 2 2>/dev/null; echo $?; wc -c </proc/swapstore_map'
+expect_match $'\033\\[32m0-' --smp 1 'swapstat -w 1 & sleep 2.5; kill $!; wait $! 2>/dev/null; swapstat >/dev/null'
+(( $(grep -c 'swap: 255 segments' "$SCRATCH/output") >= 2 )) || fail "swapstat -w shows itself once"
