@@ -32,7 +32,7 @@ guest_run "${small[@]}" --append swap_budget=24M,4M 'eater 48; cat /proc/swapsto
 # ---- A budget that is wrong is none ----
 guest_run --smp 1 --append swap_budget=1G,x 'cat /proc/sys/vm/swap_budget'
 [[ $OUTPUT == 0 ]] || fail "swap_budget=1G,x was taken"
-expect_log 'swap_budget=1G,x: not bytes a day'
+expect_log 'swap_budget=1G,x: no budget'
 
 # ---- swapstat ----
 expect_match '^ +32  (9|0)' "${small[@]}" --append swap_budget=24M,4M --append swap_cycles=10 'swapstat | cat'
