@@ -239,6 +239,7 @@ void area_insert(struct aspace *as, struct area *a)
 	gap_refresh(next);
 	as->area_count++;
 	account(as, a->flags, area_pages(a), 1);
+	copies_link(a);
 }
 
 void area_append(struct aspace *as, struct area *a, struct area *last)
@@ -250,6 +251,7 @@ void area_append(struct aspace *as, struct area *a, struct area *last)
 			    last != NULL ? &last->node.right : &as->areas.node, area_update);
 	as->area_count++;
 	account(as, a->flags, area_pages(a), 1);
+	copies_link(a);
 }
 
 /* From the leaves of the tree upwards, so that nothing needs to be balanced. */
@@ -267,6 +269,7 @@ void area_free_all(struct aspace *as)
 			parent->left = NULL;
 		else if (parent != NULL)
 			parent->right = NULL;
+		copies_unlink(area_of(n));
 		area_free(area_of(n));
 		n = parent;
 	}
@@ -281,6 +284,7 @@ void area_remove(struct aspace *as, struct area *a)
 {
 	struct area *next = area_next(a);
 
+	copies_unlink(a);
 	account(as, a->flags, area_pages(a), -1);
 	as->area_count--;
 	if (as->last_hit == a)
@@ -398,14 +402,14 @@ struct area *area_merge(struct aspace *as, struct area *a)
 
 	if (next != NULL && area_continues(a, next)) {
 		end = next->end;
-		a->has_anon |= next->has_anon;
+		copies_absorb(a, next);
 		area_remove(as, next);
 		area_resize(as, a, a->start, end);
 		area_free(next);
 	}
 	if (prev != NULL && area_continues(prev, a)) {
 		end = a->end;
-		prev->has_anon |= a->has_anon;
+		copies_absorb(prev, a);
 		area_remove(as, a);
 		area_resize(as, prev, prev->start, end);
 		area_free(a);
@@ -435,11 +439,11 @@ struct area *area_add(struct aspace *as, const struct area *like, struct area *s
 
 	if (prev != NULL && area_continues(prev, like)) {
 		area_resize(as, prev, prev->start, like->end);
-		prev->has_anon |= like->has_anon;
+		copies_absorb(prev, like);
 		a = area_merge(as, prev);
 	} else if (next != NULL && area_continues(like, next)) {
 		area_resize(as, next, like->start, next->end);
-		next->has_anon |= like->has_anon;
+		copies_absorb(next, like);
 		a = next;
 	} else {
 		a = spare != NULL ? spare : area_clone(like);

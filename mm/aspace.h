@@ -50,9 +50,11 @@ struct area {
 	struct rb_node node;
 	virt_addr_t start, end; /* page aligned, start < end */
 	unsigned flags;
-	bool has_anon;            /* with an object: some page was copied on write */
+	bool has_anon; /* with an object: some page was copied on write, or may have been; set by area_note_anon */
+	uint32_t walk;            /* mm/copies.c; the object's lock */
 	struct object *object;    /* NULL: private anonymous only */
 	uint64_t offset;          /* pages: index in object of `start` */
+	struct list copies;       /* with an object and has_anon, in a tree: on object->copies */
 	struct area_label *label; /* without object: the name a program gave it, or NULL */
 	struct aspace *aspace;
 	void *file; /* struct file for /proc/PID/maps (held by the area_file_ops hooks), or NULL */

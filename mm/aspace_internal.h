@@ -5,6 +5,7 @@
  *
  *   area.c      the tree of areas: find, gaps, split, merge, accounts
  *   zap.c       empties a range of entries
+ *   copies.c    private copies of an object's pages, for truncation
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
  *   huge.c      blocks of 2 MB for anonymous memory, hugetlb.c those of MAP_HUGETLB
@@ -181,6 +182,21 @@ void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch 
 /* Empties all areas, which are still in the tree, of an address space that no CPU runs any more,
  * without TLB maintenance per page. Returns the pages that were resident. */
 uint64_t zap_all(struct aspace *as);
+
+/* ---- copies.c: areas whose objects must know of their private pages ---- */
+
+/* a has come into a tree; is about to leave it. */
+void copies_link(struct area *a);
+void copies_unlink(struct area *a);
+/* a, in a tree, takes over what the area `from` has. */
+void copies_absorb(struct area *a, const struct area *from);
+/* a, in a tree, is about to hold a private page. A table lock may be held. */
+void area_note_anon_slow(struct area *a);
+static inline void area_note_anon(struct area *a)
+{
+	if (unlikely(!a->has_anon))
+		area_note_anon_slow(a);
+}
 
 /* ---- share.c ---- */
 

@@ -108,7 +108,7 @@ static struct page *take_frame(struct fault *f, unsigned flags)
 	p->type = PAGE_ANON;
 	p->flags = (uint16_t)flags; /* nobody else sees it yet */
 	f->frame = NULL;
-	f->area->has_anon = true;
+	area_note_anon(f->area);
 	return p;
 }
 

@@ -39,6 +39,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->writers = 0;
 	o->keep = false;
 	o->committed = 0;
+	list_init(&o->copies);
 	o->ops = ops;
 }
 
@@ -287,6 +288,19 @@ bool object_is_hole(struct object *o, uint32_t index)
 	hole = radix_get(&o->pages, index) == 0;
 	spin_unlock(&o->lock);
 	return hole;
+}
+
+bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last)
+{
+	uintptr_t word = 0;
+	bool found;
+
+	do {
+		spin_lock(&o->lock);
+		found = o->nr_swapped > 0 && radix_next(&o->pages, index, &word) && *index <= last;
+		spin_unlock(&o->lock);
+	} while (found && word_page(word) != NULL && (*index)++ < last);
+	return found && word_page(word) == NULL;
 }
 
 struct page *object_page_expect(struct object *o, uint32_t index)

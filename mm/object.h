@@ -16,6 +16,7 @@
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
 
+#include "kernel/lib/list.h"
 #include "kernel/lib/radix.h"
 #include "mm/page.h"
 
@@ -48,6 +49,7 @@ struct object {
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
 	bool keep;       /* pages that are there are not evicted (SHM_LOCK); a single word */
 	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
+	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
 };
 
@@ -97,8 +99,9 @@ unsigned object_map_run(struct object *o, uint32_t first, struct pte *pte, unsig
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
  * -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
-/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed; the
- * tail of the last page is zeroed. May sleep. */
+/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed, private copies of them too; what lies behind the smaller
+ * of both ends in its page reads as zeroes. 0, -EFBIG, or why that page could not be had: then nothing has changed. May sleep; takes address spaces' mutexes, unless
+ * no area maps it. */
 int object_truncate(struct object *o, uint64_t size) MUST_CHECK;
 /* Drops whole pages in [first, last] (hole punching). */
 void object_punch(struct object *o, uint32_t first, uint32_t last);
@@ -168,6 +171,9 @@ bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t 
 /* As object_swap_out for a page whose contents can be had again (it was read by ops->read_page and
  * is clean, or is a hole never written): the index becomes empty. */
 bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
+
+/* The first index in [*index, last] whose page is in swap; false: none. Any context. */
+bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last);
 
 /* Copies between the cache and kernel memory (kva non-NULL) or user memory (uva). Extends size when
  * writing. Returns bytes done or negative errno when none. May sleep. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * How pages leave an object: truncation and hole punching take them away for good, the page daemon
+ * How pages leave an object: truncation (object_size.c) and hole punching take them away for good, the page daemon
  * replaces them by a swap slot or by nothing. See object.c for the index and its rules.
  */
 #include "kernel/errno.h"
-#include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "mm/lru.h"
 #include "mm/object_internal.h"
@@ -74,60 +73,6 @@ void object_take_out(struct object *o, struct page *p)
 	spin_unlock(&o->lock);
 	if (there)
 		page_orphan(o, p);
-}
-
-void object_punch(struct object *o, uint32_t first, uint32_t last)
-{
-	if (first <= last)
-		object_remove_pages(o, first, last);
-}
-
-static void size_set(struct object *o, uint64_t size)
-{
-	spin_lock(&o->lock);
-	o->size = size;
-	spin_unlock(&o->lock);
-}
-
-/* Zeroes [size, end of its page), so that growing again shows zeroes. */
-static int tail_clear(struct object *o, uint64_t size)
-{
-	size_t used = size & (PAGE_SIZE - 1);
-	struct page *p;
-	bool major;
-	int err;
-
-	if (used == 0)
-		return 0;
-	p = object_get_page(o, (uint32_t)(size >> PAGE_SHIFT), OBJECT_READ, &err, &major);
-	if (p == NULL)
-		return err;
-	memset((uint8_t *)page_to_virt(p) + used, 0, PAGE_SIZE - used);
-	page_changed(p);
-	page_dirty(p);
-	page_put(p);
-	return 0;
-}
-
-int object_truncate(struct object *o, uint64_t size)
-{
-	int err = 0;
-
-	if (size >> PAGE_SHIFT >= UINT32_MAX)
-		return -EFBIG;
-	mutex_lock(&o->mutex);
-	if (size < o->size)
-		err = tail_clear(o, size);
-	if (err == 0) {
-		bool shrinks = size < o->size;
-
-		size_set(o, size);
-		if (shrinks)
-			object_remove_pages(o, (uint32_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT),
-					    UINT32_MAX);
-	}
-	mutex_unlock(&o->mutex);
-	return err;
 }
 
 /* ---- The page daemon ---- */

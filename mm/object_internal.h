@@ -46,6 +46,14 @@ struct object_watch {
 };
 void object_watch(const struct object_watch *w);
 
+/* Changes the size and clears what must not be seen (mm/object_size.c); pages behind a new end are left to the caller. 0, or why the page at the edge could
+ * not be had. o's mutex is held. */
+int object_resize_locked(struct object *o, uint64_t size) MUST_CHECK;
+/* p, o's, is about to be written: what lies behind the end of the object is zeroes from here on, but for new stores. */
+void object_tail_clear(struct object *o, struct page *p);
+/* Takes private copies of o's pages from `first` on away (mm/copies.c). May sleep; no mutex of mm held, unless no area maps o. */
+void copies_drop(struct object *o, uint32_t first);
+
 /* Takes p, if it is o's still, out for good. */
 void object_take_out(struct object *o, struct page *p);
 /* Takes every page and slot of [first, last] out: unmapped everywhere, the cache's references

@@ -131,21 +131,23 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 	return n - left;
 }
 
-/* Grows the object to hold [0, end), so that pages there may be inserted; returns the size before.
- */
-static uint64_t grow(struct object *o, uint64_t end)
+/* Grows the object to hold [0, end), of which [at, end) will be written, so that pages there may be inserted. *before: its size until then. */
+static int grow(struct object *o, uint64_t at, uint64_t end, uint64_t *before)
 {
-	uint64_t before;
+	int err = 0;
 
 	mutex_lock(&o->mutex);
-	before = o->size;
-	if (end > before) {
+	*before = o->size;
+	if (at > o->size) {
+		err = object_resize_locked(o, end);
+	} else if (end > o->size) {
+		/* What is behind the end here is about to be written over. */
 		spin_lock(&o->lock);
 		o->size = end;
 		spin_unlock(&o->lock);
 	}
 	mutex_unlock(&o->mutex);
-	return before;
+	return err;
 }
 
 /* Undoes what grow() did beyond `end`, unless somebody changed the size since. */
@@ -176,7 +178,9 @@ int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel,
 		size_t part = MIN(n - done, PAGE_SIZE - (size_t)(at & (PAGE_SIZE - 1))), got;
 
 		if (at + part > before)
-			before = grow(o, at + part);
+			err = grow(o, at, at + part, &before);
+		if (err)
+			break;
 		got = write_part(o, at, (const uint8_t *)user_or_kernel + done, part, user, &err);
 		done += got;
 		if (got < part && at + part > before)

@@ -237,8 +237,10 @@ static int run_write(struct object *o, uint32_t index, uint32_t last)
 	object_lookup_run(o, index, count, pages);
 	while (n < count && pages[n] != NULL && write_begin(o, pages[n]))
 		n++;
-	if (n > 0)
+	if (n > 0) {
+		object_tail_clear(o, pages[n - 1]);
 		err = o->ops->write_pages(o, pages, n);
+	}
 	for (unsigned i = 0; i < count; i++) {
 		if (i < n)
 			write_end(o, pages[i], err);

@@ -7,7 +7,7 @@
 # Case by case as Linux answers (guest/cases.h). memcalls-differs.txt has the cases where we mean to differ, and why.
 guest=tests/system/guest
 expected_answers "$guest/memcalls-differs.txt" "$guest/memcalls-linux-6.1.txt" >"$SCRATCH/expected-cases"
-GUEST_LIMIT=240 guest_run 'memcalls-map && memcalls-advise && memcalls-share && memcalls-process && memcalls-pidfd && memcalls-rights'
+GUEST_LIMIT=240 guest_run 'memcalls-map && memcalls-advise && memcalls-share && memcalls-process && memcalls-pidfd && memcalls-rights && memcalls-files'
 (( STATUS == 0 )) || fail "memcalls-*: status $STATUS"
 diff "$SCRATCH/expected-cases" "$SCRATCH/output" >"$SCRATCH/differences" || {
 	cp "$SCRATCH/differences" "$SCRATCH/output"

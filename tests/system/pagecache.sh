@@ -15,9 +15,19 @@ new_disk() # SIZE
 on_disk() { debugfs -R "cat /$1" "$DISK" 2>/dev/null | od -An -tu1 -j "$2" -N 1 | tr -d ' '; }
 
 new_disk 48M
-expect_output 'all good' --disk "$DISK" 'mount -t ext2 /dev/vda /mnt && pagecache /mnt && umount /mnt'
+expect_output $'all good\nall good' --disk "$DISK" 'mount -t ext2 /dev/vda /mnt && pagecache /mnt && smaps /mnt && umount /mnt'
 e2fsck -fn "$DISK" >"$SCRATCH/fsck" 2>&1 || fail "e2fsck -fn: $(<"$SCRATCH/fsck")"
 [[ $(on_disk stores 0) == 2 && $(on_disk stores 4096) == 4 && $(on_disk stores 8192) == 6 ]] || fail "a store after a sync is not on the disk"
+
+# Where files end, as Linux answers (guest/cases.h).
+guest=tests/system/guest
+expected_answers "$guest/memcalls-differs.txt" "$guest/memcalls-linux-6.1.txt" | grep '^file end, ' >"$SCRATCH/expected-cases"
+guest_run --disk "$DISK" 'mount -t ext2 /dev/vda /mnt && memcalls-files /mnt && umount /mnt'
+(( STATUS == 0 )) || fail "memcalls-files: status $STATUS"
+diff "$SCRATCH/expected-cases" "$SCRATCH/output" >"$SCRATCH/differences" || {
+	cp "$SCRATCH/differences" "$SCRATCH/output"
+	fail 'answers are not those expected (<)'
+}
 
 # Nobody asks: by age, and what is in memory by then is told. The power goes without a sync.
 new_disk 24M

@@ -2,7 +2,7 @@
 // The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
 // entries.
 // SOURCES: mm/commit.c
-// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c mm/object_write.c kernel/lib/radix.c
+// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c kernel/lib/radix.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c

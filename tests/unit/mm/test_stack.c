@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Growing stacks: limit and guard.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/huge.c mm/hugetlb.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
-// SOURCES: mm/object.c mm/object_evict.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
+// SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
