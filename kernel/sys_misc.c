@@ -17,7 +17,7 @@
 #include "kernel/syscall.h"
 #include "kernel/uts.h"
 #include "mm/buddy.h"
-#include "mm/lru.h"
+#include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 #include "mm/usercopy.h"
@@ -90,19 +90,18 @@ SYSCALL(sysinfo)
 {
 	struct sysinfo s = { .mem_unit = 1 };
 	struct swap_stats swap;
-	struct lru_stats lru;
+	struct object_stats caches;
 	uint64_t load[3];
 
 	swap_stats(&swap);
-	lru_stats(&lru);
+	object_stats(&caches);
 	sched_loadavg(load);
 	s.uptime = (long)(time_now() / NSEC_PER_SEC);
 	for (int i = 0; i < 3; i++)
 		s.loads[i] = load[i];
 	s.totalram = (uint64_t)frames_total() * PAGE_SIZE;
 	s.freeram = (uint64_t)frames_free() * PAGE_SIZE;
-	s.sharedram = ((uint64_t)lru.active_file + lru.inactive_file) *
-		      PAGE_SIZE; /* as meminfo's Shmem */
+	s.sharedram = (uint64_t)caches.shmem * PAGE_SIZE; /* as meminfo's Shmem */
 	s.totalswap = swap.slots_total * PAGE_SIZE;
 	s.freeswap = (swap.slots_total - swap.slots_used) * PAGE_SIZE;
 	s.procs = (unsigned short)MIN(task_count(), (uint32_t)UINT16_MAX);

@@ -69,10 +69,39 @@ static void measure_huge(const struct area *a, struct area_usage *u)
 			LEAF_SPAN;
 }
 
+/* Files that no disk backs count as shared memory. */
+static bool area_of_disk(const struct area *a)
+{
+	return a->object && a->object->ops->read_page;
+}
+
+static bool entry_is_none(const struct area *a, virt_addr_t va)
+{
+	struct pte *pte = pmap_entry_lock(&a->aspace->pmap, va);
+	bool none = !pte || pte_is_none(pte);
+
+	if (pte)
+		pmap_entry_unlock(pte);
+	return none;
+}
+
+/* Pages of shared memory that are in swap have no entries: the object knows of them. */
+static void measure_swapped(const struct area *a, struct area_usage *u)
+{
+	uint32_t first = (uint32_t)a->offset, index = first;
+	uint32_t last = first + (uint32_t)((a->end - a->start) >> PAGE_SHIFT) - 1;
+
+	for (; object_next_swapped(a->object, &index, last); index++) {
+		if (entry_is_none(a, a->start + ((virt_addr_t)(index - first) << PAGE_SHIFT)))
+			u->swap += PAGE_SIZE;
+		if (index == last)
+			break;
+	}
+}
+
 void area_measure(const struct area *a, struct area_usage *u)
 {
-	/* Files that no disk backs count as shared memory. */
-	bool disk = a->object && a->object->ops->read_page;
+	bool disk = area_of_disk(a);
 	struct pmap *pm = &a->aspace->pmap;
 	virt_addr_t va = pmap_next_leaf(pm, a->start, a->end);
 
@@ -98,6 +127,43 @@ void area_measure(const struct area *a, struct area_usage *u)
 		if (va == end)
 			va = pmap_next_leaf(pm, va, a->end);
 	}
+	if (a->object && !disk)
+		measure_swapped(a, u);
+}
+
+/* Entries of a that map pages of its object. */
+static uint64_t file_entries(const struct area *a)
+{
+	struct pmap *pm = &a->aspace->pmap;
+	uint64_t n = 0;
+
+	for (virt_addr_t va = pmap_next_leaf(pm, a->start, a->end); va < a->end;
+	     va = pmap_next_leaf(pm, va + PAGE_SIZE, a->end)) {
+		struct pte *pte = pmap_entry_lock(pm, va);
+		struct pte_view v;
+
+		pte_view(pte, &v);
+		n += v.state == PTE_PRESENT && v.page->type == PAGE_FILE;
+		pmap_entry_unlock(pte);
+	}
+	return n;
+}
+
+uint64_t aspace_shmem(struct aspace *as)
+{
+	struct pmap_usage usage;
+	bool disk = false;
+	uint64_t n = 0;
+
+	for (struct area *a = area_first(as); a; a = area_next(a))
+		disk |= area_of_disk(a);
+	pmap_usage(&as->pmap, &usage);
+	if (!disk)
+		return usage.file;
+	for (struct area *a = area_first(as); a; a = area_next(a))
+		if (a->object && !area_of_disk(a) && !(a->flags & AREA_HUGETLB))
+			n += file_entries(a);
+	return n;
 }
 
 static void place_of(const struct pte *pte, struct page_place *place)

@@ -20,6 +20,9 @@ struct area_usage {
 /* Adds a's pages to u. Aspace mutex; a table lock is held for a few pages at a time. What is paged meanwhile may be counted either way. */
 void area_measure(const struct area *a, struct area_usage *u);
 
+/* Of the pages of objects that as maps, those that no disk backs. Aspace mutex; may take long where there are both kinds. */
+uint64_t aspace_shmem(struct aspace *as);
+
 /* One page's entry. */
 struct page_place {
 	bool present, swapped;

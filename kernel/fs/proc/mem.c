@@ -32,24 +32,33 @@ static void huge_lines(struct seq *s)
 	kb(s, "Hugetlb", h.total << (HUGE_SHIFT - PAGE_SHIFT));
 }
 
-/* Frames of caches that entries map, by a walk over all frames: nobody counts on the way, where it would cost more. */
-static uint64_t count_mapped(void)
+/* Frames that entries map, of caches and private ones: by a walk over all frames, because nobody counts on the way, where it would cost more. */
+struct mapped {
+	uint64_t file, anon;
+};
+
+static struct mapped count_mapped(void)
 {
+	struct mapped n = { 0, 0 };
 	struct memblock_range r;
-	uint64_t n = 0;
 
 	for (unsigned i = 0; memblock_ram(i, &r); i++)
 		for (phys_addr_t at = r.base; at < r.base + r.size; at += PAGE_SIZE) {
 			const struct page *p = phys_to_page(at);
+			uint8_t type = READ_ONCE(p->type);
 
-			n += p->type == PAGE_FILE && READ_ONCE(p->rmap) != 0;
+			if ((type != PAGE_FILE && type != PAGE_ANON) || READ_ONCE(p->rmap) == 0 ||
+			    page_flag(p, PAGE_HUGETLB))
+				continue;
+			*(type == PAGE_FILE ? &n.file : &n.anon) += 1;
 		}
 	return n;
 }
 
 int show_meminfo(struct seq *s, const struct proc_ref *ref)
 {
-	uint64_t total = frames_total(), free = frames_free(), anon, available;
+	uint64_t total = frames_total(), free = frames_free(), available;
+	struct mapped mapped = count_mapped();
 	struct object_stats cache;
 	struct lru_stats lru;
 	struct swap_stats swap;
@@ -59,7 +68,6 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	lru_stats(&lru);
 	swap_stats(&swap);
 	object_stats(&cache);
-	anon = (uint64_t)lru.active_anon + lru.inactive_anon;
 	/* What programs can have without swapping: free frames above the reserve, and of disk files' pages what is not needed to run at all. */
 	available = free > watermarks.min ? free - watermarks.min : 0;
 	available += cache.disk - MIN(cache.disk / 2, watermarks.low);
@@ -83,8 +91,8 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	kb(s, "Zswapped", pool.pieces);
 	kb(s, "Dirty", cache.dirty);
 	kb(s, "Writeback", cache.writing);
-	kb(s, "AnonPages", anon);
-	kb(s, "Mapped", count_mapped());
+	kb(s, "AnonPages", mapped.anon);
+	kb(s, "Mapped", mapped.file);
 	kb(s, "Shmem", cache.shmem);
 	kb(s, "Slab", slab_frames());
 	kb(s, "SReclaimable", 0);
@@ -100,6 +108,7 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 
 int show_vmstat(struct seq *s, const struct proc_ref *ref)
 {
+	struct mapped mapped = count_mapped();
 	uint64_t background, most;
 	struct object_stats cache;
 	struct lru_stats lru;
@@ -113,8 +122,8 @@ int show_vmstat(struct seq *s, const struct proc_ref *ref)
 		   lru.active_anon);
 	seq_printf(s, "nr_inactive_file %u\nnr_active_file %u\nnr_unevictable %u\n",
 		   lru.inactive_file, lru.active_file, lru.unevictable);
-	seq_printf(s, "nr_anon_pages %u\nnr_mapped %ju\nnr_file_pages %u\n",
-		   lru.active_anon + lru.inactive_anon, count_mapped(), cache.disk + cache.shmem);
+	seq_printf(s, "nr_anon_pages %ju\nnr_mapped %ju\nnr_file_pages %u\n", mapped.anon,
+		   mapped.file, cache.disk + cache.shmem);
 	seq_printf(s, "nr_dirty %u\nnr_writeback %u\nnr_shmem %u\n", cache.dirty, cache.writing,
 		   cache.shmem);
 	seq_printf(s, "nr_dirty_threshold %ju\nnr_dirty_background_threshold %ju\n", most,

@@ -9,6 +9,7 @@
 #include "kernel/sched.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
+#include "mm/smaps.h"
 #include "mm/swap.h"
 
 #define KB(pages) ((pages) << (PAGE_SHIFT - 10))
@@ -30,7 +31,8 @@ struct figures {
 	/* Signals: pending for the thread, for the process, and masks. */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
-	uint64_t total, rss, rss_file, swapped, tables, huge, locked, data, stack, peak_rss;
+	uint64_t total, rss, rss_file, rss_shmem, swapped, tables, huge, locked, data, stack,
+		peak_rss;
 	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start,
 		arg_end, env_start, env_end;
 };
@@ -99,6 +101,21 @@ static void collect_memory(struct figures *f)
 	f->arg_end = as->arg_end;
 	f->env_start = as->env_start;
 	f->env_end = as->env_end;
+	aspace_put(as);
+}
+
+/* Of the files' pages those of files in memory, as Linux tells them apart. For that areas must be looked at: where the process holds them, waiting for memory
+ * perhaps, all count as of disks. */
+static void collect_shmem(struct figures *f)
+{
+	struct aspace *as = process_aspace(f->process);
+
+	if (!as)
+		return;
+	if (mutex_trylock(&as->mutex)) {
+		f->rss_shmem = MIN(aspace_shmem(as), f->rss_file);
+		mutex_unlock(&as->mutex);
+	}
 	aspace_put(as);
 }
 
@@ -231,9 +248,8 @@ static void status_memory(struct seq *s, const struct figures *f)
 	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->total),
 		   KB(f->total), KB(f->locked));
 	seq_printf(s, "VmHWM:\t%8ju kB\nVmRSS:\t%8ju kB\n", KB(f->peak_rss), KB(f->rss));
-	/* All files are tmpfs's, which count as shared memory, as Linux has it. */
-	seq_printf(s, "RssAnon:\t%8ju kB\nRssFile:\t%8u kB\nRssShmem:\t%8ju kB\n",
-		   KB(f->rss - f->rss_file), 0, KB(f->rss_file));
+	seq_printf(s, "RssAnon:\t%8ju kB\nRssFile:\t%8ju kB\nRssShmem:\t%8ju kB\n",
+		   KB(f->rss - f->rss_file), KB(f->rss_file - f->rss_shmem), KB(f->rss_shmem));
 	seq_printf(s, "VmData:\t%8ju kB\nVmStk:\t%8ju kB\nVmExe:\t%8ju kB\n", KB(f->data),
 		   KB(f->stack), KB(code_pages(f)));
 	seq_printf(s, "VmPTE:\t%8ju kB\nVmSwap:\t%8ju kB\nHugetlbPages:\t%8ju kB\n", KB(f->tables),
@@ -248,6 +264,7 @@ int show_pid_status(struct seq *s, const struct proc_ref *ref)
 
 	if (err)
 		return err;
+	collect_shmem(&f);
 	seq_puts(s, "Name:\t");
 	seq_escaped(s, f.task->name, "\n\\");
 	c = process_fs(f.process);

@@ -150,6 +150,130 @@ static void check_pagemap(void)
 	close(fd);
 }
 
+static long status(const char *name)
+{
+	return figure("/proc/self/status", NULL, name);
+}
+
+/* Each area's parts make up what it has, all areas' what the process has, and so do the kinds. */
+static void check_parts(void)
+{
+	static const char *const parts[] = { "Shared_Clean:", "Shared_Dirty:", "Private_Clean:",
+					     "Private_Dirty:" };
+	long rss = 0, all = 0, sum = 0, kb, resident = 0, shared = 0;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Rss: %ld", &kb) == 1) {
+			CHECK(sum == rss);
+			rss = kb;
+			all += kb;
+			sum = 0;
+		}
+		if (sscanf(line, "Pss: %ld", &kb) == 1)
+			CHECK(kb <= rss);
+		if (sscanf(line, "Anonymous: %ld", &kb) == 1 ||
+		    sscanf(line, "Referenced: %ld", &kb) == 1)
+			CHECK(kb <= rss);
+		for (int i = 0; i < 4; i++)
+			if (strncmp(line, parts[i], strlen(parts[i])) == 0)
+				sum += strtol(line + strlen(parts[i]), NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	CHECK(sum == rss && all > 0);
+	/* What reading itself takes may come in between. */
+	CHECK(labs(status("VmRSS") - all) <= 16);
+	CHECK(status("RssAnon") + status("RssFile") + status("RssShmem") == status("VmRSS"));
+	f = fopen("/proc/self/statm", "r");
+	CHECK(f && fscanf(f, "%*d %ld %ld", &resident, &shared) == 2);
+	if (f)
+		fclose(f);
+	CHECK(labs(resident * 4 - status("VmRSS")) <= 16);
+	CHECK(shared * 4 == status("RssFile") + status("RssShmem"));
+}
+
+/* A file's pages, read and copied, and shared anonymous memory: which kind each counts as. disk: the directory is on one. */
+static void check_kinds(const char *directory, int disk)
+{
+	const char *kind = disk ? "RssFile" : "RssShmem", *other = disk ? "RssShmem" : "RssFile";
+	long before, anon, others, sum = 0;
+	char path[64], page[PAGE] = { 1 }, *p, *q;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/kinds", directory);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	unlink(path);
+	for (int i = 0; i < 64; i++)
+		CHECK(write(fd, page, PAGE) == PAGE);
+	p = mmap(NULL, 64 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	q = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	before = status(kind);
+	anon = status("RssAnon");
+	others = status(other);
+	for (int i = 0; i < 64; i++)
+		sum += *(volatile char *)(p + i * PAGE);
+	CHECK(sum == 64 && status(kind) == before + 256 && status(other) == others);
+	CHECK(of(p, "Rss") == 256 && of(p, "Anonymous") == 0 && of(p, "Pss") == 256);
+	for (int i = 0; i < 16; i++)
+		q[i * PAGE] = 2;
+	CHECK(status("RssAnon") == anon + 64 && of(q, "Anonymous") == 64);
+	CHECK(of(q, "Private_Dirty") == 64);
+	munmap(p, 64 * PAGE);
+	munmap(q, 64 * PAGE);
+	CHECK(status(kind) == before && status("RssAnon") == anon);
+	close(fd);
+	before = status("RssShmem");
+	p = map(16, PROT_READ | PROT_WRITE, MAP_SHARED);
+	memset(p, 1, 16 * PAGE);
+	CHECK(status("RssShmem") == before + 64);
+	check_parts();
+}
+
+#define PROCESSES 20
+
+/* What many processes map is there once: their shares add up to it. */
+static void check_many(void)
+{
+	int fd = memfd_create("text", 0), ends[2], hold[2], done[2], status_;
+	long pss, sum = 0;
+	char *p, c;
+
+	CHECK(ftruncate(fd, 64 * PAGE) == 0 && pipe(ends) == 0 && pipe(hold) == 0 &&
+	      pipe(done) == 0);
+	p = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memset(p, 1, 64 * PAGE);
+	munmap(p, 64 * PAGE);
+	for (int i = 0; i < PROCESSES; i++) {
+		if (fork() == 0) {
+			p = mmap(NULL, 64 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+			for (int j = 0; j < 64; j++)
+				CHECK(*(volatile char *)(p + j * PAGE) == 1);
+			close(done[1]);
+			CHECK(write(ends[1], "", 1) == 1);
+			CHECK(read(hold[0], &c, 1) == 1); /* until all have */
+			pss = of(p, "Pss");
+			CHECK(write(ends[1], &pss, sizeof(pss)) == sizeof(pss));
+			CHECK(read(done[0], &c, 1) == 0); /* until all have looked */
+			_exit(checks_failed != 0);
+		}
+	}
+	for (int i = 0; i < PROCESSES; i++)
+		CHECK(read(ends[0], &c, 1) == 1);
+	for (int i = 0; i < PROCESSES; i++)
+		CHECK(write(hold[1], "", 1) == 1);
+	for (int i = 0; i < PROCESSES; i++) {
+		CHECK(read(ends[0], &pss, sizeof(pss)) == sizeof(pss));
+		sum += pss;
+	}
+	CHECK(sum <= 256 && sum >= 256 - PROCESSES); /* each is rounded down */
+	close(done[1]);
+	while (wait(&status_) > 0)
+		CHECK(status_ == 0);
+	close(fd);
+}
+
 /* Pages that may go to swap. */
 static void check_swapped(void)
 {
@@ -187,11 +311,16 @@ static void check_sums(void)
 	}
 }
 
-int main(void)
+/* smaps DISK: with files on a disk too. */
+int main(int argc, char **argv)
 {
 	check_private();
 	check_shared();
 	check_pagemap();
+	check_kinds("/tmp", 0);
+	if (argc > 1)
+		check_kinds(argv[1], 1);
+	check_many();
 	check_swapped();
 	check_sums();
 	return check_end();
