@@ -140,17 +140,16 @@ static int check_range(virt_addr_t addr, uint64_t *length, int err)
 
 SYSCALL(munmap)
 {
-	virt_addr_t start = user_untag(args[0]);
+	virt_addr_t start = user_untag(args[0]), from, to;
 	uint64_t length = args[1];
-	int err = check_range(start, &length, -EINVAL);
 
-	if (err < 0 || length == 0)
+	if (start % PAGE_SIZE != 0 || length == 0 || length > USER_END ||
+	    start > USER_END - ALIGN_UP(length, PAGE_SIZE))
 		return -EINVAL;
-	/* Nothing is ever mapped below USER_MIN, which is no error. */
-	if (start + length <= USER_MIN)
-		return 0;
-	length -= MAX(start, USER_MIN) - start;
-	return aspace_unmap(current()->aspace, MAX(start, USER_MIN), length);
+	/* Nothing is ever mapped at the two ends of user space, which is no error. */
+	from = MAX(start, USER_MIN);
+	to = MIN(start + ALIGN_UP(length, PAGE_SIZE), USER_TOP);
+	return from < to ? aspace_unmap(current()->aspace, from, to - from) : 0;
 }
 
 SYSCALL(mprotect)
@@ -189,6 +188,16 @@ SYSCALL(mremap)
 	if ((flags & MREMAP_FIXED) && (args[4] % PAGE_SIZE != 0 || args[4] > USER_TOP - new_len))
 		return -EINVAL;
 	return aspace_remap(current()->aspace, old, old_len, new_len, (unsigned)flags, args[4]);
+}
+
+SYSCALL(remap_file_pages)
+{
+	virt_addr_t start = ALIGN_DOWN(user_untag(args[0]), PAGE_SIZE);
+	uint64_t length = ALIGN_DOWN(args[1], PAGE_SIZE), first = args[3], flags = args[4];
+
+	if (args[2] != 0 || start + length <= start || first + length / PAGE_SIZE < first)
+		return -EINVAL;
+	return aspace_remap_file(current()->aspace, start, length, first, !(flags & MAP_NONBLOCK));
 }
 
 SYSCALL(brk)

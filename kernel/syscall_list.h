@@ -33,7 +33,7 @@ X(clock_gettime) X(clock_getres) X(clock_settime) X(clock_nanosleep) X(nanosleep
 X(settimeofday) X(times) X(getitimer) X(setitimer) X(timer_create) X(timer_settime)
 X(timer_gettime) X(timer_getoverrun) X(timer_delete)
 /* sys_mm.c */
-X(mmap) X(munmap) X(mprotect) X(mremap) X(brk) X(madvise) X(mlock) X(mlock2) X(munlock)
+X(mmap) X(munmap) X(mprotect) X(mremap) X(remap_file_pages) X(brk) X(madvise) X(mlock) X(mlock2) X(munlock)
 X(mlockall) X(munlockall) X(mincore) X(msync)
 /* sys_pidfd.c */
 X(pidfd_send_signal) X(process_mrelease)

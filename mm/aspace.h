@@ -132,6 +132,10 @@ struct map_request {
 /* mmap(2): the address, or negative errno. Takes its own references. May sleep. */
 int64_t aspace_map(struct aspace *as, const struct map_request *r);
 int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length) MUST_CHECK;
+/* remap_file_pages(2), by areas: [start, start + length), shared mappings of one object, shows its pages from `page` on, and is filled with `populate`. 0, -EINVAL (no
+ * such mappings), -ENOMEM: as before. May sleep. */
+int aspace_remap_file(struct aspace *as, virt_addr_t start, uint64_t length, uint64_t page,
+		      bool populate) MUST_CHECK;
 /* shmdt(2): unmaps what is left of a file of which mine() is true and that was mapped whole at addr, wherever addr's mapping was
  * cut. 0, -EINVAL (nothing), -ENOMEM (some may be unmapped). */
 int aspace_detach(struct aspace *as, virt_addr_t addr, bool (*mine)(void *file)) MUST_CHECK;

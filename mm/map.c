@@ -306,6 +306,47 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 	return at;
 }
 
+/* The area at start, shared, when it and those that follow without a hole map the same of the same up to end; or NULL. */
+static struct area *shared_run(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	struct area *first = area_covering(as, start), *a = first, *next;
+
+	if (a == NULL || !(a->flags & AREA_SHARED) || (a->flags & AREA_HUGETLB))
+		return NULL;
+	for (; a->end < end; a = next) {
+		next = area_next(a);
+		if (next == NULL || next->start != a->end || next->flags != first->flags ||
+		    next->object != first->object || next->file != first->file)
+			return NULL;
+	}
+	return first;
+}
+
+int aspace_remap_file(struct aspace *as, virt_addr_t start, uint64_t length, uint64_t page,
+		      bool populate)
+{
+	struct area like, *a;
+	int err;
+
+	if (!user_pages_ok(start, length) || page + bytes_to_pages(length) >= UINT32_MAX)
+		return -EINVAL;
+	mutex_lock(&as->mutex);
+	a = shared_run(as, start, start + length);
+	err = a == NULL ? -EINVAL : as->area_count + 2 > READ_ONCE(area_limit) ? -ENOMEM : 0;
+	if (err == 0) {
+		like = *a;
+		like.start = start;
+		like.end = start + length;
+		like.offset = page;
+		err = map_replacing(as, &like);
+		commit_settle(as);
+	}
+	mutex_unlock(&as->mutex);
+	if (err == 0 && populate)
+		map_populate(as, start, length, like.flags);
+	return err;
+}
+
 /* ---- brk ---- */
 
 static int brk_grow(struct aspace *as, virt_addr_t from, virt_addr_t to)

@@ -60,3 +60,6 @@ expect_match '^all good$' smaps
 guest_run 'cat /proc/zoneinfo; echo 15 >/proc/self/oom_adj; cat /proc/self/oom_score_adj; echo -8 >/proc/self/oom_adj; cat /proc/self/oom_score_adj /proc/self/oom_adj; echo -18 2>/dev/null >/proc/self/oom_adj || echo no'
 [[ $(tail -n 4 "$SCRATCH/output" | tr '\n' ' ') == '1000 -470 -7 no ' ]] || fail "oom_adj"
 [[ $(head -n 2 "$SCRATCH/output") == $'Node 0, zone   Normal\n  per-node stats' ]] || fail "zoneinfo"
+
+# Each CPU has a place of its own in /sys, and those that are not there have none.
+expect_output $'cpu0 cpu1\n2 0 0-1\nno' --smp 2 'cd /sys/devices/system/cpu; echo cpu*; cd cpu1/topology; echo $(cat core_cpus physical_package_id core_siblings_list); [ -e ../../cpu2 ] || [ -e ../../cpu01 ] || echo no'

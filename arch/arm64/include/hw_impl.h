@@ -22,6 +22,7 @@
 
 #define USER_MIN        ((virt_addr_t)0x10000)
 #define USER_TOP        ((virt_addr_t)0x0000ffffffff0000)
+#define USER_END        ((virt_addr_t)0x0001000000000000)
 #define LINEAR_BASE     ((virt_addr_t)0xffff000000000000)
 #define LINEAR_END      ((virt_addr_t)0xffffc00000000000)
 #define FRAME_ARRAY     ((struct page *)0xffffc00000000000)

@@ -227,8 +227,8 @@ static const struct proc_node fd_node = {
 	.name = "fd", .mode = S_IFLNK | 0700, .link = link_fd, .follow = follow_fd
 };
 static const struct proc_node fdinfo_node = PROC_FILE("fdinfo", 0400, show_fdinfo);
-const struct proc_list proc_fd_list = { &fd_node, find_fd, next_fd };
-const struct proc_list proc_fdinfo_list = { &fdinfo_node, find_fd, next_fd };
+const struct proc_list proc_fd_list = { &fd_node, find_fd, next_fd, NULL };
+const struct proc_list proc_fdinfo_list = { &fdinfo_node, find_fd, next_fd, NULL };
 
 /* What a process and each of its threads have in common. */
 #define COMMON_FILES                                                                               \
@@ -297,7 +297,7 @@ static int next_thread(const struct proc_ref *dir, int from)
 	return tid;
 }
 
-const struct proc_list proc_task_list = { &thread_node, find_thread, next_thread };
+const struct proc_list proc_task_list = { &thread_node, find_thread, next_thread, NULL };
 
 static const struct proc_node pid_children[] = {
 	COMMON_FILES,

@@ -137,16 +137,20 @@ static bool proc_valid(struct dentry *d)
 	return !ref->process || READ_ONCE(ref->process->leader) != NULL;
 }
 
-static int parse_number(const struct name *name)
+/* The number behind the word, or -1. */
+static int parse_number(const struct name *name, const char *word)
 {
+	size_t at = word ? strlen(word) : 0, digits = name->len - at;
 	int v = 0;
 
-	if (name->len == 0 || name->len > 9 || (name->text[0] == '0' && name->len > 1))
+	if (name->len <= at || memcmp(name->text, word, at) != 0)
 		return -1;
-	for (uint32_t i = 0; i < name->len; i++) {
-		if (name->text[i] < '0' || name->text[i] > '9')
+	if (digits > 9 || (name->text[at] == '0' && digits > 1))
+		return -1;
+	for (; at < name->len; at++) {
+		if (name->text[at] < '0' || name->text[at] > '9')
 			return -1;
-		v = v * 10 + (name->text[i] - '0');
+		v = v * 10 + (name->text[at] - '0');
 	}
 	return v;
 }
@@ -164,7 +168,7 @@ static int find_child(const struct proc_ref *dir, const struct name *name, struc
 	for (; n && n->name; n++) {
 		if (n->name[0] == name->text[0] && strlen(n->name) == name->len &&
 		    memcmp(n->name, name->text, name->len) == 0 && shown(n, dir)) {
-			*child = (struct proc_ref){ .node = n };
+			*child = (struct proc_ref){ .node = n, .number = dir->number };
 			if (dir->process)
 				child->process = process_get(dir->process);
 			if (dir->task)
@@ -172,7 +176,7 @@ static int find_child(const struct proc_ref *dir, const struct name *name, struc
 			return 0;
 		}
 	}
-	number = dir->node->list ? parse_number(name) : -1;
+	number = dir->node->list ? parse_number(name, dir->node->list->word) : -1;
 	if (number < 0)
 		return -ENOENT;
 	*child = (struct proc_ref){ .node = dir->node->list->node };
@@ -293,8 +297,8 @@ static int proc_readdir(struct file *f, struct dir_sink *sink)
 	while ((number = list->next(ref, (int)(f->pos - LIST_POS))) >= 0) {
 		struct proc_ref child = { list->node, ref->process, ref->task, number };
 		uint64_t next = LIST_POS + (uint64_t)number + 1;
-		char name[12];
-		int len = format(name, sizeof(name), "%d", number);
+		char name[16];
+		int len = format(name, sizeof(name), "%s%d", list->word ?: "", number);
 
 		if (!sink->emit(sink, name, (size_t)len, ino_of(&child), list->node->mode, next))
 			break;

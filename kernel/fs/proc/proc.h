@@ -32,16 +32,17 @@ struct proc_ref {
 	const struct proc_node *node;
 	struct process *process; /* a reference, or NULL */
 	struct task *task;       /* below /proc/PID/task: a reference, or NULL */
-	int number;              /* descriptor, below fd */
+	int number;              /* descriptor, below fd; CPU, below cpuN */
 };
 
-/* Children that are numbers. */
+/* Children that are numbers, behind a word or not: "17", "cpu3". */
 struct proc_list {
 	const struct proc_node *node; /* what they are */
 	/* Fills child's process, task, number (references); 0 or -ENOENT. */
 	int (*lookup)(const struct proc_ref *dir, int number, struct proc_ref *child);
 	/* The smallest number >= from that is there, or -1. */
 	int (*next)(const struct proc_ref *dir, int from);
+	const char *word; /* or NULL */
 };
 
 /* Exactly one of show, read, link or follow, children or list (both: static ones first) is set. */

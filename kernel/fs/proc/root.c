@@ -242,7 +242,7 @@ static int next_process(const struct proc_ref *dir, int from)
 	return pid;
 }
 
-static const struct proc_list process_list = { &proc_pid_node, find_process, next_process };
+static const struct proc_list process_list = { &proc_pid_node, find_process, next_process, NULL };
 
 const struct proc_node proc_root = {
 	.name = "/", .mode = S_IFDIR | 0555, .children = root_children, .list = &process_list

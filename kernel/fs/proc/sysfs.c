@@ -137,12 +137,76 @@ static const struct proc_node mm_children[] = {
 };
 static const struct proc_node kernel_children[] = { PROC_DIR("mm", 0555, mm_children), PROC_END };
 
+/* ---- One CPU: a core by itself, all in one package ---- */
+
+static int find_cpu(const struct proc_ref *dir, int number, struct proc_ref *child)
+{
+	(void)dir;
+	child->number = number;
+	return number < NR_CPUS_MAX && (sched_cpus_online() >> number & 1) ? 0 : -ENOENT;
+}
+
+static int next_cpu(const struct proc_ref *dir, int from)
+{
+	uint64_t left = from < NR_CPUS_MAX ? sched_cpus_online() >> from << from : 0;
+
+	(void)dir;
+	return left ? __builtin_ctzll(left) : -1;
+}
+
+static int show_cpu_number(struct seq *s, const struct proc_ref *ref)
+{
+	seq_printf(s, "%d\n", ref->number);
+	return 0;
+}
+
+static int show_package(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int show_cpu_mask(struct seq *s, const struct proc_ref *ref)
+{
+	seq_printf(s, "%x\n", 1U << ref->number);
+	return 0;
+}
+
+static int show_cpus_mask(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%jx\n", sched_cpus_online());
+	return 0;
+}
+
+static const struct proc_node topology_children[] = {
+	PROC_FILE("core_cpus", 0444, show_cpu_mask),
+	PROC_FILE("core_cpus_list", 0444, show_cpu_number),
+	PROC_FILE("core_id", 0444, show_cpu_number),
+	PROC_FILE("core_siblings", 0444, show_cpus_mask),
+	PROC_FILE("core_siblings_list", 0444, show_cpus),
+	PROC_FILE("package_cpus", 0444, show_cpus_mask),
+	PROC_FILE("package_cpus_list", 0444, show_cpus),
+	PROC_FILE("physical_package_id", 0444, show_package),
+	PROC_FILE("thread_siblings", 0444, show_cpu_mask),
+	PROC_FILE("thread_siblings_list", 0444, show_cpu_number),
+	PROC_END,
+};
+static const struct proc_node one_cpu_children[] = { PROC_DIR("topology", 0555, topology_children),
+						     PROC_END };
+static const struct proc_node one_cpu = PROC_DIR("cpuN", 0555, one_cpu_children);
+static const struct proc_list cpu_list = { &one_cpu, find_cpu, next_cpu, "cpu" };
+
 static const struct proc_node cpu_children[] = {
 	PROC_FILE("kernel_max", 0444, show_kernel_max), PROC_FILE("offline", 0444, show_no_cpus),
 	PROC_FILE("online", 0444, show_cpus),           PROC_FILE("possible", 0444, show_cpus),
 	PROC_FILE("present", 0444, show_cpus),          PROC_END,
 };
-static const struct proc_node system_children[] = { PROC_DIR("cpu", 0555, cpu_children), PROC_END };
+static const struct proc_node system_children[] = {
+	{ .name = "cpu", .mode = S_IFDIR | 0555, .children = cpu_children, .list = &cpu_list },
+	PROC_END
+};
 static const struct proc_node devices_children[] = { PROC_DIR("system", 0555, system_children),
 						     PROC_END };
 static const struct proc_node sys_children[] = { PROC_DIR("devices", 0555, devices_children),

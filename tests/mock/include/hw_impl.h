@@ -13,6 +13,7 @@
 
 #define USER_MIN        ((virt_addr_t)0x10000)
 #define USER_TOP        ((virt_addr_t)0x0000ffffffff0000)
+#define USER_END        ((virt_addr_t)0x0001000000000000)
 #define FRAME_ARRAY     mock_frames
 #define KERNEL_MAP_BASE ((virt_addr_t)0xffffd00000000000)
 #define KERNEL_MAP_SIZE ((size_t)1 << 38)

@@ -122,6 +122,9 @@ static const struct test_case unmapping[] = {
 	{ "munmap, across the end", { C(munmap, TOP - N(1), N(2)) } },
 	{ "munmap, the last page", { C(munmap, TOP - N(1), N(1)) } },
 	{ "munmap, address 0", { C(munmap, 0, N(1)) } },
+	{ "munmap, from 0 up to the arena", { C(munmap, 0, P(2)) } },
+	{ "munmap, from the arena up to the end", { C(munmap, TOP, N(1)) } },
+	{ "munmap, more than all", { C(munmap, 0, TOP + N(1)) } },
 };
 
 static const struct test_case protecting[] = {
@@ -164,6 +167,37 @@ static const struct test_case protecting[] = {
 	  { C(mmap, P(20), N(1), R, FIXED, -1, 0), C(mprotect, P(20), N(2), RW) } },
 	{ "mprotect, bti", { C(mprotect, P(0), N(1), R | 0x10) } },
 	{ "mprotect, mte", { C(mprotect, P(0), N(1), RW | 0x20) } },
+};
+
+/* Pages 8-11 are shared anonymous memory, 16-19 a file. */
+static const struct test_case retargeting[] = {
+	{ "remap_file_pages, one page of a file", { C(remap_file_pages, P(16), N(1), 0, 2, 0) } },
+	{ "remap_file_pages, the whole, turned",
+	  { C(remap_file_pages, P(16), N(1), 0, 1, 0),
+	    C(remap_file_pages, P(17), N(1), 0, 0, 0) } },
+	{ "remap_file_pages, shared memory", { C(remap_file_pages, P(8), N(2), 0, 2, 0) } },
+	{ "remap_file_pages, back again",
+	  { C(remap_file_pages, P(8), N(1), 0, 3, 0), C(remap_file_pages, P(8), N(1), 0, 0, 0) } },
+	{ "remap_file_pages, over two pieces",
+	  { C(remap_file_pages, P(9), N(1), 0, 3, 0), C(remap_file_pages, P(8), N(4), 0, 0, 0) } },
+	{ "remap_file_pages, over different rights",
+	  { C(mprotect, P(9), N(1), R), C(remap_file_pages, P(8), N(2), 0, 2, 0) } },
+	{ "remap_file_pages, without waiting",
+	  { C(remap_file_pages, P(8), N(1), 0, 1, MAP_NONBLOCK) } },
+	{ "remap_file_pages, beyond the object", { C(remap_file_pages, P(8), N(1), 0, 9, 0) } },
+	{ "remap_file_pages, private", { C(remap_file_pages, P(0), N(1), 0, 1, 0) } },
+	{ "remap_file_pages, private file", { C(remap_file_pages, P(13), N(1), 0, 1, 0) } },
+	{ "remap_file_pages, a hole", { C(remap_file_pages, P(30), N(1), 0, 0, 0) } },
+	{ "remap_file_pages, into a hole", { C(remap_file_pages, P(8), N(5), 0, 0, 0) } },
+	{ "remap_file_pages, rights", { C(remap_file_pages, P(8), N(1), R, 1, 0) } },
+	{ "remap_file_pages, length 0", { C(remap_file_pages, P(8), 0, 0, 1, 0) } },
+	{ "remap_file_pages, length 1", { C(remap_file_pages, P(8), 1, 0, 1, 0) } },
+	{ "remap_file_pages, not aligned", { C(remap_file_pages, P(8) + 9, N(1) + 9, 0, 1, 0) } },
+	{ "remap_file_pages, wrapping", { C(remap_file_pages, P(8), HUGE_L, 0, 1, 0) } },
+	{ "remap_file_pages, offset wrapping", { C(remap_file_pages, P(8), N(1), 0, -1, 0) } },
+	{ "remap_file_pages, address 0", { C(remap_file_pages, 0, N(1), 0, 0, 0) } },
+	{ "remap_file_pages, the other half", { C(remap_file_pages, KERNEL, N(1), 0, 0, 0) } },
+	{ "remap_file_pages, other flags", { C(remap_file_pages, P(8), N(1), 0, 1, 0xff) } },
 };
 
 static const struct test_case remapping[] = {
@@ -282,6 +316,7 @@ int main(void)
 	cases_run(unmapping);
 	cases_run(protecting);
 	cases_run(remapping);
+	cases_run(retargeting);
 	case_function("brk", breaking);
 	case_function("brk, another mapping in the way", breaking_into);
 	return 0;

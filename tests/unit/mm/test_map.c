@@ -70,11 +70,44 @@ static void test_brk(void **state)
 	end(as);
 }
 
+/* remap_file_pages(2): other pages of the same object, over as many areas as show it; all or nothing. */
+static void test_remap_file(void **state)
+{
+	struct object *o = object_create_anon(4 * PAGE_SIZE);
+	struct aspace *as = space();
+	struct map_request private = {
+		.addr = BASE + MB, .length = PAGE_SIZE, .flags = RW, .fixed = true
+	};
+
+	(void)state;
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED, o);
+	object_put(o);
+	assert_int_equal(aspace_map(as, &private), private.addr);
+	run(as);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, (uint8_t)(10 + i)), 0);
+	assert_int_equal(aspace_remap_file(as, BASE + PAGE_SIZE, PAGE_SIZE, 3, true), 0);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 13);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 99), 0);
+	assert_int_equal(peek(BASE + 3 * PAGE_SIZE), 99);
+	assert_int_equal(as->area_count, 4);
+	check(as);
+	assert_int_equal(aspace_remap_file(as, BASE + MB, PAGE_SIZE, 0, true), -EINVAL);
+	assert_int_equal(aspace_remap_file(as, BASE, 5 * PAGE_SIZE, 0, true), -EINVAL);
+	assert_int_equal(aspace_remap_file(as, BASE, PAGE_SIZE, UINT32_MAX, true), -EINVAL);
+	assert_int_equal(aspace_remap_file(as, BASE, 4 * PAGE_SIZE, 0, false), 0);
+	assert_int_equal(as->area_count, 2);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 11);
+	check(as);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_requests_refused),
 		TEST(test_brk),
+		TEST(test_remap_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
