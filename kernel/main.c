@@ -128,6 +128,15 @@ static void set_cycles(void)
 		swap_cycles = (unsigned)cycles;
 }
 
+/* replace=clock */
+static void set_replacement(void)
+{
+	char name[12];
+
+	if (cmdline_get("replace", name, sizeof(name)) && replacement_choose(name))
+		log_warn("replace=%s: no replacement policy has that name", name);
+}
+
 static void start_memory(void)
 {
 	char debug[8];
@@ -146,6 +155,7 @@ static void start_memory(void)
 	slab_init();
 	kmap_init();
 	set_pool();
+	set_replacement();
 }
 
 static void start_tasks(void)

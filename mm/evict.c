@@ -21,6 +21,7 @@
 #include "mm/reclaim_internal.h"
 #include "mm/rmap.h"
 #include "mm/swap/slots.h"
+#include "mm/workingset.h"
 
 /* ---- Out of the maps ---- */
 
@@ -29,7 +30,6 @@ static void freed(struct evict_batch *b, struct page *p)
 {
 	page_put(p);
 	b->freed++;
-	vm_count(VM_PGSTEAL, 1);
 }
 
 static void enqueue(struct evict_batch *b, struct page *p, struct object *o, uint32_t slot)
@@ -130,6 +130,8 @@ static void evict_file(struct evict_batch *b, struct page *p)
 	if (page_flag(p, PAGE_DIRTY) && object_write_page(o, p))
 		goto keep;
 	if (object_drop_clean(o, index, p)) {
+		if (page_flag(p, PAGE_DISK))
+			workingset_evict_file(o, index, p);
 		freed(b, p);
 		object_put(o);
 		return;
@@ -186,8 +188,10 @@ static bool victim_leaves(struct victim *v)
 			page_clear_flag(v->page, PAGE_DIRTY);
 		return !v->lost && swap_cache_evict(v->page, v->slot);
 	}
-	if (!v->lost && object_swap_out(v->object, v->index, v->page, v->slot))
+	if (!v->lost && object_swap_out(v->object, v->index, v->page, v->slot)) {
+		slot_remember(v->slot, v->page);
 		return true;
+	}
 	page_set_flag(v->page, PAGE_DIRTY); /* the slot goes with our pin */
 	return false;
 }

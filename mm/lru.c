@@ -2,13 +2,12 @@
 /*
  * Five lists of user pages, linked through page->next and prev by frame number:
  *
- *      new pages --> inactive --second use--> active        a pair each: anonymous, file
- *                       |   <---too many-----
- *                       v old end                            unevictable: locked pages
- *                     evicted
+ *      inactive, active: a pair for what goes to swap (anonymous pages, shared memory),
+ *                        a pair for pages of disk files;
+ *      unevictable:      locked pages
  *
- * The list a page is on follows from type, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set
- * these two change under the lock alone. head is the new end, tail the old one.
+ * The list a page is on follows from PAGE_DISK, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set
+ * the latter two change under the lock alone. What moves between them is the policy's (mm/replace/). head is the new end, tail the old one.
  *
  * One spin lock for all: it is held for a link or an unlink (about twenty instructions), or for
  * sixteen of them when the daemon takes or returns pages.
@@ -16,7 +15,7 @@
 #include "mm/lru.h"
 
 #include "kernel/log.h"
-#include "mm/reclaim_internal.h"
+#include "mm/replace/replace.h"
 #include "mm/swap.h"
 
 #define LOCK_BATCH 16 /* pages moved under one hold of the lock */
@@ -35,8 +34,7 @@ static inline enum lru_list list_of(const struct page *p)
 
 	if (unlikely(flags & PAGE_UNEVICTABLE))
 		return LRU_UNEVICTABLE;
-	return (enum lru_list)((p->type == PAGE_FILE ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON) +
-			       ((flags & PAGE_ACTIVE) != 0));
+	return lru_list_of(flags & PAGE_DISK ? LRU_FILE : LRU_ANON, flags & PAGE_ACTIVE);
 }
 
 static inline void link_locked(struct page *p)
@@ -89,8 +87,6 @@ void lru_add(struct page *p)
 {
 	DEBUG_ASSERT(p->refs > 0 && !page_flag(p, PAGE_LRU));
 	spin_lock(&lru.lock);
-	if (unlikely(page_flag(p, PAGE_WORKINGSET)))
-		page_set_flag(p, PAGE_ACTIVE);
 	link_locked(p);
 	page_set_flag(p, PAGE_LRU);
 	spin_unlock(&lru.lock);
@@ -131,14 +127,15 @@ void lru_mark_accessed(struct page *p)
 		page_set_flag(p, PAGE_REFERENCED);
 		return;
 	}
-	if (page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE))
+	if (page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE) || !replacement()->promotes)
 		return;
 	spin_lock(&lru.lock);
 	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE)) {
 		unlink_locked(p);
-		page_set_flag(p, PAGE_ACTIVE);
+		page_set_flag(p, PAGE_ACTIVE | PAGE_WORKINGSET);
 		page_clear_flag(p, PAGE_REFERENCED);
 		link_locked(p);
+		vm_count(VM_PGACTIVATE, 1);
 	}
 	spin_unlock(&lru.lock);
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The lists the page daemon chooses from: active and inactive, anonymous and file, and the unevictable list. A page on a list
- * has PAGE_LRU; the list it is on follows from its flags and type.
+ * The lists the page daemon chooses from: active and inactive, for pages of disk files and for all others, and the unevictable list.
+ * A page on a list has PAGE_LRU; the list it is on follows from its flags.
  */
 #ifndef MM_LRU_H
 #define MM_LRU_H
 
 #include "mm/page.h"
 
-/* Puts a page that just became resident on the inactive list (active when PAGE_WORKINGSET; unevictable when PAGE_UNEVICTABLE). Caller holds a reference. */
+/* Puts a page that just became resident at the new end of the list its flags name: inactive without PAGE_ACTIVE, unevictable with PAGE_UNEVICTABLE. Caller holds a reference. */
 void lru_add(struct page *p);
 /* Takes p off whatever list it is on. Called by page_put for the last reference, and before a page is given away. */
 void lru_remove(struct page *p);

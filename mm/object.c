@@ -27,6 +27,7 @@
 #include "mm/rmap.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
+#include "mm/workingset.h"
 
 void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 {
@@ -266,6 +267,7 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 		page_discard(p);
 		return NULL;
 	}
+	workingset_refault_file(p);
 	lru_add(p);
 	if (!read)
 		return p;
@@ -315,6 +317,7 @@ struct page *object_page_expect(struct object *o, uint32_t index)
 		page_discard(p);
 		return NULL;
 	}
+	workingset_refault_file(p);
 	lru_add(p);
 	return p;
 }
@@ -341,7 +344,8 @@ static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot
 	}
 	if (p != NULL) {
 		hw_copy_page(page_to_virt(p), page_to_virt(from));
-		page_set_flag(p, PAGE_DIRTY);
+		page_set_flag(p, PAGE_DIRTY | (atomic_load(&from->flags) &
+					       (PAGE_ACTIVE | PAGE_WORKINGSET)));
 		if (page_insert(o, p, slot_word(slot), NULL)) {
 			slot_put(slot); /* the index's */
 			lru_add(p);

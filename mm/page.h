@@ -34,7 +34,7 @@ enum page_flag {
 	PAGE_LRU = 1 << 1,         /* on a list of mm/lru.h; that list's lock */
 	PAGE_ACTIVE = 1 << 2,      /* on the active list */
 	PAGE_UNEVICTABLE = 1 << 3, /* on the unevictable list: locked */
-	PAGE_REFERENCED = 1 << 4,  /* seen young once while inactive */
+	PAGE_REFERENCED = 1 << 4,  /* seen in use once while inactive */
 	PAGE_DIRTY = 1 << 5,       /* contents differ from slot or file */
 	PAGE_SWAPCACHE =
 		1 << 6, /* anon: u.anon.slot is its slot, and the slot's frame is this one */
@@ -44,7 +44,7 @@ enum page_flag {
 	PAGE_ERROR = 1 << 9,       /* reading failed: SIGBUS for its users */
 	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
 	PAGE_AHEAD = PAGE_ZEROED,  /* disk file: who reads it begins to read what comes after */
-	PAGE_WORKINGSET = 1 << 11, /* came back by a refault */
+	PAGE_WORKINGSET = 1 << 11, /* has been active since it came */
 	PAGE_DISK =
 		1 << 15, /* file: its object is a disk_object; constant while it is one's page */
 	PAGE_FETCHABLE =
@@ -92,6 +92,10 @@ struct page {
 			struct object *object; /* NULL once truncated */
 			uint32_t index;        /* page number within the object */
 		} file;
+		struct {
+			uint32_t other[3]; /* anon, file */
+			uint32_t uses;     /* ANON, FILE: the replacement policy's */
+		} lru;
 		struct {
 			uint32_t
 				base; /* leaf table: first address it maps >> 21 (va bits 21..47) */

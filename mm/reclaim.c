@@ -3,11 +3,8 @@
  * The page daemon: one thread, the only one that evicts. It wakes when fewer than `low` frames
  * are free and works, round by round, until `high` are.
  *
- * A round scans the old ends of the lists in batches. Active lists that outgrow their inactive
- * ones give pages to them, with the access flag cleared. On an inactive list a page in use gets
- * a second chance: the first sighting marks it (PAGE_REFERENCED), the second makes it active; a
- * page that was active needs one. What was not used is evicted (evict.c). When a whole round has
- * freed nothing, the next one evicts pages in use as well (`force`).
+ * What goes is chosen in scan.c and evicted in evict.c. When a whole round has freed nothing, the
+ * next one evicts pages in use as well (`force`).
  *
  * Those who wait for frames (reclaim_wait) sleep until more than `min` are free. A round by
  * force that freed nothing is a fruitless one; a waiter that has seen FRUITLESS of them in a row
@@ -56,7 +53,6 @@ static struct {
 	bool wanted;        /* written by anyone: frames are short */
 	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
 	uint32_t kept;      /* value of fruitless when swap that was to go was kept instead */
-	uint32_t file_debt; /* share of file pages in what is scanned; the daemon's */
 	struct spinlock lock;
 	struct list waiters; /* struct frame_waiter; lock */
 	unsigned
@@ -70,128 +66,14 @@ static struct {
 	.waiters = LIST_INIT(reclaim.waiters),
 };
 
-/* ---- Choosing ---- */
-
-/* The active list of `inactive` is the larger one: moves a batch over. What is used there comes
- * back at its next sighting. */
-static void deactivate(enum lru_list inactive)
-{
-	struct page *pages[EVICT_BATCH];
-	unsigned n = lru_isolate((enum lru_list)(inactive + 1), pages, EVICT_BATCH);
-
-	for (unsigned i = 0; i < n; i++) {
-		bool locked;
-
-		if (rmap_test_clear_young(pages[i], &locked) > 0)
-			page_set_flag(pages[i], PAGE_REFERENCED);
-		else
-			page_clear_flag(pages[i], PAGE_REFERENCED);
-		page_clear_flag(pages[i], PAGE_ACTIVE | PAGE_WORKINGSET);
-	}
-	lru_put_back(pages, n);
-	vm_count(VM_PGDEACTIVATE, n);
-}
-
-static void activate(struct page *p)
-{
-	page_clear_flag(p, PAGE_REFERENCED);
-	page_set_flag(p, PAGE_ACTIVE);
-	if (p->type == PAGE_ANON)
-		swap_cache_relax(p);
-	vm_count(VM_PGACTIVATE, 1);
-}
-
-/* Is p, isolated, to go? Else its flags say where it belongs. */
-static bool page_is_due(struct page *p, bool force)
-{
-	bool locked = false;
-	int young;
-
-	if (page_flag(p, PAGE_READING | PAGE_WRITEBACK))
-		return false;
-	young = rmap_test_clear_young(p, &locked);
-	if (locked || young < 0)
-		return false;
-	if (young == 0 || force) {
-		page_clear_flag(p, PAGE_REFERENCED);
-		return true;
-	}
-	if (page_flag(p, PAGE_REFERENCED))
-		activate(p);
-	else
-		page_set_flag(p, PAGE_REFERENCED);
-	return false;
-}
-
-/* Looks at a batch of an inactive list. Returns frames freed; *scanned: pages seen. */
-static unsigned shrink(enum lru_list inactive, bool force, unsigned *scanned)
-{
-	static struct evict_batch b; /* the daemon's alone, and large for a stack */
-	struct page *pages[EVICT_BATCH];
-	unsigned n;
-
-	if (lru_size(inactive) < lru_size((enum lru_list)(inactive + 1)))
-		deactivate(inactive);
-	b.freed = 0;
-	n = lru_isolate(inactive, pages, EVICT_BATCH);
-	for (unsigned i = 0; i < n; i++)
-		if (page_is_due(pages[i], force))
-			evict_page(&b, pages[i]);
-		else
-			evict_keep(&b, pages[i]);
-	*scanned += n;
-	vm_count(VM_PGSCAN, n);
-	return evict_finish(&b);
-}
-
-/* Pages of a kind that may go. Without room in swap, anonymous pages may when their slot has the
- * contents. */
-static uint32_t anon_candidates(void)
-{
-	struct swap_stats s;
-
-	swap_stats(&s);
-	return swap_writable() || s.cached > 0
-		       ? lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON)
-		       : 0;
-}
-
-static uint32_t file_candidates(void)
-{
-	return lru_size(LRU_INACTIVE_FILE) + lru_size(LRU_ACTIVE_FILE);
-}
-
-/* Anonymous or file, in proportion to what there is. */
-static enum lru_list next_list(uint32_t anon, uint32_t file)
-{
-	reclaim.file_debt += file;
-	if (reclaim.file_debt < anon + file)
-		return LRU_INACTIVE_ANON;
-	reclaim.file_debt = MIN(reclaim.file_debt - (anon + file), anon + file);
-	return LRU_INACTIVE_FILE;
-}
-
-static void look_at_waiters(void);
-
-unsigned reclaim_round(bool force)
-{
-	uint32_t anon = anon_candidates(), file = file_candidates();
-	unsigned freed = slab_reap(), scanned = 0;
-	/* Each page may be looked at three times: deactivated, marked, evicted; and batches may
-	 * come up empty. */
-	uint32_t limit = 3 * (anon + file), batches = limit / EVICT_BATCH + 4;
-
-	while (freed < EVICT_BATCH && scanned < limit && batches-- > 0) {
-		freed += shrink(next_list(anon, file), force, &scanned);
-		look_at_waiters();
-	}
-	return freed;
-}
-
 /* ---- The daemon ---- */
 
-/* Borrows the highest priority among those who wait, and wakes who need not. */
-static void look_at_waiters(void)
+static bool frames_are_there(void)
+{
+	return frames_free() > watermarks.min;
+}
+
+void reclaim_look_at_waiters(void)
 {
 	struct frame_waiter *w;
 	unsigned n = 0;
@@ -208,7 +90,8 @@ static void look_at_waiters(void)
 	spin_unlock(&reclaim.lock);
 	if (prio != READ_ONCE(reclaim.task->sched.boost))
 		sched_boost(reclaim.task, prio);
-	if (prio >= PRIO_RT_MIN)
+	/* Who is real-time by now goes on from the reserve; the others have what this batch freed. */
+	if (prio >= PRIO_RT_MIN || (n > 0 && frames_are_there()))
 		waitq_wake_all(&reclaim.frame_wait);
 }
 
@@ -283,7 +166,7 @@ static void daemon_main(void *arg)
 		daemon_sleep(WAIT_FOREVER);
 		balance();
 		reclaim_make_block();
-		look_at_waiters();
+		reclaim_look_at_waiters();
 		while (swap_clean() && !READ_ONCE(reclaim.wanted))
 			;
 	}
@@ -299,14 +182,10 @@ void reclaim_wake(void)
 
 /* ---- Those who wait ---- */
 
-static bool frames_are_there(void)
-{
-	return frames_free() > watermarks.min;
-}
-
 void reclaim_frames_freed(void)
 {
-	if (waitq_active(&reclaim.frame_wait) && frames_are_there())
+	/* A batch for who waits, not a frame: it would wait for the next one at once. */
+	if (waitq_active(&reclaim.frame_wait) && frames_free() > watermarks.min + EVICT_BATCH)
 		waitq_wake_one(&reclaim.frame_wait);
 }
 
@@ -376,6 +255,7 @@ int reclaim_wait(unsigned alloc_flags)
 
 	if (reclaim.task == NULL)
 		return -ENOMEM; /* too early: nobody evicts yet */
+	vm_count(VM_ALLOCSTALL, 1);
 	while (!frames_are_there() && !task_is_rt(current())) {
 		if (current()->oom_victim || wait_once(alloc_flags, now) == -EINTR)
 			return -ENOMEM;

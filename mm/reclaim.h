@@ -15,6 +15,15 @@ int swap_attach(struct medium *m, bool format, int prio);
  * or the medium's error: it stays an area. May sleep, long. */
 int swap_detach(struct medium *m);
 
+/* How much rather file pages are evicted than anonymous ones: 0 (only those, while there are any) to
+ * 200, as Linux has it; 100: alike. A single word. */
+#define SWAPPINESS_MOST 200
+extern unsigned reclaim_swappiness;
+/* Replacement policies (mm/replace/): the i-th one's name, NULL past the last; puts one in force, 0 or
+ * -EINVAL. Any time. */
+const char *replacement_name(unsigned i, bool *in_force);
+int replacement_choose(const char *name) MUST_CHECK;
+
 struct swap_area_stats {
 	char name[32];
 	uint64_t pages, used;

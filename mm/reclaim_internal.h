@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the files of eviction share: the lists from the daemon's side (lru.c), evicting a batch
-// (evict.c), choosing (reclaim.c).
+// (evict.c), choosing (scan.c), the daemon (reclaim.c).
 #ifndef MM_RECLAIM_INTERNAL_H
 #define MM_RECLAIM_INTERNAL_H
 
@@ -14,6 +14,20 @@ enum lru_list {
 	LRU_UNEVICTABLE,
 	LRU_LISTS
 };
+
+enum lru_kind { LRU_ANON, LRU_FILE, LRU_KINDS };
+
+static inline enum lru_list lru_list_of(enum lru_kind kind, bool active)
+{
+	return (enum lru_list)(kind * 2 + active);
+}
+
+/* FILE: of a disk file, whose contents can be had again. Shared memory goes to swap as anonymous
+ * pages do. */
+static inline enum lru_kind lru_kind_of(const struct page *p)
+{
+	return page_flag(p, PAGE_DISK) ? LRU_FILE : LRU_ANON;
+}
 
 #define EVICT_BATCH 32 /* pages that are written and committed together */
 
@@ -55,9 +69,17 @@ static inline void evict_keep(struct evict_batch *b, struct page *p)
 	b->keep[b->kept++] = p;
 }
 
+/* ---- scan.c ---- */
+
 /* One round: scans until a batch of frames is free or everything has been looked at often
  * enough. force: pages in use go, too. Returns frames freed. For the daemon and for tests. */
 unsigned reclaim_round(bool force);
+
+/* ---- reclaim.c ---- */
+
+/* Between batches: the daemon borrows the highest priority among those who wait, and wakes who need
+ * not. */
+void reclaim_look_at_waiters(void);
 /* The daemon's step: a round, by force when the last one freed nothing (*force, kept by the
  * caller); a pause when that was fruitless as well. False: nothing comes and nobody waits.
  * Sleeps. */

@@ -9,7 +9,7 @@
  *    frame     the resident frame bound to it (the swap cache), or none
  *    kept      the contents are in RAM: a word that repeats, or packed in the pool
  *    written   the store of its `area` has a record of it; poisoned: that could not be read back
- *    evicted   what the eviction clock said when its frame left (refault distance)
+ *    shadow    when its frame left (mm/workingset.h)
  *
  *        free --slot_alloc, slot_pin_page--> used --last entry and frame gone--> free (store_discard)
  *
@@ -33,6 +33,7 @@
 #include "mm/slab.h"
 #include "mm/swap/pool.h"
 #include "mm/swap/swap_internal.h"
+#include "mm/workingset.h"
 
 struct swap_table swap = { .lock = SPINLOCK_INIT };
 
@@ -134,6 +135,14 @@ void slot_get(uint32_t slot)
 	spin_unlock(&swap.lock);
 }
 
+/* Is it worth a slot to save p, bound to it and in use, a rewrite? Not when slots are scarce; and what is
+ * packed in RAM costs RAM, so not for a page that is meant to stay. */
+static bool slot_worth_keeping(const struct slot *s, const struct page *p)
+{
+	return atomic_load(&p->refs) > 1 && !slots_scarce() &&
+	       !(s->kept == KEPT_POOL && page_flag(p, PAGE_ACTIVE));
+}
+
 void slot_put(uint32_t slot)
 {
 	struct slot *s = slot_at(slot);
@@ -144,7 +153,7 @@ void slot_put(uint32_t slot)
 	s->entries--;
 	if (s->entries == 0 && s->frame != PFN_NONE) {
 		p = pfn_to_page(s->frame);
-		if (atomic_load(&p->refs) > 1 && !slots_scarce()) {
+		if (slot_worth_keeping(s, p)) {
 			p = NULL; /* its users may find it clean when it is evicted next */
 		} else {
 			page_set_flag(p, PAGE_DIRTY);
@@ -238,13 +247,18 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 &&
 	       !page_flag(p, PAGE_DIRTY) && slot_saved(s);
 	if (idle) {
-		s->evicted = ++swap.clock;
+		s->shadow = workingset_evict(p);
 		slot_unbind_locked(p, slot, s);
 	}
 	spin_unlock(&swap.lock);
 	if (idle)
 		page_put(p);
 	return idle;
+}
+
+void slot_remember(uint32_t slot, const struct page *p)
+{
+	WRITE_ONCE(slot_at(slot)->shadow, workingset_evict(p));
 }
 
 /* ---- Growing ---- */

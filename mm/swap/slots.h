@@ -31,6 +31,9 @@ bool slot_written(uint32_t slot);
 /* The contents of p, bound to `slot` and clean, are on the medium: when only cache and caller
  * hold it the frame leaves the swap cache (and is the caller's to put). False: somebody uses it. */
 bool swap_cache_evict(struct page *p, uint32_t slot);
+/* The frame of p, whose contents are in `slot`, leaves an object: when that was, for a refault. The slot
+ * is pinned. The page daemon alone. */
+void slot_remember(uint32_t slot, const struct page *p);
 /* p is in use again: gives its slot up if only the binding keeps it and slots are scarce. */
 void swap_cache_relax(struct page *p);
 

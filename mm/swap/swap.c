@@ -21,6 +21,7 @@
 #include "mm/reclaim_internal.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
+#include "mm/workingset.h"
 
 #define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
 
@@ -70,10 +71,7 @@ static bool reading_begin(struct page *p, uint32_t slot)
 	if (ours) {
 		page_set_flag(p, PAGE_READING);
 		slot_bind_locked(p, slot, s);
-		/* Refault distance: what was evicted since. Had there been as much more room, it
-		 * would have stayed. */
-		if (swap.clock - s->evicted < lru_size(LRU_ACTIVE_ANON))
-			page_set_flag(p, PAGE_WORKINGSET);
+		workingset_refault(p, s->shadow);
 	}
 	spin_unlock(&swap.lock);
 	return ours;
@@ -112,8 +110,6 @@ static int slot_read(struct page *p, uint32_t slot)
 	lru_add(p);
 	page_end_reading(p, false);
 	vm_count(VM_PSWPIN, 1);
-	if (page_flag(p, PAGE_WORKINGSET))
-		vm_count(VM_REFAULT_ANON, 1);
 	return 0;
 }
 

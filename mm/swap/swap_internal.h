@@ -26,7 +26,7 @@ struct slot {
 		};
 		uint32_t bits;
 	};
-	uint32_t evicted;
+	uint32_t shadow;
 	uint32_t where; /* see kept */
 };
 _Static_assert(sizeof(struct slot) == 16, "slots are meant to be small");
@@ -53,7 +53,6 @@ struct swap_area {
 struct swap_table {
 	struct spinlock lock;
 	uint32_t used, cached; /* lock */
-	uint32_t clock;        /* evictions of anonymous pages; lock */
 	bool refused;          /* no area takes anything: lock; cleared when a slot is freed */
 	uint32_t refusing;     /* a bit for each area that took nothing more; likewise */
 	uint64_t

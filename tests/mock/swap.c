@@ -13,6 +13,7 @@
 #include "mm/object_internal.h"
 #include "mm/rmap.h"
 #include "mm/swap.h"
+#include "mm/workingset.h"
 #include "tests/mock/objects.h"
 #include "tests/mock/private.h"
 
@@ -261,6 +262,11 @@ WEAK void lru_deactivate(struct page *p, bool oldest)
 {
 	(void)oldest;
 	page_clear_flag(p, PAGE_ACTIVE | PAGE_REFERENCED);
+}
+
+WEAK void workingset_refault_file(struct page *p)
+{
+	(void)p;
 }
 
 WEAK void lru_set_unevictable(struct page *p, bool on)

@@ -10,6 +10,7 @@
 #include "kernel/uts.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
+#include "mm/reclaim.h"
 #include "mm/swap.h"
 #include "mm/huge.h"
 
@@ -279,6 +280,47 @@ static int store_zpool_percent(const struct proc_ref *ref, char *text, size_t n)
 	return err;
 }
 
+static int show_swappiness(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(reclaim_swappiness));
+	return 0;
+}
+
+static int store_swappiness(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, SWAPPINESS_MOST, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(reclaim_swappiness, (unsigned)v);
+	return err;
+}
+
+/* All there are, the one in force in brackets. */
+static int show_replacement(struct seq *s, const struct proc_ref *ref)
+{
+	const char *name;
+	bool on;
+
+	(void)ref;
+	for (unsigned i = 0; (name = replacement_name(i, &on)) != NULL; i++)
+		seq_printf(s, on ? "%s[%s]" : "%s%s", i > 0 ? " " : "", name);
+	seq_puts(s, "\n");
+	return 0;
+}
+
+static int store_replacement(const struct proc_ref *ref, char *text, size_t n)
+{
+	(void)ref;
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	return replacement_choose(text);
+}
+
 /* ---- The pool of huge pages (mm/huge.h): numbers of pages of 2 MB ---- */
 
 int show_nr_hugepages(struct seq *s, const struct proc_ref *ref)
@@ -348,8 +390,10 @@ static const struct proc_node vm_children[] = {
 	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
 	SETTING_FILE("overcommit_memory", overcommit_memory),
 	SETTING_FILE("overcommit_ratio", overcommit_ratio),
+	SETTING_FILE("replacement", replacement),
 	SETTING_FILE("swap_budget", swap_budget),
 	SETTING_FILE("swap_burst", swap_budget),
+	SETTING_FILE("swappiness", swappiness),
 	SETTING_FILE("zpool_percent", zpool_percent),
 	PROC_END,
 };

@@ -14,6 +14,7 @@
 #include "mm/swap/slots.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
+#include "mm/workingset.h"
 #include "tests/mock/store.h"
 
 #undef TEST
@@ -125,6 +126,7 @@ static inline int swap_setup(void **state)
 	int err = space_setup(state);
 
 	reclaim_init();
+	assert_int_equal(replacement_choose("refault"), 0); /* nothing learnt */
 	oom_kills = 0;
 	oom_answer_is = false;
 	swap_on(SLOTS);
@@ -148,6 +150,7 @@ static inline int swap_teardown(void **state)
 
 	run(NULL);
 	page_store_rest();
+	workingset_forget();
 	assert_nothing_left();
 	assert_swap_empty();
 	err = space_teardown(state);

@@ -6,9 +6,22 @@
 #include "tests/mock/mock.h"
 
 #include "mm/buddy.h"
-#include "mm/reclaim_internal.h"
+#include "mm/replace/replace.h"
+#include "mm/swap.h"
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, mock_setup, mock_teardown)
+
+static struct replacement policy = { .promotes = true };
+
+const struct replacement *replacement(void)
+{
+	return &policy;
+}
+
+void vm_count(enum vm_event e, unsigned n)
+{
+	(void)e, (void)n;
+}
 
 static struct page *page_on_list(enum page_type type, unsigned flags)
 {
@@ -41,8 +54,9 @@ static void assert_sizes(uint32_t ia, uint32_t aa, uint32_t in, uint32_t af, uin
 
 static void test_which_list(void **state)
 {
-	struct page *p[5] = { page_on_list(PAGE_ANON, 0), page_on_list(PAGE_ANON, PAGE_WORKINGSET),
-			      page_on_list(PAGE_FILE, 0), page_on_list(PAGE_FILE, PAGE_ACTIVE),
+	struct page *p[5] = { page_on_list(PAGE_ANON, 0), page_on_list(PAGE_FILE, PAGE_ACTIVE),
+			      page_on_list(PAGE_FILE, PAGE_DISK),
+			      page_on_list(PAGE_FILE, PAGE_DISK | PAGE_ACTIVE),
 			      page_on_list(PAGE_ANON, PAGE_UNEVICTABLE) };
 
 	(void)state;
@@ -52,6 +66,10 @@ static void test_which_list(void **state)
 	assert_sizes(2, 1, 1, 0, 1);
 	lru_mark_accessed(p[2]);
 	assert_sizes(2, 1, 1, 0, 1);
+	policy.promotes = false;
+	lru_mark_accessed(p[2]);
+	assert_sizes(2, 1, 1, 0, 1);
+	policy.promotes = true;
 	lru_mark_accessed(p[2]);
 	assert_sizes(2, 1, 0, 1, 1);
 	for (unsigned i = 0; i < 5; i++)
@@ -111,7 +129,7 @@ static void test_random(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 64; i++)
-		p[i] = page_on_list(i % 2 ? PAGE_ANON : PAGE_FILE, 0);
+		p[i] = page_on_list(PAGE_FILE, i % 2 ? 0 : PAGE_DISK);
 	for (unsigned i = 0; i < 5000; i++) {
 		struct page *got[EVICT_BATCH], *one = p[(seed >> 8) % 64];
 		unsigned n;

@@ -4,7 +4,7 @@
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
-// SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/swap/slots.c mm/swap/swap.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
+// SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
@@ -75,6 +75,7 @@ static void test_unused_pages_go(void **state)
 	assert_true(look(as, BASE).young);
 	assert_int_equal(reclaim_round(false), 8);
 	assert_int_equal(vm_events(VM_PGSCAN) - scanned, 16);
+	assert_true(vm_events(VM_PGSCAN_ANON) >= 16);
 	assert_filled(BASE, 8, 1);
 	end(as);
 }
@@ -87,9 +88,9 @@ static void test_used_pages_stay(void **state)
 	struct aspace *as = space();
 
 	(void)state;
-	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	map_at(as, BASE, 72 * PAGE_SIZE, RW);
 	run(as);
-	fill(BASE, 40, 1);
+	fill(BASE, 72, 1);
 	for (unsigned i = 0; i < 4; i++) /* seen young once, and used again since */
 		page_set_flag(look(as, BASE + i * PAGE_SIZE).page, PAGE_REFERENCED);
 	assert_true(reclaim_round(false) >= EVICT_BATCH);
@@ -97,7 +98,7 @@ static void test_used_pages_stay(void **state)
 	assert_int_equal(lru_size(LRU_ACTIVE_ANON), 4);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(look(as, BASE + i * PAGE_SIZE).state, PTE_PRESENT);
-	assert_filled(BASE, 40, 1);
+	assert_filled(BASE, 72, 1);
 	end(as);
 }
 
