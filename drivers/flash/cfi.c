@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * CFI NOR flash: the query, and reading, programming and erasing with any command set.
+ * CFI NOR flash: reading, programming and erasing with any command set. cfi_query.c finds out what there is.
  *
  * While the chips are busy, or were asked for their status, all of the bank reads as status. They are put back to array mode by the next
  * read, not after each command: a batch of programs stays in command mode, where a change of mode is costly (0.3 ms under QEMU).
@@ -20,154 +20,8 @@
 #define SLEEP_NS         (100 * NSEC_PER_USEC)
 #define ERASE_POLL_NS    (2 * NSEC_PER_MSEC)
 #define ERASE_QUANTUM_NS (1 * NSEC_PER_MSEC)
-#define READERS_MAX      16u /* let in per suspension */
-#define WORD             4u
-#define UNIT             (2 * WORD) /* QEMU drops a buffered program of a single word */
-#define BEST             4096u
-
-/* ---- Query: JESD68.01 table 1; addresses count words of the bus ---- */
-
-#define QUERY_COMMAND    0x98
-#define QUERY_ADDRESS    0x55
-#define QUERY_MAGIC      0x10 /* "QRY" */
-#define QUERY_SET        0x13
-#define QUERY_EXTENDED   0x15
-#define QUERY_TYP_WORD   0x1f
-#define QUERY_TYP_BUFFER 0x20
-#define QUERY_TYP_ERASE  0x21
-#define QUERY_MAX_WORD   0x23
-#define QUERY_MAX_BUFFER 0x24
-#define QUERY_MAX_ERASE  0x25
-#define QUERY_SIZE       0x27
-#define QUERY_BUFFER     0x2a
-#define QUERY_NREGIONS   0x2c
-#define QUERY_REGIONS    0x2d
-/* Extended table of command set 1: features at +5 */
-#define FEATURE_SUSPEND_ERASE 0x02
-#define FEATURE_INSTANT_LOCK  0x20
-
-static const struct cfi_commands *const command_sets[] = { &cfi_intel };
-
-static uint32_t query(const struct cfi_chip *c, unsigned i)
-{
-	return c->bus->read(c->bus, (size_t)i * WORD) & 0xff;
-}
-
-static uint32_t query16(const struct cfi_chip *c, unsigned i)
-{
-	return query(c, i) | query(c, i + 1) << 8;
-}
-
-static void leave_query(const struct cfi_chip *c)
-{
-	/* 0xff is read array for set 1, 0xf0 for set 2; each ignores the other's. */
-	c->bus->write(c->bus, 0, cfi_all(c, 0xf0));
-	c->bus->write(c->bus, 0, cfi_all(c, 0xff));
-}
-
-/* Asks for the query in each way that chips can share 32 lines: two of 16, one of 32, four of 8. */
-static bool enter_query(struct cfi_chip *c)
-{
-	static const struct {
-		uint32_t lanes;
-		unsigned chips;
-	} ways[] = { { 0x00010001, 2 }, { 0x00000001, 1 }, { 0x01010101, 4 } };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
-		c->lanes = ways[i].lanes;
-		c->chips = ways[i].chips;
-		c->bus->write(c->bus, QUERY_ADDRESS * WORD, cfi_all(c, QUERY_COMMAND));
-		if (c->bus->read(c->bus, QUERY_MAGIC * WORD) == cfi_all(c, 'Q') &&
-		    c->bus->read(c->bus, (QUERY_MAGIC + 1) * WORD) == cfi_all(c, 'R') &&
-		    c->bus->read(c->bus, (QUERY_MAGIC + 2) * WORD) == cfi_all(c, 'Y'))
-			return true;
-		leave_query(c);
-	}
-	return false;
-}
-
-/* 2^typ units of ns, times 2^max; chips that say no maximum get a generous one. */
-static uint64_t longest(uint32_t typ, uint32_t max, uint64_t ns)
-{
-	return (ns << MIN(typ, 20u)) << (max ? MIN(max, 10u) : 5u);
-}
-
-static int query_regions(struct cfi_chip *c)
-{
-	uint64_t start = 0;
-
-	c->nregions = query(c, QUERY_NREGIONS);
-	if (c->nregions == 0 || c->nregions > CFI_REGIONS_MAX)
-		return -EINVAL;
-	for (unsigned i = 0; i < c->nregions; i++) {
-		struct cfi_region *r = &c->regions[i];
-		uint32_t size = query16(c, QUERY_REGIONS + 4 * i + 2);
-
-		r->start = start;
-		r->blocks = query16(c, QUERY_REGIONS + 4 * i) + 1;
-		r->block_size = (size ? size * 256 : 128) * c->chips;
-		start += (uint64_t)r->blocks * r->block_size;
-	}
-	return start == c->size ? 0 : -EINVAL;
-}
-
-static void query_features(struct cfi_chip *c)
-{
-	unsigned table = query16(c, QUERY_EXTENDED);
-
-	if (table == 0 || query(c, table) != 'P' || query(c, table + 1) != 'R' ||
-	    query(c, table + 2) != 'I')
-		return;
-	c->can_suspend = query(c, table + 5) & FEATURE_SUSPEND_ERASE;
-	c->must_unlock = query(c, table + 5) & FEATURE_INSTANT_LOCK;
-}
-
-static int query_geometry(struct cfi_chip *c, uint64_t window)
-{
-	uint32_t bits = query(c, QUERY_SIZE), buffer = query16(c, QUERY_BUFFER);
-	bool buffered = buffer >= 3 && buffer <= 12;
-
-	if (bits < 12 || bits > 31)
-		return -EINVAL;
-	c->size = ((uint64_t)1 << bits) * c->chips;
-	c->buffer = buffered ? ((uint32_t)1 << buffer) * c->chips : 0;
-	c->program_max_ns =
-		longest(query(c, buffered ? QUERY_TYP_BUFFER : QUERY_TYP_WORD),
-			query(c, buffered ? QUERY_MAX_BUFFER : QUERY_MAX_WORD), NSEC_PER_USEC);
-	c->erase_max_ns =
-		longest(query(c, QUERY_TYP_ERASE), query(c, QUERY_MAX_ERASE), NSEC_PER_MSEC);
-	return c->size > window ? -EINVAL : query_regions(c);
-}
-
-static int query_commands(struct cfi_chip *c)
-{
-	uint32_t id = query16(c, QUERY_SET);
-
-	for (unsigned i = 0; i < ARRAY_SIZE(command_sets); i++)
-		if (command_sets[i]->id == id)
-			c->commands = command_sets[i];
-	return c->commands ? 0 : -EOPNOTSUPP;
-}
-
-int cfi_probe(struct cfi_chip *c, const struct cfi_bus *bus, const char *name, uint64_t size)
-{
-	int err;
-
-	*c = (struct cfi_chip){ .bus = bus, .name = name };
-	mutex_init(&c->writer);
-	mutex_init(&c->lock);
-	waitq_init(&c->wanted);
-	if (size < BEST || !enter_query(c))
-		return -ENODEV;
-	err = query_commands(c);
-	if (!err)
-		err = query_geometry(c, size);
-	if (!err)
-		query_features(c);
-	leave_query(c);
-	c->array = true;
-	return err;
-}
+#define READERS_MAX      16u            /* let in per suspension */
+#define UNIT             (2 * CFI_WORD) /* QEMU drops a buffered program of a single word */
 
 const struct cfi_region *cfi_region_of(const struct cfi_chip *c, uint64_t at, uint64_t n)
 {
@@ -215,7 +69,7 @@ static void read_part(const struct cfi_chip *c, uint64_t word_at, unsigned skip,
 int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n)
 {
 	uint8_t *to = buf;
-	unsigned skip = at % WORD;
+	unsigned skip = at % CFI_WORD;
 
 	if (!inside(c, at, n))
 		return -EINVAL;
@@ -223,17 +77,17 @@ int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n)
 	if (!c->array)
 		c->commands->array_mode(c);
 	if (skip != 0) {
-		size_t part = MIN(n, WORD - skip);
+		size_t part = MIN(n, CFI_WORD - skip);
 
 		read_part(c, at - skip, skip, to, part);
 		at += part;
 		to += part;
 		n -= part;
 	}
-	if (n >= WORD)
-		c->bus->copy(c->bus, (size_t)at, to, n / WORD);
-	if (n % WORD != 0)
-		read_part(c, at + (n - n % WORD), 0, to + (n - n % WORD), n % WORD);
+	if (n >= CFI_WORD)
+		c->bus->copy(c->bus, (size_t)at, to, n / CFI_WORD);
+	if (n % CFI_WORD != 0)
+		read_part(c, at + (n - n % CFI_WORD), 0, to + (n - n % CFI_WORD), n % CFI_WORD);
 	mutex_unlock(&c->lock);
 	return 0;
 }
@@ -262,14 +116,34 @@ static int program_wait(struct cfi_chip *c, uint64_t at)
 	}
 }
 
+/* What is on the chips where success may be said of nothing done: 0, -EIO, or -EROFS when all of it is still erased. */
+static int program_check(struct cfi_chip *c, uint64_t at, const uint8_t *data, size_t n)
+{
+	uint32_t seen = UINT32_MAX;
+	bool same = true;
+
+	c->commands->array_mode(c);
+	for (size_t i = 0; i < n; i += CFI_WORD) {
+		uint32_t word = c->bus->read(c->bus, (size_t)at + i);
+
+		same = same && memcmp(&word, data + i, CFI_WORD) == 0;
+		seen &= word;
+	}
+	if (same)
+		return 0;
+	return seen == UINT32_MAX ? -EROFS : -EIO;
+}
+
 static int program_window(struct cfi_chip *c, uint64_t at, const uint8_t *data, size_t n)
 {
 	int err;
 
 	mutex_lock(&c->lock);
-	err = c->commands->program(c, at, data, (unsigned)(n / WORD));
+	err = c->commands->program(c, at, data, (unsigned)(n / CFI_WORD));
 	if (!err)
 		err = program_wait(c, at);
+	if (!err && c->commands->silent)
+		err = program_check(c, at, data, n);
 	mutex_unlock(&c->lock);
 	return err;
 }
@@ -407,7 +281,7 @@ int cfi_part_init(struct cfi_part *p, struct cfi_chip *c, uint64_t offset, uint6
 		.size = size,
 		.erase_size = r->block_size,
 		.program_unit = UNIT,
-		.program_best = BEST,
+		.program_best = CFI_BEST,
 		.erased_is_ff = true,
 	};
 	return 0;

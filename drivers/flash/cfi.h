@@ -15,7 +15,9 @@
 #include "mm/swap/medium.h"
 
 #define CFI_REGIONS_MAX 4
-#define CFI_BUSY        1 /* a status; the others are 0 and negative errno */
+#define CFI_WORD        4u    /* of the bus, bytes */
+#define CFI_BEST        4096u /* program in these, aligned, for speed */
+#define CFI_BUSY        1     /* a status; the others are 0 and negative errno */
 
 /* How the bank is reached: the kernel's mapping, or a test's model. Offsets in bytes, multiples of 4. */
 struct cfi_bus {
@@ -35,6 +37,7 @@ struct cfi_chip;
 /* One command set. All calls with chip.lock held. status() needs the chip in status mode, as the calls that start something leave it. */
 struct cfi_commands {
 	uint16_t id; /* JEP137 */
+	bool silent; /* blocks that are protected take a program and do nothing, without an error */
 	void (*array_mode)(struct cfi_chip *c);
 	/* n words at `at`, within one aligned window of c->buffer bytes; n >= 2. 0: under way; else negative errno, nothing programmed. */
 	int (*program)(struct cfi_chip *c, uint64_t at, const uint8_t *data, unsigned n);
@@ -94,7 +97,7 @@ int cfi_part_init(struct cfi_part *p, struct cfi_chip *c, uint64_t offset,
 		  uint64_t size) MUST_CHECK;
 
 /* The command sets. */
-extern const struct cfi_commands cfi_intel;
+extern const struct cfi_commands cfi_intel, cfi_amd;
 
 /* For command sets: v in every lane; a word written, which may end array mode. */
 static inline uint32_t cfi_all(const struct cfi_chip *c, uint32_t v)

@@ -3,7 +3,7 @@
  * The cells and their rules first, then the medium that a swap store sees, then the chips' command interface (Intel command
  * set, J3 datasheet 290667), which is written from the datasheet and not from the driver.
  */
-#include "tests/mock/nor.h"
+#include "tests/mock/nor_cells.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 /* ---- Cells ---- */
 
-static unsigned block_of(const struct nor *n, uint64_t at)
+unsigned nor_block(const struct nor *n, uint64_t at)
 {
 	return (unsigned)(at / n->block_size);
 }
@@ -71,12 +71,12 @@ static void erase_half(struct nor *n, uint64_t at)
 		}
 }
 
-static int cells_program(struct nor *n, uint64_t at, const uint8_t *data, size_t len)
+int nor_cells_program(struct nor *n, uint64_t at, const uint8_t *data, size_t len)
 {
-	unsigned b = block_of(n, at);
+	unsigned b = nor_block(n, at);
 
 	assert_true(at % 8 == 0 && len % 8 == 0 && len > 0 && at + len <= n->size);
-	assert_int_equal(b, block_of(n, at + len - 1));
+	assert_int_equal(b, nor_block(n, at + len - 1));
 	if (n->dead)
 		return -ENODEV;
 	n->bytes += len;
@@ -93,9 +93,15 @@ static int cells_program(struct nor *n, uint64_t at, const uint8_t *data, size_t
 	return 0;
 }
 
-static int cells_erase(struct nor *n, uint64_t at)
+int nor_cells_word(struct nor *n, uint64_t at, uint32_t v)
 {
-	unsigned b = block_of(n, at);
+	program_word(n, at, (const uint8_t *)&v);
+	return n->bad[nor_block(n, at)] == NOR_PROGRAM_FAILS ? -EIO : 0;
+}
+
+int nor_cells_erase(struct nor *n, uint64_t at)
+{
+	unsigned b = nor_block(n, at);
 	bool worn = n->bad[b] == NOR_DIES && n->endurance[b] == 0;
 
 	assert_true(at % n->block_size == 0 && at < n->size);
@@ -118,11 +124,11 @@ static int cells_erase(struct nor *n, uint64_t at)
 }
 
 /* What reading shows: bad blocks lie. */
-static void cells_read(struct nor *n, uint64_t at, uint8_t *buf, size_t len)
+void nor_cells_read(struct nor *n, uint64_t at, uint8_t *buf, size_t len)
 {
 	memcpy(buf, n->cells + at, len);
 	for (size_t i = 0; i < len; i++) {
-		enum nor_bad bad = n->bad[block_of(n, at + i)];
+		enum nor_bad bad = n->bad[nor_block(n, at + i)];
 
 		if (bad == NOR_STUCK && (at + i) % 509 == 7)
 			buf[i] &= 0xfb;
@@ -146,20 +152,20 @@ static int medium_read(struct medium *m, uint64_t offset, void *buf, size_t len)
 	assert_true(offset + len <= n->size);
 	if (n->dead)
 		return -ENODEV;
-	cells_read(n, offset, buf, len);
+	nor_cells_read(n, offset, buf, len);
 	return 0;
 }
 
 static int medium_program(struct medium *m, uint64_t offset, const void *buf, size_t len)
 {
 	assert_true(preemptible());
-	return cells_program(container_of(m, struct nor, medium), offset, buf, len);
+	return nor_cells_program(container_of(m, struct nor, medium), offset, buf, len);
 }
 
 static int medium_erase(struct medium *m, uint64_t offset)
 {
 	assert_true(preemptible());
-	return cells_erase(container_of(m, struct nor, medium), offset);
+	return nor_cells_erase(container_of(m, struct nor, medium), offset);
 }
 
 static const struct medium_ops ops = { .read = medium_read,
@@ -183,35 +189,57 @@ enum {
 #define LANES 0x00010001u
 #define READY 0x80u
 
-static uint8_t query_byte(const struct nor *n, unsigned i)
+/* The extended table, from its beginning. */
+static uint8_t extended_byte(const struct nor *n, unsigned i)
 {
-	uint32_t chip = n->size / 2, block = n->block_size / 2, blocks = chip / block;
+	switch (i) {
+	case 0: return 'P';
+	case 1: return 'R';
+	case 2: return 'I';
+	case 3: return n->amd ? '1' : 0;
+	case 4: return n->amd ? '3' : 0;
+	case 5: return n->amd ? 0 : (uint8_t)((n->can_suspend ? 0x02 : 0) | (n->locks ? 0x20 : 0));
+	case 6: return n->amd && n->can_suspend ? 2 : 0;
+	case 15: return n->amd ? (n->top_boot ? 3 : 2) : 0;
+	default: return 0;
+	}
+}
+
+/* Four bytes for each region: blocks less one, and their size by 256. With top_boot the last block is eight small ones, which are said first. */
+static uint8_t region_byte(const struct nor *n, unsigned i)
+{
+	uint32_t block = n->block_size / 2, blocks = n->size / n->block_size;
+	bool small = n->top_boot && i < 4;
+	uint32_t count = small ? 8 : n->top_boot ? blocks - 1 : blocks;
+	uint32_t size = small ? block / 8 : block;
+
+	return (uint8_t)(((count - 1) | size / 256 << 16) >> i % 4 * 8);
+}
+
+uint8_t nor_query_byte(const struct nor *n, unsigned i)
+{
+	unsigned regions = n->top_boot ? 2 : 1, extended = 0x2d + 4 * regions;
 
 	switch (i) {
 	case 0x10: return 'Q';
 	case 0x11: return 'R';
 	case 0x12: return 'Y';
-	case 0x13: return 1;
-	case 0x15: return 0x31;
+	case 0x13: return n->amd ? 2 : 1;
+	case 0x15: return (uint8_t)extended;
 	case 0x1f: return 7;
 	case 0x20: return 7;
 	case 0x21: return 10;
 	case 0x23: return 4;
 	case 0x24: return 4;
 	case 0x25: return 4;
-	case 0x27: return (uint8_t)__builtin_ctz(chip);
+	case 0x27: return (uint8_t)__builtin_ctz(n->size / 2);
 	case 0x2a: return n->buffer ? (uint8_t)__builtin_ctz(n->buffer / 2) : 0;
-	case 0x2c: return 1;
-	case 0x2d: return (uint8_t)(blocks - 1);
-	case 0x2e: return (uint8_t)((blocks - 1) >> 8);
-	case 0x2f: return (uint8_t)(block / 256);
-	case 0x30: return (uint8_t)(block / 256 >> 8);
-	case 0x31: return 'P';
-	case 0x32: return 'R';
-	case 0x33: return 'I';
-	case 0x36: return (uint8_t)((n->can_suspend ? 0x02 : 0) | (n->locks ? 0x20 : 0));
-	default: return 0;
+	case 0x2c: return (uint8_t)regions;
+	default: break;
 	}
+	if (i >= extended)
+		return extended_byte(n, i - extended);
+	return i >= 0x2d ? region_byte(n, i - 0x2d) : 0;
 }
 
 static void end(struct nor *n, int err, uint32_t error_bits)
@@ -223,7 +251,7 @@ static void end(struct nor *n, int err, uint32_t error_bits)
 
 static bool refused(struct nor *n, uint32_t error_bits)
 {
-	unsigned b = block_of(n, n->at);
+	unsigned b = nor_block(n, n->at);
 
 	if (n->locks && !n->unlocked[b])
 		error_bits |= 0x02;
@@ -247,7 +275,7 @@ static uint32_t status_read(struct nor *n)
 	}
 	if (n->erasing) {
 		n->erasing = false;
-		n->status |= cells_erase(n, n->at) ? 0x20 : 0;
+		n->status |= nor_cells_erase(n, n->at) ? 0x20 : 0;
 	}
 	return (READY | n->status) * LANES;
 }
@@ -261,10 +289,10 @@ static uint32_t bus_read(const struct cfi_bus *bus, size_t offset)
 	assert_true(preemptible());
 	n->reads++;
 	if (n->mode == QUERY)
-		return query_byte(n, (unsigned)(offset / 4)) * LANES;
+		return nor_query_byte(n, (unsigned)(offset / 4)) * LANES;
 	if (n->mode != ARRAY)
 		return status_read(n);
-	cells_read(n, offset, (uint8_t *)&v, sizeof(v));
+	nor_cells_read(n, offset, (uint8_t *)&v, sizeof(v));
 	return v;
 }
 
@@ -275,7 +303,7 @@ static void bus_copy(const struct cfi_bus *bus, size_t offset, void *buf, size_t
 	assert_true(offset % 4 == 0 && offset + words * 4 <= n->size);
 	if (n->mode != ARRAY)
 		fail_msg("NOR: the array is read while the chips show their status");
-	cells_read(n, offset, buf, words * 4);
+	nor_cells_read(n, offset, buf, words * 4);
 }
 
 static void buffer_confirmed(struct nor *n, uint32_t v)
@@ -283,7 +311,7 @@ static void buffer_confirmed(struct nor *n, uint32_t v)
 	if (v != 0xd0 * LANES)
 		fail_msg("NOR: %08x where a program is confirmed", v);
 	if (!refused(n, 0x10))
-		end(n, cells_program(n, n->at, (const uint8_t *)n->data, n->words * 4), 0x10);
+		end(n, nor_cells_program(n, n->at, (const uint8_t *)n->data, n->words * 4), 0x10);
 }
 
 static void command(struct nor *n, size_t offset, uint32_t v)
@@ -362,14 +390,13 @@ static void word_programmed(struct nor *n, size_t offset, uint32_t v)
 	n->at = offset;
 	if (refused(n, 0x10))
 		return;
-	program_word(n, offset, (const uint8_t *)&v);
-	end(n, n->bad[block_of(n, offset)] == NOR_PROGRAM_FAILS ? -EIO : 0, 0x10);
+	end(n, nor_cells_word(n, offset, v), 0x10);
 }
 
 static void lock_changed(struct nor *n, uint32_t v)
 {
 	if (v == 0xd0 * LANES)
-		n->unlocked[block_of(n, n->at)] = true;
+		n->unlocked[nor_block(n, n->at)] = true;
 	n->mode = STATUS;
 }
 
