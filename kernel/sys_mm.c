@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
+#include "mm/huge.h"
 #include "mm/usercopy.h"
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
@@ -34,21 +35,6 @@ static unsigned area_flags_of(uint64_t prot, uint64_t flags)
 	       (flags & MAP_HUGETLB ? AREA_HUGETLB : 0);
 }
 
-/* MAP_HUGETLB: there is a pool of pages of 2 MB, for private memory. Of the other sizes that AArch64 has with pages of 4 KB none are ever set aside. */
-static int check_huge(uint64_t flags)
-{
-	if (!(flags & MAP_ANONYMOUS))
-		return -EINVAL;
-	switch (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) {
-	case 0:
-	case 21: /* 2 MB, as a logarithm */ return (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : -ENOMEM;
-	case 16: /* 64 KB, 32 MB, 1 GB */
-	case 25:
-	case 30: return -ENOMEM;
-	default: return -EINVAL;
-	}
-}
-
 /* Type and flags of mmap(2): 0 or negative errno. Rights that are not known are ignored, as ever. */
 static int check_map_flags(uint64_t flags)
 {
@@ -60,8 +46,12 @@ static int check_map_flags(uint64_t flags)
 		return -EOPNOTSUPP;
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
-	if ((flags & MAP_HUGETLB) && check_huge(flags) < 0)
-		return check_huge(flags);
+	if ((flags & MAP_HUGETLB) && (flags & MAP_ANONYMOUS)) {
+		int err = huge_size_check(flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK);
+
+		if (err)
+			return err;
+	}
 	if ((flags & MAP_GROWSDOWN) && type != MAP_PRIVATE)
 		return -EINVAL;
 	return 0;
@@ -72,6 +62,16 @@ static int64_t map_anonymous(struct map_request *r)
 	r->flags |= AREA_MAY_WRITE;
 	r->offset = 0;
 	return aspace_map(current()->aspace, r);
+}
+
+/* A file of huge pages is mapped by them, asked for or not; no other is. */
+static int check_huge_file(struct map_request *r)
+{
+	if (r->object && object_is_huge(r->object)) {
+		r->flags |= AREA_HUGETLB;
+		return r->offset % HUGE_SIZE ? -EINVAL : 0;
+	}
+	return r->flags & AREA_HUGETLB ? -EINVAL : 0;
 }
 
 static int64_t map_file(struct map_request *r, int fd)
@@ -89,7 +89,9 @@ static int64_t map_file(struct map_request *r, int fd)
 		r->file = f;
 		if (!r->object) /* /dev/zero: plain anonymous memory, shared or not */
 			r->offset = 0;
-		at = aspace_map(current()->aspace, r);
+		at = check_huge_file(r);
+		if (at == 0)
+			at = aspace_map(current()->aspace, r);
 		if (r->object)
 			object_put(r->object);
 	}

@@ -63,7 +63,7 @@ static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	bool major;
 	int err = 0;
 
-	if (o == NULL)
+	if (o == NULL || (a->flags & AREA_HUGETLB))
 		return 0;
 	object_get(o);
 	mutex_unlock(&as->mutex);
@@ -192,7 +192,7 @@ static bool resident(struct aspace *as, struct area *a, virt_addr_t va)
 			p = swap_cache_lookup(v.slot);
 		pmap_entry_unlock(pte);
 	}
-	if (v.state == PTE_NONE && a->object != NULL)
+	if (v.state == PTE_NONE && a->object != NULL && !(a->flags & AREA_HUGETLB))
 		p = object_lookup(a->object, area_index(a, va));
 	if (p != NULL)
 		page_put(p);

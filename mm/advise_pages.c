@@ -72,6 +72,8 @@ int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_add
 		return -EINVAL;
 	if ((a->flags & (AREA_SHARED | AREA_WRITE)) != (AREA_SHARED | AREA_WRITE))
 		return -EACCES;
+	if ((a->flags & AREA_HUGETLB) && !IS_ALIGNED(start | end, HUGE_SIZE))
+		return -EINVAL;
 	object_get(o);
 	if (file != NULL)
 		area_file_ops->get(file);
@@ -79,6 +81,8 @@ int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_add
 	if (file != NULL) {
 		err = area_file_ops->punch(file, (uint64_t)first << PAGE_SHIFT, end - start);
 		area_file_ops->put(file);
+	} else if (object_is_huge(o)) {
+		huge_object_cut(o, first, last);
 	} else {
 		object_punch(o, first, last);
 	}

@@ -134,6 +134,8 @@ int area_name(const struct area *a, char *buf, size_t size)
 		name = "[stack]";
 	else if (a->flags & AREA_VDSO)
 		name = "[vdso]";
+	else if (a->flags & AREA_HUGETLB)
+		name = "/anon_hugepage (deleted)";
 	else if (a->flags & AREA_SHARED)
 		name = "/dev/zero (deleted)";
 	else if (a->label != NULL)

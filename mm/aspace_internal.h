@@ -8,7 +8,8 @@
  *   copies.c    private copies of an object's pages, for truncation
  *   share.c     copies and unshares leaf tables; fork.c uses it
  *   fault.c     the fault path, fault_file.c its file part, stack.c growing stacks
- *   huge.c      blocks of 2 MB for anonymous memory, hugetlb.c those of MAP_HUGETLB
+ *   huge.c      blocks of 2 MB for anonymous memory; hugetlb.c those of MAP_HUGETLB, from
+ *               huge_pool.c, huge_object.c those that are shared
  *   map.c protect.c remap.c advise.c advise_pages.c mlock.c    the calls; label.c names
  *   aspace.c    life and death of an address space
  *
@@ -35,7 +36,7 @@
 #include "kernel/task.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
-#include "mm/huge.h"
+#include "mm/huge_pool.h"
 #include "mm/lru.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
@@ -264,9 +265,6 @@ int fault_single(struct fault *f, struct pte *pte);
 
 /* ---- huge.c ---- */
 
-#define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
-#define HUGE_PAGES (1u << HUGE_ORDER)
-
 /* What has to be there before a block can be linked at va. False: no memory; what was linked serves pages as well. */
 bool block_possible(struct pmap *pm, virt_addr_t va);
 /* Makes `leaf`, a zeroed frame, the table of base whose entries map the frames, references 1 and nobody's, which become anonymous pages, with the rights of an
@@ -310,16 +308,18 @@ static inline uint64_t area_units(const struct area *a)
 	return (a->end - a->start) >> HUGE_SHIFT;
 }
 
-/* Reserves what *like will need, unless it is not to, and marks it: 0 or -ENOMEM. */
-int hugetlb_promise(struct area *like) MUST_CHECK;
-void hugetlb_promise_undo(const struct area *like);
-/* Units of [start, end) that are promised and not mapped yet. */
+/* Reserves what *like will need, unless it is not to, and marks it or its object: 0 or -ENOMEM. *call is for undoing it. */
+int hugetlb_promise(struct area *like, uint64_t *call) MUST_CHECK;
+void hugetlb_promise_undo(const struct area *like, uint64_t call);
+/* Units of private areas in [start, end) that are promised and not had yet. */
 uint64_t hugetlb_promised(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* Gives promises up: after those areas have gone. */
 void hugetlb_forgo(uint64_t units);
-/* Maps f's unit, of which nothing is mapped. 0, -ENOMEM, -ENXIO (the pool is empty). */
+/* a gives up the promises that it has left. */
+void hugetlb_disown(struct aspace *as, struct area *a);
+/* Maps f's unit: nothing is mapped there, or, in an area of an object, what has to make room for it. 0, -ENOMEM, -ENXIO (the pool is empty, or beyond the end). */
 int hugetlb_fault(struct fault *f) MUST_CHECK;
-/* Gives as its own copy of the unit of va, in private area a, whose table is shared. 0, -ENOMEM, -ENXIO. */
+/* Gives as its own copy of the unit of va, in private area a, whose table is shared; or nothing, if it can have that again. 0, -ENOMEM, -ENXIO. */
 int hugetlb_unshare(struct aspace *as, struct area *a, virt_addr_t va) MUST_CHECK;
 /* May an area begin or end at `at`? */
 bool hugetlb_may_cut(struct aspace *as, virt_addr_t at);

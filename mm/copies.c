@@ -112,6 +112,8 @@ static void aspace_drop_copies(struct aspace *as, struct object *o, uint32_t fir
 		if (a->object != o || !a->has_anon)
 			continue;
 		area_visited(a);
+		if (a->flags & AREA_HUGE_OWNER)
+			hugetlb_disown(as, a);
 		area_empty(a, first);
 	}
 	mutex_unlock(&as->mutex);

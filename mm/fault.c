@@ -236,6 +236,10 @@ static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 	bool zero = v->prot & PTE_SPECIAL;
 	int err;
 
+	if (unlikely(v->page->type == PAGE_FILE && (f->area->flags & AREA_HUGETLB))) {
+		pmap_entry_unlock(pte);
+		return hugetlb_fault(f);
+	}
 	if (!zero && v->page->type == PAGE_ANON && page_sole_user(v->page)) {
 		page_set_flag(v->page, PAGE_DIRTY);
 		pte_protect(pte, (v->prot & ~(unsigned)PTE_OWN) | PTE_WRITE, NULL);

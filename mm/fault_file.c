@@ -175,6 +175,10 @@ int fault_none_file(struct fault *f, struct pte *pte)
 {
 	int err;
 
+	if (unlikely(f->area->flags & AREA_HUGETLB)) {
+		pmap_entry_unlock(pte);
+		return hugetlb_fault(f);
+	}
 	if (!(f->access & FAULT_WRITE) && !(f->area->flags & (AREA_LOCKED | AREA_RANDOM)))
 		return file_enter_around(f, pte);
 	if (!file_page_fits(f)) {

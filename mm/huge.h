@@ -29,6 +29,24 @@ void huge_stats(struct huge_stats *s);
 void huge_pool_resize(uint64_t units);
 void huge_set_overcommit(uint64_t units);
 
+/* A size asked for by its logarithm, 0: the usual one. 0; -ENOMEM: one that AArch64 has with pages of 4 KB, but nothing is ever set aside in; -EINVAL. */
+int huge_size_check(unsigned log2) MUST_CHECK;
+
+/* Objects of huge pages (mm/huge_object.c): sizes in bytes are whole units, pages count as 4 KB. */
+struct object;
+struct page;
+/* One of `size` bytes, all holes; NULL: no memory. Goes by object_put(). */
+struct object *huge_object_create(uint64_t size);
+bool object_is_huge(const struct object *o);
+/* Promises all of its units: 0 or -ENOMEM. */
+int huge_object_reserve_all(struct object *o) MUST_CHECK;
+/* Puts units into the holes of [first, last], whole units within its size: 0, -ENOSPC, -ENOMEM, -EINTR; what came by then stays. May take long. */
+int huge_object_fill(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
+/* Takes the units of [first, last] out of it and of all maps, and their promises. */
+void huge_object_cut(struct object *o, uint32_t first, uint32_t last);
+/* The page at index with a reference, or NULL: a hole. */
+struct page *huge_object_page(struct object *o, uint32_t index);
+
 struct area;
 /* May a fault in a make a block: is it wanted, and does a hold 2 MB, aligned? Aspace mutex. */
 bool area_may_have_block(const struct area *a);

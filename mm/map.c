@@ -9,6 +9,7 @@
  * (invariant 6).
  */
 #include "mm/aspace_internal.h"
+#include "mm/huge_object.h"
 
 int limits_check(struct aspace *as, uint64_t pages, unsigned flags)
 {
@@ -185,19 +186,24 @@ static int map_area(struct aspace *as, const struct area *like, bool replace)
 	return area_add(as, like, NULL) != NULL ? 0 : -ENOMEM;
 }
 
-/* Units of 2 MB: promised by the pool, never paged, and so neither locked nor counted as memory that may have to be. */
+/* Units of 2 MB: promised by the pool, never paged, and so neither locked nor counted as memory that may have to be. A file of them is made as long as it is mapped to
+ * be written, as hugetlbfs has it. */
 static int64_t map_huge(struct aspace *as, struct area *like, bool replace)
 {
+	uint64_t call = 0;
 	int err;
 
 	like->flags &= ~(unsigned)AREA_LOCK_BITS;
-	err = hugetlb_promise(like);
+	err = hugetlb_promise(like, &call);
 	if (err)
 		return err;
 	as->hugetlb = true;
 	err = map_area(as, like, replace);
 	if (err)
-		hugetlb_promise_undo(like);
+		hugetlb_promise_undo(like, call);
+	else if (like->object != NULL && (like->flags & AREA_WRITE))
+		huge_object_grow(like->object,
+				 (like->offset << PAGE_SHIFT) + like->end - like->start);
 	return err ? err : (int64_t)like->start;
 }
 
@@ -256,6 +262,8 @@ static struct object *map_shared(const struct map_request *r)
 	uint64_t pages = bytes_to_pages(ALIGN_UP(r->length, PAGE_SIZE));
 	struct object *o;
 
+	if (r->flags & AREA_HUGETLB)
+		return huge_object_create(ALIGN_UP(r->length, HUGE_SIZE));
 	if (commit_flags(r->flags) & AREA_NORESERVE)
 		pages = 0;
 	if (commit_take(pages, pages))

@@ -5,6 +5,7 @@
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "mm/huge_pool.h"
 #include "mm/lru.h"
 #include "mm/object_internal.h"
 #include "mm/rmap.h"
@@ -15,11 +16,15 @@
 /* p has left the index. From here on nobody maps it; then those who do lose it. */
 static void page_orphan(struct object *o, struct page *p)
 {
+	/* A word stands for a whole huge page. */
+	unsigned frames = page_flag(p, PAGE_HUGETLB) ? HUGE_PAGES : 1;
 	bool dirty;
 
-	page_forget(o, p);
-	ASSERT(rmap_unmap_file(p, &dirty, true) == 0);
-	page_put(p);
+	for (; frames > 0; frames--, p++) {
+		page_forget(o, p);
+		ASSERT(rmap_unmap_file(p, &dirty, true) == 0);
+		page_put(p);
+	}
 }
 
 /* Takes the first word in [*index, last] out of the index. 0: there is none. */

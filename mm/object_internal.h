@@ -20,10 +20,12 @@ static inline uintptr_t slot_word(uint32_t slot)
 	return (uintptr_t)slot << 1 | 1;
 }
 
-extern uint32_t object_pages[2]; /* in the indices: of shared memory, of disk files; atomic */
+extern uint32_t object_pages
+	[2]; /* in the indices: of shared memory, of disk files; atomic. Huge pages count in their pool */
 static inline void object_count(const struct page *p, uint32_t by)
 {
-	(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
+	if (!page_flag(p, PAGE_HUGETLB))
+		(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
 }
 
 bool object_is_hole(struct object *o, uint32_t index);

@@ -82,7 +82,11 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 		return err;
 	a = area_covering(as, start);
 	area_set_flags(as, a, flags);
-	protect_entries(as, start, end, flags);
+	/* Shared huge pages are mapped with all the rights of their area at once. */
+	if ((flags & (AREA_HUGETLB | AREA_SHARED)) == (AREA_HUGETLB | AREA_SHARED))
+		zap_range(as, start, end);
+	else
+		protect_entries(as, start, end, flags);
 	if (end - start >= LEAF_SPAN_BYTES)
 		huge_refold(as, start, end);
 	return 0;

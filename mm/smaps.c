@@ -58,15 +58,26 @@ static void measure_entry(struct area_usage *u, const struct pte *pte, bool disk
 	}
 }
 
-/* Huge pages are there as units: a fork shares them by the table. */
+static void measure_unit(struct area_usage *u, struct page *leaf)
+{
+	struct pte *pte = pmap_table_entry(leaf, 0);
+	struct pte_view v;
+
+	pmap_table_lock(leaf);
+	pte_view(pte, &v);
+	if (v.state == PTE_PRESENT)
+		*(rmap_sharers(v.page) > 1 ? &u->shared_huge : &u->private_huge) += LEAF_SPAN;
+	pmap_table_unlock(leaf);
+}
+
+/* Huge pages are there as units: a fork shares them by the table, mappings of a file by the frames. */
 static void measure_huge(const struct area *a, struct area_usage *u)
 {
 	struct pmap *pm = &a->aspace->pmap;
 
 	for (virt_addr_t va = pmap_next_leaf(pm, a->start, a->end); va < a->end;
 	     va = pmap_next_leaf(pm, va + LEAF_SPAN, a->end))
-		*(table_sharers(pmap_leaf(pm, va)) > 1 ? &u->shared_huge : &u->private_huge) +=
-			LEAF_SPAN;
+		measure_unit(u, pmap_leaf(pm, va));
 }
 
 /* Files that no disk backs count as shared memory. */

@@ -12,6 +12,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 static struct kmem_cache *inode_cache;
@@ -195,6 +196,8 @@ int inode_setattr(struct inode *i, const struct attr *a)
 	DEBUG_ASSERT(mutex_held(&i->mutex));
 	if (a->valid & ATTR_SIZE) {
 		if (!i->object)
+			return -EINVAL;
+		if (object_is_huge(i->object) && a->size % HUGE_SIZE)
 			return -EINVAL;
 		err = seals_check_size(i, a->size);
 		if (err)

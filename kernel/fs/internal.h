@@ -73,7 +73,7 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 
 /* Makes the file system's own objects. */
 extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, ext2_type;
-extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
+extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops, huge_file_ops;
 extern const struct inode_ops tmpfs_inode_ops;
 
 /* Opens a FIFO node or makes both ends of a pipe. */

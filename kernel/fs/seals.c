@@ -10,6 +10,11 @@
 
 #define SEALS_KNOWN (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
 
+static bool has_seals(const struct file *f)
+{
+	return f->ops == &tmpfs_file_ops || f->ops == &huge_file_ops;
+}
+
 static int seals_add_locked(struct inode *i, uint32_t seals)
 {
 	int err = 0;
@@ -29,7 +34,7 @@ static int64_t seals_add(struct file *f, uint64_t seals)
 
 	if (!(f->mode & FILE_WRITE))
 		return -EPERM;
-	if ((uint32_t)seals & ~(uint32_t)SEALS_KNOWN || f->ops != &tmpfs_file_ops)
+	if ((uint32_t)seals & ~(uint32_t)SEALS_KNOWN || !has_seals(f))
 		return -EINVAL;
 	mutex_lock(&f->inode->mutex);
 	err = seals_add_locked(f->inode, (uint32_t)seals);
@@ -41,7 +46,7 @@ int64_t seals_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	if (cmd == F_ADD_SEALS)
 		return seals_add(f, arg);
-	return f->ops == &tmpfs_file_ops ? (int64_t)READ_ONCE(f->inode->seals) : -EINVAL;
+	return has_seals(f) ? (int64_t)READ_ONCE(f->inode->seals) : -EINVAL;
 }
 
 int seals_check_size(const struct inode *i, uint64_t size)

@@ -9,6 +9,7 @@
 #include "kernel/fs/walk.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
+#include "mm/huge.h"
 #include "mm/usercopy.h"
 
 static void split_time(int64_t ns, int64_t *sec, uint32_t *nsec)
@@ -19,6 +20,12 @@ static void split_time(int64_t ns, int64_t *sec, uint32_t *nsec)
 	*nsec = (uint32_t)(rest < 0 ? rest + (int64_t)NSEC_PER_SEC : rest);
 }
 
+/* The pages that i's contents are in. */
+static uint64_t page_size_of(const struct inode *i)
+{
+	return i->object && object_is_huge(i->object) ? HUGE_SIZE : PAGE_SIZE;
+}
+
 static uint64_t blocks_of(const struct inode *i)
 {
 	if (i->super->flags & SUPER_DISK)
@@ -27,7 +34,7 @@ static uint64_t blocks_of(const struct inode *i)
 		return 0;
 	/* In 512-byte units. What is in memory or in swap is what the file takes. */
 	return ((uint64_t)READ_ONCE(i->object->nr_pages) + READ_ONCE(i->object->nr_swapped)) *
-	       (PAGE_SIZE / 512);
+	       (page_size_of(i) / 512);
 }
 
 static int64_t stat_inode(struct inode *i, uint64_t dst)
@@ -46,7 +53,7 @@ static int64_t stat_inode(struct inode *i, uint64_t dst)
 	st.st_gid = i->gid;
 	st.st_rdev = DEVNO_USER(i->rdev);
 	st.st_size = (long)inode_size(i);
-	st.st_blksize = PAGE_SIZE;
+	st.st_blksize = (int)page_size_of(i);
 	st.st_blocks = (long)blocks_of(i);
 	split_time(i->atime, &sec, &nsec);
 	st.st_atime = sec, st.st_atime_nsec = nsec;
@@ -100,7 +107,8 @@ static struct statx_timestamp statx_time(int64_t ns)
 static int64_t statx_path(const struct path *p, uint64_t dst)
 {
 	struct inode *i = p->dentry->inode;
-	struct statx st = { .stx_mask = STATX_BASIC_STATS, .stx_blksize = PAGE_SIZE };
+	struct statx st = { .stx_mask = STATX_BASIC_STATS,
+			    .stx_blksize = (uint32_t)page_size_of(i) };
 
 	if (i->ops->getattr)
 		i->ops->getattr(i);

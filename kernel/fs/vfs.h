@@ -385,9 +385,10 @@ struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, u
 			      unsigned flags, void *data);
 /* Opens what path says (references are consumed on success only). flags: O_. Permissions have been checked. */
 struct file *file_open_path(const struct path *path, unsigned flags);
-/* A file in memory of `size` bytes, in no directory, open for reading and writing: its name is for /proc/PID/maps. ops: tmpfs's, or the
- * caller's. ERR_PTR on failure. May sleep. */
-struct file *file_create_unnamed(const char *name, uint64_t size, const struct file_ops *ops);
+/* A file in memory of `size` bytes (whole huge pages with `huge`), in no directory, open for reading and writing: its name is for /proc/PID/maps. ops: tmpfs's,
+ * or the caller's. ERR_PTR on failure. May sleep. */
+struct file *file_create_unnamed(const char *name, bool huge, uint64_t size,
+				 const struct file_ops *ops);
 /* An inode of the internal file system that has no directories; NULL: no memory. */
 struct inode *anon_inode(uint32_t mode);
 unsigned file_poll(struct file *f, struct poll_table *pt);

@@ -5,6 +5,7 @@
  * Segments are on a list by their place, the low bits of the id; a new one takes the lowest free place and a new sequence
  * number above it, so that an old id does not soon name another segment. There are 4096 at most (SHMMNI), so walks are bounded.
  */
+#include <linux/resource.h>
 #include <linux/stat.h>
 
 #include "kernel/cred.h"
@@ -16,6 +17,7 @@
 #include "kernel/time.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 struct mutex shm_mutex = MUTEX_INIT(shm_mutex);
@@ -99,8 +101,10 @@ int segment_permission(const struct segment *s, uint32_t wanted)
 
 void segment_pages(const struct segment *s, uint64_t *resident, uint64_t *swapped)
 {
-	*resident = READ_ONCE(s->file->inode->object->nr_pages);
-	*swapped = READ_ONCE(s->file->inode->object->nr_swapped);
+	const struct object *o = s->file->inode->object;
+
+	*resident = READ_ONCE(o->nr_pages) * (object_is_huge(o) ? HUGE_SIZE >> PAGE_SHIFT : 1);
+	*swapped = READ_ONCE(o->nr_swapped);
 }
 
 bool shm_next(unsigned place, struct shm_report *r, unsigned *next)
@@ -162,17 +166,33 @@ static const struct file_ops shm_file_ops = { .area = shm_area };
 
 /* ---- shmget ---- */
 
-/* A file for `size` bytes, all of them promised unless told otherwise. ERR_PTR: -ENOMEM. */
-static struct file *segment_file(int key, uint64_t size, bool reserve)
+/* A file of huge pages, all of them promised unless told otherwise. */
+static struct file *huge_file(const char *name, uint64_t size, bool reserve)
 {
+	struct file *f = file_create_unnamed(name, true, ALIGN_UP(size, HUGE_SIZE), &shm_file_ops);
+
+	if (IS_ERR(f) || !reserve || huge_object_reserve_all(f->inode->object) == 0)
+		return f;
+	file_put(f);
+	return ERR_PTR(-ENOMEM);
+}
+
+/* A file for `size` bytes, all of them promised unless told otherwise. ERR_PTR: -ENOMEM. */
+static struct file *segment_file(int key, uint64_t size, unsigned flags)
+{
+	bool reserve = !(flags & SHM_NORESERVE);
 	uint64_t pages = reserve ? ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT : 0;
 	struct file *f;
 	char name[16];
 
 	format(name, sizeof(name), "/SYSV%08x", (unsigned)key);
-	if (size >> PAGE_SHIFT >= UINT32_MAX || commit_take(pages, pages))
+	if (size >> PAGE_SHIFT >= UINT32_MAX - (HUGE_SIZE >> PAGE_SHIFT))
 		return ERR_PTR(-ENOMEM);
-	f = file_create_unnamed(name, ALIGN_UP(size, PAGE_SIZE), &shm_file_ops);
+	if (flags & SHM_HUGETLB)
+		return huge_file(name, size, reserve);
+	if (commit_take(pages, pages))
+		return ERR_PTR(-ENOMEM);
+	f = file_create_unnamed(name, false, ALIGN_UP(size, PAGE_SIZE), &shm_file_ops);
 	if (IS_ERR(f))
 		commit_give(pages);
 	else
@@ -180,20 +200,32 @@ static struct file *segment_file(int key, uint64_t size, bool reserve)
 	return f;
 }
 
+/* SHM_HUGETLB: 0, -EINVAL, -ENOMEM (no pages of that size); -EPERM: never paged out, so not for everybody. */
+static int check_huge(uint64_t size, unsigned flags)
+{
+	int err = huge_size_check(flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK);
+
+	if (err == 0 && size > process_limit(RLIMIT_MEMLOCK) && !current_capable(CAP_IPC_LOCK))
+		err = -EPERM;
+	return err;
+}
+
 static int64_t segment_create_locked(int key, uint64_t size, unsigned flags)
 {
 	struct segment *s;
+	int err;
 
 	if (size == 0 || size > SHM_SIZE_MAX)
 		return -EINVAL;
 	if (segment_count >= SHMMNI)
 		return -ENOSPC;
-	if (flags & SHM_HUGETLB)
-		return -ENOMEM; /* as where no huge pages are set aside */
+	err = flags & SHM_HUGETLB ? check_huge(size, flags) : 0;
+	if (err)
+		return err;
 	s = kmalloc(sizeof(*s), ALLOC_ZERO);
 	if (!s)
 		return -ENOMEM;
-	s->file = segment_file(key, size, !(flags & SHM_NORESERVE));
+	s->file = segment_file(key, size, flags);
 	if (IS_ERR(s->file)) {
 		kfree(s);
 		return -ENOMEM;
@@ -307,6 +339,8 @@ SYSCALL(shmat)
 	r.file = f;
 	r.object = f->inode->object;
 	r.length = inode_size(f->inode);
+	if (object_is_huge(r.object))
+		r.flags |= AREA_HUGETLB;
 	at = aspace_map(current()->aspace, &r);
 	segment_unpin(f);
 	return at == -EEXIST ? -EINVAL : at;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * Huge pages from outside: blocks by advice, by setting and by populating; what partial unmapping, protection, forks, locks and mremap leave of
- * them; that contents are right all the way; what smaps, meminfo and vmstat say. And MAP_HUGETLB: promises, borders, copies, surplus.
+ * them; that contents are right all the way; what smaps, meminfo and vmstat say. And MAP_HUGETLB: promises, borders, copies, surplus, shared memory, files.
  */
 #define _GNU_SOURCE
 #include "check.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -374,14 +377,113 @@ static void check_copies(void)
 	CHECK(put(pool_file, "0") && pool_is(0, 0, 0, 0));
 }
 
-/* Memory that is shared has none: as a Linux where the pool is empty, or that has no files of them. */
+static int child_ok(void)
+{
+	int status;
+
+	return wait(&status) > 0 && status == 0;
+}
+
+/* Shared memory: a fork maps the same pages, and its promises are one for all. */
 static void check_shared(void)
 {
-	CHECK(mmap(NULL, HUGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED &&
-	      errno == ENOMEM);
-	CHECK(memfd_create("x", MFD_HUGETLB) == -1 && errno == ENOSYS);
-	CHECK(memfd_create("x", MFD_HUGETLB | 21u << MAP_HUGE_SHIFT) == -1 && errno == ENOSYS);
-	CHECK(memfd_create("x", 21u << MAP_HUGE_SHIFT) == -1 && errno == EINVAL);
+	int zero = open("/dev/zero", O_RDONLY);
+	char *p;
+
+	CHECK(put(pool_file, "3"));
+	p = mmap(NULL, 2 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	CHECK(p != MAP_FAILED && pool_is(3, 3, 2, 0));
+	CHECK(mmap(NULL, 2 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) ==
+		      MAP_FAILED &&
+	      errno == ENOMEM && pool_is(3, 3, 2, 0));
+	p[0] = 1;
+	CHECK(pool_is(3, 2, 1, 0) && of(p, "Private_Hugetlb") == 2048);
+	if (fork() == 0) {
+		int ok = p[0] == 1 && of(p, "Shared_Hugetlb") == 2048;
+
+		p[1] = 2;
+		p[HUGE] = 3;
+		_exit(!(ok && pool_is(3, 1, 0, 0)));
+	}
+	CHECK(child_ok());
+	CHECK(p[1] == 2 && p[HUGE] == 3 && pool_is(3, 1, 0, 0));
+	CHECK(mprotect(p, HUGE, PROT_READ) == 0 && p[1] == 2);
+	CHECK(read(zero, p, 1) == -1 && errno == EFAULT);
+	CHECK(mprotect(p, HUGE, RW) == 0 && poke(p) == 0);
+	/* What is dropped is still there; what is removed is not. */
+	CHECK(madvise(p, HUGE, MADV_DONTNEED) == 0 && p[1] == 2);
+	CHECK(madvise(p, HUGE, MADV_REMOVE) == 0 && pool_is(3, 2, 0, 0) && p[1] == 0);
+	close(zero);
+	CHECK(munmap(p, HUGE) == 0 && munmap(p + HUGE, HUGE) == 0 && pool_is(3, 3, 0, 0));
+}
+
+/* A file of them: mapped shared and privately, cut and filled. */
+static void check_file(void)
+{
+	int fd = memfd_create("huge", MFD_HUGETLB | MFD_ALLOW_SEALING);
+	char *p, *q, byte;
+	struct stat st;
+
+	CHECK(fd >= 0 && ftruncate(fd, 2 * HUGE) == 0 && pool_is(3, 3, 0, 0));
+	p = mmap(NULL, 2 * HUGE, RW, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && pool_is(3, 3, 2, 0));
+	p[5] = 1;
+	p[HUGE + 5] = 2;
+	CHECK(pread(fd, &byte, 1, HUGE + 5) == 1 && byte == 2 && pool_is(3, 1, 0, 0));
+	CHECK(fstat(fd, &st) == 0 && st.st_blksize == HUGE && st.st_blocks == 2 * HUGE / 512);
+	/* Another mapping at another address, of another process's making too. */
+	q = mmap(NULL, HUGE, RW, MAP_SHARED, fd, HUGE);
+	CHECK(q != MAP_FAILED && q[5] == 2 && of(q, "Shared_Hugetlb") == 2048);
+	q[6] = 7;
+	CHECK(p[HUGE + 6] == 7 && munmap(q, HUGE) == 0);
+	/* A private copy, which was promised; and one that was not, of which there is none left. */
+	q = mmap(NULL, HUGE, RW, MAP_PRIVATE, fd, 0);
+	CHECK(q != MAP_FAILED && pool_is(3, 1, 1, 0) && q[5] == 1 && pool_is(3, 1, 1, 0));
+	q[5] = 3;
+	CHECK(p[5] == 1 && q[5] == 3 && pool_is(3, 0, 0, 0));
+	if (fork() == 0) {
+		int ok = q[5] == 3 && poke(q) == 1 && q[5] == 3;
+
+		p[7] = 9;
+		_exit(!ok);
+	}
+	CHECK(child_ok() && p[7] == 9 && q[7] == 0 && poke(q) == 0);
+	CHECK(munmap(q, HUGE) == 0 && pool_is(3, 1, 0, 0));
+	q = mmap(NULL, 2 * HUGE, RW, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+	CHECK(q[5] == 1 && poke(q) == 0 && q[HUGE + 5] == 2 && poke(q + HUGE) == 1);
+	CHECK(q[HUGE + 5] == 2 && pool_is(3, 0, 0, 0));
+	/* Truncation takes pages and copies, from all. */
+	CHECK(ftruncate(fd, 0) == 0 && pool_is(3, 3, 0, 0));
+	CHECK(poke(p) == 1 && poke(q) == 1);
+	CHECK(ftruncate(fd, 2 * HUGE) == 0 && p[5] == 0 && pool_is(3, 2, 0, 0));
+	munmap(q, 2 * HUGE);
+	CHECK(fallocate(fd, 0, 0, 2 * HUGE) == 0 && pool_is(3, 1, 0, 0));
+	CHECK(fallocate(fd, 0, 0, 4 * HUGE) == -1 && errno == ENOSPC && pool_is(3, 0, 0, 0));
+	p[HUGE] = 1;
+	CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE, HUGE) == 0);
+	CHECK(pool_is(3, 1, 0, 0) && p[HUGE] == 0 && pool_is(3, 0, 0, 0));
+	munmap(p, 2 * HUGE);
+	close(fd);
+	CHECK(pool_is(3, 3, 0, 0));
+}
+
+static void check_segments(void)
+{
+	int id = shmget(IPC_PRIVATE, 2 * HUGE, 0600 | SHM_HUGETLB);
+	char *p;
+
+	CHECK(id >= 0 && pool_is(3, 3, 2, 0));
+	CHECK(shmget(IPC_PRIVATE, 2 * HUGE, 0600 | SHM_HUGETLB) == -1 && errno == ENOMEM);
+	p = shmat(id, NULL, 0);
+	CHECK(p != (void *)-1 && pool_is(3, 3, 2, 0));
+	p[0] = 1;
+	if (fork() == 0) {
+		p[HUGE] = p[0] + 1;
+		_exit(shmdt(p) != 0);
+	}
+	CHECK(child_ok() && p[HUGE] == 2 && pool_is(3, 1, 0, 0));
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmdt(p) == 0 && pool_is(3, 3, 0, 0));
+	CHECK(put(pool_file, "0") && pool_is(0, 0, 0, 0));
 }
 
 static void check_overcommit(void)
@@ -429,6 +531,8 @@ int main(int argc, char **argv)
 	check_copies();
 	check_overcommit();
 	check_shared();
+	check_file();
+	check_segments();
 	if (argc > 1)
 		check_swap(atoi(argv[1]));
 	return check_end();

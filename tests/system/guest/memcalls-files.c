@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Files and their mappings where the file ends: what is seen behind the end, and what a file that changes its size does to its mappings (cases.h says
-// how). memcalls-files DIR: the files lie there.
+// Files and their mappings where the file ends: what is seen behind the end, what a file that changes its size does to its mappings, and files of huge
+// pages (cases.h says how). memcalls-files DIR: the files lie there, and huge pages are left out.
 #include "cases.h"
 
+#include <linux/falloc.h>
 #include <setjmp.h>
+
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21U << MFD_HUGE_SHIFT)
+#endif
 
 static const char *directory = "/tmp";
 static sigjmp_buf caught;
@@ -243,6 +248,60 @@ static void given(void)
 	printf(" %ld", n);
 }
 
+/* ---- Files of huge pages, none of which are set aside ---- */
+
+#define MFD(flags) C(memfd_create, (long)(uintptr_t) "huge", MFD_HUGETLB | (flags))
+#define SIZE(n)    C(ftruncate, FIRST, n)
+#define MB2        (2L << 20)
+
+static const struct test_case huge[] = {
+	{ "huge file", { MFD(0), C(close, RESULT) } },
+	{ "huge file, of 2 MB", { MFD(MFD_HUGE_2MB), C(close, RESULT) } },
+	{ "huge file, of 64 KB", { MFD(16U << MFD_HUGE_SHIFT), C(close, RESULT) } },
+	{ "huge file, of 32 MB", { MFD(25U << MFD_HUGE_SHIFT), C(close, RESULT) } },
+	{ "huge file, of 8 MB", { MFD(23U << MFD_HUGE_SHIFT), C(close, RESULT) } },
+	{ "huge file, its seals", { MFD(0), C(fcntl, RESULT, F_GET_SEALS) } },
+	{ "huge file, with seals", { MFD(MFD_ALLOW_SEALING), C(fcntl, RESULT, F_GET_SEALS) } },
+	{ "huge file, written", { MFD(0), C(write, RESULT, P(0), 1) } },
+	{ "huge file, read", { MFD(0), C(read, RESULT, P(0), 1) } },
+	{ "huge file, read at a hole", { MFD(0), SIZE(MB2), C(read, FIRST, P(0), 4) } },
+	{ "huge file, a size of pages", { MFD(0), SIZE(4096) } },
+	{ "huge file, a size of huge pages", { MFD(0), SIZE(MB2) } },
+	{ "huge file, allocated", { MFD(0), C(fallocate, RESULT, 0, 0, MB2) } },
+	{ "huge file, a hole",
+	  { MFD(0), SIZE(2 * MB2),
+	    C(fallocate, FIRST, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, MB2) } },
+	{ "huge file, mapped", { MFD(0), SIZE(MB2), C(mmap, 0, MB2, RW, MAP_SHARED, FIRST, 0) } },
+	{ "huge file, mapped privately",
+	  { MFD(0), SIZE(MB2), C(mmap, 0, MB2, RW, MAP_PRIVATE, FIRST, 0) } },
+	{ "huge file, mapped unreserved",
+	  { MFD(0), SIZE(MB2), C(mmap, 0, MB2, RW, MAP_SHARED | MAP_NORESERVE, FIRST, 0) } },
+	{ "huge file, mapped by name",
+	  { MFD(0), SIZE(MB2), C(mmap, 0, MB2, RW, MAP_SHARED | MAP_HUGETLB, FIRST, 0) } },
+	{ "huge file, a part of a huge page mapped unreserved",
+	  { MFD(0), SIZE(MB2), C(mmap, 0, 4096, RW, MAP_SHARED | MAP_NORESERVE, FIRST, 0) } },
+	{ "huge file, mapped from a page on",
+	  { MFD(0), SIZE(MB2), C(mmap, 0, MB2, RW, MAP_SHARED, FIRST, 4096) } },
+	{ "huge file, mapped at a page",
+	  { MFD(0), SIZE(MB2), C(mmap, P(0), MB2, RW, MAP_SHARED | MAP_FIXED, FIRST, 0) } },
+	{ "huge file, mapped beyond its end",
+	  { MFD(0), C(mmap, 0, MB2, RW, MAP_SHARED | MAP_NORESERVE, FIRST, 0),
+	    C(lseek, FIRST, 0, SEEK_END) } },
+	{ "huge file, mapped beyond its end to be read",
+	  { MFD(0), C(mmap, 0, MB2, R, MAP_SHARED | MAP_NORESERVE, FIRST, 0),
+	    C(lseek, FIRST, 0, SEEK_END) } },
+	{ "huge file, touched",
+	  { MFD(0), C(mmap, 0, MB2, RW, MAP_SHARED | MAP_NORESERVE, FIRST, 0),
+	    C(read, FD_RW, RESULT, 1) } },
+	{ "huge, shared",
+	  { C(mmap, 0, MB2, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) } },
+	{ "huge, shared and unreserved",
+	  { C(mmap, 0, MB2, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1,
+	      0) } },
+	{ "huge, a segment of 32 MB", { C(shmget, 0, 32L << 20, 0600 | 04000 | 25L << 26) } },
+	{ "huge, a segment of 8 MB pages", { C(shmget, 0, MB2, 0600 | 04000 | 23L << 26) } },
+};
+
 int main(int argc, char **argv)
 {
 	cases_begin();
@@ -259,5 +318,7 @@ int main(int argc, char **argv)
 	case_function("file end, private copies cut", private_cut);
 	case_function("file end, private copies of a fork cut", private_cut_forked);
 	case_function("file end, given to write", given);
+	if (argc == 1)
+		cases_run(huge);
 	return 0;
 }

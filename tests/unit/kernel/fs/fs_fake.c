@@ -2,8 +2,10 @@
 #include <linux/resource.h>
 
 #include "kernel/cred.h"
+#include "kernel/fs/internal.h"
 #include "kernel/process.h"
 #include "mm/aspace.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "tests/mock/mock.h"
@@ -285,3 +287,11 @@ WEAK int object_deny_writers(struct object *o)
 	(void)o;
 	return 0;
 }
+
+WEAK bool object_is_huge(const struct object *o)
+{
+	(void)o;
+	return false;
+}
+
+WEAK const struct file_ops huge_file_ops;
