@@ -10,7 +10,8 @@
  * signature in the last ten bytes): not a byte of it is ever written, nor discarded.
  *
  * Reads of records begin anywhere, so they go through buffers of whole blocks: a few per area, handed to the most urgent reader first. Writes come from the store's
- * ring, which is aligned, in pieces of WINDOW bytes, some of which are under way at a time. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
+ * ring, which is aligned, in pieces of WINDOW bytes, some of which are under way at a time. One more buffer has a piece of the log that was read ahead: records in it need no
+ * transfer. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
  */
 #include "kernel/swap_disk.h"
 
@@ -30,6 +31,7 @@
 #define SEGMENT_MAX   (1u << 20)
 #define SEGMENTS_WANT 64u /* rather smaller segments than fewer */
 #define BUFFERS       4u
+#define AHEAD_ORDER   3u         /* of the buffer for reading ahead: 32 KB */
 #define RECORD_MOST   (5u << 10) /* bytes the store reads at once: a page and its header */
 
 struct piece {
@@ -49,6 +51,10 @@ struct swap_disk {
 	struct spinlock lock;
 	unsigned unused; /* a bit for each buffer; lock */
 	struct waitq wait;
+
+	struct page *ahead; /* what the medium has from ahead_at on, ahead_n bytes; lock */
+	uint64_t ahead_at, ahead_n;
+	uint64_t ahead_last; /* the record that was taken out of it last; lock */
 
 	struct block_request discard; /* one caller at a time: the store's writer */
 	bool discarding;              /* atomic */
@@ -125,7 +131,8 @@ static int buffers_alloc(struct swap_disk *s)
 			return -ENOMEM;
 	}
 	s->unused = (1u << BUFFERS) - 1;
-	return 0;
+	s->ahead = page_alloc_order(AHEAD_ORDER, 0);
+	return s->ahead ? 0 : -ENOMEM;
 }
 
 /* ---- Operations ---- */
@@ -159,20 +166,71 @@ static int disk_read(struct medium *m, uint64_t offset, void *buf, size_t n)
 	return err;
 }
 
+static void pieces_copy(const struct medium_piece pieces[2], const uint8_t *from)
+{
+	memcpy(pieces[0].to, from, pieces[0].n);
+	memcpy(pieces[1].to, from + pieces[0].n, pieces[1].n);
+}
+
+static void disk_read_ahead(struct medium *m, uint64_t offset, size_t n)
+{
+	struct swap_disk *s = disk_of(m);
+	size_t block = s->device->block_size, skip = offset % block;
+	int err;
+
+	spin_lock(&s->lock);
+	s->ahead_n = 0;
+	spin_unlock(&s->lock);
+	n = MIN(ALIGN_UP(skip + n, block), PAGE_SIZE << AHEAD_ORDER);
+	err = block_read(s->device, (offset - skip) >> SECTOR_SHIFT, page_to_virt(s->ahead), n);
+	spin_lock(&s->lock);
+	s->ahead_at = offset - skip;
+	s->ahead_n = err ? 0 : n; /* each record's own read will tell */
+	s->ahead_last = UINT64_MAX;
+	spin_unlock(&s->lock);
+}
+
+/* Takes the record out of what was read ahead. False: it is not there, or was taken just before: who asks again did not like it. */
+static bool ahead_take(struct swap_disk *s, uint64_t offset, const struct medium_piece pieces[2])
+{
+	uint64_t n = pieces[0].n + pieces[1].n, skip;
+	bool there;
+
+	spin_lock(&s->lock);
+	skip = offset - s->ahead_at;
+	there = offset != s->ahead_last && skip <= s->ahead_n && n <= s->ahead_n - skip;
+	if (there) {
+		pieces_copy(pieces, (uint8_t *)page_to_virt(s->ahead) + skip);
+		s->ahead_last = offset;
+	}
+	spin_unlock(&s->lock);
+	return there;
+}
+
+/* These bytes become others. */
+static void ahead_forget(struct swap_disk *s, uint64_t offset, uint64_t n)
+{
+	spin_lock(&s->lock);
+	if (offset < s->ahead_at + s->ahead_n && s->ahead_at < offset + n)
+		s->ahead_n = 0;
+	spin_unlock(&s->lock);
+}
+
 /* Header and contents of a record in one transfer: they fit a buffer. */
 static int disk_read_both(struct medium *m, uint64_t offset, const struct medium_piece pieces[2])
 {
 	struct swap_disk *s = disk_of(m);
 	size_t n = pieces[0].n + pieces[1].n;
-	unsigned i = buffer_get(s);
-	uint8_t *at = page_to_virt(s->buffers[i]);
-	int err = read_some(s, offset, NULL, &n, at);
+	unsigned i;
+	int err;
 
-	if (!err) {
-		at += offset % s->device->block_size;
-		memcpy(pieces[0].to, at, pieces[0].n);
-		memcpy(pieces[1].to, at + pieces[0].n, pieces[1].n);
-	}
+	if (ahead_take(s, offset, pieces))
+		return 0;
+	i = buffer_get(s);
+	err = read_some(s, offset, NULL, &n, page_to_virt(s->buffers[i]));
+	if (!err)
+		pieces_copy(pieces, (uint8_t *)page_to_virt(s->buffers[i]) +
+					    offset % s->device->block_size);
 	buffer_put(s, i);
 	return err;
 }
@@ -197,6 +255,7 @@ static int disk_erase(struct medium *m, uint64_t offset)
 	struct swap_disk *s = disk_of(m);
 	uint64_t bytes = m->erase_size - m->lead;
 
+	ahead_forget(s, offset, m->erase_size);
 	if (!s->device->can_discard)
 		return 0;
 	discard_wait(s);
@@ -227,6 +286,7 @@ static int disk_program(struct medium *m, uint64_t offset, const void *buf, size
 	unsigned i;
 	int err = 0;
 
+	ahead_forget(s, offset, n);
 	if (meets_discard(s, offset, n))
 		discard_wait(s);
 	if (IS_ALIGNED((uintptr_t)buf, BLOCK_ALIGN))
@@ -255,6 +315,7 @@ static void disk_program_begin(struct medium *m, uint64_t offset, const void *bu
 	struct swap_disk *s = disk_of(m);
 	struct piece *p = &s->pieces[s->begun++ % PIECES];
 
+	ahead_forget(s, offset, n);
 	if (meets_discard(s, offset, n))
 		discard_wait(s);
 	p->segment = (struct block_segment){ (void *)(uintptr_t)buf, (uint32_t)n };
@@ -289,6 +350,7 @@ static const struct medium_ops disk_ops = {
 	.program_end = disk_program_end,
 	.erase = disk_erase,
 	.read_both = disk_read_both,
+	.read_ahead = disk_read_ahead,
 };
 
 /* ---- What a device holds ---- */
@@ -357,6 +419,8 @@ static void disk_free(struct swap_disk *s)
 	for (unsigned i = 0; i < BUFFERS; i++)
 		if (s->buffers[i])
 			page_free(s->buffers[i], s->order);
+	if (s->ahead)
+		page_free(s->ahead, AHEAD_ORDER);
 	kfree(s);
 }
 
@@ -390,6 +454,7 @@ static struct swap_disk *disk_create(struct block_device *d, uint64_t size, bool
 		.programs = d->max_segment >= WINDOW ? PIECES : 0,
 		.lead = PAGE_SIZE,
 		.given = ours,
+		.distant = true,
 		.exposed = true,
 	};
 	if (!buffers_alloc(s))

@@ -40,10 +40,11 @@ enum page_flag {
 		1 << 6, /* anon: u.anon.slot is its slot, and the slot's frame is this one */
 	PAGE_READING =
 		1 << 7, /* contents not there yet: wait for the bit to clear (page_wait_reading) */
-	PAGE_WRITEBACK = 1 << 8,   /* disk file: being written (page_wait_written) */
-	PAGE_ERROR = 1 << 9,       /* reading failed: SIGBUS for its users */
-	PAGE_ZEROED = 1 << 10,     /* free and known to be all zero */
-	PAGE_AHEAD = PAGE_ZEROED,  /* disk file: who reads it begins to read what comes after */
+	PAGE_WRITEBACK = 1 << 8, /* disk file: being written (page_wait_written) */
+	PAGE_ERROR = 1 << 9,     /* reading failed: SIGBUS for its users */
+	PAGE_ZEROED = 1 << 10,   /* free and known to be all zero */
+	PAGE_AHEAD =
+		PAGE_ZEROED, /* disk file: who reads it begins to read what comes after; swap cache: read before it was wanted */
 	PAGE_WORKINGSET = 1 << 11, /* has been active since it came */
 	PAGE_DISK =
 		1 << 15, /* file: its object is a disk_object; constant while it is one's page */

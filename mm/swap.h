@@ -37,6 +37,9 @@ void swap_stats(struct swap_stats *s);
 /* Share of RAM, in percent, that packed pages may take before the oldest are written to the store; 0: none. Any value up to the most, at any time: it counts from the next page that leaves. */
 #define SWAP_POOL_PERCENT_MAX 90u
 extern unsigned swap_pool_percent;
+/* Pages read ahead with one from a medium that takes long: up to 2^this; 0: none. At any time. */
+#define SWAP_PAGE_CLUSTER_MAX 5u
+extern unsigned swap_page_cluster;
 /* Whether contents are encrypted on their medium, from the next swap_attach() on; auto: on media that are `exposed`. */
 enum swap_encrypt { SWAP_ENCRYPT_AUTO, SWAP_ENCRYPT_NEVER, SWAP_ENCRYPT_ALWAYS };
 extern enum swap_encrypt swap_encrypt;
@@ -80,6 +83,8 @@ enum vm_event {
 	VM_ZSWPIN,
 	VM_ZSWPOUT,
 	VM_ZSWPWB,
+	VM_SWAP_RA,
+	VM_SWAP_RA_HIT,
 	VM_THP_FAULT_ALLOC,
 	VM_THP_FAULT_FALLBACK,
 	VM_EVENTS

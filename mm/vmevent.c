@@ -43,6 +43,8 @@ static const char *const names[VM_EVENTS] = {
 	[VM_ZSWPIN] = "zswpin",
 	[VM_ZSWPOUT] = "zswpout",
 	[VM_ZSWPWB] = "zswpwb",
+	[VM_SWAP_RA] = "swap_ra",
+	[VM_SWAP_RA_HIT] = "swap_ra_hit",
 	[VM_THP_FAULT_ALLOC] = "thp_fault_alloc",
 	[VM_THP_FAULT_FALLBACK] = "thp_fault_fallback",
 };

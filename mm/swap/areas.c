@@ -23,6 +23,7 @@
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
+#include "mm/swap/ahead.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
 
@@ -274,6 +275,8 @@ static int area_open(struct swap_area *a, struct medium *m, bool format, int pri
 		return err;
 	last = MAX(swap.total + slots, swap.limit);
 	err = slots == 0 ? -EINVAL : slots_extend(last);
+	if (!err && m->distant)
+		err = swap_ahead_start();
 	if (!err)
 		err = stores_grow(store, last);
 	if (err) {

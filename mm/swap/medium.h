@@ -22,6 +22,9 @@ struct medium_ops {
 	int (*read)(struct medium *m, uint64_t offset, void *buf, size_t n);
 	/* The same into two pieces of memory, a record's header and contents: for media where one transfer costs less than two. NULL: not so. */
 	int (*read_both)(struct medium *m, uint64_t offset, const struct medium_piece pieces[2]);
+	/* Reads n bytes, or as many from the first on as there is a buffer for, and keeps them for reads that follow, until they are programmed or erased. NULL: not so. One
+	 * caller at a time; they are neither meanwhile. */
+	void (*read_ahead)(struct medium *m, uint64_t offset, size_t n);
 	/* Programs n bytes (offset and n multiples of program_unit) within one erase block; the range must be erased. 0, -EIO (block failed), -EROFS, -ENODEV. */
 	int (*program)(struct medium *m, uint64_t offset, const void *buf, size_t n);
 	/* As program(), but it need not be done on return: buf stays as it is until program_end(). For media with `programs`; else NULL. */
@@ -43,6 +46,7 @@ struct medium {
 	uint32_t
 		lead; /* bytes at the beginning of each erase block that are not the store's; program units */
 	bool given;   /* what else lies on it may be overwritten */
+	bool distant; /* a read takes long, however short it is: what follows is read ahead */
 	bool exposed; /* easily read elsewhere: encrypted unless the command line says otherwise */
 	bool erased_is_ff; /* an erased block reads 0xff and only clears bits when programmed */
 };

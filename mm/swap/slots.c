@@ -31,6 +31,7 @@
 #include "mm/buddy.h"
 #include "mm/reclaim_internal.h"
 #include "mm/slab.h"
+#include "mm/swap/ahead.h"
 #include "mm/swap/pool.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/workingset.h"
@@ -196,9 +197,27 @@ struct page *swap_cache_lookup(uint32_t slot)
 			p = NULL;
 		else
 			page_get(p);
+		if (p != NULL && page_flag(p, PAGE_AHEAD))
+			swap_ahead_hit(p, slot);
 	}
 	spin_unlock(&swap.lock);
 	return p;
+}
+
+bool slot_pin_distant(uint32_t slot)
+{
+	struct slot *s;
+	bool pin;
+
+	if (!slot_exists(slot))
+		return false;
+	s = slot_at(slot);
+	spin_lock(&swap.lock);
+	pin = s->entries > 0 && s->frame == PFN_NONE && s->written && s->kept == KEPT_NOT &&
+	      !s->poisoned && swap.areas[s->area].medium->distant;
+	s->entries += pin;
+	spin_unlock(&swap.lock);
+	return pin;
 }
 
 /* Unbinds p if nothing but the binding names its slot, and drops the binding's reference; p's

@@ -156,17 +156,23 @@ static int read_begin(struct store *s, uint32_t slot, void *buf, struct reading 
 	return err;
 }
 
-/* Lets go of the segment. True when the slot is still at loc. */
-static bool read_end(struct store *s, uint32_t slot, loc_t loc)
+/* Lets go of a segment that was read from. */
+static void segment_leave(struct store *s, uint32_t segment)
 {
-	uint32_t segment = location_segment(s, loc);
 	uint64_t irq = spin_lock_irq(&s->lock);
-	bool same = *map_entry(s, slot) == loc;
 	bool wake = --s->segments[segment].readers == 0 && s->draining == segment;
 
 	spin_unlock_irq(&s->lock, irq);
 	if (wake)
 		waitq_wake_all(&s->drained);
+}
+
+/* The same after reading slot at loc. True when it is still there. */
+static bool read_end(struct store *s, uint32_t slot, loc_t loc)
+{
+	bool same = READ_ONCE(*map_entry(s, slot)) == loc;
+
+	segment_leave(s, location_segment(s, loc));
 	return same;
 }
 
@@ -232,6 +238,56 @@ int store_read(struct store *s, uint32_t slot, void *buf)
 		return -EIO;
 	}
 	return 0;
+}
+
+/* All of it is on the medium, of which no part is being programmed. */
+static bool location_settled(const struct store *s, loc_t loc)
+{
+	uint32_t segment = location_segment(s, loc);
+
+	return segment != s->rescued.segment &&
+	       (segment != s->head.segment ||
+		location_offset(loc) + location_size(loc) <=
+			segment_base(s, segment) + s->head.programmed);
+}
+
+/* Where the records of a row of slots are that lie in one segment, which is held; NO_SEGMENT: nowhere. */
+static uint32_t row_locate(struct store *s, uint32_t first, uint32_t n, uint64_t *from,
+			   uint64_t *to)
+{
+	uint32_t segment = NO_SEGMENT;
+	uint64_t irq = spin_lock_irq(&s->lock);
+
+	for (uint32_t slot = first; slot < first + n && slot <= s->last; slot++) {
+		loc_t loc = *map_entry(s, slot);
+
+		if (!location_valid(loc) || !location_settled(s, loc))
+			continue;
+		if (segment == NO_SEGMENT)
+			segment = location_segment(s, loc);
+		if (location_segment(s, loc) != segment)
+			continue;
+		*from = MIN(*from, location_offset(loc));
+		*to = MAX(*to, location_offset(loc) + location_size(loc));
+	}
+	if (segment != NO_SEGMENT)
+		s->segments[segment].readers++;
+	spin_unlock_irq(&s->lock, irq);
+	return segment;
+}
+
+void store_read_ahead(struct store *s, uint32_t first, uint32_t n)
+{
+	uint64_t from = UINT64_MAX, to = 0;
+	uint32_t segment;
+
+	if (s->medium->ops->read_ahead == NULL)
+		return;
+	segment = row_locate(s, first, n, &from, &to);
+	if (segment == NO_SEGMENT)
+		return;
+	s->medium->ops->read_ahead(s->medium, from, (size_t)(to - from));
+	segment_leave(s, segment);
 }
 
 void store_discard(struct store *s, uint32_t slot)

@@ -36,6 +36,8 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 /* Reads slot's page into buf (4 KB): 0, -ENOENT (no record), -EIO (unreadable, or checksum wrong twice: segment marked for retirement). May sleep. A slot whose record
  * is still in the open batch is served from there. */
 int store_read(struct store *s, uint32_t slot, void *buf) MUST_CHECK;
+/* Has the medium, if it can, read the records of slots first..first + n - 1 (a few) that lie in one segment with the first, for calls of store_read() that come soon. May sleep. */
+void store_read_ahead(struct store *s, uint32_t first, uint32_t n);
 /* The slot's record is dead. Any context; bounded. */
 void store_discard(struct store *s, uint32_t slot);
 /* Cleans while segments are scarce, there is something to gain and the write budget is not spent, a bounded amount a call; true when there is more to do. May sleep. */

@@ -19,6 +19,7 @@
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
+#include "mm/swap/ahead.h"
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
 #include "mm/workingset.h"
@@ -50,6 +51,8 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 	if (s->frame != PFN_NONE) {
 		*p = pfn_to_page(s->frame);
 		page_get(*p);
+		if (page_flag(*p, PAGE_AHEAD))
+			swap_ahead_hit(*p, slot);
 		found = FOUND;
 	} else if (s->poisoned || !slot_saved(s)) {
 		found = POISONED;
@@ -58,9 +61,7 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 	return found;
 }
 
-/* Binds p, ours alone, to the slot for reading. False: somebody else was faster, or it is
- * poisoned by now. */
-static bool reading_begin(struct page *p, uint32_t slot)
+bool reading_begin(struct page *p, uint32_t slot, bool early)
 {
 	struct slot *s = slot_at(slot);
 	bool ours;
@@ -69,9 +70,10 @@ static bool reading_begin(struct page *p, uint32_t slot)
 	spin_lock(&swap.lock);
 	ours = s->frame == PFN_NONE && !s->poisoned;
 	if (ours) {
-		page_set_flag(p, PAGE_READING);
+		page_set_flag(p, early ? PAGE_READING | PAGE_AHEAD : PAGE_READING);
 		slot_bind_locked(p, slot, s);
-		workingset_refault(p, s->shadow);
+		if (!early)
+			workingset_refault(p, s->shadow);
 	}
 	spin_unlock(&swap.lock);
 	return ours;
@@ -94,15 +96,22 @@ static void reading_failed(struct page *p, uint32_t slot, int err)
 	page_put(p);
 }
 
-/* Reads the slot into p, which reading_begin() has bound. */
-static int slot_read(struct page *p, uint32_t slot)
+/* From the area that has the slot: it is bound, so its contents stay there. */
+static int area_read(struct page *p, uint32_t slot)
+{
+	const struct swap_area *a = &swap.areas[slot_at(slot)->area];
+
+	if (a->medium->distant && !page_flag(p, PAGE_AHEAD))
+		swap_ahead_fault(slot);
+	return store_read(a->store, slot, page_to_virt(p));
+}
+
+int slot_read(struct page *p, uint32_t slot)
 {
 	int err = tier_read(slot, page_to_virt(p));
 
-	/* The slot is bound, so its contents stay in their area. */
 	if (err == -ENOENT)
-		err = store_read(swap.areas[slot_at(slot)->area].store, slot, page_to_virt(p));
-
+		err = area_read(p, slot);
 	if (err) {
 		reading_failed(p, slot, err);
 		return err == -ENOENT ? -EIO : err;
@@ -148,7 +157,7 @@ struct page *swap_in(uint32_t slot, int *err, bool *major)
 		p = page_alloc(ALLOC_USER);
 		if (p == NULL)
 			*err = -ENOMEM;
-		else if (reading_begin(p, slot))
+		else if (reading_begin(p, slot, false))
 			*err = slot_read(p, slot);
 		else
 			page_put(p);

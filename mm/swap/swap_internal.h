@@ -91,6 +91,12 @@ void slot_unstore_locked(uint32_t slot, struct slot *s);
 bool swap_may_log(uint64_t *last);
 
 struct slot *slot_at(uint32_t slot);
+/* Pins the slot if a `distant` medium has its contents, and neither a frame nor the pool. */
+bool slot_pin_distant(uint32_t slot) MUST_CHECK;
+/* swap.c. Binds p, ours alone, to the slot for reading; early: before anybody wants it. False: somebody else was faster, or it is poisoned by now. */
+bool reading_begin(struct page *p, uint32_t slot, bool early) MUST_CHECK;
+/* Reads the slot into p, which reading_begin() has bound. On an error p is put. May sleep. */
+int slot_read(struct page *p, uint32_t slot) MUST_CHECK;
 /* swap.lock held. bind takes a reference to p; unbind leaves it to the caller to drop, after
  * unlocking, and may free the slot. */
 void slot_bind_locked(struct page *p, uint32_t slot, struct slot *s);

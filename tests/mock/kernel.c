@@ -109,6 +109,13 @@ WEAK void hugetlb_put(struct page *p)
 	fail_msg("frame %#x has PAGE_HUGETLB", page_to_pfn(p));
 }
 
+WEAK struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
+				     int priority)
+{
+	(void)fn, (void)arg, (void)policy, (void)priority;
+	return mock_alloc_should_fail() ? ERR_PTR(-ENOMEM) : mock_task(name);
+}
+
 WEAK struct task *task_get(struct task *t)
 {
 	atomic_inc(&t->refs);

@@ -138,6 +138,15 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 	return err;
 }
 
+void store_read_ahead(struct store *s, uint32_t first, uint32_t n)
+{
+	(void)s;
+	assert_may_sleep();
+	mock_store.rows++;
+	mock_store.row_first = first;
+	mock_store.row_n = n;
+}
+
 int store_read(struct store *s, uint32_t slot, void *buf)
 {
 	struct record *r = record_of(slot);

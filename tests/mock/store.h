@@ -14,7 +14,9 @@ extern struct mock_store {
 	unsigned
 		fail_append; /* the n-th append from now on and all after it answer append_error; 0: none */
 	int append_error;
-	unsigned lose;     /* a commit loses every lose-th record of its batch; 0: none */
+	unsigned lose; /* a commit loses every lose-th record of its batch; 0: none */
+	unsigned rows; /* calls of store_read_ahead(), and the last one's */
+	uint32_t row_first, row_n;
 	uint32_t bad_slot; /* reading it answers read_error */
 	int read_error;
 	void (*on_append)(uint32_t slot), (*on_commit)(void),

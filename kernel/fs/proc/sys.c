@@ -262,6 +262,24 @@ static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_
 	return 0;
 }
 
+static int show_page_cluster(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(swap_page_cluster));
+	return 0;
+}
+
+static int store_page_cluster(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, SWAP_PAGE_CLUSTER_MAX, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(swap_page_cluster, (unsigned)v);
+	return err;
+}
+
 static int show_zpool_percent(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;
@@ -394,6 +412,7 @@ static const struct proc_node vm_children[] = {
 	SETTING_FILE("swap_budget", swap_budget),
 	SETTING_FILE("swap_burst", swap_budget),
 	SETTING_FILE("swappiness", swappiness),
+	SETTING_FILE("page-cluster", page_cluster),
 	SETTING_FILE("zpool_percent", zpool_percent),
 	PROC_END,
 };

@@ -163,7 +163,7 @@ static void churn(unsigned steps)
 	for (unsigned i = 0; i < steps; i++) {
 		uint32_t slot = any();
 
-		switch (rand() % 8) {
+		switch (rand() % 9) {
 		case 0:
 			store_discard(store, slot);
 			version[slot] = 0;
@@ -171,6 +171,7 @@ static void churn(unsigned steps)
 		case 1: verify(slot); break;
 		case 2: assert_int_equal(commit(), 0); break;
 		case 3: (void)store_clean(store); break;
+		case 4: store_read_ahead(store, slot, 8); break;
 		default: assert_int_equal(append(slot), 0);
 		}
 	}
@@ -335,7 +336,7 @@ static void test_power(void **state)
 	(void)state;
 	on();
 	churn(1500);
-	for (uint64_t seed = 0; cuts < 300; cuts++, seed += 0x9e3779b97f4a7c15ull) {
+	for (uint64_t seed = 0; cuts < 200; cuts++, seed += 0x9e3779b97f4a7c15ull) {
 		store_stats(store, &before);
 		disk.cut_at = disk.writes + disk.flushes + 1 + cuts % 40;
 		for (unsigned i = 0; i < 2000 && !disk.dead; i++) {
@@ -409,6 +410,40 @@ static void test_read_errors(void **state)
 	assert_int_equal(store->stats.crc_errors, 2);
 }
 
+/* A row of records comes in one transfer; what of it is damaged is read again by itself. */
+static void test_read_ahead(void **state)
+{
+	uint64_t third;
+
+	(void)state;
+	on();
+	for (uint32_t slot = 1; slot <= 9; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+	third = segment_base(store, store->head.segment) + 4096 + 1024 + 2 * 4112 + 500;
+	disk.now[third] ^= 4;
+	disk.reads = 0;
+	store_read_ahead(store, 1, 9);
+	assert_int_equal(disk.reads, 1);
+	disk.now[third] ^= 4;
+	for (uint32_t slot = 1; slot <= 7; slot++)
+		verify(slot);
+	assert_int_equal(disk.reads, 2);
+	verify(8); /* this is as much as is kept */
+	assert_int_equal(disk.reads, 3);
+	/* Nothing to read: free slots, those still in the ring, a disk that fails. */
+	store_read_ahead(store, 100, 4);
+	assert_int_equal(append(10), 0);
+	store_read_ahead(store, 10, 1);
+	assert_int_equal(disk.reads, 3);
+	disk.fail_read = 4;
+	store_read_ahead(store, 1, 4);
+	assert_int_equal(disk.reads, 4);
+	verify(1);
+	assert_int_equal(disk.reads, 5);
+	assert_int_equal(store->segments[store->head.segment].readers, 0);
+}
+
 /* The disk is gone: nothing pretends, and what was in RAM is told to be lost on the medium. */
 static void test_gone(void **state)
 {
@@ -435,6 +470,7 @@ int main(void)
 		TEST(test_full),        TEST(test_blocks),
 		TEST(test_power),       TEST(test_write_errors),
 		TEST(test_read_errors), TEST(test_gone),
+		TEST(test_read_ahead),
 	};
 
 	int failed = cmocka_run_group_tests_name("at once", tests, NULL, NULL);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reading swap ahead. Slots are handed out in the order in which pages leave, and the log is written in that order, so what left after a page is likely to be wanted after it, and
+ * lies behind it on the medium: one transfer brings a whole row of records (store_read_ahead).
+ *
+ *     slots   . . . . | F  a  a  a  h  a  a  a | b  b  b  b ...          F the fault, a asked for with it, h the middle one:
+ *                      from                    next                        when that is used, the next row is asked for
+ *
+ * A stream is a run of faults that follow each other; there are a few, so that programs do not disturb each other. A row is two slots when a second fault
+ * follows a first; it doubles, up to 2^page_cluster, while half of the last one was used, halves while less was, and is none when nothing was: until two faults follow each
+ * other again. So pages wanted at random cost no transfer.
+ *
+ * A thread does the reading, at no priority of its own: who faulted waits for its own page alone. It binds one slot at a time, as a page-in does, so who needs one of the others does
+ * not wait for it either, but reads, or finds, its own. What was read ahead is clean and on the inactive list; where there is no frame at once, nothing is read.
+ *
+ * Lock: ahead.lock, a leaf but for waking the thread, below swap.lock.
+ */
+#include "mm/swap/ahead.h"
+
+#include "kernel/errno.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
+#include "kernel/waitq.h"
+#include "mm/buddy.h"
+#include "mm/swap/swap_internal.h"
+
+#define STREAMS 4u
+#define ROWS    4u /* asked for and not begun; more are forgotten */
+
+struct row {
+	uint32_t from;
+	unsigned n;
+};
+
+struct stream {
+	uint32_t from, next; /* the last row */
+	unsigned hits;
+	uint32_t turn; /* when it was used last */
+};
+
+unsigned swap_page_cluster = 3;
+
+static struct {
+	struct spinlock lock;
+	struct stream streams[STREAMS];
+	uint32_t turn;
+	struct row rows[ROWS];
+	unsigned asked, begun; /* rows, since the start */
+	struct waitq wake;
+	struct task *thread;
+} ahead = { .lock = SPINLOCK_INIT, .wake = WAITQ_INIT(ahead.wake) };
+
+/* ---- What to read ---- */
+
+static unsigned row_limit(void)
+{
+	unsigned cluster = READ_ONCE(swap_page_cluster);
+
+	return cluster > 0 ? 1u << cluster : 0;
+}
+
+/* The next row of a stream begins at `from`. True: there is one, and it is asked for. */
+static bool row_ask_locked(struct stream *st, uint32_t from)
+{
+	unsigned had = st->next - st->from, limit = row_limit(), n = 2;
+
+	if (had > 0)
+		n = 2 * st->hits >= had ? 2 * had : st->hits > 0 ? had / 2 : 0;
+	n = MIN(n, limit);
+	*st = (struct stream){ .from = from, .next = from + n, .turn = ++ahead.turn };
+	if (n == 0 || ahead.asked - ahead.begun == ROWS)
+		return false;
+	ahead.rows[ahead.asked++ % ROWS] = (struct row){ from, n };
+	return true;
+}
+
+/* The stream that a fault on slot goes on with: in its last row or as far behind it; NULL: none. */
+static struct stream *stream_find_locked(uint32_t slot)
+{
+	for (unsigned i = 0; i < STREAMS; i++) {
+		struct stream *st = &ahead.streams[i];
+
+		if (st->next != 0 && slot - st->from <= 2 * (st->next - st->from))
+			return st;
+	}
+	return NULL;
+}
+
+static struct stream *stream_oldest_locked(void)
+{
+	struct stream *oldest = &ahead.streams[0];
+
+	for (unsigned i = 1; i < STREAMS; i++)
+		if ((int32_t)(ahead.streams[i].turn - oldest->turn) < 0)
+			oldest = &ahead.streams[i];
+	return oldest;
+}
+
+void swap_ahead_fault(uint32_t slot)
+{
+	struct stream *st;
+	bool wake = false;
+
+	if (row_limit() == 0)
+		return;
+	spin_lock(&ahead.lock);
+	st = stream_find_locked(slot);
+	if (st != NULL)
+		wake = row_ask_locked(st, slot + 1);
+	else
+		*stream_oldest_locked() =
+			(struct stream){ .from = slot + 1, .next = slot + 1, .turn = ++ahead.turn };
+	spin_unlock(&ahead.lock);
+	if (wake)
+		waitq_wake_one(&ahead.wake);
+}
+
+void swap_ahead_hit(struct page *p, uint32_t slot)
+{
+	struct stream *st;
+	bool wake = false;
+
+	page_clear_flag(p, PAGE_AHEAD);
+	vm_count(VM_SWAP_RA_HIT, 1);
+	spin_lock(&ahead.lock);
+	for (st = ahead.streams; st < &ahead.streams[STREAMS]; st++) {
+		if (slot < st->from || slot >= st->next)
+			continue;
+		st->hits++;
+		/* Those behind the middle may not be used yet; they count as if they were. */
+		if (slot - st->from == (st->next - st->from) / 2 &&
+		    2 * st->hits >= slot - st->from) {
+			st->hits = st->next - st->from;
+			wake = row_ask_locked(st, st->next);
+		}
+		break;
+	}
+	spin_unlock(&ahead.lock);
+	if (wake)
+		waitq_wake_one(&ahead.wake);
+}
+
+/* ---- Reading ---- */
+
+/* Reads one slot, if such a medium alone has it and memory is at hand; `whole`: the row that it is the first of, to be had with it. */
+static bool slot_read_ahead(uint32_t slot, const struct row *whole)
+{
+	struct page *p;
+	bool begun;
+
+	if (!slot_pin_distant(slot))
+		return false;
+	p = page_alloc(ALLOC_NOWAIT);
+	begun = p != NULL && reading_begin(p, slot, true);
+	/* While the slot is being read its area stays. */
+	if (begun && whole != NULL)
+		store_read_ahead(swap.areas[slot_at(slot)->area].store, whole->from, whole->n);
+	if (begun && slot_read(p, slot))
+		p = NULL; /* it is gone */
+	else if (begun)
+		vm_count(VM_SWAP_RA, 1);
+	if (p != NULL)
+		page_put(p);
+	slot_put(slot);
+	return begun;
+}
+
+static bool row_take(struct row *r)
+{
+	bool any;
+
+	spin_lock(&ahead.lock);
+	any = ahead.asked != ahead.begun;
+	if (any)
+		*r = ahead.rows[ahead.begun++ % ROWS];
+	spin_unlock(&ahead.lock);
+	return any;
+}
+
+bool swap_ahead_turn(void)
+{
+	bool first = true;
+	struct row r;
+
+	if (!row_take(&r))
+		return false;
+	for (; r.n > 0; r.from++, r.n--)
+		if (slot_read_ahead(r.from, first ? &r : NULL))
+			first = false;
+	return true;
+}
+
+static void thread_main(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		(void)wait_event(&ahead.wake, READ_ONCE(ahead.asked) != READ_ONCE(ahead.begun),
+				 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)swap_ahead_turn();
+	}
+}
+
+int swap_ahead_start(void)
+{
+	struct task *t;
+
+	if (ahead.thread != NULL)
+		return 0;
+	t = task_create_kernel("swapahead", thread_main, NULL, SCHED_OTHER, 0);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	ahead.thread = t;
+	return 0;
+}
