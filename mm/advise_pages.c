@@ -9,11 +9,14 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Does nobody but this entry, and the cache of a file's page, use p? Its table's lock is held. */
+/* Does nobody but this entry, and the cache that p is in, use p? Its table's lock is held. */
 static bool page_is_ours(struct page *p)
 {
-	return atomic_load(&p->refs) ==
-	       (p->type == PAGE_ANON && !page_flag(p, PAGE_SWAPCACHE) ? 1 : 2);
+	uint32_t refs = atomic_load(&p->refs);
+
+	if (p->type == PAGE_FILE)
+		return refs == 1 && rmap_count(p) == 1;
+	return refs == (page_flag(p, PAGE_SWAPCACHE) ? 2 : 1);
 }
 
 static void cool_entry(struct pte *pte, bool oldest)

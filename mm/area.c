@@ -198,6 +198,7 @@ struct area *area_clone(const struct area *from)
 	if (a == NULL)
 		return NULL;
 	*a = *from;
+	list_init(&a->object_link);
 	if (a->object != NULL) {
 		object_get(a->object);
 		if (area_is_writer(a->flags) && object_writer_get(a->object))
@@ -212,6 +213,7 @@ struct area *area_clone(const struct area *from)
 void area_free(struct area *a)
 {
 	if (a->object != NULL) {
+		area_list_leave(a);
 		if (area_is_writer(a->flags))
 			object_writer_put(a->object);
 		object_put(a->object);
@@ -239,6 +241,7 @@ void area_insert(struct aspace *as, struct area *a)
 	gap_refresh(next);
 	as->area_count++;
 	account(as, a->flags, area_pages(a), 1);
+	area_list_join(a);
 	copies_link(a);
 }
 
@@ -251,6 +254,7 @@ void area_append(struct aspace *as, struct area *a, struct area *last)
 			    last != NULL ? &last->node.right : &as->areas.node, area_update);
 	as->area_count++;
 	account(as, a->flags, area_pages(a), 1);
+	area_list_join(a);
 	copies_link(a);
 }
 
@@ -293,18 +297,29 @@ void area_remove(struct aspace *as, struct area *a)
 	gap_refresh(next);
 }
 
+/* The bounds change at once for those who walk the object's areas. */
+static void area_bounds(struct area *a, virt_addr_t start, virt_addr_t end)
+{
+	uint64_t offset = a->offset + bytes_to_pages(start) - bytes_to_pages(a->start);
+
+	if (a->object != NULL) {
+		area_list_resize(a, start, end, offset);
+		return;
+	}
+	a->start = start;
+	a->end = end;
+	a->offset = offset;
+}
+
 void area_resize(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
-	virt_addr_t old_end = a->end;
+	virt_addr_t old_start = a->start, old_end = a->end;
 
 	account(as, a->flags, area_pages(a), -1);
-	a->offset += bytes_to_pages(start) - bytes_to_pages(a->start);
-	if (a->start != start) {
-		a->start = start;
-		gap_refresh(a);
-	}
-	a->end = end;
+	area_bounds(a, start, end);
 	account(as, a->flags, area_pages(a), 1);
+	if (old_start != start)
+		gap_refresh(a);
 	if (old_end != end)
 		gap_refresh(area_next(a));
 }
@@ -331,10 +346,11 @@ static int area_split(struct aspace *as, struct area *a, virt_addr_t at)
 	upper = area_clone(a);
 	if (upper == NULL)
 		return -ENOMEM;
-	area_resize(as, a, a->start, at);
 	upper->offset += bytes_to_pages(at - a->start);
 	upper->start = at;
 	upper->end = end;
+	area_list_join(upper); /* before a leaves these entries to it */
+	area_resize(as, a, a->start, at);
 	area_insert(as, upper);
 	return 0;
 }
@@ -395,24 +411,26 @@ static bool area_continues(const struct area *a, const struct area *b)
 	       (a->object == NULL || a->offset + area_pages(a) == b->offset);
 }
 
+/* `a` takes over the pages of b, the next, which goes. */
+static void area_absorb(struct aspace *as, struct area *a, struct area *b)
+{
+	virt_addr_t end = b->end;
+
+	copies_absorb(a, b);
+	area_remove(as, b);
+	area_resize(as, a, a->start, end);
+	area_free(
+		b); /* last: who looks for its object's entries finds them by the one or the other */
+}
+
 struct area *area_merge(struct aspace *as, struct area *a)
 {
 	struct area *prev = area_prev(a), *next = area_next(a);
-	virt_addr_t end;
 
-	if (next != NULL && area_continues(a, next)) {
-		end = next->end;
-		copies_absorb(a, next);
-		area_remove(as, next);
-		area_resize(as, a, a->start, end);
-		area_free(next);
-	}
+	if (next != NULL && area_continues(a, next))
+		area_absorb(as, a, next);
 	if (prev != NULL && area_continues(prev, a)) {
-		end = a->end;
-		copies_absorb(prev, a);
-		area_remove(as, a);
-		area_resize(as, prev, prev->start, end);
-		area_free(a);
+		area_absorb(as, prev, a);
 		return prev;
 	}
 	return a;

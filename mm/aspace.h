@@ -51,9 +51,11 @@ struct area {
 	virt_addr_t start, end; /* page aligned, start < end */
 	unsigned flags;
 	bool has_anon; /* with an object: some page was copied on write, or may have been; set by area_note_anon */
-	uint32_t walk;            /* mm/copies.c; the object's lock */
-	struct object *object;    /* NULL: private anonymous only */
-	uint64_t offset;          /* pages: index in object of `start` */
+	uint32_t walk;         /* mm/copies.c; the object's lock */
+	struct object *object; /* NULL: private anonymous only */
+	uint64_t offset;       /* pages: index in object of `start` */
+	struct list
+		object_link; /* on its list of areas; its areas_lock, as are start, end and offset for who comes by that list */
 	struct list copies;       /* with an object and has_anon, in a tree: on object->copies */
 	struct area_label *label; /* without object: the name a program gave it, or NULL */
 	struct aspace *aspace;

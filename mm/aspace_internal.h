@@ -163,6 +163,14 @@ struct area *area_add(struct aspace *as, const struct area *like, struct area *s
 /* The highest free range of `length` bytes in [low, high), or 0. Stacks keep their guard. */
 virt_addr_t area_find_gap(struct aspace *as, virt_addr_t low, virt_addr_t high, uint64_t length);
 
+/* ---- rmap_file.c: the object's list of areas, if a has an object ---- */
+
+/* Puts a on the list, or to its end when it is there. */
+void area_list_join(struct area *a);
+void area_list_leave(struct area *a);
+/* New bounds for an area with an object, which may be on the list. */
+void area_list_resize(struct area *a, virt_addr_t start, virt_addr_t end, uint64_t offset);
+
 /* ---- commit.c ---- */
 
 /* What the flags of a new mapping become under the mode there is: AREA_ACCOUNT when it counts. */

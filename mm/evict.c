@@ -82,7 +82,8 @@ static bool object_page_settle(struct object *o, struct page *p)
 	bool idle;
 
 	spin_lock(&o->lock);
-	idle = atomic_load(&p->refs) == 2 && !page_flag(p, PAGE_READING | PAGE_UNEVICTABLE);
+	idle = atomic_load(&p->refs) == 2 && p->rmap == 0 &&
+	       !page_flag(p, PAGE_READING | PAGE_UNEVICTABLE);
 	if (idle)
 		page_clear_flag(p, PAGE_DIRTY);
 	spin_unlock(&o->lock);
@@ -109,7 +110,6 @@ static void evict_file(struct evict_batch *b, struct page *p)
 {
 	struct object *o = object_pin(p);
 	uint32_t index;
-	bool dirty;
 
 	if (o == NULL) {
 		evict_keep(b, p); /* truncated: our reference may be the last */
@@ -120,7 +120,7 @@ static void evict_file(struct evict_batch *b, struct page *p)
 		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL && !swap_writable())
 		goto keep;
-	if (rmap_unmap_file(p, &dirty, false))
+	if (rmap_unmap_file(o, p, false))
 		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL) {
 		if (object_page_queue(b, o, p))

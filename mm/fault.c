@@ -219,10 +219,14 @@ static void replace_page(struct fault *f, struct pte *pte, const struct pte_view
 	bool counted = !(v->prot & PTE_SPECIAL);
 	struct page *p = take_frame(f, counted ? PAGE_DIRTY | PAGE_HOT : PAGE_DIRTY);
 
-	if (counted)
+	bool file = counted && v->page->type == PAGE_FILE;
+
+	if (counted && !file)
 		rmap_remove(v->page, pte);
 	rmap_set_first(p, pte);
 	pte_replace(pte, p, fault_prot(f) | PTE_WRITE);
+	if (file) /* the TLBs have forgotten it */
+		counted = rmap_file_remove(v->page);
 	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
 	if (counted)

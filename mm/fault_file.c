@@ -95,8 +95,7 @@ static struct around around_of(const struct fault *f, struct pte *pte)
 	};
 }
 
-/* Nothing could be entered for the fault's own page: it is not resident, or not known to be fit for execution, or
- * there was no memory. */
+/* Nothing could be entered for the fault's own page: it is not resident, or not known to be fit for execution. */
 static int around_prepare(struct fault *f, const struct around *n)
 {
 	struct page *pages[AROUND_PAGES];
@@ -111,9 +110,7 @@ static int around_prepare(struct fault *f, const struct around *n)
 			pmap_make_fetchable(pages[i]);
 		page_put(pages[i]);
 	}
-	if (!resident)
-		return file_page(f);
-	return rmap_reserve() ? -ENOMEM : -EAGAIN;
+	return resident ? -EAGAIN : file_page(f);
 }
 
 /* Enters n's pages, the first of them at pte, whose table is locked. The bits of those that are there now. */
@@ -122,7 +119,7 @@ static unsigned around_enter(struct fault *f, const struct around *n, struct pte
 	struct page *pages[AROUND_PAGES];
 	unsigned mask;
 
-	mask = object_map_run(f->area->object, n->first, pte, pte_none_run(pte, n->count),
+	mask = object_map_run(f->area->object, n->first, pte_none_run(pte, n->count),
 			      f->area->flags & AREA_EXEC, pages);
 	pte_enter_run(pte, pages, mask, prot_of_flags(f->area->flags));
 	return mask;
@@ -154,21 +151,17 @@ static int file_enter(struct fault *f, struct pte *pte)
 {
 	struct page *p = f->page;
 	bool write = f->access & FAULT_WRITE;
-	int err = rmap_add_file(p, pte, f->area->object);
 
-	if (err) {
+	if (rmap_add_file(p, f->area->object)) {
 		pmap_entry_unlock(pte);
-		if (err == -ESTALE)
-			return file_page(f);
-		return rmap_reserve() ? -ENOMEM : -EAGAIN;
+		return file_page(f);
 	}
-	f->page = NULL;
 	if (write)
 		fault_dirty(f, p);
 	pte_enter(pte, p, prot_of_flags(f->area->flags) | (write ? PTE_WRITE : 0));
 	fault_mark_locked(f, p);
 	pmap_entry_unlock(pte);
-	return 0;
+	return 0; /* f's reference goes with f */
 }
 
 int fault_none_file(struct fault *f, struct pte *pte)

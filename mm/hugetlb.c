@@ -8,7 +8,7 @@
  *
  *     own frames       (PAGE_ANON) of a private area: the unit that its promise was for. A fork shares the table; the first who writes gets a copy of the whole
  *                      unit, in a table of its own, or SIGBUS when the pool is empty
- *     object's frames  (PAGE_FILE), with a reference and a reverse map for each entry; of a private area read-only, until a store makes a copy
+ *     object's frames  (PAGE_FILE), each entry counted like any of an object's page; of a private area read-only, until a store makes a copy
  *     nothing any more, when truncation took the object's frames, or a private area's own ones: the next fault finds the table so and makes another
  *
  * Promises of private areas. One with AREA_HUGE_OWNER was promised its units by mmap(2); those that have no own frames yet are in the pool's `reserved`. Nothing
@@ -118,15 +118,9 @@ static struct page *object_table(struct area *a, virt_addr_t base, struct page *
 	page_set_flag(leaf, PAGE_HUGETLB);
 	pmap_table_prepare(leaf, base);
 	for (unsigned i = 0; i < HUGE_PAGES; i++) {
-		struct pte *pte = pmap_table_entry(leaf, i);
-
-		while (rmap_add_file(unit + i, pte, a->object))
-			if (rmap_reserve()) {
-				table_discard(a->aspace, leaf);
-				return NULL;
-			}
-		page_get(unit + i);
-		pte_enter(pte, unit + i, prot_of_flags(a->flags) | (write ? PTE_WRITE : 0));
+		rmap_file_add(unit + i);
+		pte_enter(pmap_table_entry(leaf, i), unit + i,
+			  prot_of_flags(a->flags) | (write ? PTE_WRITE : 0));
 	}
 	return leaf;
 }
@@ -150,7 +144,7 @@ static int own_unit(struct fault *f, struct page *from, struct page **leaf)
 	return *leaf != NULL ? 0 : -ENOMEM;
 }
 
-/* A table for f's unit of an object. The object's mutex, which all who change its pages hold, keeps it meanwhile. */
+/* A table for f's unit of an object, whose mutex is held. */
 static int object_unit(struct fault *f, struct page **leaf)
 {
 	bool private = area_is_private(f->area);
@@ -158,7 +152,6 @@ static int object_unit(struct fault *f, struct page **leaf)
 	struct page *unit;
 	int err;
 
-	mutex_lock(&o->mutex);
 	unit = huge_object_unit_locked(o, area_index(f->area, leaf_base(f->va)), !private, &err);
 	if (err == 0 && private && (unit == NULL || (f->access & FAULT_WRITE))) {
 		err = own_unit(f, unit, leaf);
@@ -166,19 +159,15 @@ static int object_unit(struct fault *f, struct page **leaf)
 		*leaf = object_table(f->area, leaf_base(f->va), unit);
 		err = *leaf != NULL ? 0 : -ENOMEM;
 	}
-	mutex_unlock(&o->mutex);
 	return err;
 }
 
-int hugetlb_fault(struct fault *f)
+/* Likewise, and links it. */
+static int unit_enter(struct fault *f, virt_addr_t base)
 {
-	virt_addr_t base = leaf_base(f->va);
 	struct page *leaf;
-	int err;
+	int err = f->area->object != NULL ? object_unit(f, &leaf) : own_unit(f, NULL, &leaf);
 
-	if (!block_possible(&f->as->pmap, base))
-		return -ENOMEM;
-	err = f->area->object != NULL ? object_unit(f, &leaf) : own_unit(f, NULL, &leaf);
 	if (err)
 		return err;
 	/* What maps the object's frames, or nothing any more. */
@@ -186,6 +175,23 @@ int hugetlb_fault(struct fault *f)
 		zap_range(f->as, base, base + LEAF_SPAN_BYTES);
 	pmap_block_add(&f->as->pmap, base, leaf);
 	return 0;
+}
+
+int hugetlb_fault(struct fault *f)
+{
+	struct object *o = f->area->object;
+	virt_addr_t base = leaf_base(f->va);
+	int err;
+
+	if (!block_possible(&f->as->pmap, base))
+		return -ENOMEM;
+	/* All who change its pages hold it: the unit stays, and who truncates finds the table. */
+	if (o != NULL)
+		mutex_lock(&o->mutex);
+	err = unit_enter(f, base);
+	if (o != NULL)
+		mutex_unlock(&o->mutex);
+	return err;
 }
 
 /* As long as the table is shared nobody can write: the contents stand still. */

@@ -39,6 +39,8 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->refs = 1;
 	o->writers = 0;
 	o->keep = false;
+	spin_init(&o->areas_lock);
+	list_init(&o->areas);
 	o->committed = 0;
 	list_init(&o->copies);
 	o->ops = ops;
@@ -143,25 +145,30 @@ void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct 
 	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 }
 
-unsigned object_map_run(struct object *o, uint32_t first, struct pte *pte, unsigned mask, bool exec,
+unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool exec,
 			struct page **pages)
 {
-	unsigned ready = exec ? PAGE_FETCHABLE : 0, n;
+	const unsigned ready = exec ? PAGE_FETCHABLE : 0;
+	unsigned n;
 
 	spin_lock_raw(&o->lock); /* the table's lock keeps preemption off */
 	for (unsigned at = 0; mask >> at != 0; at += n) {
 		const uintptr_t *words = radix_run(&o->pages, first + at, OBJECT_RUN_MAX, &n);
+		unsigned todo = mask & ((1u << n) - 1) << at;
 
-		for (unsigned i = at; i < at + n && mask >> i != 0; i++) {
-			struct page *p = words != NULL ? word_page(words[i - at]) : NULL;
+		if (words == NULL)
+			mask &= ~todo;
+		for (; words != NULL && todo != 0; todo &= todo - 1) {
+			unsigned i = (unsigned)__builtin_ctz(todo);
+			struct page *p = pages[i] = word_page(words[i - at]);
 
-			pages[i] = p;
 			if (p == NULL ||
-			    (atomic_load(&p->flags) & (PAGE_READING | PAGE_ERROR | ready)) != ready)
+			    (READ_ONCE(p->flags) & (PAGE_READING | PAGE_ERROR | ready)) != ready)
 				mask &= ~(1u << i);
+			else
+				rmap_file_add(p);
 		}
 	}
-	mask = rmap_add_file_run(pages, pte, mask, o);
 	spin_unlock_raw(&o->lock);
 	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 	return mask;

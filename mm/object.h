@@ -20,8 +20,6 @@
 #include "kernel/lib/radix.h"
 #include "mm/page.h"
 
-struct pte;
-
 struct object;
 
 struct object_ops {
@@ -48,6 +46,8 @@ struct object {
 	uint32_t refs;
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
 	bool keep;       /* pages that are there are not evicted (SHM_LOCK); a single word */
+	struct spinlock areas_lock;
+	struct list areas;  /* that map it, by object_link; areas_lock (mm/rmap_file.c) */
 	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
 	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
@@ -92,9 +92,9 @@ struct page *object_lookup(struct object *o, uint32_t index);
  * OBJECT_RUN_MAX. Never sleeps. */
 #define OBJECT_RUN_MAX 16
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
-/* Maps what is resident at first + i, for the bits i of `mask` (less than OBJECT_RUN_MAX), at pte_at(pte, i): reverse map and a reference each, the entries
- * themselves are the caller's to make, from pages[i]. exec: only pages that are PAGE_FETCHABLE. Returns the bits of those. The table's lock held. */
-unsigned object_map_run(struct object *o, uint32_t first, struct pte *pte, unsigned mask, bool exec,
+/* Counts an entry for each page that is resident at first + i, for the bits i of `mask` (less than OBJECT_RUN_MAX); the entries are the caller's to make, from
+ * pages[i]. exec: only pages that are PAGE_FETCHABLE. Returns the bits of those. The lock of the entries' table held. */
+unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool exec,
 			struct page **pages);
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
  * -ENOMEM; on success the cache owns the reference. */

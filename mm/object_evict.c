@@ -18,12 +18,13 @@ static void page_orphan(struct object *o, struct page *p)
 {
 	/* A word stands for a whole huge page. */
 	unsigned frames = page_flag(p, PAGE_HUGETLB) ? HUGE_PAGES : 1;
-	bool dirty;
 
 	for (; frames > 0; frames--, p++) {
 		page_forget(o, p);
-		ASSERT(rmap_unmap_file(p, &dirty, true) == 0);
-		page_put(p);
+		(void)!rmap_unmap_file(o, p, true);
+		/* An area that is just going may have entries still. */
+		if (rmap_file_orphan(p))
+			page_put(p);
 	}
 }
 

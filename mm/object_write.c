@@ -213,7 +213,7 @@ static bool write_begin(struct object *o, struct page *p)
 	}
 	page_unlock(p);
 	if (ours)
-		rmap_clean(p);
+		rmap_clean(o, p);
 	return ours;
 }
 

@@ -4,7 +4,7 @@
  *
  * Life: FREE in the buddy -> handed out with refs 1 -> typed by its user -> back when refs falls to 0.
  *
- * refs counts: one per leaf entry that maps the frame (rmap), one for the cache that holds it (page cache or swap cache),
+ * refs counts: of anonymous pages one per leaf entry that maps the frame (rmap), one for the cache that holds it (page cache or swap cache),
  * and one per transient user (I/O, a copy in progress). Whoever drops the last one frees the frame.
  *
  * lock (bit PAGE_RMAP_LOCK in flags) protects rmap. Order: table lock, then page lock. The page daemon goes the other way
@@ -77,7 +77,7 @@ struct page {
 	};
 	union {
 		uintptr_t
-			rmap; /* ANON, FILE: empty, one leaf entry's address, or a chain (mm/rmap.h); PAGE_RMAP_LOCK */
+			rmap; /* ANON: empty, one leaf entry's address, or a chain, under PAGE_RMAP_LOCK; FILE: how many entries; atomic (mm/rmap.h) */
 		struct {
 			uint16_t special, file;
 			pfn_t fold; /* 0: none. Folded leaf table: the table that holds its link; level-2 table: its side table */

@@ -33,10 +33,11 @@
 struct pte; /* opaque: one leaf entry, in its table */
 
 struct pmap {
-	struct page *root;    /* top-level table; set at init */
-	struct pte *top;      /* its entries: saves the hot path the way from page to address */
-	uint64_t context;     /* ASID and its generation; arch's lock */
-	uint64_t active_cpus; /* CPUs on which it is loaded; atomic */
+	struct page *root;     /* top-level table; set at init */
+	struct pte *top;       /* its entries: saves the hot path the way from page to address */
+	uint64_t context;      /* ASID and its generation; arch's lock */
+	uint64_t active_cpus;  /* CPUs on which it is loaded; atomic */
+	struct spinlock links; /* who unlinks a leaf table, and who finds one without the mutex */
 };
 
 enum pte_state { PTE_NONE, PTE_PRESENT, PTE_SWAPPED };
@@ -145,6 +146,10 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end);
 struct page *pte_table(const struct pte *pte);
 virt_addr_t pte_address(const struct pte *pte);
 struct page *pmap_leaf(struct pmap *pm, virt_addr_t va); /* NULL: none. Aspace mutex. */
+/* The same for whoever has no mutex, while pm has not been destroyed: the table comes locked, and stays linked, or at least whole, until it is unlocked. Takes
+ * the lock of links before the table's. */
+struct page *pmap_leaf_lock(struct pmap *pm, virt_addr_t va);
+void pmap_leaf_unlock(struct pmap *pm, struct page *table);
 /* Unlinks the leaf table of va when its 512 entries are none, or when it is shared (sharers falls by one; pm's translations there are flushed before it
  * does). Returns the table to be freed after the flush (put it on the batch), or NULL when nothing was unlinked (pmap_leaf still finds it: the last other
  * sharer went meanwhile, and its entries are ours alone) or other sharers remain. Aspace mutex; no table lock held. */
@@ -195,8 +200,8 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b);
 #define PTE_TAKE_MAX 16
 struct pte_taken {
 	unsigned n;
-	bool odd;     /* it ended at an entry that is swapped or locked */
-	bool written; /* some entry of an object's page had PTE_WRITE */
+	bool odd;  /* it ended at an entry that is swapped or locked */
+	bool file; /* some of the pages are objects' */
 	struct {
 		struct page *page;
 		struct pte *pte;

@@ -23,9 +23,12 @@ static int move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
 		pte_enter_slot(to, v.slot);
 		return 0;
 	}
-	err = v.prot & PTE_SPECIAL ? 0 : rmap_move(v.page, from, to);
-	if (err)
-		return err;
+	/* Objects' pages have no list of entries: those who look for this one come by `to` later than by `from`. */
+	if (!(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON) {
+		err = rmap_move(v.page, from, to);
+		if (err)
+			return err;
+	}
 	/* Stale TLB entries of the old address must be gone before the frame can change hands at
 	 * the new one. */
 	pte_clear(from, b);
@@ -184,6 +187,7 @@ static int64_t move(struct remap *m)
 		area_merge_range(as, m->old, m->old + m->old_len);
 		return err;
 	}
+	area_list_join(moved);
 	move_entries(as, m->old, to, m->old_len);
 	if (like.flags & AREA_HUGETLB)
 		hugetlb_moved(as, to, to + m->old_len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reverse map: page locks, and taking pages out of maps. Which entries map a frame is a set in one
- * word (rmap_set.c).
+ * Reverse map: page locks, and taking anonymous pages out of maps. Which entries map such a frame is a set in one
+ * word (rmap_set.c); objects' pages are in rmap_file.c.
  *
  * The page daemon starts from a page: it holds the page lock, under which no entry can leave the
  * set, so the entry's table cannot go either; it then tries the table's lock, which whoever
@@ -36,35 +36,17 @@ int rmap_add(struct page *p, struct pte *pte)
 	return err;
 }
 
-int rmap_add_file(struct page *p, struct pte *pte, const struct object *o)
+int rmap_add_file(struct page *p, const struct object *o)
 {
-	int err;
+	int err = -ESTALE;
 
 	page_lock(p);
-	err = p->u.file.object == o ? rmap_set_add(&p->rmap, pte) : -ESTALE;
+	if (p->u.file.object == o) {
+		rmap_file_add(p);
+		err = 0;
+	}
 	page_unlock(p);
 	return err;
-}
-
-unsigned rmap_add_file_run(struct page **pages, struct pte *pte, unsigned mask,
-			   const struct object *o)
-{
-	unsigned added = 0;
-
-	for (; mask != 0; mask &= mask - 1) {
-		unsigned i = (unsigned)__builtin_ctz(mask);
-		struct page *p = pages[i];
-
-		page_lock_raw(p); /* the table's lock keeps preemption off */
-		DEBUG_ASSERT(p->u.file.object == o);
-		if (rmap_set_add(&p->rmap, pte_at(pte, i)) == 0) {
-			added |= 1u << i;
-			page_get(p);
-		}
-		page_unlock_raw(p);
-	}
-	(void)o;
-	return added;
 }
 
 void rmap_remove(struct page *p, struct pte *pte)
@@ -74,15 +56,34 @@ void rmap_remove(struct page *p, struct pte *pte)
 	page_unlock(p);
 }
 
-void rmap_remove_taken(const struct pte_taken *t)
+static void taken_remove(const struct pte_taken *t, unsigned i)
 {
+	struct page *p = t->at[i].page;
+
+	page_lock_raw(p); /* the table's lock keeps preemption off */
+	rmap_set_remove(&p->rmap, t->at[i].pte);
+	page_unlock_raw(p);
+}
+
+void rmap_remove_taken(struct pte_taken *t)
+{
+	unsigned left = 0;
+
+	if (!t->file) {
+		for (unsigned i = 0; i < t->n; i++)
+			taken_remove(t, i);
+		return;
+	}
 	for (unsigned i = 0; i < t->n; i++) {
 		struct page *p = t->at[i].page;
 
-		page_lock_raw(p); /* the table's lock keeps preemption off */
-		rmap_set_remove(&p->rmap, t->at[i].pte);
-		page_unlock_raw(p);
+		if (p->type != PAGE_FILE)
+			taken_remove(t, i);
+		else if (likely(!rmap_file_remove(p)))
+			continue;
+		t->at[left++].page = p;
 	}
+	t->n = left;
 }
 
 int rmap_move(struct page *p, struct pte *from, struct pte *to)
@@ -99,6 +100,8 @@ unsigned rmap_count(struct page *p)
 {
 	unsigned n;
 
+	if (p->type == PAGE_FILE)
+		return rmap_file_count(p);
 	page_lock(p);
 	n = rmap_set_count(p->rmap);
 	page_unlock(p);
@@ -113,11 +116,13 @@ static unsigned entry_sharers(const struct pte *pte)
 	return table_sharers(pte_table(pte));
 }
 
-unsigned rmap_sharers(struct page *p)
+unsigned rmap_sharers(struct page *p, const struct pte *pte)
 {
 	struct pte *ptes[SHARERS_SAMPLE];
 	unsigned sum = 0, n, all;
 
+	if (p->type == PAGE_FILE)
+		return rmap_file_count(p) - 1 + entry_sharers(pte);
 	page_lock(p);
 	all = rmap_set_count(p->rmap);
 	n = rmap_set_sample(p->rmap, ptes, SHARERS_SAMPLE);
@@ -160,6 +165,8 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 	int err = 0;
 
 	*locked = false;
+	if (p->type == PAGE_FILE)
+		return rmap_file_young(p, locked);
 	page_lock(p);
 	n = rmap_set_sample(p->rmap, ptes, YOUNG_SAMPLE);
 	for (unsigned i = 0; i < n && err == 0; i++)
@@ -169,9 +176,7 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 }
 
 struct unmap {
-	uint32_t slot; /* entries become swapped(slot); 0: none */
-	bool force;    /* locked entries too */
-	bool dirty;    /* out: an entry had PTE_WRITE */
+	uint32_t slot; /* entries become swapped(slot) */
 	struct tlb_batch batch;
 };
 
@@ -185,18 +190,13 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 	if (!pmap_table_trylock(table))
 		return -EAGAIN;
 	pte_view(pte, &v);
-	if ((v.prot & PTE_LOCKED) && !u->force) {
+	if (v.prot & PTE_LOCKED) {
 		pmap_table_unlock(table);
 		return -EBUSY;
 	}
-	if (u->slot != 0) {
-		slot_get(u->slot);
-		pte_swap_out(pte, u->slot, &u->batch);
-	} else {
-		pte_clear(pte, &u->batch);
-	}
+	slot_get(u->slot);
+	pte_swap_out(pte, u->slot, &u->batch);
 	tlb_flush_only(&u->batch);
-	u->dirty |= (v.prot & PTE_WRITE) != 0;
 	rmap_set_remove(&p->rmap, pte);
 	pmap_table_unlock(table);
 	return 0;
@@ -204,84 +204,23 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 
 /* Entry by entry, so that the page lock is held for a bounded time however many there are. The
  * caller's reference keeps p. */
-static int unmap_all(struct page *p, struct unmap *u)
+int rmap_unmap_to_slot(struct page *p, uint32_t slot)
 {
+	struct unmap u = { .slot = slot };
 	struct pte *pte;
 	int err = 0;
 
-	tlb_batch_init(&u->batch, NULL);
+	tlb_batch_init(&u.batch, NULL);
 	for (;;) {
 		page_lock(p);
 		pte = rmap_set_any(p->rmap);
 		if (pte != NULL)
-			err = unmap_one(p, pte, u);
+			err = unmap_one(p, pte, &u);
 		page_unlock(p);
-		if (pte == NULL || (err && !u->force))
-			break;
+		if (pte == NULL)
+			return 0;
 		if (err)
-			hw_relax(); /* the table's holder is on another CPU with preemption off:
-				       soon */
-		else
-			page_put(p);
+			return -EAGAIN;
+		page_put(p);
 	}
-	return pte == NULL ? 0 : -EAGAIN;
-}
-
-int rmap_unmap_to_slot(struct page *p, uint32_t slot)
-{
-	struct unmap u = { .slot = slot };
-
-	return unmap_all(p, &u);
-}
-
-int rmap_unmap_file(struct page *p, bool *dirty, bool force)
-{
-	struct unmap u = { .force = force };
-	int err = unmap_all(p, &u);
-
-	*dirty = u.dirty;
-	return err;
-}
-
-#define CLEAN_ENTRIES 8 /* changed and flushed under one hold of the page lock */
-
-struct clean {
-	unsigned room;
-	bool busy;
-	struct tlb_batch batch;
-};
-
-/* The page lock is held. */
-static bool clean_one(struct pte *pte, void *arg)
-{
-	struct page *table = pte_table(pte);
-	struct clean *c = arg;
-
-	c->busy = !pmap_table_trylock(table);
-	if (c->busy)
-		return false;
-	if (pte_write_protect(pte, &c->batch)) {
-		tlb_flush_only(&c->batch);
-		c->room--;
-	}
-	pmap_table_unlock(table);
-	return c->room > 0;
-}
-
-void rmap_clean(struct page *p)
-{
-	struct rmap_walk walk = { .depth = 0 };
-	struct clean c;
-	bool more;
-
-	tlb_batch_init(&c.batch, NULL);
-	do {
-		c.room = CLEAN_ENTRIES;
-		c.busy = false;
-		page_lock(p);
-		more = rmap_set_step(p->rmap, &walk, clean_one, &c);
-		page_unlock(p);
-		if (c.busy)
-			hw_relax(); /* as in unmap_all() */
-	} while (more);
 }

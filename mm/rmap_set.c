@@ -29,6 +29,7 @@
 #include "mm/slab.h"
 
 #define TABLE_BUCKETS 61u /* prime, so that tables of 512 entries spread over all of them */
+#define DEPTH_MAX     11  /* tables on the way to an entry */
 #define RESERVE_LOW   4   /* rmap_set_reserve fills up to this */
 
 #define TAG_TABLE ((uintptr_t)2)
@@ -223,7 +224,7 @@ static unsigned chain_count(uintptr_t word)
 
 /* The words that hold the tables between the frame's word and an entry's bucket. */
 struct path {
-	uintptr_t *words[RMAP_DEPTH_MAX];
+	uintptr_t *words[DEPTH_MAX];
 	unsigned n;
 };
 
@@ -251,7 +252,7 @@ static bool chain_grow(uintptr_t *word, const struct path *path)
 {
 	struct rmap_table *t = NULL;
 
-	if (path->n < RMAP_DEPTH_MAX)
+	if (path->n < DEPTH_MAX)
 		t = kmem_cache_alloc(table_cache, ALLOC_NOWAIT | ALLOC_ZERO);
 	if (t == NULL)
 		return false;
@@ -370,39 +371,4 @@ unsigned rmap_set_sample(uintptr_t word, struct pte **ptes, unsigned max)
 		n += chain_copy(at, ptes + n, max - n);
 	} while (table_of(word) != NULL && n < max && ++looks < 4);
 	return n;
-}
-
-/* ---- Walks ---- */
-
-static bool chain_each(uintptr_t word, bool (*fn)(struct pte *pte, void *arg), void *arg)
-{
-	const struct rmap_chunk *c = chunk_of(word);
-
-	if (c == NULL)
-		return word == 0 || fn((struct pte *)word, arg);
-	for (; c != NULL; c = chunk_next(c))
-		for (unsigned i = 0; i < chunk_used(c); i++)
-			if (!fn((struct pte *)c->ptes[i], arg))
-				return false;
-	return true;
-}
-
-/* An entry stays below the bucket where it is: tables come in above chains, and go when they are empty. */
-bool rmap_set_step(uintptr_t word, struct rmap_walk *w, bool (*fn)(struct pte *pte, void *arg),
-		   void *arg)
-{
-	struct rmap_table *t;
-	unsigned depth;
-
-	for (depth = 0; (t = table_of(word)) != NULL; depth++) {
-		if (depth == w->depth)
-			w->at[w->depth++] = 0;
-		word = w->at[depth] == TABLE_BUCKETS ? t->stray : t->bucket[w->at[depth]];
-	}
-	w->depth = depth;
-	if (!chain_each(word, fn, arg))
-		return true;
-	while (w->depth > 0 && ++w->at[w->depth - 1] > TABLE_BUCKETS)
-		w->depth--;
-	return w->depth > 0;
 }

@@ -108,15 +108,4 @@ unsigned rmap_set_count(uintptr_t word);
  * Returns how many. */
 unsigned rmap_set_sample(uintptr_t word, struct pte **ptes, unsigned max);
 
-/* A walk through the set, a chain at a step; begins zeroed. The page lock may be dropped between steps: entries that are there from the first step to
- * the last are seen, others may be, and some twice. */
-#define RMAP_DEPTH_MAX 11
-struct rmap_walk {
-	uint8_t at[RMAP_DEPTH_MAX]; /* which bucket of each table on the way */
-	unsigned depth;
-};
-/* Calls fn, which leaves the set alone, for the next entries; where it answers false, the next step sees the same ones again. False: the walk is over. */
-bool rmap_set_step(uintptr_t word, struct rmap_walk *w, bool (*fn)(struct pte *pte, void *arg),
-		   void *arg) MUST_CHECK;
-
 #endif

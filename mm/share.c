@@ -7,6 +7,9 @@
  * claims the table (one write), anyone else gets a copy of its own, in which private entries that
  * were writable are read-only, in the original too, so that ordinary copy-on-write takes over.
  *
+ * Entries of objects' pages are not copied, a fault finds those again: while a table is linked nowhere nobody who looks for such a page's
+ * entries (rmap_file.c) could find them there.
+ *
  * While a copy is made, chunk by chunk, the original lives on: its other sharers may read-fault
  * pages in, the page daemon may swap out, in either table. That changes no contents: an entry
  * copied as `none` reads as zeroes or from the object again, one copied as swapped names the same
@@ -51,6 +54,9 @@ static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 	if (!(v.prot & PTE_SPECIAL)) {
 		bool owned = c->private && (v.prot & (PTE_WRITE | PTE_OWN));
 
+		if (v.page->type == PAGE_FILE)
+			return 0;
+
 		if (owned && c->hot > 0 && page_flag(v.page, PAGE_HOT))
 			return -EBUSY;
 		err = rmap_add(v.page, to);
@@ -61,8 +67,6 @@ static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 			pte_protect(from, v.prot & ~(unsigned)(PTE_WRITE | PTE_OWN), c->b);
 			page_clear_flag(v.page, PAGE_HOT);
 		}
-		if (prot & PTE_WRITE)
-			page_dirty(v.page);
 	}
 	pte_enter(to, v.page, prot);
 	return 0;

@@ -16,13 +16,14 @@
 #define LEAF_SPAN  ((virt_addr_t)1 << 21)
 #define LEAF_PAGES (LEAF_SPAN >> PAGE_SHIFT)
 
-static void measure_present(struct area_usage *u, const struct pte_view *v, bool disk)
+static void measure_present(struct area_usage *u, const struct pte *pte, const struct pte_view *v,
+			    bool disk)
 {
 	const struct page *p = v->page;
 	bool anon = p->type == PAGE_ANON;
 	bool dirty = v->prot & PTE_WRITE || page_flag(p, PAGE_DIRTY) ||
 		     (anon && !page_flag(p, PAGE_SWAPCACHE));
-	unsigned sharers = MAX(rmap_sharers(v->page), 1u);
+	unsigned sharers = MAX(rmap_sharers(v->page, pte), 1u);
 	uint64_t part = ((uint64_t)PAGE_SIZE << PSS_SHIFT) / sharers;
 
 	u->rss += PAGE_SIZE;
@@ -54,7 +55,7 @@ static void measure_entry(struct area_usage *u, const struct pte *pte, bool disk
 		u->swap += PAGE_SIZE;
 		u->swap_pss += ((uint64_t)PAGE_SIZE << PSS_SHIFT) / sharers;
 	} else if (v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL)) {
-		measure_present(u, &v, disk);
+		measure_present(u, pte, &v, disk);
 	}
 }
 
@@ -66,7 +67,7 @@ static void measure_unit(struct area_usage *u, struct page *leaf)
 	pmap_table_lock(leaf);
 	pte_view(pte, &v);
 	if (v.state == PTE_PRESENT)
-		*(rmap_sharers(v.page) > 1 ? &u->shared_huge : &u->private_huge) += LEAF_SPAN;
+		*(rmap_sharers(v.page, pte) > 1 ? &u->shared_huge : &u->private_huge) += LEAF_SPAN;
 	pmap_table_unlock(leaf);
 }
 
@@ -189,7 +190,7 @@ static void place_of(const struct pte *pte, struct page_place *place)
 		place->present = true;
 		place->pfn = page_to_pfn(v.page);
 		place->file = v.page->type == PAGE_FILE;
-		place->exclusive = !(v.prot & PTE_SPECIAL) && rmap_sharers(v.page) == 1;
+		place->exclusive = !(v.prot & PTE_SPECIAL) && rmap_sharers(v.page, pte) == 1;
 	}
 }
 

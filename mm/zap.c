@@ -12,6 +12,17 @@
 /* Giving a slot up takes about three times as long as a page: 190 instructions. */
 #define SLOT_COST 3
 
+/* The reverse map loses the entry, empty already, that mapped p. True: there is a reference of p to drop. */
+static inline bool entry_forget(struct page *p, struct pte *pte, struct tlb_batch *b)
+{
+	if (p->type == PAGE_FILE) {
+		tlb_flush_only(b); /* nothing but the count keeps it */
+		return rmap_file_remove(p);
+	}
+	rmap_remove(p, pte);
+	return true;
+}
+
 /* Empties one entry; its table's lock is held and the batch has room. Returns what that cost, in
  * pages; 0: it was none. */
 static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
@@ -26,25 +37,12 @@ static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
 		return SLOT_COST;
 	}
 	if (!(v.prot & PTE_SPECIAL)) {
-		/* Once the reverse map has lost the entry the page may be cleaned: no CPU may store through it then. */
-		if (unlikely((v.prot & PTE_WRITE) && page_flag(v.page, PAGE_DISK)))
-			tlb_flush_only(b);
-		rmap_remove(v.page, pte);
 		if (v.prot & PTE_LOCKED)
 			lru_set_unevictable(v.page, false);
-		tlb_batch_page(b, v.page);
+		if (entry_forget(v.page, pte, b))
+			tlb_batch_page(b, v.page);
 	}
 	return 1;
-}
-
-/* As in zap_entry(): before the reverse map loses them. */
-static void disk_pages_flush(const struct pte_taken *t, struct tlb_batch *b)
-{
-	for (unsigned i = 0; i < t->n; i++)
-		if (page_flag(t->at[i].page, PAGE_DISK)) {
-			tlb_flush_only(b);
-			return;
-		}
 }
 
 /* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of it
@@ -55,8 +53,8 @@ static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct
 	int room = CHUNK_ENTRIES, cost;
 
 	from = pte_take_run(table, from, to, &taken, b);
-	if (unlikely(taken.written))
-		disk_pages_flush(&taken, b);
+	if (taken.file)
+		tlb_flush_only(b); /* as in entry_forget() */
 	rmap_remove_taken(&taken);
 	for (unsigned i = 0; i < taken.n; i++)
 		tlb_batch_page(b, taken.at[i].page);

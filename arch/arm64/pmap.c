@@ -101,6 +101,7 @@ void pmap_init(struct pmap *pm, struct page *root)
 	pm->top = table_entries(root);
 	pm->context = 0;
 	pm->active_cpus = 0;
+	spin_init(&pm->links);
 	dsb_ishst(); /* its zeroes, before TTBR0 can point at it */
 }
 
@@ -203,6 +204,33 @@ struct page *pmap_leaf(struct pmap *pm, virt_addr_t va)
 	return link ? leaf_of(link) : NULL;
 }
 
+struct page *pmap_leaf_lock(struct pmap *pm, virt_addr_t va)
+{
+	struct page *leaf;
+
+	spin_lock(&pm->links);
+	leaf = pmap_leaf(pm, va);
+	if (leaf)
+		pmap_table_lock(leaf);
+	else
+		spin_unlock(&pm->links);
+	return leaf;
+}
+
+void pmap_leaf_unlock(struct pmap *pm, struct page *table)
+{
+	pmap_table_unlock(table);
+	spin_unlock(&pm->links);
+}
+
+/* Empties a link to a leaf table. Upper tables stay as long as pm, so nobody else is kept waiting. */
+void leaf_unlink(struct pmap *pm, struct pte *link)
+{
+	spin_lock(&pm->links);
+	upper_unlink(link);
+	spin_unlock(&pm->links);
+}
+
 bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 {
 	return pmap_entry_at(pm, va, LINK_LEVEL) != NULL;
@@ -292,7 +320,7 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 	if (table_sharers(leaf) > 1) {
 		uint64_t raw = pte_load(link); /* no block, and nobody makes one of it */
 
-		upper_unlink(link);
+		leaf_unlink(pm, link);
 		tlb_flush_pmap(pm); /* invariant (4) */
 		if (!leaf_unshare(leaf))
 			upper_link(
@@ -303,7 +331,7 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 	/* Alone, and the mutex keeps others from sharing: the counts can only fall. */
 	if (!leaf_is_empty(leaf))
 		return NULL;
-	upper_unlink(link);
+	leaf_unlink(pm, link);
 	tlb_batch_add(b, ALIGN_DOWN(va, LEAF_SPAN));
 	b->tables = true;
 	return leaf;

@@ -186,6 +186,7 @@ struct page *pmap_block_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 	struct page *leaf = pmap_leaf(pm, va);
 	bool folded;
 
+	spin_lock(&pm->links);
 	pmap_table_lock(leaf);
 	folded = table_folded(leaf);
 	if (folded) {
@@ -195,6 +196,7 @@ struct page *pmap_block_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 			tlb_batch_add(b, ALIGN_DOWN(va, LEAF_SPAN));
 	}
 	pmap_table_unlock(leaf);
+	spin_unlock(&pm->links);
 	return folded ? leaf : NULL;
 }
 

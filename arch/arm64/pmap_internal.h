@@ -44,6 +44,8 @@ static inline void upper_store(struct pte *e, uint64_t raw)
 void upper_link(struct pte *e, uint64_t raw);
 /* Empties an entry of an upper table, for good. */
 void upper_unlink(struct pte *e);
+/* The same for a link, for whoever finds tables without the mutex. */
+void leaf_unlink(struct pmap *pm, struct pte *link);
 /* The entry of va in its table of `level`; NULL when a table above is missing. */
 struct pte *pmap_entry_at(const struct pmap *pm, virt_addr_t va, unsigned level);
 /* An entry of a table with TABLE_FLAGS has changed, or is about to: the hardware sees the entries again. Break-before-make, complete on return; without

@@ -88,7 +88,9 @@ struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *cop
 	struct page *old = leaf_of(link);
 
 	ASSERT(copy->u.table.base == va >> LEAF_SHIFT && copy->u.table.sharers == 1);
+	spin_lock(&pm->links);
 	pte_store(link, 0);
+	spin_unlock(&pm->links);
 	tlb_flush_pmap(
 		pm); /* break-before-make of the link, and invariant (4) for the old table; orders the copy's entries too */
 	upper_store(link, page_to_phys(copy) | PTE_TYPE_TABLE);

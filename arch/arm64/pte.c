@@ -436,17 +436,28 @@ static void flush_note_taken(const struct pte_taken *t, unsigned present, const 
 		b->naddresses += TLB_BATCH_ADDRESSES;
 }
 
-/* Entries that a run takes at most, with those of the zero page. */
-#define TAKE_LOOKS 48
+/* What a run may cost: a counted frame three, an entry of the zero page one. */
+#define TAKE_FRAME  3
+#define TAKE_BUDGET (PTE_TAKE_MAX * TAKE_FRAME)
+
+/* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may it be taken like others. Returns what it holds then, 0: it may not. */
+static __attribute__((noinline)) uint64_t take_odd(const struct pte *e, uint64_t raw, bool retired)
+{
+	if ((raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID)
+		return 0;
+	run_split(e, retired);
+	return pte_load(e);
+}
 
 unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte_taken *taken,
 		      struct tlb_batch *b)
 {
 	struct pte *base = page_to_virt(table), *pte = NULL, *first = NULL;
-	unsigned n = 0, special = 0, file = 0;
-	bool odd = false, written = false;
+	unsigned n = 0, present = 0, file = 0;
+	int budget = TAKE_BUDGET;
 
-	for (; from < to && n < PTE_TAKE_MAX && n + special < TAKE_LOOKS; from++) {
+	taken->odd = false;
+	for (; from < to && budget > 0; from++) {
 		uint64_t raw = pte_load(&base[from]);
 
 		if (raw == 0) {
@@ -455,38 +466,34 @@ unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte
 				break;
 			raw = pte_load(&base[from]);
 		}
-		odd = (raw & (PTE_VALID | PTE_SW_LOCKED | PTE_CONT)) != PTE_VALID;
-		if (unlikely(odd)) {
-			if ((raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID)
+		if (unlikely((raw & (PTE_VALID | PTE_SW_LOCKED | PTE_CONT)) != PTE_VALID)) {
+			raw = take_odd(&base[from], raw, b->retired);
+			taken->odd = raw == 0;
+			if (raw == 0)
 				break;
-			run_split(&base[from], b->retired);
-			raw = pte_load(&base[from]);
-			odd = false;
 		}
 		pte = &base[from];
 		pte_store(pte, 0);
-		if (first == NULL)
+		if (present++ == 0)
 			first = pte;
-		if (raw & PTE_SW_SPECIAL) {
-			special++;
+		budget--;
+		if (raw & PTE_SW_SPECIAL)
 			continue;
-		}
-		if (raw & PTE_SW_FILE) {
-			file++;
-			written |= !(raw & PTE_AP_READONLY);
-		}
+		budget -= TAKE_FRAME - 1;
+		file += raw >> PTE_SW_FILE_SHIFT & 1;
 		taken->at[n].page = phys_to_page(pte_pa(raw));
 		taken->at[n++].pte = pte;
 	}
 	taken->n = n;
-	taken->odd = odd;
-	taken->written = written;
-	table->u.table.present = (uint16_t)(table->u.table.present - n - special);
-	table->kinds.special = (uint16_t)(table->kinds.special - special);
+	taken->file = file > 0;
+	if (present == 0)
+		return from;
+	table->u.table.present = (uint16_t)(table->u.table.present - present);
+	table->kinds.special = (uint16_t)(table->kinds.special - (present - n));
 	table->kinds.file = (uint16_t)(table->kinds.file - file);
 	group_check(table);
-	if (first != NULL && (!b->retired || table->u.table.sharers > 1))
-		flush_note_taken(taken, n + special, first, pte, b);
+	if (!b->retired || table->u.table.sharers > 1)
+		flush_note_taken(taken, present, first, pte, b);
 	return from;
 }
 

@@ -74,13 +74,14 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_GP PTE_BIT(50) /* guarded page (FEAT_BTI) */
 #define PTE_DBM                                                                                    \
 	PTE_BIT(51) /* hardware dirty state (FEAT_HAFDBS); not used: a store to a clean page faults */
-#define PTE_CONT       PTE_BIT(52) /* one of 16 alike neighbours: may share a TLB entry */
-#define PTE_PXN        PTE_BIT(53) /* not executable at EL1 */
-#define PTE_UXN        PTE_BIT(54) /* not executable at EL0 */
-#define PTE_SW_LOCKED  PTE_BIT(55)
-#define PTE_SW_SPECIAL PTE_BIT(56)
-#define PTE_SW_OWN     PTE_BIT(57)
-#define PTE_SW_FILE    PTE_BIT(58) /* the frame is an object's page */
+#define PTE_CONT          PTE_BIT(52) /* one of 16 alike neighbours: may share a TLB entry */
+#define PTE_PXN           PTE_BIT(53) /* not executable at EL1 */
+#define PTE_UXN           PTE_BIT(54) /* not executable at EL0 */
+#define PTE_SW_LOCKED     PTE_BIT(55)
+#define PTE_SW_SPECIAL    PTE_BIT(56)
+#define PTE_SW_OWN        PTE_BIT(57)
+#define PTE_SW_FILE_SHIFT 58
+#define PTE_SW_FILE       PTE_BIT(PTE_SW_FILE_SHIFT) /* the frame is an object's page */
 
 /* Table descriptors only. */
 #define TABLE_PXN         PTE_BIT(59)

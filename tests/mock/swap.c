@@ -200,11 +200,11 @@ static bool file_out(struct page *p)
 {
 	struct object *o = object_pin(p);
 	uint32_t slot, index = p->u.file.index;
-	bool dirty, gone = false;
+	bool gone = false;
 
 	if (o == NULL)
 		return false;
-	if (rmap_unmap_file(p, &dirty, false) == 0 && !page_flag(p, PAGE_UNEVICTABLE)) {
+	if (rmap_unmap_file(o, p, false) == 0 && !page_flag(p, PAGE_UNEVICTABLE)) {
 		slot = slot_alloc();
 		slots[slot].contents = malloc(PAGE_SIZE);
 		slots[slot].entries = 1; /* ours */

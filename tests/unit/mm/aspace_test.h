@@ -231,7 +231,9 @@ static inline void check_entries(struct aspace *as)
 				file += v.page->type == PAGE_FILE;
 			if (v.state != PTE_PRESENT || (v.prot & PTE_SPECIAL))
 				continue;
-			assert_true(v.page->refs >= rmap_count(v.page) && rmap_count(v.page) > 0);
+			assert_true(rmap_count(v.page) > 0);
+			assert_true(v.page->refs >=
+				    (v.page->type == PAGE_FILE ? 1 : rmap_count(v.page)));
 			assert_false((v.prot & PTE_LOCKED) && table_sharers(table) > 1);
 			assert_int_equal(!!(v.prot & PTE_LOCKED), !!(a->flags & AREA_LOCKED));
 			if ((v.prot & (PTE_WRITE | PTE_OWN)) && area_is_private(a)) {

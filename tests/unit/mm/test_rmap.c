@@ -2,7 +2,7 @@
 // The reverse map: chains against a set, unmapping from the page's side, busy tables and locked
 // entries.
 // SOURCES: mm/commit.c
-// SOURCES: mm/rmap.c mm/rmap_set.c mm/page.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c kernel/lib/radix.c
+// SOURCES: mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/page.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c kernel/lib/radix.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c
 // SOURCES: arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
@@ -137,8 +137,6 @@ static void flushed_under_lock(void)
 
 static void test_unmap_flushes_under_lock(void **state)
 {
-	bool dirty;
-
 	(void)state;
 	flushes = 0;
 	map_entry(0, PTE_READ | PTE_WRITE);
@@ -146,58 +144,21 @@ static void test_unmap_flushes_under_lock(void **state)
 	mock_on_dsb = flushed_under_lock;
 	assert_int_equal(rmap_unmap_to_slot(page, 5), 0);
 	assert_int_equal(flushes, 2);
-	map_entry(9, PTE_READ);
-	assert_int_equal(rmap_unmap_file(page, &dirty, false), 0);
-	assert_int_equal(flushes, 3);
 	mock_on_dsb = NULL;
-}
-
-/* Hundreds of entries, locked ones and code too, a few at a time; what is read-only costs no flush. */
-static void test_clean(void **state)
-{
-	struct pte_view v;
-
-	(void)state;
-	for (unsigned i = 0; i < 100; i++) {
-		unsigned prot = PTE_READ | (i % 3 ? PTE_WRITE : 0) | (i % 5 ? 0 : PTE_LOCKED) |
-				(i % 7 || i % 3 ? 0 : PTE_EXEC);
-
-		if (rmap_reserve() == 0)
-			map_entry(i, prot);
-	}
-	flushes = 0;
-	mock_on_dsb = flushed_under_lock;
-	rmap_clean(page);
-	mock_on_dsb = NULL;
-	assert_int_equal(flushes, 66);
-	for (unsigned i = 0; i < 100; i++) {
-		pte_view(pmap_table_entry(table, i), &v);
-		assert_int_equal(v.prot, PTE_READ | (i % 5 ? 0 : PTE_LOCKED) |
-						 (i % 7 || i % 3 ? 0 : PTE_EXEC));
-	}
-	assert_int_equal(page->refs, 101);
-	rmap_clean(page);
-	assert_int_equal(flushes, 66);
-	for (unsigned i = 0; i < 100; i++)
-		unmap_entry(i);
 }
 
 static void test_unmap_stops_at_locked_and_busy(void **state)
 {
-	bool dirty;
-
 	(void)state;
 	map_entry(0, PTE_READ | PTE_LOCKED);
 	assert_int_equal(rmap_unmap_to_slot(page, 5), -EAGAIN);
 	assert_int_equal(rmap_count(page), 1);
-	assert_int_equal(rmap_unmap_file(page, &dirty, true), 0);
-	assert_false(dirty);
+	unmap_entry(0);
 	map_entry(1, PTE_READ | PTE_WRITE);
 	pmap_table_lock(table);
-	assert_int_equal(rmap_unmap_file(page, &dirty, false), -EAGAIN);
+	assert_int_equal(rmap_unmap_to_slot(page, 5), -EAGAIN);
 	pmap_table_unlock(table);
-	assert_int_equal(rmap_unmap_file(page, &dirty, false), 0);
-	assert_true(dirty);
+	assert_int_equal(rmap_unmap_to_slot(page, 5), 0);
 	assert_int_equal(page->refs, 1);
 }
 
@@ -248,19 +209,36 @@ static void test_move(void **state)
 static void test_file_page_of_another_object(void **state)
 {
 	struct object o, other;
-	struct pte *pte = pmap_table_entry(table, 0);
 
 	(void)state;
 	page->type = PAGE_FILE;
 	page->u.file.object = &o;
-	pmap_table_lock(table);
-	assert_int_equal(rmap_add_file(page, pte, &other), -ESTALE);
+	assert_int_equal(rmap_add_file(page, &other), -ESTALE);
 	page->u.file.object = NULL;
-	assert_int_equal(rmap_add_file(page, pte, &o), -ESTALE);
+	assert_int_equal(rmap_add_file(page, &o), -ESTALE);
 	page->u.file.object = &o;
-	assert_int_equal(rmap_add_file(page, pte, &o), 0);
-	rmap_remove(page, pte);
-	pmap_table_unlock(table);
+	assert_int_equal(rmap_add_file(page, &o), 0);
+	assert_int_equal(rmap_count(page), 1);
+	assert_false(rmap_file_remove(page));
+	assert_int_equal(page->rmap, 0);
+}
+
+/* Who gets the object's reference of a page that leaves it: the one who takes it out, or the last entry. */
+static void test_orphan(void **state)
+{
+	struct object o;
+
+	(void)state;
+	page->type = PAGE_FILE;
+	page->u.file.object = &o;
+	assert_true(rmap_file_orphan(page));
+	rmap_file_add(page);
+	rmap_file_add(page);
+	assert_false(rmap_file_orphan(page));
+	assert_int_equal(rmap_count(page), 2);
+	assert_false(rmap_file_remove(page));
+	assert_true(rmap_file_remove(page));
+	assert_int_equal(page->rmap, 0);
 }
 
 /* The cache has nothing: the reserve serves, and says so when it is empty. */
@@ -303,13 +281,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unmap_to_slot, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_flushes_under_lock, setup,
 						mock_teardown),
-		cmocka_unit_test_setup_teardown(test_clean, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unmap_stops_at_locked_and_busy, setup,
 						mock_teardown),
 		cmocka_unit_test_setup_teardown(test_young, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_move, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_file_page_of_another_object, setup,
 						mock_teardown),
+		cmocka_unit_test_setup_teardown(test_orphan, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, mock_teardown),
 	};
 

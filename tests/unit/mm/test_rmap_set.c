@@ -152,57 +152,6 @@ static void test_sample(void **state)
 	assert_int_equal(word, 0);
 }
 
-static bool walked[MANY];
-static unsigned room;
-
-/* Marks what it sees; stops now and then, as somebody with little time does. */
-static bool look_at(struct pte *pte, void *arg)
-{
-	unsigned i = ((uintptr_t)pte - (uintptr_t)pte_of(0)) / PAGE_SIZE;
-
-	(void)arg;
-	i += (unsigned)((uintptr_t)pte % PAGE_SIZE / 8 * 240);
-	assert_ptr_equal(pte, pte_of(i));
-	if (walked[i])
-		return true;
-	walked[i] = true;
-	return --room > 0;
-}
-
-/* Whatever comes and goes between the steps, a walk sees all that stay. */
-static void test_walk(void **state)
-{
-	uint32_t seed = 1;
-
-	(void)state;
-	for (unsigned size = 0; size < 6000; size = size * 2 + 1) {
-		struct rmap_walk w = { .depth = 0 };
-		unsigned last = size + 2000;
-
-		memset(walked, 0, sizeof(walked));
-		for (unsigned i = 0; i < size; i++)
-			add(i);
-		do {
-			for (unsigned k = 0; k < 40; k++) {
-				unsigned i =
-					size + ((seed = seed * 1664525 + 1013904223) >> 8) % 2000;
-
-				if (in[i])
-					drop(i);
-				else
-					add(i);
-			}
-			room = 8;
-		} while (rmap_set_step(word, &w, look_at, NULL));
-		for (unsigned i = 0; i < last; i++) {
-			assert_true(i >= size || walked[i]);
-			if (in[i])
-				drop(i);
-		}
-		assert_int_equal(word, 0);
-	}
-}
-
 static void test_move(void **state)
 {
 	(void)state;
@@ -252,7 +201,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_random, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_sample, setup, mock_teardown),
-		cmocka_unit_test_setup_teardown(test_walk, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_move, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, mock_teardown),
 	};

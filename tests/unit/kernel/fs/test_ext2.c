@@ -4,7 +4,7 @@
 // SOURCES: kernel/fs/sys_names.c kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c kernel/lib/parse.c
 // SOURCES: kernel/fs/ext2/super.c kernel/fs/ext2/buffer.c kernel/fs/ext2/alloc.c kernel/fs/ext2/map.c kernel/fs/ext2/node.c
 // SOURCES: kernel/fs/ext2/node_io.c kernel/fs/ext2/check.c kernel/fs/ext2/dir.c kernel/fs/ext2/names.c kernel/fs/ext2/rename.c kernel/fs/ext2/file.c kernel/fs/ext2/pages.c kernel/fs/ext2/flush.c
-// SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/writeback.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/commit.c
+// SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/writeback.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/commit.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/unit/kernel/fs/fs_fake.c tests/unit/kernel/fs/host_ext2.c tests/unit/kernel/fs/ext2_test.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c tests/mock/block.c
