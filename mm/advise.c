@@ -2,8 +2,7 @@
 /*
  * madvise, mincore, msync: what a program says and asks about its pages.
  *
- * MADV_FREE frees at once, as MADV_DONTNEED does: the manual allows the kernel to free at any time
- * after the call. Advice that would change nothing here (NORMAL aside) is not accepted: -EINVAL, so
+ * Advice that would change nothing here (NORMAL aside) is not accepted: -EINVAL, so
  * that nobody counts on it.
  */
 #include "mm/aspace_internal.h"
@@ -38,16 +37,13 @@ static int advise_huge(struct aspace *as, struct area *a, virt_addr_t start, vir
 	return change_flags(as, a, start, end, set, (AREA_HUGEPAGE | AREA_NOHUGEPAGE) & ~set);
 }
 
-static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
-		      bool anon_only)
+static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
 	int err;
 
-	if ((a->flags & AREA_HUGETLB) && !anon_only)
+	if (a->flags & AREA_HUGETLB)
 		return hugetlb_drop(as, start, end);
-	if (a->flags & (AREA_LOCKED | AREA_HUGETLB))
-		return -EINVAL;
-	if (anon_only && a->object != NULL)
+	if (a->flags & AREA_LOCKED)
 		return -EINVAL;
 	err = unshare_edges(as, start, end);
 	if (err == 0)
@@ -98,11 +94,11 @@ static int advise_area(struct aspace *as, struct area *a, virt_addr_t start, vir
 		if (a->object != NULL || (a->flags & AREA_HUGETLB))
 			return -EINVAL;
 		return change_flags(as, a, start, end, AREA_WIPEONFORK, 0);
-	case MADV_DONTNEED: return drop_pages(as, a, start, end, false);
-	case MADV_FREE: return drop_pages(as, a, start, end, true);
+	case MADV_DONTNEED: return drop_pages(as, a, start, end);
+	case MADV_FREE: return advise_free(as, a, start, end);
 	case MADV_WILLNEED: return will_need(as, a, start, end);
-	case MADV_COLD:
-	case MADV_PAGEOUT: return advise_cold(as, a, start, end, advice == MADV_PAGEOUT);
+	case MADV_COLD: return advise_cold(as, a, start, end);
+	case MADV_PAGEOUT: return advise_pageout(as, a, start, end);
 	case MADV_POPULATE_READ: return advise_populate(as, a, start, end, FAULT_READ);
 	case MADV_POPULATE_WRITE: return advise_populate(as, a, start, end, FAULT_WRITE);
 	case MADV_REMOVE: return advise_remove(as, a, start, end);

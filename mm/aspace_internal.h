@@ -300,10 +300,13 @@ int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsign
 
 /* ---- advise_pages.c: madvise(2) for the part [start, end) of a ---- */
 
-/* MADV_COLD, MADV_PAGEOUT (oldest). 0, -EINVAL. */
-int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
-		bool oldest) MUST_CHECK;
-/* The mutex is dropped in between: a may be gone afterwards. MADV_POPULATE_: 0, -EINVAL, -EFAULT,
+/* MADV_COLD, MADV_FREE. 0, -EINVAL. */
+int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+int advise_free(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+/* The mutex is dropped in between: a may be gone afterwards. MADV_PAGEOUT: 0, -EINVAL. */
+int advise_pageout(struct aspace *as, struct area *a, virt_addr_t start,
+		   virt_addr_t end) MUST_CHECK;
+/* MADV_POPULATE_: 0, -EINVAL, -EFAULT,
  * -ENOMEM, -EINTR. MADV_REMOVE: 0, -EINVAL, -EACCES, or what the file says. */
 int advise_populate(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end,
 		    unsigned access) MUST_CHECK;

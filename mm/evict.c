@@ -7,6 +7,7 @@
  *    anonymous         slot pinned (new or old) -> every entry becomes swapped(slot)
  *                      -> written, committed -> frame freed
  *    anonymous, clean  the same without writing: its slot has the contents (swap_clean_drop)
+ *    anonymous, freed  without a slot and clean: every entry becomes none -> frame freed
  *    object's, dirty   unmapped -> slot pinned -> marked clean -> written, committed
  *                      -> the index names the slot -> frame freed
  *    object's, clean   unmapped -> the index becomes empty -> frame freed
@@ -39,11 +40,27 @@ static void enqueue(struct evict_batch *b, struct page *p, struct object *o, uin
 	};
 }
 
+/* MADV_FREE said that nobody needs the contents. Our reference keeps anybody from becoming the sole user, who alone
+ * could make p dirty: a store meanwhile copies it. */
+static void evict_lazy(struct evict_batch *b, struct page *p)
+{
+	if (rmap_unmap_lazy(p) || page_flag(p, PAGE_DIRTY) || atomic_load(&p->refs) != 1) {
+		evict_keep(b, p);
+		return;
+	}
+	freed(b, p);
+	vm_count(VM_PGLAZYFREED, 1);
+}
+
 static void evict_anon(struct evict_batch *b, struct page *p)
 {
 	uint32_t slot = 0;
 	bool fresh = false;
 
+	if (page_is_lazy(p)) {
+		evict_lazy(b, p);
+		return;
+	}
 	if (!page_flag(p, PAGE_DIRTY) || swap_accepts())
 		slot = slot_pin_page(p, &fresh);
 	if (slot == 0) {

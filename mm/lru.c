@@ -206,6 +206,20 @@ unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n)
 	return got;
 }
 
+bool lru_isolate_page(struct page *p)
+{
+	bool there;
+
+	spin_lock(&lru.lock);
+	there = page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_UNEVICTABLE) && page_get_live(p);
+	if (there) {
+		unlink_locked(p);
+		page_clear_flag(p, PAGE_LRU);
+	}
+	spin_unlock(&lru.lock);
+	return there;
+}
+
 void lru_put_back(struct page **pages, unsigned n)
 {
 	for (unsigned i = 0; i < n;) {

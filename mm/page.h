@@ -159,6 +159,11 @@ static inline bool page_flag(const struct page *p, unsigned flag)
 {
 	return atomic_load(&p->flags) & flag;
 }
+/* ANON, on the lists: nobody needs the contents since MADV_FREE; every other page is dirty or has them in its slot. */
+static inline bool page_is_lazy(const struct page *p)
+{
+	return !page_flag(p, PAGE_DIRTY | PAGE_SWAPCACHE);
+}
 static inline void page_set_flag(struct page *p, unsigned flag)
 {
 	atomic_fetch_or(&p->flags, (uint16_t)flag);

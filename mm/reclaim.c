@@ -47,23 +47,34 @@ struct frame_waiter {
 	struct task *task;
 };
 
+/* Pages that somebody wants out and waits for. */
+struct page_request {
+	struct list link;
+	struct page **pages;
+	unsigned n;
+	bool done;
+};
+
 static struct {
-	struct waitq daemon_wait, frame_wait;
+	struct waitq daemon_wait, frame_wait, request_wait;
 	struct task *task;  /* NULL: not started yet */
 	bool wanted;        /* written by anyone: frames are short */
 	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
 	uint32_t kept;      /* value of fruitless when swap that was to go was kept instead */
 	struct spinlock lock;
-	struct list waiters; /* struct frame_waiter; lock */
+	struct list waiters;  /* struct frame_waiter; lock */
+	struct list requests; /* struct page_request; lock */
 	unsigned
 		block_order; /* the largest block that somebody waits for, 0: none; written under lock */
 	uint32_t block_turns; /* how often the daemon did what it could for one; the daemon's */
 } reclaim = {
 	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
 	.frame_wait = WAITQ_INIT(reclaim.frame_wait),
+	.request_wait = WAITQ_INIT(reclaim.request_wait),
 	.kept = UINT32_MAX - FRUITLESS, /* long ago */
 	.lock = SPINLOCK_INIT,
 	.waiters = LIST_INIT(reclaim.waiters),
+	.requests = LIST_INIT(reclaim.requests),
 };
 
 /* ---- The daemon ---- */
@@ -102,8 +113,9 @@ static bool somebody_waits(void)
 
 static void daemon_sleep(uint64_t deadline)
 {
-	(void)wait_event(&reclaim.daemon_wait, READ_ONCE(reclaim.wanted), WAIT_UNINTERRUPTIBLE,
-			 deadline);
+	(void)wait_event(&reclaim.daemon_wait,
+			 READ_ONCE(reclaim.wanted) || !list_empty(&reclaim.requests),
+			 WAIT_UNINTERRUPTIBLE, deadline);
 	WRITE_ONCE(reclaim.wanted, false);
 }
 
@@ -137,7 +149,7 @@ static void balance(void)
 	bool force = false;
 
 	while (frames_free() < watermarks.high && reclaim_step(&force))
-		;
+		reclaim_serve();
 	waitq_wake_all(&reclaim.frame_wait);
 }
 
@@ -164,11 +176,12 @@ static void daemon_main(void *arg)
 	current()->memory_reserve = true;
 	for (;;) {
 		daemon_sleep(WAIT_FOREVER);
+		reclaim_serve();
 		balance();
 		reclaim_make_block();
 		reclaim_look_at_waiters();
 		while (swap_clean() && !READ_ONCE(reclaim.wanted))
-			;
+			reclaim_serve();
 	}
 }
 
@@ -272,6 +285,52 @@ int reclaim_wait(unsigned alloc_flags)
 		first = now = READ_ONCE(reclaim.fruitless);
 	}
 	return 0;
+}
+
+/* ---- Those who want pages out ---- */
+
+static struct page_request *request_take(void)
+{
+	struct page_request *r = NULL;
+
+	spin_lock(&reclaim.lock);
+	if (!list_empty(&reclaim.requests)) {
+		r = list_first(&reclaim.requests, struct page_request, link);
+		list_remove(&r->link);
+	}
+	spin_unlock(&reclaim.lock);
+	return r;
+}
+
+void reclaim_serve(void)
+{
+	struct page_request *r;
+
+	while ((r = request_take()) != NULL) {
+		reclaim_look_at_waiters();
+		reclaim_evict(r->pages, r->n);
+		atomic_store_release(&r->done, true);
+		waitq_wake_all(&reclaim.request_wait);
+	}
+}
+
+void reclaim_pages(struct page **pages, unsigned n)
+{
+	struct page_request r = { .pages = pages, .n = n };
+	struct frame_waiter w = { .task = current() };
+
+	if (reclaim.task == NULL) {
+		lru_put_back(pages, n);
+		return;
+	}
+	spin_lock(&reclaim.lock);
+	list_push_back(&reclaim.requests, &r.link);
+	list_push_back(&reclaim.waiters, &w.link); /* for its priority */
+	spin_unlock(&reclaim.lock);
+	waitq_wake_one(&reclaim.daemon_wait);
+	(void)wait_event(&reclaim.request_wait, atomic_load_acquire(&r.done), WAIT_UNINTERRUPTIBLE,
+			 WAIT_FOREVER);
+	waiter_leave(&w);
 }
 
 void reclaim_init(void)

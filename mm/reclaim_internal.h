@@ -35,6 +35,9 @@ static inline enum lru_kind lru_kind_of(const struct page *p)
  * the caller; returns how many. While a page is off the lists nobody else frees or evicts it;
  * lru_put_back() ends that. */
 unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n);
+/* Takes p, which the caller knows to be somebody's, off its list, with a reference, unless it is on none or
+ * unevictable. The page's table lock may be held. */
+bool lru_isolate_page(struct page *p);
 /* Puts isolated pages at the new end of the lists their flags name, and drops the caller's
  * references. */
 void lru_put_back(struct page **pages, unsigned n);
@@ -74,6 +77,9 @@ static inline void evict_keep(struct evict_batch *b, struct page *p)
 /* One round: scans until a batch of frames is free or everything has been looked at often
  * enough. force: pages in use go, too. Returns frames freed. For the daemon and for tests. */
 unsigned reclaim_round(bool force);
+/* Evicts n isolated pages (at most EVICT_BATCH), used or not, as far as they can go; the others are put back.
+ * The daemon's. */
+void reclaim_evict(struct page **pages, unsigned n);
 
 /* ---- reclaim.c ---- */
 
@@ -84,6 +90,11 @@ void reclaim_look_at_waiters(void);
  * caller); a pause when that was fruitless as well. False: nothing comes and nobody waits.
  * Sleeps. */
 bool reclaim_step(bool *force);
+/* Has the daemon evict n isolated pages (at most EVICT_BATCH), used or not, and waits for that: what cannot
+ * go is put back. May sleep; no locks held. */
+void reclaim_pages(struct page **pages, unsigned n);
+/* The daemon's part in it. */
+void reclaim_serve(void);
 /* Evicts for those who wait for a block, if anybody does, and tells them. The daemon's; sleeps. */
 void reclaim_make_block(void);
 

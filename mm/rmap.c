@@ -176,7 +176,7 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 }
 
 struct unmap {
-	uint32_t slot; /* entries become swapped(slot) */
+	uint32_t slot; /* entries become swapped(slot); 0: none, while p is clean */
 	struct tlb_batch batch;
 };
 
@@ -190,12 +190,17 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 	if (!pmap_table_trylock(table))
 		return -EAGAIN;
 	pte_view(pte, &v);
-	if (v.prot & PTE_LOCKED) {
+	/* Who makes p dirty holds the lock of its entry's table. */
+	if ((v.prot & PTE_LOCKED) || (u->slot == 0 && page_flag(p, PAGE_DIRTY))) {
 		pmap_table_unlock(table);
 		return -EBUSY;
 	}
-	slot_get(u->slot);
-	pte_swap_out(pte, u->slot, &u->batch);
+	if (u->slot != 0) {
+		slot_get(u->slot);
+		pte_swap_out(pte, u->slot, &u->batch);
+	} else {
+		pte_clear(pte, &u->batch);
+	}
 	tlb_flush_only(&u->batch);
 	rmap_set_remove(&p->rmap, pte);
 	pmap_table_unlock(table);

@@ -52,6 +52,11 @@ int rmap_test_clear_young(struct page *p, bool *locked);
  * each, page references - 1 each. All or nothing is not promised: 0 when no entry is left; -EAGAIN
  * when a table was busy or an entry is locked (entries done stay done). Flushes before return. */
 int rmap_unmap_to_slot(struct page *p, uint32_t slot);
+/* The same for a page whose contents nobody needs (mm/advise_pages.c): entries become none; -EAGAIN also when it is dirty by now. */
+static inline int rmap_unmap_lazy(struct page *p)
+{
+	return rmap_unmap_to_slot(p, 0);
+}
 
 /* ---- Pages of objects (rmap_file.c) ---- */
 

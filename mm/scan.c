@@ -48,22 +48,34 @@ static bool page_is_due(struct page *p, bool force)
 	return true;
 }
 
+/* Evicts of n isolated pages those that are due. Returns frames freed. */
+static unsigned evict_due(struct page **pages, unsigned n, bool force)
+{
+	static struct evict_batch b; /* the daemon's alone, and large for a stack */
+
+	b.freed = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (page_is_due(pages[i], force))
+			evict_page(&b, pages[i]);
+		else
+			evict_keep(&b, pages[i]);
+	return evict_finish(&b);
+}
+
+void reclaim_evict(struct page **pages, unsigned n)
+{
+	(void)evict_due(pages, n, true);
+}
+
 /* Looks at a batch of kind. Returns frames freed. */
 static unsigned shrink(struct round *r, enum lru_kind kind)
 {
-	static struct evict_batch b; /* the daemon's alone, and large for a stack */
 	struct page *pages[EVICT_BATCH];
 	unsigned n, freed;
 
 	replacement()->balance(kind);
-	b.freed = 0;
 	n = lru_isolate(lru_list_of(kind, false), pages, EVICT_BATCH);
-	for (unsigned i = 0; i < n; i++)
-		if (page_is_due(pages[i], r->force))
-			evict_page(&b, pages[i]);
-		else
-			evict_keep(&b, pages[i]);
-	freed = evict_finish(&b);
+	freed = evict_due(pages, n, r->force);
 	r->scanned += n;
 	vm_count(VM_PGSCAN, n);
 	vm_count(VM_PGSCAN_ANON + kind, n);

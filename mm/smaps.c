@@ -21,8 +21,7 @@ static void measure_present(struct area_usage *u, const struct pte *pte, const s
 {
 	const struct page *p = v->page;
 	bool anon = p->type == PAGE_ANON;
-	bool dirty = v->prot & PTE_WRITE || page_flag(p, PAGE_DIRTY) ||
-		     (anon && !page_flag(p, PAGE_SWAPCACHE));
+	bool dirty = v->prot & PTE_WRITE || page_flag(p, PAGE_DIRTY);
 	unsigned sharers = MAX(rmap_sharers(v->page, pte), 1u);
 	uint64_t part = ((uint64_t)PAGE_SIZE << PSS_SHIFT) / sharers;
 
@@ -30,6 +29,7 @@ static void measure_present(struct area_usage *u, const struct pte *pte, const s
 	u->pss += part;
 	u->referenced += v->young ? PAGE_SIZE : 0;
 	u->anonymous += anon ? PAGE_SIZE : 0;
+	u->lazy_free += anon && page_is_lazy(p) ? PAGE_SIZE : 0;
 	u->pss_dirty += dirty ? part : 0;
 	if (anon)
 		u->pss_anon += part;

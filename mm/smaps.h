@@ -10,7 +10,7 @@
 struct area_usage {
 	uint64_t rss, pss, pss_dirty, pss_anon, pss_file, pss_shmem;
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
-	uint64_t referenced, anonymous, swap, swap_pss;
+	uint64_t referenced, anonymous, lazy_free, swap, swap_pss;
 	uint64_t shared_huge, private_huge; /* of MAP_HUGETLB, counted nowhere else */
 	uint64_t blocks;                    /* in 2 MB blocks, as the hardware sees them */
 };

@@ -264,6 +264,18 @@ WEAK void lru_deactivate(struct page *p, bool oldest)
 	page_clear_flag(p, PAGE_ACTIVE | PAGE_REFERENCED);
 }
 
+WEAK bool lru_isolate_page(struct page *p)
+{
+	page_get(p);
+	return true;
+}
+
+WEAK void reclaim_pages(struct page **pages, unsigned n)
+{
+	while (n > 0)
+		page_put(pages[--n]);
+}
+
 WEAK void workingset_refault_file(struct page *p)
 {
 	(void)p;

@@ -46,3 +46,5 @@ expect_match '^refault clock fifo \[lfu\]$' --mem 32M --append replace=lfu 'cd /
 [[ $(grep -c '^thrash ok: 0 bad' "$SCRATCH/output") == 4 && $(tail -n 2 "$SCRATCH/output" | tr '\n' ' ') == '[refault] clock fifo lfu 200 ' ]] || fail "policies at run time"
 guest_run --append replace=best true
 expect_log 'replace=best: no replacement policy'
+
+expect_output 'all good' 'advice'

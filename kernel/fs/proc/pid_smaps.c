@@ -32,7 +32,7 @@ static void usage_lines(struct seq *s, const struct area_usage *u, bool kinds, u
 	kb(s, "Private_Dirty", u->private_dirty);
 	kb(s, "Referenced", u->referenced);
 	kb(s, "Anonymous", u->anonymous);
-	kb(s, "LazyFree", 0);
+	kb(s, "LazyFree", u->lazy_free);
 	kb(s, "AnonHugePages", u->blocks);
 	kb(s, "ShmemPmdMapped", 0);
 	kb(s, "FilePmdMapped", 0);

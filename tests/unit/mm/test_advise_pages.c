@@ -36,9 +36,8 @@ static void test_cold(void **state)
 	assert_int_equal(aspace_populate(as, BASE, 4 * PAGE_SIZE, true), 0);
 	assert_true(young(as, BASE));
 	assert_int_equal(aspace_advise(as, BASE, PAGE_SIZE, MADV_COLD), 0);
-	assert_int_equal(aspace_advise(as, BASE + PAGE_SIZE, PAGE_SIZE, MADV_PAGEOUT), 0);
 	assert_false(young(as, BASE));
-	assert_false(young(as, BASE + PAGE_SIZE));
+	assert_true(young(as, BASE + PAGE_SIZE));
 	assert_true(young(as, BASE + 2 * PAGE_SIZE));
 	/* What a child has too stays as it is. */
 	child = aspace_fork(as);
@@ -48,6 +47,53 @@ static void test_cold(void **state)
 	end(child);
 	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, AREA_LOCKED), 0);
 	assert_int_equal(aspace_advise(as, BASE, 2 * PAGE_SIZE, MADV_COLD), -EINVAL);
+	end(as);
+}
+
+static struct page *page_at(struct aspace *as, virt_addr_t va)
+{
+	struct pte_view v = look(as, va);
+
+	assert_int_equal(v.state, PTE_PRESENT);
+	return v.page;
+}
+
+/* Clean, without a slot and not writable, until somebody stores; not what a child has too, nor what is locked. */
+static void test_free_lazily(void **state)
+{
+	uint64_t counted = vm_events(VM_PGLAZYFREE);
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	run(as);
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, (uint8_t)(i + 1)), 0);
+	assert_int_equal(aspace_advise(as, BASE, 40 * PAGE_SIZE, MADV_FREE), 0);
+	assert_int_equal(vm_events(VM_PGLAZYFREE) - counted, 40);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_true(page_is_lazy(page_at(as, BASE + i * PAGE_SIZE)));
+		assert_false(young(as, BASE + i * PAGE_SIZE));
+		assert_int_equal(peek(BASE + i * PAGE_SIZE), i + 1);
+	}
+	assert_int_equal(poke(BASE, 99), 0);
+	assert_false(page_is_lazy(page_at(as, BASE)));
+	assert_int_equal(aspace_protect(as, BASE, 2 * PAGE_SIZE, AREA_READ), 0);
+	assert_int_equal(aspace_advise(as, BASE, PAGE_SIZE, MADV_FREE), 0);
+	assert_true(page_is_lazy(page_at(as, BASE)));
+	assert_int_equal(aspace_protect(as, BASE, 2 * PAGE_SIZE, RW), 0);
+	assert_int_equal(poke(BASE, 98), 0);
+	assert_false(page_is_lazy(page_at(as, BASE)));
+	assert_int_equal(poke(BASE + 3 * PAGE_SIZE, 4), 0);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(aspace_advise(as, BASE + 3 * PAGE_SIZE, PAGE_SIZE, MADV_FREE), 0);
+	assert_false(page_is_lazy(page_at(as, BASE + 3 * PAGE_SIZE)));
+	check(as);
+	end(child);
+	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(aspace_advise(as, BASE, PAGE_SIZE, MADV_FREE), -EINVAL);
+	check(as);
 	end(as);
 }
 
@@ -103,8 +149,8 @@ static void test_remove(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_cold), TEST(test_populate),
-					    TEST(test_remove) };
+	const struct CMUnitTest tests[] = { TEST(test_cold), TEST(test_free_lazily),
+					    TEST(test_populate), TEST(test_remove) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@
 // TIMEOUT: 180
 #include "tests/unit/mm/reclaim_test.h"
 
+#include <linux/mman.h>
+
 #include "mm/frames.h"
 
 static struct aspace *meanwhile_as;
@@ -149,6 +151,113 @@ static void test_forked_pages(void **state)
 	end(child);
 	run(as);
 	assert_int_equal(peek(BASE), 50);
+	end(as);
+}
+
+/* ---- Advice ---- */
+
+static void serve(void)
+{
+	reclaim_serve();
+}
+
+/* MADV_PAGEOUT has them out when it returns, used or not; not what is locked, or another's too. */
+static void test_pageout(void **state)
+{
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	as->cap_ipc_lock = true;
+	map_at(as, BASE, 60 * PAGE_SIZE, RW);
+	map_at(as, BASE + 2 * MB, 2 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 60, 1);
+	fill(BASE + 2 * MB, 2, 1);
+	mock_on_block = serve;
+	assert_int_equal(aspace_advise(as, BASE, 50 * PAGE_SIZE, MADV_PAGEOUT), 0);
+	for (unsigned i = 0; i < 60; i++)
+		assert_int_equal(look(as, BASE + i * PAGE_SIZE).state,
+				 i < 50 ? PTE_SWAPPED : PTE_PRESENT);
+	assert_filled(BASE, 60, 1);
+	mock_store.fail_append = 1;
+	mock_store.append_error = -ENOSPC;
+	fill(BASE, 60, 2);
+	assert_int_equal(aspace_advise(as, BASE, 60 * PAGE_SIZE, MADV_PAGEOUT), 0);
+	mock_store.fail_append = 0;
+	assert_filled(BASE, 60, 2);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(aspace_advise(as, BASE + 2 * MB, 2 * PAGE_SIZE, MADV_PAGEOUT), 0);
+	assert_int_equal(look(as, BASE + 2 * MB).state, PTE_PRESENT);
+	end(child);
+	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(aspace_advise(as, BASE, PAGE_SIZE, MADV_PAGEOUT), -EINVAL);
+	mock_on_block = NULL;
+	check(as);
+	check_slots();
+	end(as);
+}
+
+/* Pages of MADV_FREE go without a write, unless somebody stored to them since. */
+static void test_lazily_freed(void **state)
+{
+	uint64_t freed = vm_events(VM_PGLAZYFREED);
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 8 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 8, 1);
+	assert_int_equal(evict_all(), 8);
+	assert_filled(BASE, 6, 1);
+	assert_int_equal(aspace_advise(as, BASE, 8 * PAGE_SIZE, MADV_FREE), 0);
+	assert_int_equal(look(as, BASE + 6 * PAGE_SIZE).state, PTE_NONE); /* was in swap */
+	assert_int_equal(swap.used, 0);
+	assert_filled(BASE, 6, 1);
+	assert_int_equal(poke(BASE + 1, 7), 0);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(poke(BASE + PAGE_SIZE + 1, 9), 0); /* a copy: the child keeps the page */
+	mock_store.appends = 0;
+	(void)evict_all();
+	assert_true(vm_events(VM_PGLAZYFREED) - freed >= 4);
+	assert_int_equal(peek(BASE), 1);
+	assert_int_equal(peek(BASE + 1), 7);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 2);
+	for (unsigned i = 2; i < 8; i++)
+		assert_int_equal(peek(BASE + i * PAGE_SIZE), 0);
+	assert_true(mock_store.appends <= 3);
+	run(child);
+	assert_int_equal(peek(BASE + 1), 7);
+	check(child);
+	end(child);
+	run(as);
+	check(as);
+	end(as);
+}
+
+static struct page *lazy_page;
+
+/* A store between the daemon's look and its turn at the entry's table. */
+static void test_lazily_freed_and_stored_to(void **state)
+{
+	static struct evict_batch b;
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 1, 1);
+	assert_int_equal(aspace_advise(as, BASE, PAGE_SIZE, MADV_FREE), 0);
+	lazy_page = look(as, BASE).page;
+	assert_int_equal(poke(BASE, 5), 0);
+	assert_int_equal(rmap_unmap_lazy(lazy_page), -EAGAIN);
+	assert_int_equal(look(as, BASE).state, PTE_PRESENT);
+	assert_int_equal(lru_isolate(LRU_INACTIVE_ANON, &lazy_page, 1), 1);
+	evict_page(&b, lazy_page);
+	assert_int_equal(evict_finish(&b), 1);
+	assert_int_equal(peek(BASE), 5);
+	check(as);
 	end(as);
 }
 
@@ -767,7 +876,16 @@ static void random_step(uint32_t *seed)
 	uint8_t byte = (uint8_t)rnd(seed);
 
 	run(m->as);
-	switch (rnd(seed) % 10) {
+	switch (rnd(seed) % 11) {
+	case 10:
+		assert_int_equal(aspace_advise(m->as, BASE + page * PAGE_SIZE, PAGE_SIZE,
+					       MADV_FREE),
+				 0);
+		if (byte % 2)
+			(void)reclaim_round(true);
+		assert_int_equal(poke(BASE + page * PAGE_SIZE, byte), 0);
+		m->private[page] = byte;
+		break;
 	case 0:
 	case 1:
 		assert_int_equal(poke(BASE + page * PAGE_SIZE, byte), 0);
@@ -872,6 +990,9 @@ int main(void)
 		TEST(test_used_pages_stay),
 		TEST(test_locked_pages_stay),
 		TEST(test_forked_pages),
+		TEST(test_pageout),
+		TEST(test_lazily_freed),
+		TEST(test_lazily_freed_and_stored_to),
 		TEST(test_append_fails),
 		TEST(test_commit_loses),
 		TEST(test_read_fails),
