@@ -10,6 +10,7 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/reclaim_test.h"
 
+#include "kernel/time.h"
 #include "mm/swap/pool.h"
 
 #define PAGES 60u
@@ -192,6 +193,45 @@ static void test_write_back_fails(void **state)
 	end(as);
 }
 
+/* The write budget is spent: what the pool takes still goes, what must be written stays in RAM. Without room there swap is full; after a second it is asked again. */
+static void test_budget_spent(void **state)
+{
+	struct aspace *as = filled_space(1);
+	unsigned asked;
+
+	(void)state;
+	mock_time_advance(NSEC_PER_SEC);
+	mock_store.fail_append = 1;
+	mock_store.append_error = -EDQUOT;
+	(void)evict_all();
+	assert_true(kept(KEPT_WORD) >= 2 && kept(KEPT_POOL) >= 2);
+	assert_int_equal(mock_store_records(), 0);
+	assert_non_null(strstr(mock_log(), "write budget of mock is spent"));
+	assert_true(swap_accepts());
+	verify(1);
+
+	mock_log_clear();
+	swap_pool_percent = 0;
+	(void)evict_all();
+	assert_false(swap_accepts());
+	asked = mock_store.appends;
+	(void)evict_all();
+	assert_int_equal(mock_store.appends, asked);
+	assert_null(strstr(mock_log(), "write budget")); /* said already */
+	verify(1);
+
+	mock_store.fail_append = 0; /* more has come in */
+	mock_time_advance(NSEC_PER_SEC - 1);
+	assert_false(swap_accepts());
+	mock_time_advance(1);
+	assert_true(swap_accepts());
+	assert_true(evict_all() > PAGES / 2);
+	assert_true(mock_store_records() > PAGES / 2);
+	assert_true(swap_accepts());
+	verify(1);
+	end(as);
+}
+
 /* The piece of a page that is being read stays until another time. */
 static void test_read_while_written_back(void **state)
 {
@@ -250,6 +290,7 @@ int main(void)
 		TIERS(test_where_pages_go), TIERS(test_rewritten),
 		TIERS(test_write_back),     TIERS(test_write_back_fails),
 		TIERS(test_no_memory),      TIERS(test_read_while_written_back),
+		TIERS(test_budget_spent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
