@@ -6,7 +6,7 @@
  * header again. (With their mean it might wait through many boots, its estimate growing in each.)
  *
  * A medium where no segment has our header is ours to take only when the beginning of every segment is blank: all ones, or all zeros as in a
- * new file of an emulator. Anything else is somebody's data.
+ * new file of an emulator; or when it has nothing but a header that power failed in. Anything else is somebody's data.
  *
  * How much is promised: `reserve` segments stay out of it. KEEP_FREE for the cleaner, one for the head, one for luck, and a sixteenth of the
  * medium, so that segments have died to a useful part before they are cleaned even when every slot is in use.
@@ -181,6 +181,18 @@ static bool header_good(const struct store *s, const struct segment_header *h)
 	       h->segment_size == s->segment_size;
 }
 
+/* Power failed while NOR's first header was programmed: nothing lies behind it, and of what is the same in each header no bit has been cleared that should not be. */
+static bool header_torn(const struct store *s, const uint8_t *head, uint32_t n)
+{
+	struct segment_header h;
+
+	memcpy(&h, head, sizeof(h));
+	return s->medium->erased_is_ff && (h.magic & STORE_MAGIC) == STORE_MAGIC &&
+	       (h.version & STORE_VERSION) == STORE_VERSION &&
+	       (h.segment_size & s->segment_size) == s->segment_size &&
+	       blank(head + s->header_unit, n - s->header_unit);
+}
+
 /* What a good header says. The mark and the first record behind it tell a retired and an unused segment. */
 static void segment_known(struct store *s, struct segment *g, const uint8_t *head, bool format,
 			  struct survey *v)
@@ -223,7 +235,7 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	} else if (blank(s->bounce, n)) {
 		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
 	} else {
-		v->foreign += !all_are(0, s->bounce, n);
+		v->foreign += !all_are(0, s->bounce, n) && !header_torn(s, s->bounce, n);
 	}
 	return 0;
 }

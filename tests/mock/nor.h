@@ -5,7 +5,7 @@
  *
  * The chips speak the Intel command set, or after nor_amd() the AMD one.
  *
- *   rules that fail the test    programming a 0 to 1; programming a word twice since its erase; commands that make no sense; array reads while the
+ *   rules that fail the test    programming a 0 to 1; programming a word twice since its erase, but with zeros; commands that make no sense; array reads while the
  *                               chips show their status; a buffered program over a window's end, or of one word
  *   blocks that go bad          enum nor_bad
  *   power                       fails in the middle of the N-th program or erase: that one is half done, all later ones and reads give -ENODEV

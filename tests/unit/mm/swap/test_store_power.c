@@ -128,6 +128,88 @@ static void test_cut_everywhere(void **state)
 	assert_true(cut > 60);
 }
 
+/* Life with two bad blocks. What the store takes it has, but for what a block lies about when it is read. */
+static void live_with_bad_blocks(enum nor_bad kind, unsigned n)
+{
+	for (unsigned i = 0; i < n && !nor.dead; i++) {
+		uint32_t slot = any_slot();
+		int err = i % 10 == 9 ? store_commit(store, lost, NULL) : append(slot);
+
+		assert_true(err == 0 || err == -ENOSPC || nor.dead);
+		if (err == 0)
+			gone[slot] = kind == NOR_READ_FLIPS;
+		if (i % 5 == 0)
+			(void)store_clean(store);
+	}
+}
+
+static void test_cut_with_bad_blocks(void **state)
+{
+	static const enum nor_bad kinds[] = { NOR_PROGRAM_FAILS, NOR_ERASE_FAILS, NOR_STUCK,
+					      NOR_READ_FLIPS, NOR_DIES };
+	unsigned cuts = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		bool reached = true;
+
+		for (unsigned cut = 1; reached; cut += 1 + cut / 30, cuts++) {
+			setup_few();
+			srand(cut);
+			memset(version, 0, sizeof(version));
+			open_store();
+			assert_int_equal(append(1), 0);
+			nor.bad[2] = nor.bad[5] = kinds[k];
+			nor.endurance[5] = 1;
+			nor.cut_at = nor.operations + cut;
+			live_with_bad_blocks(kinds[k], 80);
+			reached = nor.dead;
+			close_store();
+			nor_power_on(&nor);
+			memset(version, 0, sizeof(version));
+			memset(gone, 0, sizeof(gone));
+			open_store();
+			live_with_bad_blocks(kinds[k], 80);
+			verify_all();
+			check_accounts();
+			for (unsigned i = 0; i < FEW; i++)
+				assert_true(i == 2 || i == 5 ||
+					    store->segments[i].state != SEGMENT_RETIRED);
+			close_store();
+		}
+	}
+	print_message("%u power cuts beside bad blocks\n", cuts);
+}
+
+/* The very first header is cut short: the medium is ours all the same, and one with as little of somebody else's is not. */
+static void test_first_header(void **state)
+{
+	static const uint8_t foreign[] = "GRSP? Nothing that power failed in looks so.";
+
+	(void)state;
+	for (unsigned seed = 0; seed < 200; seed++) {
+		setup_few();
+		srand(seed);
+		open_store();
+		nor.cut_at = 1;
+		memset(version, 0, sizeof(version));
+		assert_int_equal(append(1), -ENODEV);
+		close_store();
+		nor_power_on(&nor);
+		open_store();
+		assert_int_equal(append(1), 0);
+		verify(1);
+		close_store();
+	}
+	setup_few();
+	memcpy(nor.cells + 3 * BLOCK, foreign, 32);
+	assert_int_equal(store_open(&nor.medium, false, &store, &slots), -EMEDIUMTYPE);
+	setup_few();
+	memset(nor.cells + 3 * BLOCK, 0xf0, 32);
+	assert_int_equal(store_open(&nor.medium, false, &store, &slots), -EMEDIUMTYPE);
+	store = NULL;
+}
+
 /* Over many boots the count of bytes does not run away from the truth. */
 static void test_bytes_over_boots(void **state)
 {
@@ -197,10 +279,9 @@ static void test_power_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_cut_everywhere),
-		TEST(test_bytes_over_boots),
-		TEST(test_newest_header_stays),
-		TEST(test_power_gone),
+		TEST(test_cut_everywhere),      TEST(test_cut_with_bad_blocks),
+		TEST(test_first_header),        TEST(test_bytes_over_boots),
+		TEST(test_newest_header_stays), TEST(test_power_gone),
 	};
 	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 
