@@ -37,15 +37,15 @@ named_programs "swaperror eater"
 failing ''
 "$RUN" --timeout "$GUEST_LIMIT" --swap none --exec 'mkswap /dev/vda >/dev/null' "${QEMU_DISK[@]}" </dev/null 2>"$SCRATCH/errors" || fail "the disk cannot be made"
 cp "$DISK" "$SCRATCH/new"
-AT=$((8 * 524288)) # a segment that is used, and not by what was in memory first
+AT=$((14 * 524288)) # a segment of the pages that a program fills after others left
 
 # ---- A sector that cannot be read: at most the two records that share it are lost, their segment goes out of use ----
 fault read $(( (AT + 100000) / 512 ))
 on_disk 'swaperror 24'
 (( STATUS == 0 )) && (( $(lost) >= 1 && $(lost) <= 2 )) || fail "a bad sector: status $STATUS, $(lost) pages lost"
 (( $(figure checksum_failures) == $(lost) )) || fail "a bad sector: $(figure checksum_failures) failures counted"
-expect_log 'cannot be read back from segment 8'
-expect_log 'segment 8 retired|its users get SIGBUS'
+expect_log 'cannot be read back from segment 14'
+expect_log 'segment 14 retired|its users get SIGBUS'
 
 # ---- Bytes that others wrote over ----
 failing ''
@@ -57,7 +57,7 @@ fault write $(( (AT + 200000) / 512 ))
 on_disk 'swaperror 24'
 well "a sector that cannot be written"
 (( $(figure program_failures) >= 1 )) || fail "no failure was counted"
-expect_log 'segment 8 retired'
+expect_log 'segment 14 retired'
 
 # ---- Discards that fail are no errors ----
 fault discard
