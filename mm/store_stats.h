@@ -24,7 +24,8 @@ struct store_stats {
 	uint32_t erase_min, erase_max;
 	uint64_t erase_sum;
 	uint32_t rated_cycles; /* erases that each segment is good for, as far as is known */
-	uint64_t open_ns;      /* for how long the store has been open */
+	uint64_t recent_bytes,
+		recent_ns; /* programmed in the last half day to day, or since the store was opened; in so much time */
 	int64_t budget_left; /* bytes, negative: overdrawn; without meaning when there is no budget */
 	bool budget_spent;   /* nothing is taken until more has come in */
 	uint64_t budget_refusals;

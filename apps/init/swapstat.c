@@ -106,10 +106,10 @@ static void show_wear(const char *a)
 	       number_of(a, "erase_count_min"), most, number_of(a, "erase_count_avg"),
 	       rated > 0 ? 100 * most / rated : 0, rated);
 	if (known(a, "lifetime_days"))
-		printf("  lifetime  %s at the %s a day since boot\n",
+		printf("  lifetime  %s at %s a day, the rate of late\n",
 		       life_of(number_of(a, "lifetime_days")), bytes_of(a, "bytes_per_day"));
 	else
-		printf("  lifetime  nothing has been written since boot\n");
+		printf("  lifetime  nothing is written\n");
 }
 
 static void show_budget(const char *a)

@@ -60,9 +60,24 @@ bool budget_spent(struct store *s)
 	return b->spent;
 }
 
-void budget_take(struct store *s, uint32_t bytes)
+/* Of more than a day what counts is half a day at the same rate. */
+static void rate_add(struct rate *r, uint32_t bytes)
 {
+	uint64_t now = time_now();
+
+	if (now - r->since > DAY_NS) {
+		r->bytes =
+			r->bytes * (DAY_NS / 2 / NSEC_PER_SEC) / ((now - r->since) / NSEC_PER_SEC);
+		r->since = now - DAY_NS / 2;
+	}
+	r->bytes += bytes;
+}
+
+void bytes_programmed(struct store *s, uint32_t bytes)
+{
+	s->bytes_ever += bytes;
 	s->budget.left -= bytes;
+	rate_add(&s->rate, bytes);
 }
 
 uint16_t budget_mark(struct store *s, uint64_t ahead)

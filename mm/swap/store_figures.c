@@ -47,7 +47,8 @@ void store_stats(struct store *s, struct store_stats *st)
 	st->segments = s->nsegments;
 	st->free_segments = segments_free(s);
 	wear_stats(s, st);
-	st->open_ns = time_now() - s->opened_at;
+	st->recent_bytes = s->rate.bytes;
+	st->recent_ns = time_now() - s->rate.since;
 	st->budget_spent = budget_spent(s);
 	st->budget_left = s->budget.left;
 	st->budget_refusals = s->budget.refusals;

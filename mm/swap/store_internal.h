@@ -95,6 +95,11 @@ struct segment {
 	uint8_t state, flags;
 };
 
+/* How much is programmed of late. */
+struct rate {
+	uint64_t bytes, since; /* since then: time_now() */
+};
+
 struct budget {
 	int64_t left;   /* bytes; negative: overdrawn */
 	uint64_t since; /* time_now() up to which it has been filled */
@@ -128,7 +133,8 @@ struct store {
 	struct head rescued;          /* the failed head while its records move; lock */
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
 	uint32_t openings, sequence, cleanings;
-	uint64_t bytes_ever, opened_at; /* the latter: time_now() */
+	uint64_t bytes_ever;
+	struct rate rate;
 	struct budget budget;
 	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the record) */
 	uint8_t key[CIPHER_KEY];
@@ -286,8 +292,8 @@ void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void 
 uint64_t budget_burst(void);
 /* True: no page may be taken now. */
 bool budget_spent(struct store *s);
-/* These were programmed. */
-void budget_take(struct store *s, uint32_t bytes);
+/* The medium is given these to program. */
+void bytes_programmed(struct store *s, uint32_t bytes);
 /* How much of the burst will have been spent when `ahead` more bytes are written, for a header; and back from the newest header's, of which `unused` bytes were not written. */
 uint16_t budget_mark(struct store *s, uint64_t ahead);
 void budget_restore(struct store *s, uint16_t mark, uint64_t unused);

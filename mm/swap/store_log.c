@@ -213,8 +213,7 @@ static int piece_begin(struct store *s, uint32_t n)
 	const uint8_t *from = h->ring + h->begun % s->ring_size;
 
 	h->begun += n;
-	s->bytes_ever += n;
-	budget_take(s, n);
+	bytes_programmed(s, n);
 	irq = spin_lock_irq(&s->lock);
 	s->stats.bytes_programmed += n;
 	spin_unlock_irq(&s->lock, irq);

@@ -334,7 +334,7 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 	mutex_init(&s->unpacking);
 	spin_init(&s->lock);
 	waitq_init(&s->drained);
-	s->opened_at = time_now();
+	s->rate.since = time_now();
 	err = store_set_up(s, format);
 	if (err) {
 		store_free(s);

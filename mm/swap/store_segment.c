@@ -151,8 +151,7 @@ static int segment_write_header(struct store *s, uint32_t segment)
 	s->stats.bytes_programmed += n;
 	s->stats.program_failures += err == -EIO;
 	spin_unlock_irq(&s->lock, irq);
-	s->bytes_ever += n;
-	budget_take(s, n);
+	bytes_programmed(s, n);
 	return err;
 }
 

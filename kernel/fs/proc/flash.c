@@ -54,8 +54,8 @@ static void days(struct seq *s, const char *name, uint64_t bytes, uint64_t a_day
 /* Wear levelling brings all segments to the most that one may have, so the most worn one tells what is left of all. */
 static void lifetime(struct seq *s, const struct store_stats *st)
 {
-	uint64_t day = 24 * 60 * 60, seconds = MAX(st->open_ns / NSEC_PER_SEC, (uint64_t)1);
-	uint64_t rate = st->bytes_programmed * day / seconds;
+	uint64_t day = 24 * 60 * 60, seconds = MAX(st->recent_ns / NSEC_PER_SEC, (uint64_t)1);
+	uint64_t rate = st->recent_bytes * day / seconds;
 	uint64_t erases = st->rated_cycles - MIN(st->rated_cycles, st->erase_max);
 	uint64_t left = erases * (st->segments - st->retired_segments) * st->segment_size;
 

@@ -183,17 +183,50 @@ static void test_figures(void **state)
 	assert_int_equal(stats().rated_cycles, 10);
 	swap_cycles = 0;
 	nor.medium.erased_is_ff = true;
-	mock_time_advance(HOUR);
-	assert_in_range(stats().open_ns, HOUR, HOUR + NSEC_PER_SEC);
+}
+
+static uint64_t per_hour(void)
+{
+	struct store_stats st = stats();
+
+	return st.recent_bytes * 3600 / (st.recent_ns / NSEC_PER_SEC);
+}
+
+/* The rate is that of late, not of all time. */
+static void test_rate(void **state)
+{
+	uint64_t busy;
+
+	(void)state;
+	open_store();
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			assert_int_equal(append(any_slot()), 0);
+		mock_time_advance(HOUR);
+	}
+	busy = nor.bytes / 100;
+	assert_in_range(per_hour(), busy - busy / 4, busy + busy / 4);
+	/* A week of nearly nothing. */
+	for (unsigned i = 0; i < WEEK; i++) {
+		assert_int_equal(append(1), 0);
+		mock_time_advance(HOUR);
+	}
+	assert_true(per_hour() < busy / 5);
+	mock_time_advance(WEEK * HOUR);
+	assert_true(per_hour() < busy / 50);
+	for (unsigned i = 0; i < 24; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			assert_int_equal(append(any_slot()), 0);
+		mock_time_advance(HOUR);
+	}
+	assert_in_range(per_hour(), busy / 2, busy * 3 / 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST_WEAR(test_week),
-		TEST_WEAR(test_worn_out),
-		TEST_WEAR(test_one_new_block),
-		TEST_WEAR(test_figures),
+		TEST_WEAR(test_week),    TEST_WEAR(test_worn_out), TEST_WEAR(test_one_new_block),
+		TEST_WEAR(test_figures), TEST_WEAR(test_rate),
 	};
 	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 
