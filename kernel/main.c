@@ -13,12 +13,11 @@
 #include "kernel/irq.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
-#include "kernel/mtd.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/serial.h"
-#include "kernel/swap_disk.h"
+#include "kernel/swap_boot.h"
 #include "kernel/task_alloc.h"
 #include "kernel/clock_event.h"
 #include "kernel/fs/file.h"
@@ -29,7 +28,6 @@
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
-#include "mm/swap.h"
 
 /* The task that boots and becomes process 1; head.S makes it current. */
 struct task boot_task;
@@ -55,77 +53,6 @@ static void start_console(phys_addr_t dtb)
 	if (wrong)
 		panic("%s (address %#lx)", wrong, (unsigned long)dtb);
 	arch_power_init();
-}
-
-/* zpool=25% on the command line. */
-static void set_pool(void)
-{
-	char text[8];
-	const char *end;
-	uint64_t percent;
-
-	if (!cmdline_get("zpool", text, sizeof(text)))
-		return;
-	if (parse_size(text, &end, &percent) || strcmp(end, "%") != 0 ||
-	    percent > SWAP_POOL_PERCENT_MAX)
-		log_warn("zpool=%s: not a share of RAM, as zpool=25%% is", text);
-	else
-		swap_pool_percent = (unsigned)percent;
-}
-
-/* swap_encrypt=0|1|auto on the command line. */
-static void set_encryption(void)
-{
-	static const char *const words[] = { "auto", "0", "1" }; /* as enum swap_encrypt */
-	char text[8];
-	unsigned i = 0;
-
-	if (!cmdline_get("swap_encrypt", text, sizeof(text)))
-		return;
-	while (i < ARRAY_SIZE(words) && strcmp(text, words[i]) != 0)
-		i++;
-	if (i < ARRAY_SIZE(words))
-		swap_encrypt = (enum swap_encrypt)i;
-	else
-		log_warn("swap_encrypt=%s: give 0, 1 or auto", text);
-}
-
-/* swap_budget=1G,256M on the command line: bytes a day, at once. */
-static void set_budget(void)
-{
-	char text[40];
-	const char *end;
-	uint64_t day, burst = 0;
-	int err;
-
-	if (!cmdline_get("swap_budget", text, sizeof(text)))
-		return;
-	err = parse_size(text, &end, &day);
-	if (!err && *end == ',')
-		err = parse_size(end + 1, &end, &burst);
-	if (err || *end || MAX(day, burst) > SWAP_BUDGET_MAX) {
-		log_warn(
-			"swap_budget=%s: no budget, as swap_budget=1G,256M is: bytes a day, at once",
-			text);
-		return;
-	}
-	swap_budget = day;
-	swap_burst = burst;
-}
-
-/* swap_cycles=100000 on the command line. */
-static void set_cycles(void)
-{
-	char text[16];
-	const char *end;
-	uint64_t cycles;
-
-	if (!cmdline_get("swap_cycles", text, sizeof(text)))
-		return;
-	if (parse_size(text, &end, &cycles) || *end || cycles == 0 || cycles > UINT32_MAX)
-		log_warn("swap_cycles=%s: no number of erases", text);
-	else
-		swap_cycles = (unsigned)cycles;
 }
 
 /* replace=clock */
@@ -154,7 +81,6 @@ static void start_memory(void)
 		slab_set_debug(true);
 	slab_init();
 	kmap_init();
-	set_pool();
 	set_replacement();
 }
 
@@ -167,19 +93,6 @@ static void start_tasks(void)
 	futex_init();
 	aspace_init();
 	rmap_init();
-}
-
-/* On flash and on disks. */
-static void swap_find(void)
-{
-	char value[8];
-	bool format = cmdline_get("swap.format", value, sizeof(value)) && strcmp(value, "1") == 0;
-
-	set_encryption();
-	set_budget();
-	set_cycles();
-	mtd_attach_swap(format);
-	swap_disks_attach(format);
 }
 
 static void start_devices(void)
@@ -197,7 +110,7 @@ static void start_devices(void)
 	log_start();
 	reclaim_init();
 	drivers_probe(DRIVER_DEVICE);
-	swap_find();
+	swap_boot();
 }
 
 static void start_files(void)
