@@ -175,8 +175,9 @@ static int64_t node_seek(struct file *f, int64_t off, int whence)
 	return to;
 }
 
-static int node_sync(struct file *f)
+static int node_sync(struct file *f, uint32_t first, uint32_t last)
 {
+	(void)first, (void)last;
 	return block_flush(device_of(f));
 }
 
@@ -210,7 +211,7 @@ static int64_t node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	case BLKIOOPT:
 	case BLKALIGNOFF: return user_store32(arg, 0);
 	case BLKROGET: return user_store32(arg, d->read_only);
-	case BLKFLSBUF: return node_sync(f);
+	case BLKFLSBUF: return node_sync(f, 0, UINT32_MAX);
 	case BLKDISCARD: return discard(f, arg);
 	default: return -ENOTTY;
 	}

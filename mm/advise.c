@@ -252,10 +252,11 @@ static int sync_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	if (file != NULL)
 		area_file_ops->get(file);
 	mutex_unlock(&as->mutex);
-	err = object_sync(o, first, last);
 	if (file != NULL) {
-		err = area_file_ops->sync(file);
+		err = area_file_ops->sync(file, first, last);
 		area_file_ops->put(file);
+	} else {
+		err = object_sync(o, first, last);
 	}
 	object_put(o);
 	mutex_lock(&as->mutex);

@@ -98,13 +98,13 @@ struct aspace {
 };
 
 /* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, write its
- * path, make bytes of it read as zeroes (MADV_REMOVE), and write it to its medium as fsync(2) does; these two without a mutex: 0 or negative errno. */
+ * path, make bytes of it read as zeroes (MADV_REMOVE), and write pages [first, last] of it to its medium as fsync(2) does; these two without a mutex: 0 or negative errno. */
 struct area_file_ops {
 	void (*get)(void *file);
 	void (*put)(void *file);
 	int (*path)(void *file, char *buf, size_t size);
 	int (*punch)(void *file, uint64_t offset, uint64_t length);
-	int (*sync)(void *file);
+	int (*sync)(void *file, uint32_t first, uint32_t last);
 };
 void aspace_set_file_ops(const struct area_file_ops *ops);
 

@@ -367,7 +367,7 @@ static int fault_wait(struct fault *f)
 		f->page = swap_in(f->slot, &err, &major);
 	} else {
 		if (f->nahead > 1)
-			object_read_ahead(o, f->ahead, f->nahead);
+			readahead_fault(o, f->ahead, f->nahead);
 		f->page = object_get_page(o, f->index, OBJECT_MAP, &err, &major);
 		object_put(o);
 		f->object = NULL;

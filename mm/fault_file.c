@@ -21,35 +21,55 @@
 #define AROUND_FORKED 2
 #define FORKED_FAULTS 8
 
-/* Which pages to read with that of the fault, as far as the area goes. */
-static void file_ahead(struct fault *f)
+static bool page_is_here(struct object *o, uint32_t index)
 {
-	const struct area *a = f->area;
-	uint32_t first = area_index(a, a->start), last = area_index(a, a->end - PAGE_SIZE);
-	bool forward = a->flags & AREA_SEQUENTIAL;
+	struct page *p = object_lookup(o, index);
 
-	f->ahead = forward ? f->index : ALIGN_DOWN(f->index, (uint32_t)READAHEAD_AROUND);
-	last = MIN(last, f->ahead + (forward ? READAHEAD_PAGES : READAHEAD_AROUND) - 1);
-	f->ahead = MAX(f->ahead, first);
-	f->nahead = a->flags & AREA_RANDOM ? 0 : last - f->ahead + 1;
+	if (p != NULL)
+		page_put(p);
+	return p != NULL;
 }
 
-/* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, -ENXIO
- * beyond the end. */
+/* Which pages to read with that of the fault, as far as the area goes: what lies around it, or a window of those behind it for who reads on; if that page was
+ * the mark in a window, the next one. */
+static void file_ahead(struct fault *f, bool mark)
+{
+	const struct area *a = f->area;
+	uint32_t first = area_index(a, a->start), last = area_index(a, a->end - PAGE_SIZE), n;
+	bool forward = mark || (a->flags & AREA_SEQUENTIAL) ||
+		       (f->index > 0 && page_is_here(a->object, f->index - 1));
+
+	f->ahead = mark      ? f->index + READAHEAD_PAGES - READAHEAD_MARK
+		   : forward ? f->index
+			     : ALIGN_DOWN(f->index, (uint32_t)READAHEAD_AROUND);
+	n = forward ? READAHEAD_PAGES : READAHEAD_AROUND;
+	last = MIN(last, f->ahead + n - 1);
+	f->ahead = MAX(f->ahead, first);
+	f->nahead = (a->flags & AREA_RANDOM) || last < f->ahead ? 0 : last - f->ahead + 1;
+}
+
+/* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, or is the mark of a window, -ENXIO beyond the end. */
 static int file_page(struct fault *f)
 {
 	struct object *o = f->area->object;
 	uint32_t index = area_index(f->area, f->va);
+	bool mark;
 
 	fault_drop_page(f);
 	f->page = object_lookup(o, index);
-	if (f->page != NULL)
+	mark = f->page != NULL && page_flag(f->page, PAGE_AHEAD);
+	if (f->page != NULL && !mark)
 		return -EAGAIN;
 	if (index >= DIV_ROUND_UP(READ_ONCE(o->size), PAGE_SIZE))
 		return -ENXIO;
+	if (mark) {
+		page_clear_flag(f->page, PAGE_AHEAD);
+		fault_drop_page(f);
+		vm_count(VM_READAHEAD_HIT, 1);
+	}
 	f->object = object_get(o);
 	f->index = index;
-	file_ahead(f);
+	file_ahead(f, mark);
 	return -EINPROGRESS;
 }
 
@@ -95,14 +115,14 @@ static struct around around_of(const struct fault *f, struct pte *pte)
 	};
 }
 
-/* Nothing could be entered for the fault's own page: it is not resident, or not known to be fit for execution. */
+/* Nothing could be entered for the fault's own page: it is not resident, the mark of a window, or not known to be fit for execution. */
 static int around_prepare(struct fault *f, const struct around *n)
 {
 	struct page *pages[AROUND_PAGES];
 	bool resident;
 
 	object_lookup_run(f->area->object, n->first, n->count, pages);
-	resident = pages[n->at] != NULL;
+	resident = pages[n->at] != NULL && !page_flag(pages[n->at], PAGE_AHEAD);
 	for (unsigned i = 0; i < n->count; i++) {
 		if (pages[i] == NULL)
 			continue;

@@ -162,8 +162,8 @@ unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool ex
 			unsigned i = (unsigned)__builtin_ctz(todo);
 			struct page *p = pages[i] = word_page(words[i - at]);
 
-			if (p == NULL ||
-			    (READ_ONCE(p->flags) & (PAGE_READING | PAGE_ERROR | ready)) != ready)
+			if (p == NULL || (READ_ONCE(p->flags) & (PAGE_READING | PAGE_ERROR |
+								 PAGE_AHEAD | ready)) != ready)
 				mask &= ~(1u << i);
 			else
 				rmap_file_add(p);

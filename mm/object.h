@@ -64,6 +64,8 @@ struct disk_object {
 	uint64_t since;                /* when it was put there, or begun to be written last */
 	uint32_t nr_dirty, nr_writing; /* pages */
 	uint32_t error;                /* of writing: object_error_tell(); atomic */
+	uint32_t *
+		all_errors; /* of its file system: errors are noted there too; NULL: there is none */
 };
 void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint64_t size);
 /* A shared anonymous object of `size` bytes, or NULL. */
@@ -93,7 +95,7 @@ struct page *object_lookup(struct object *o, uint32_t index);
 #define OBJECT_RUN_MAX 16
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
 /* Counts an entry for each page that is resident at first + i, for the bits i of `mask` (less than OBJECT_RUN_MAX); the entries are the caller's to make, from
- * pages[i]. exec: only pages that are PAGE_FETCHABLE. Returns the bits of those. The lock of the entries' table held. */
+ * pages[i]. No pages that are PAGE_AHEAD, so that who comes to one notices; exec: only those that are PAGE_FETCHABLE. Returns the bits of those. The lock of the entries' table held. */
 unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool exec,
 			struct page **pages);
 /* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
@@ -126,8 +128,17 @@ int object_write_page(struct object *o, struct page *p) MUST_CHECK;
 int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
 /* Errors of writing back are told once to each open file, as fsync(2) has it: *told belongs to the file. What it is at open: an error that nobody has been
  * told of will be. */
-uint32_t object_error_open(struct object *o);
+#define WRITE_ERROR_TOLD 0x100u
+static inline uint32_t write_error_open(const uint32_t *word)
+{
+	uint32_t now = atomic_load(word);
+
+	return now & WRITE_ERROR_TOLD ? now : 0;
+}
 /* 0, or the last error since. Any context. */
+int write_error_tell(uint32_t *word, uint32_t *told) MUST_CHECK;
+/* The same of an object's own. */
+uint32_t object_error_open(struct object *o);
 int object_error_tell(struct object *o, uint32_t *told) MUST_CHECK;
 /* Pages in the caches; of disk files, how many are dirty, or being written. Snapshots. */
 struct object_stats {
@@ -141,6 +152,7 @@ void object_throttle(void);
 
 #define READAHEAD_PAGES  32 /* a window's usual size when it has grown */
 #define READAHEAD_AROUND 16 /* aligned, around a fault */
+#define READAHEAD_MARK   16 /* which page of a window that a fault begins has PAGE_AHEAD */
 /* What an open file remembers. Single words, written by whoever reads: a race costs a wrong guess. */
 struct readahead {
 	uint32_t max;                /* pages; 0: read at random, nothing ahead */
@@ -150,8 +162,9 @@ struct readahead {
 /* index, of which `asked` pages are wanted, is not there; or is, and had PAGE_AHEAD. May sleep, but not for contents. */
 void readahead_miss(struct object *o, struct readahead *ra, uint32_t index, uint32_t asked);
 void readahead_hit(struct object *o, struct readahead *ra, uint32_t index);
-/* Begins to read what is not there of [first, first + n): madvise, fadvise, faults. */
+/* Begins to read what is not there of [first, first + n): madvise, fadvise; a fault, with a mark if there are more than lie around one. */
 void object_read_ahead(struct object *o, uint32_t first, uint32_t n);
+void readahead_fault(struct object *o, uint32_t first, uint32_t n);
 /* p of read_pages() has been read; or could not be (err), and leaves the cache: whoever wants it reads it then. Task context, does not wait. */
 void object_read_ended(struct object *o, struct page *p, int err);
 /* Drops what is clean and unused of [first, last]. */

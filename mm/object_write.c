@@ -47,6 +47,7 @@ void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint6
 	d->since = 0;
 	d->nr_dirty = d->nr_writing = 0;
 	d->error = 0;
+	d->all_errors = NULL;
 }
 
 void object_stats(struct object_stats *s)
@@ -158,43 +159,41 @@ void page_forget(struct object *o, struct page *p)
 
 /* ---- Errors ---- */
 
-/* error: an errno, whether somebody has been told of it, and a number that grows with each error after one that was told. */
+/* An error word: an errno, whether somebody has been told of it, and a number that grows with each error after one that was told. */
 #define ERROR_CODE  0xffu
-#define ERROR_TOLD  0x100u
-#define ERROR_COUNT 0x200u
+#define ERROR_COUNT (2 * WRITE_ERROR_TOLD)
 
-static void error_note(struct disk_object *d, int err)
+static void error_note(uint32_t *word, int err)
 {
-	uint32_t old = atomic_load(&d->error), new;
+	uint32_t old = atomic_load(word), new;
 
 	do {
-		new = (old & ~(ERROR_CODE | ERROR_TOLD)) | (uint32_t)-err;
-		if (old & ERROR_TOLD)
+		new = (old & ~(ERROR_CODE | WRITE_ERROR_TOLD)) | (uint32_t)-err;
+		if (old & WRITE_ERROR_TOLD)
 			new += ERROR_COUNT;
-	} while (!atomic_compare_exchange(&d->error, &old, new));
+	} while (!atomic_compare_exchange(word, &old, new));
+}
+
+int write_error_tell(uint32_t *word, uint32_t *told)
+{
+	uint32_t now = atomic_load(word);
+
+	while (now != *told)
+		if (atomic_compare_exchange(word, &now, now | WRITE_ERROR_TOLD)) {
+			*told = now | WRITE_ERROR_TOLD;
+			return -(int)(now & ERROR_CODE);
+		}
+	return 0;
 }
 
 uint32_t object_error_open(struct object *o)
 {
-	uint32_t now = o->ops->write_pages != NULL ? atomic_load(&disk_of(o)->error) : 0;
-
-	return now & ERROR_TOLD ? now : 0;
+	return o->ops->write_pages != NULL ? write_error_open(&disk_of(o)->error) : 0;
 }
 
 int object_error_tell(struct object *o, uint32_t *told)
 {
-	struct disk_object *d = disk_of(o);
-	uint32_t now;
-
-	if (o->ops->write_pages == NULL)
-		return 0;
-	now = atomic_load(&d->error);
-	while (now != *told)
-		if (atomic_compare_exchange(&d->error, &now, now | ERROR_TOLD)) {
-			*told = now | ERROR_TOLD;
-			return -(int)(now & ERROR_CODE);
-		}
-	return 0;
+	return o->ops->write_pages != NULL ? write_error_tell(&disk_of(o)->error, told) : 0;
 }
 
 /* ---- Writing ---- */
@@ -221,8 +220,11 @@ static void write_end(struct object *o, struct page *p, int err)
 {
 	if (err)
 		page_dirty(p);
-	if (err && err != -EAGAIN)
-		error_note(disk_of(o), err);
+	if (err && err != -EAGAIN) {
+		error_note(&disk_of(o)->error, err);
+		if (disk_of(o)->all_errors != NULL)
+			error_note(disk_of(o)->all_errors, err);
+	}
 	account(disk_of(o), 0, -1);
 	page_end_writing(p);
 }

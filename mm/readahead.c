@@ -10,7 +10,9 @@
  * not there begins a new window if the file is read in sequence, and none if it is not: then what was asked for is read alone, and the window is
  * forgotten. What was asked for goes to the device before, and apart from, what is ahead of it.
  *
- * Faults have no window: around the page of a fault its aligned 64 KB are read, or, where MADV_SEQUENTIAL was said, what lies behind it.
+ * Faults keep no window, for a mapping has many readers: around the page of a fault its aligned 64 KB are read, or, where the page before it is there or
+ * MADV_SEQUENTIAL was said, READAHEAD_PAGES from it on, with a mark in the middle. Such a page is not mapped around a fault: whoever touches it comes
+ * to a fault of his own, clears it and begins the next window. With MADV_RANDOM the page alone is read.
  *
  * Frames are taken without waiting, and none are while memory is short: a reader who finds nothing read ahead reads himself.
  */
@@ -49,6 +51,12 @@ void object_read_ahead(struct object *o, uint32_t first, uint32_t n)
 {
 	if (o->ops->read_pages != NULL)
 		begin(o, first, n, UINT32_MAX);
+}
+
+void readahead_fault(struct object *o, uint32_t first, uint32_t n)
+{
+	if (o->ops->read_pages != NULL)
+		begin(o, first, n, n > READAHEAD_AROUND ? first + READAHEAD_MARK : UINT32_MAX);
 }
 
 static uint32_t window_next(const struct readahead *ra)

@@ -56,11 +56,11 @@ static int area_file_punch(void *file, uint64_t offset, uint64_t length)
 	return f->ops->allocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
-static int area_file_sync(void *file)
+static int area_file_sync(void *file, uint32_t first, uint32_t last)
 {
 	struct file *f = file;
 
-	return f->ops->sync ? f->ops->sync(f) : 0;
+	return f->ops->sync ? f->ops->sync(f, first, last) : 0;
 }
 
 int file_init(void)
@@ -209,6 +209,7 @@ struct file *file_open_path(const struct path *path, unsigned flags)
 	f->ahead.max = READAHEAD_PAGES;
 	if (i->object)
 		f->sync_told = object_error_open(i->object);
+	f->syncfs_told = write_error_open(&i->super->sync_errors);
 	err = ops->open ? ops->open(f) : 0;
 	if (err) {
 		if (f->mode & FILE_WRITER)

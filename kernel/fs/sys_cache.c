@@ -106,7 +106,7 @@ static int64_t range_sync(struct file *f, uint64_t from, int64_t n, unsigned fla
 		return 0;
 	/* What must be flushed first is the file system's to know. */
 	if (object_sync(o, page_of(from), page_of(last)) == -EAGAIN && f->ops->sync)
-		return f->ops->sync(f);
+		return f->ops->sync(f, page_of(from), page_of(last));
 	return flags == SYNC_FILE_RANGE_WRITE ? 0 : object_error_tell(o, &f->sync_told);
 }
 

@@ -196,14 +196,18 @@ SYSCALL(syncfs)
 {
 	struct fdref r = fd_borrow((int)args[0]);
 	struct super *s;
-	int64_t err;
+	int err = -EBADF, told = 0;
 
 	if (!r.file)
 		return -EBADF;
-	s = r.file->inode->super;
-	err = s->ops->sync ? s->ops->sync(s) : 0;
+	if (!(r.file->mode & FILE_PATH)) {
+		s = r.file->inode->super;
+		err = s->ops->sync ? s->ops->sync(s) : 0;
+		/* Whatever file it was of: this descriptor hears of it, once. */
+		told = write_error_tell(&s->sync_errors, &r.file->syncfs_told);
+	}
 	fd_return(r);
-	return err;
+	return err ? err : told;
 }
 
 /* No address family is there yet: socket(2) says so, as Linux does for a family it was built without. */

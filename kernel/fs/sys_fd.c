@@ -238,7 +238,7 @@ static int64_t sync_fd(int fd)
 	if (r.file->mode & FILE_PATH)
 		ret = -EBADF;
 	else if (r.file->ops->sync)
-		ret = r.file->ops->sync(r.file);
+		ret = r.file->ops->sync(r.file, 0, UINT32_MAX);
 	else if (!S_ISREG(r.file->inode->mode) && !S_ISDIR(r.file->inode->mode))
 		ret = -EINVAL;
 	fd_return(r);

@@ -185,7 +185,8 @@ struct super {
 	uint64_t next_ino; /* atomic */
 	uint64_t max_size; /* of a file, bytes; 0: what an object holds */
 	void *data;
-	struct list link; /* on the list of all; mount_mutex */
+	struct list link;     /* on the list of all; mount_mutex */
+	uint32_t sync_errors; /* of writing files' pages: write_error_tell(); atomic */
 };
 
 /* What a file system on a device is called, as it says itself. */
@@ -260,7 +261,8 @@ struct file_ops {
 	int (*readdir)(struct file *f, struct dir_sink *sink);
 	int (*map)(struct file *f, unsigned area_flags, uint64_t offset,
 		   struct object **object); /* NULL: the inode's object */
-	int (*sync)(struct file *f);
+	/* Pages [first, last] to the medium, and what leads to them there, as fsync(2) has it. May sleep. */
+	int (*sync)(struct file *f, uint32_t first, uint32_t last);
 	int (*allocate)(struct file *f, int mode, uint64_t off, uint64_t len);
 	void (*flags_changed)(struct file *f, unsigned flags);
 	/* Further lines of /proc/PID/fdinfo. NULL: none. */
@@ -282,6 +284,7 @@ struct file {
 	struct mutex pos_mutex;
 	struct readahead ahead;  /* regular files on disks */
 	uint32_t sync_told;      /* of which errors of write-back it was told; sync's */
+	uint32_t syncfs_told;    /* and of which of its file system's */
 	void *data;              /* the ops' own */
 	struct list epoll_items; /* epoll_lock in epoll.c */
 };

@@ -389,8 +389,9 @@ static int ext2_readdir(struct file *f, struct dir_sink *sink)
 	return err;
 }
 
-static int ext2_dir_sync(struct file *f)
+static int ext2_dir_sync(struct file *f, uint32_t first, uint32_t last)
 {
+	(void)first, (void)last;
 	return ext2_flush(ext2_of(f->inode), false);
 }
 

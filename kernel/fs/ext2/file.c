@@ -126,7 +126,7 @@ static int64_t write_locked(struct file *f, struct io *io)
 	return done ? done : n;
 }
 
-static int ext2_file_sync(struct file *f)
+static int ext2_file_sync(struct file *f, uint32_t first, uint32_t last)
 {
 	struct ext2_node *node = ext2_node(f->inode);
 	struct ext2_fs *fs = node->fs;
@@ -134,7 +134,7 @@ static int ext2_file_sync(struct file *f)
 
 	if (fs->read_only)
 		return 0;
-	while (object_sync(&node->object, 0, UINT32_MAX) == -EAGAIN) {
+	while (object_sync(&node->object, first, last) == -EAGAIN) {
 		err = ext2_flush(fs, false);
 		if (err)
 			return err;
@@ -154,7 +154,8 @@ static int64_t ext2_write(struct file *f, struct io *io)
 	n = write_locked(f, io);
 	mutex_unlock(&f->inode->mutex);
 	if (n > 0 && f->flags & O_DSYNC) {
-		err = ext2_file_sync(f);
+		err = ext2_file_sync(f, (uint32_t)(io->pos >> PAGE_SHIFT),
+				     (uint32_t)((io->pos + (uint64_t)n - 1) >> PAGE_SHIFT));
 		if (err)
 			return err;
 	}

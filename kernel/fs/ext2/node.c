@@ -94,6 +94,7 @@ void ext2_node_publish(struct inode *i)
 		i->fops = &ext2_file_ops;
 		disk_object_init(&node->disk, &ext2_object_ops,
 				 node->raw.size | (uint64_t)node->raw.size_high << 32);
+		node->disk.all_errors = &i->super->sync_errors;
 		i->object = &node->object;
 	} else if (S_ISDIR(i->mode)) {
 		i->fops = &ext2_dir_ops;

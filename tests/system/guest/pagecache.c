@@ -160,6 +160,88 @@ static void reading_ahead(void)
 	close(fd);
 }
 
+/* Requests of the disk that have been read, in /proc/diskstats. */
+static long device_reads(void)
+{
+	FILE *f = fopen("/proc/diskstats", "r");
+	long reads = -1;
+
+	CHECK(f && fscanf(f, "%*d %*d %*s %ld", &reads) == 1);
+	if (f)
+		fclose(f);
+	return reads;
+}
+
+/* How many reads of the device it takes to touch n pages, `step` apart, under that advice. */
+static long mapped_reads(int fd, int advice, int n, int step)
+{
+	volatile char *p;
+	long before;
+
+	forget(fd);
+	CHECK(resident(fd, 200) == 0);
+	p = mmap(NULL, 200 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(madvise((void *)p, 200 * PAGE, advice) == 0);
+	before = device_reads();
+	for (int i = 0; i < n; i++)
+		CHECK(p[i * step * PAGE] == (char)(i * step + 1));
+	before = device_reads() - before;
+	CHECK(munmap((void *)p, 200 * PAGE) == 0);
+	return before;
+}
+
+/* Mappings read ahead: in sequence many pages by one read, at random none but those touched. */
+static void mapped_ahead(void)
+{
+	int fd = file_of("mapped", 200);
+	long n = mapped_reads(fd, MADV_NORMAL, 200, 1);
+
+	CHECK(n > 0 && n <= 20);
+	n = mapped_reads(fd, MADV_SEQUENTIAL, 200, 1);
+	CHECK(n > 0 && n <= 20);
+	CHECK(mapped_reads(fd, MADV_RANDOM, 50, 4) == 50);
+	CHECK(mapped_reads(fd, MADV_NORMAL, 3, 64) <= 12); /* what is around, in its pieces */
+	close(fd);
+}
+
+static long dirty(void)
+{
+	char line[128];
+	long n = -1;
+	FILE *f = fopen("/proc/vmstat", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "nr_dirty %ld", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* msync and sync_file_range write what they were asked to, not the whole file. */
+static void ranges(void)
+{
+	int fd = file_of("ranges", 64);
+	char *p = mmap(NULL, 64 * PAGE, SHARED, fd, 0);
+
+	CHECK(dirty() == 0);
+	for (int i = 0; i < 64; i++)
+		p[i * PAGE] = 77;
+	CHECK(dirty() == 64);
+	CHECK(msync(p + 8 * PAGE, 8 * PAGE, MS_SYNC) == 0);
+	CHECK(dirty() == 56);
+	CHECK(msync(p, 64 * PAGE, MS_ASYNC) == 0);
+	CHECK(sync_file_range(fd, 32 * PAGE, 4 * PAGE, SYNC_FILE_RANGE_WRITE) == 0);
+	CHECK(dirty() == 52);
+	CHECK(fsync(fd) == 0 && dirty() == 0);
+	CHECK(syncfs(fd) == 0);
+	CHECK(munmap(p, 64 * PAGE) == 0);
+	close(fd);
+	fd = open("ranges", O_PATH);
+	CHECK(syncfs(fd) == -1 && errno == EBADF);
+	close(fd);
+}
+
 static void advice_errors(void)
 {
 	int fd = file_new("errors", PAGE), out = open("errors", O_WRONLY), ends[2];
@@ -191,6 +273,8 @@ int main(int argc, char **argv)
 		return 2;
 	stores();
 	reading_ahead();
+	mapped_ahead();
+	ranges();
 	advice_errors();
 	return check_end();
 }

@@ -135,6 +135,170 @@ static void test_shared_pages_swap(void **state)
 	object_put(o);
 }
 
+/* ---- A disk, of which each page is read once ---- */
+
+#define ON_DISK 128
+
+static struct disk_object disk;
+static unsigned alone, ahead,
+	runs; /* pages that somebody waited for, pages read ahead, in how many rows */
+static struct page *under_way[ON_DISK];
+
+static int disk_read(struct object *o, struct page *p)
+{
+	(void)o;
+	alone++;
+	memset(page_to_virt(p), 1, PAGE_SIZE);
+	return 0;
+}
+
+static void disk_read_ahead(struct object *o, struct page **pages, unsigned n)
+{
+	(void)o;
+	runs++;
+	ahead += n;
+	for (unsigned i = 0; i < n; i++)
+		under_way[pages[i]->u.file.index] = pages[i];
+}
+
+static int disk_write(struct object *o, struct page **pages, unsigned n)
+{
+	(void)o, (void)pages, (void)n;
+	return 0;
+}
+
+static const struct object_ops disk_ops = { .read_page = disk_read,
+					    .read_pages = disk_read_ahead,
+					    .write_pages = disk_write };
+
+/* The device ends what it has. */
+static void complete(void)
+{
+	for (unsigned i = 0; i < ON_DISK; i++) {
+		struct page *p = under_way[i];
+
+		under_way[i] = NULL;
+		if (p == NULL)
+			continue;
+		memset(page_to_virt(p), 1, PAGE_SIZE);
+		object_read_ended(&disk.object, p, 0);
+	}
+}
+
+static struct aspace *disk_begin(void)
+{
+	struct aspace *as = space();
+
+	alone = ahead = runs = 0;
+	disk_object_init(&disk, &disk_ops, ON_DISK * PAGE_SIZE);
+	map_object(as, BASE, ON_DISK * PAGE_SIZE, AREA_READ, &disk.object);
+	run(as);
+	mock_on_block = complete;
+	return as;
+}
+
+static void disk_end(struct aspace *as)
+{
+	mock_on_block = NULL;
+	complete();
+	check(as);
+	end(as);
+	object_put(&disk.object);
+}
+
+static void touch(unsigned page)
+{
+	assert_int_equal(peek(BASE + page * PAGE_SIZE), 1);
+}
+
+/* Around a fault 16 pages; from the second 16 on windows, which are begun before they are wanted. */
+static void test_read_in_sequence(void **state)
+{
+	struct aspace *as = disk_begin();
+	unsigned begun[ON_DISK];
+
+	(void)state;
+	for (unsigned i = 0; i < ON_DISK; i++) {
+		touch(i);
+		begun[i] = ahead;
+		if (i == 30)
+			complete();
+	}
+	assert_int_equal(begun[0], 16);
+	assert_int_equal(begun[15], 16);
+	assert_int_equal(begun[16], 48);
+	assert_int_equal(begun[31], 48);
+	assert_int_equal(begun[32], 80); /* its mark */
+	assert_int_equal(begun[64], 112);
+	assert_int_equal(ahead, ON_DISK);
+	assert_int_equal(alone, 0);
+	assert_int_equal(runs, 8); /* of 16 pages at most each */
+	disk_end(as);
+}
+
+static void none_waits(void)
+{
+	fail_msg("a fault waits for pages ahead of it");
+}
+
+static void test_nobody_waits_for_the_next_window(void **state)
+{
+	struct aspace *as = disk_begin();
+
+	(void)state;
+	touch(0);
+	touch(16);
+	complete();
+	mock_on_block = none_waits;
+	for (unsigned i = 17; i < 48; i++)
+		touch(i);
+	assert_int_equal(ahead, 80);
+	mock_on_block = complete;
+	disk_end(as);
+}
+
+static void test_read_at_random(void **state)
+{
+	struct aspace *as = disk_begin();
+
+	(void)state;
+	touch(40);
+	touch(100);
+	assert_int_equal(ahead, 32);
+	disk_end(as);
+	as = disk_begin();
+	assert_int_equal(aspace_advise(as, BASE, ON_DISK * PAGE_SIZE, MADV_RANDOM), 0);
+	touch(40);
+	touch(41);
+	touch(7);
+	assert_int_equal(ahead, 0);
+	assert_int_equal(alone, 3);
+	disk_end(as);
+}
+
+/* Told that it will be read in sequence: a window at once, nothing before it. */
+static void test_sequential(void **state)
+{
+	struct aspace *as = disk_begin();
+
+	(void)state;
+	assert_int_equal(aspace_advise(as, BASE, ON_DISK * PAGE_SIZE, MADV_SEQUENTIAL), 0);
+	touch(5);
+	assert_int_equal(ahead, 32);
+	assert_int_equal(mapped_from(as, 4), 0);
+	for (unsigned i = 6; i < ON_DISK; i++)
+		touch(i);
+	assert_int_equal(ahead, ON_DISK - 5);
+	assert_int_equal(alone, 0);
+	/* No farther than the area goes. */
+	disk_end(as);
+	as = disk_begin();
+	assert_int_equal(aspace_unmap(as, BASE + 8 * PAGE_SIZE, 64 * PAGE_SIZE), 0);
+	touch(0);
+	assert_int_equal(ahead, 8);
+	disk_end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +306,10 @@ int main(void)
 		TEST(test_windows),
 		TEST(test_truncation_under_a_mapping),
 		TEST(test_shared_pages_swap),
+		TEST(test_read_in_sequence),
+		TEST(test_nobody_waits_for_the_next_window),
+		TEST(test_read_at_random),
+		TEST(test_sequential),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -436,6 +436,30 @@ static void test_errors_are_told_once(void **state)
 	finish(as);
 }
 
+/* The file system hears of all its files' errors: each who asks it, once. */
+static void test_errors_of_the_file_system(void **state)
+{
+	struct aspace *as = begin();
+	uint32_t word = 0, one = write_error_open(&word), two = one;
+
+	(void)state;
+	disk.all_errors = &word;
+	assert_int_equal(poke(BASE, 2), 0);
+	fail = -EAGAIN;
+	assert_int_equal(object_sync(file, 0, UINT32_MAX), -EAGAIN);
+	assert_int_equal(write_error_tell(&word, &one), 0);
+	fail = -EIO;
+	assert_int_equal(object_sync(file, 0, UINT32_MAX), -EIO);
+	assert_int_equal(write_error_tell(&word, &one), -EIO);
+	assert_int_equal(write_error_tell(&word, &one), 0);
+	assert_int_equal(write_error_tell(&word, &two), -EIO);
+	fail = 0;
+	sync_all();
+	two = write_error_open(&word);
+	assert_int_equal(write_error_tell(&word, &two), 0);
+	finish(as);
+}
+
 /* msync without a file behind: the errors of the manual. */
 static void test_msync(void **state)
 {
@@ -470,6 +494,7 @@ int main(void)
 		TEST(test_pages_that_leave),
 		TEST(test_runs),
 		TEST(test_errors_are_told_once),
+		TEST(test_errors_of_the_file_system),
 		TEST(test_msync),
 	};
 

@@ -297,7 +297,7 @@ int64_t do_fsync(const char *path)
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
-	err = f->ops->sync(f);
+	err = f->ops->sync(f, 0, UINT32_MAX);
 	file_put(f);
 	return err;
 }

@@ -176,6 +176,12 @@ WEAK uint32_t object_error_open(struct object *o)
 	return 0;
 }
 
+WEAK int write_error_tell(uint32_t *word, uint32_t *told)
+{
+	(void)word, (void)told;
+	return 0;
+}
+
 WEAK void page_dirty_slow(struct page *p)
 {
 	page_set_flag(p, PAGE_DIRTY);
