@@ -40,6 +40,10 @@ expect_match '^thrash ok: 0 bad pages of 16896$' --icount --smp 1 'thrash 66 1; 
 (( $(sed -nE 's/^sequential pass: .* majflt ([0-9]+) .*/\1/p' "$SCRATCH/output") < 9000 )) || fail "a cycle does not come to rest"
 (( $(counter workingset_activate_anon) > 100 && $(counter workingset_refault_anon) >= $(counter workingset_activate_anon) )) || fail "refaults are not counted"
 
+(( $(sed -nE 's/^sequential pass: .* minflt ([0-9]+) .*/\1/p' "$SCRATCH/output") > 1000 )) || fail "use of a page is not seen by faults where hardware has no access flag"
+# Where it has one there are no such faults.
+expect_match '^sequential pass: .* minflt [0-9]{1,2} ' --icount --smp 1 --cpu max 'thrash 66 1'
+
 expect_match '^refault clock fifo \[lfu\]$' --mem 32M --append replace=lfu 'cd /proc/sys/vm; cat replacement swappiness; thrash 34 1 && for p in clock fifo refault; do
 	echo $p >replacement || exit; thrash 34 1 || exit; done; echo best 2>/dev/null >replacement && exit 1
 	echo 200 >swappiness && ! echo 201 2>/dev/null >swappiness && cat replacement swappiness'

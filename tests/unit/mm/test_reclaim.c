@@ -104,6 +104,45 @@ static void test_used_pages_stay(void **state)
 	end(as);
 }
 
+static void look_and_flush(struct aspace *as, virt_addr_t va)
+{
+	struct pte *pte = pmap_entry_lock(&as->pmap, va);
+	struct tlb_batch b;
+
+	tlb_batch_init(&b, &as->pmap);
+	assert_true(pte_test_clear_young(pte));
+	tlb_batch_add(&b, va);
+	pmap_entry_unlock(pte);
+	tlb_flush(&b);
+}
+
+/* Use is seen by a fault or by the hardware's flag, and saves a page alike. */
+static void test_use_is_seen(void **state)
+{
+	(void)state;
+	for (unsigned hardware = 0; hardware < 2; hardware++) {
+		struct aspace *as = space();
+		uint64_t faults;
+
+		mock_options.hw_access_flag = hardware;
+		map_at(as, BASE, 72 * PAGE_SIZE, RW);
+		run(as);
+		fill(BASE, 72, 1);
+		for (unsigned i = 0; i < 72; i++)
+			look_and_flush(as, BASE + i * PAGE_SIZE);
+		faults = as->minflt;
+		assert_filled(BASE, 2, 1);
+		assert_int_equal(as->minflt - faults, hardware ? 0 : 2);
+		assert_true(look(as, BASE).young && !look(as, BASE + 2 * PAGE_SIZE).young);
+		assert_true(reclaim_round(false) >= EVICT_BATCH - 2);
+		assert_int_equal(look(as, BASE).state, PTE_PRESENT);
+		assert_int_equal(look(as, BASE + PAGE_SIZE).state, PTE_PRESENT);
+		assert_int_equal(look(as, BASE + 2 * PAGE_SIZE).state, PTE_SWAPPED);
+		end(as);
+	}
+	mock_options.hw_access_flag = false;
+}
+
 static void test_locked_pages_stay(void **state)
 {
 	struct aspace *as = space();
@@ -988,6 +1027,7 @@ int main(void)
 		TEST(test_clean_drop),
 		TEST(test_unused_pages_go),
 		TEST(test_used_pages_stay),
+		TEST(test_use_is_seen),
 		TEST(test_locked_pages_stay),
 		TEST(test_forked_pages),
 		TEST(test_pageout),
