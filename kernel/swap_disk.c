@@ -454,6 +454,7 @@ static struct swap_disk *disk_create(struct block_device *d, uint64_t size, bool
 		.programs = d->max_segment >= WINDOW ? PIECES : 0,
 		.lead = PAGE_SIZE,
 		.given = ours,
+		.discards = d->can_discard,
 		.distant = true,
 		.exposed = true,
 	};

@@ -19,6 +19,8 @@ struct store_stats {
 	uint64_t
 		bytes_ever; /* programmed since the medium was new: never less, more by what README.md says */
 	uint64_t records_moved; /* by the cleaner */
+	uint64_t
+		discards; /* of segments that had died whole; erases are counted when they are used again */
 	uint64_t erases, crc_errors, program_failures, erase_failures;
 	/* Over segments in use, since the medium was new. */
 	uint32_t erase_min, erase_max;

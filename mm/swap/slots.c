@@ -90,6 +90,8 @@ void slot_unstore_locked(uint32_t slot, struct slot *s)
 	if (!s->written)
 		return;
 	store_discard(a->store, slot);
+	if (store_dead(a->store))
+		reclaim_wake(); /* the daemon has a segment to discard */
 	s->written = 0;
 	a->used--;
 }

@@ -30,6 +30,8 @@ bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new)
 
 		ASSERT(g->live >= location_size(old));
 		g->live -= location_size(old);
+		if (g->live == 0)
+			s->dead = true;
 		s->live_records--;
 	}
 	if (location_valid(new)) {
@@ -298,6 +300,11 @@ void store_discard(struct store *s, uint32_t slot)
 	irq = spin_lock_irq(&s->lock);
 	(void)map_move_locked(s, slot, *map_entry(s, slot), LOC_NONE);
 	spin_unlock_irq(&s->lock, irq);
+}
+
+bool store_dead(const struct store *s)
+{
+	return s->medium->discards && READ_ONCE(s->dead);
 }
 
 /* ---- Writing ---- */

@@ -40,7 +40,9 @@ int store_read(struct store *s, uint32_t slot, void *buf) MUST_CHECK;
 void store_read_ahead(struct store *s, uint32_t first, uint32_t n);
 /* The slot's record is dead. Any context; bounded. */
 void store_discard(struct store *s, uint32_t slot);
-/* Cleans while segments are scarce, there is something to gain and the write budget is not spent, a bounded amount a call; true when there is more to do. May sleep. */
+/* Segments may have died whole since the last store_clean(), and the medium wants to hear of it. Any context; a hint. */
+bool store_dead(const struct store *s);
+/* Discards a segment that holds nothing any more; cleans while segments are scarce, there is something to gain and the write budget is not spent, a bounded amount a call; true when there is more to do. May sleep. */
 bool store_clean(struct store *s);
 
 /* Figures (mm/store_stats.h). Waits for a write or a cleaning under way; may sleep. */

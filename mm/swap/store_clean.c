@@ -201,11 +201,35 @@ static bool prepare_one(struct store *s)
 	return segment_prepare(s, segment) == 0;
 }
 
+/* A segment that was used and holds nothing is worth telling a medium of that makes use of it; its header waits until it is needed. True when there was one. */
+static bool discard_one(struct store *s)
+{
+	if (!store_dead(s))
+		return false;
+	WRITE_ONCE(s->dead, false); /* before looking: what dies meanwhile sets it again */
+	for (uint32_t i = 0; i < s->nsegments; i++) {
+		struct segment *g = &s->segments[i];
+
+		if (g->state == SEGMENT_SEALED && live_bytes(g) == 0 && !segment_suspect(g))
+			segment_release(s, i);
+		if (g->state != SEGMENT_FREE || g->opened == 0 || (g->flags & SEGMENT_DISCARDED))
+			continue;
+		segment_discard(s, i);
+		WRITE_ONCE(s->dead, true); /* there may be more */
+		return true;
+	}
+	return false;
+}
+
 bool store_clean(struct store *s)
 {
 	bool did;
 
 	mutex_lock(&s->writer);
+	if (discard_one(s)) {
+		mutex_unlock(&s->writer);
+		return true;
+	}
 	did = !budget_spent(s) && (prepare_one(s) || (wanted(s) && clean_one(s, false)));
 	did = did && (ready_count(s) < READY_TARGET || wanted(s));
 	mutex_unlock(&s->writer);

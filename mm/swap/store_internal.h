@@ -82,9 +82,10 @@ enum segment_state {
 	SEGMENT_RETIRED, /* never used again */
 };
 
-#define SEGMENT_BLANK   1u /* FREE: thought to be erased; checked before use */
-#define SEGMENT_HEADER  2u /* FREE: has a good header */
-#define SEGMENT_SUSPECT 4u /* retire it once its records have moved */
+#define SEGMENT_BLANK     1u /* FREE: thought to be erased; checked before use */
+#define SEGMENT_HEADER    2u /* FREE: has a good header */
+#define SEGMENT_SUSPECT   4u /* retire it once its records have moved */
+#define SEGMENT_DISCARDED 8u /* FREE: erased already, where that is a discard */
 
 struct segment {
 	uint32_t live;        /* bytes of records; under lock */
@@ -146,6 +147,7 @@ struct store {
 	struct spinlock lock;
 	loc_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is first written */
 	uint32_t live_records;
+	bool dead;         /* a segment's last record died since the cleaner looked for such */
 	uint32_t draining; /* segment whose readers are waited for */
 	struct waitq drained;
 	struct store_stats stats;
@@ -258,6 +260,8 @@ uint32_t segments_free(const struct store *s);
 int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
 /* Erases one FREE segment and writes its header: READY. -EIO: it is retired. -ENODEV, -EROFS: it stays FREE. Waits for readers. */
 int segment_prepare(struct store *s, uint32_t segment) MUST_CHECK;
+/* Tells a medium that `discards` of a FREE segment before it is needed again. Waits for readers. */
+void segment_discard(struct store *s, uint32_t segment);
 /* All of its records are dead or elsewhere, on the medium: FREE, or RETIRED when suspect. */
 void segment_release(struct store *s, uint32_t segment);
 /* The least worn in that state or NO_SEGMENT. Of FREE ones not the one with the newest header, which has the figures, when there is another. */

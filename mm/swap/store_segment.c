@@ -158,12 +158,13 @@ static int segment_write_header(struct store *s, uint32_t segment)
 static int segment_erase(struct store *s, uint32_t segment)
 {
 	struct segment *g = &s->segments[segment];
+	bool erased = g->flags & SEGMENT_DISCARDED;
 	uint64_t irq;
 	int err;
 
 	segment_drain(s, segment);
 	g->flags = 0;
-	err = s->medium->ops->erase(s->medium, segment_base(s, segment));
+	err = erased ? 0 : s->medium->ops->erase(s->medium, segment_base(s, segment));
 	if (medium_gone(err))
 		return err;
 	g->erase_count++;
@@ -176,6 +177,15 @@ static int segment_erase(struct store *s, uint32_t segment)
 	if (err)
 		count_erase_failure(s);
 	return err;
+}
+
+void segment_discard(struct store *s, uint32_t segment)
+{
+	ASSERT(s->segments[segment].state == SEGMENT_FREE);
+	segment_drain(s, segment);
+	(void)s->medium->ops->erase(s->medium, segment_base(s, segment)); /* it need not succeed */
+	s->segments[segment].flags |= SEGMENT_DISCARDED;
+	s->stats.discards++;
 }
 
 int segment_prepare(struct store *s, uint32_t segment)

@@ -138,6 +138,12 @@ int store_commit(struct store *s, void (*lost)(uint32_t slot, void *arg), void *
 	return err;
 }
 
+bool store_dead(const struct store *s)
+{
+	(void)s;
+	return false;
+}
+
 void store_read_ahead(struct store *s, uint32_t first, uint32_t n)
 {
 	(void)s;

@@ -11,6 +11,9 @@ need_packages
 package_files "$SCRATCH/tools" sbin/{mkswap,swapon,swapoff,swaplabel}
 
 # areas: /proc/swaps, of sizes only whether there are any. until_used KB NAME.
+# figure NAME: what the command printed of it
+figure() { sed -n "s/^$1 //p" "$SCRATCH/output"; }
+
 SHELL_PART='areas() { awk "NR > 1 { print \$1, (\$3 > 0) ? \"size\" : 0, (\$4 > 0) ? \"used\" : 0, \$5 }" /proc/swaps; }
 	until_used() { while kill -0 $e && ! awk "\$1 == \"$2\" && \$4 > $1 { f = 1 } END { exit !f }" /proc/swaps; do sleep 0.1 2>/dev/null; done; }
 	'
@@ -61,3 +64,9 @@ expect_output $'Invalid argument\nInvalid argument\nInvalid argument\n0' --swap 
 expect_log 'swap: vda1 has no swap signature but something else: left alone'
 expect_log 'swap store /dev/vdb: too small'
 cmp "$SCRATCH/noise" "$SCRATCH/same" || fail "what is no swap was written to"
+
+# ---- What a program leaves is given back to the disk, segment by segment: holes in the file ----
+truncate -s 48M "$SCRATCH/fresh"
+expect_match '^discards [1-9][0-9]' --mem 20M --smp 1 --swap none --append zpool=0% --disk "$SCRATCH/fresh" 'mkswap /dev/vda >/dev/null; swapon /dev/vda; eater 24
+	until awk "/^segments_free/ { exit !(\$2 > 80) }" /proc/swapstore; do sleep 0.1; done; sync; cat /proc/swapstore'
+(( $(figure bytes_programmed) > 20000000 && $(du -k "$SCRATCH/fresh" | cut -f 1) < 10000 )) || fail "the disk was not told what is free: $(du -k "$SCRATCH/fresh")"

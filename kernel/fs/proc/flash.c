@@ -37,6 +37,7 @@ static void segments(struct seq *s, const struct store_stats *st)
 	seq_printf(s, "segment_bytes %u\nsegments %u\nsegments_free %u\nsegments_retired %u\n",
 		   st->segment_size, st->segments, st->free_segments, st->retired_segments);
 	seq_printf(s, "records_live %u\n", st->live_records);
+	seq_printf(s, "discards %ju\n", st->discards);
 	seq_printf(s, "erases %ju\nerase_count_min %u\nerase_count_max %u\n", st->erases,
 		   st->erase_min, st->erase_max);
 	ratio(s, "erase_count_avg", st->erase_sum, st->segments - st->retired_segments);

@@ -410,6 +410,39 @@ static void test_read_errors(void **state)
 	assert_int_equal(store->stats.crc_errors, 2);
 }
 
+/* A segment that dies whole is discarded then, once, and not by itself when it is used again. */
+static void test_dead_segments(void **state)
+{
+	struct store_stats st;
+	uint64_t discards;
+
+	(void)state;
+	on();
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+	while (store_clean(store))
+		;
+	discards = disk.discards;
+	for (uint32_t slot = 1; slot <= slots; slot++) {
+		store_discard(store, slot);
+		version[slot] = 0;
+	}
+	assert_true(store_dead(store) == disk.device.can_discard);
+	while (store_clean(store))
+		;
+	assert_false(store_dead(store));
+	store_stats(store, &st);
+	assert_true(st.discards > 10 && disk.discards - discards >= st.discards);
+	assert_int_equal(st.free_segments, st.segments - 1); /* but the head */
+	discards = disk.discards;
+	for (uint32_t slot = 1; slot <= slots / 2; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+	assert_true(disk.discards - discards <= st.segments - st.discards);
+	verify_all();
+}
+
 /* A row of records comes in one transfer; what of it is damaged is read again by itself. */
 static void test_read_ahead(void **state)
 {
@@ -470,7 +503,7 @@ int main(void)
 		TEST(test_full),        TEST(test_blocks),
 		TEST(test_power),       TEST(test_write_errors),
 		TEST(test_read_errors), TEST(test_gone),
-		TEST(test_read_ahead),
+		TEST(test_read_ahead),  TEST(test_dead_segments),
 	};
 
 	int failed = cmocka_run_group_tests_name("at once", tests, NULL, NULL);
