@@ -5,7 +5,7 @@
  * virtual-storage computer, IBM Systems Journal 5, 1966: MIN evicts what is used last). First uses of
  * pages count, as they do for the optimum.
  *
- *    replacement [FRAMES]
+ *    replacement RECORDED [FRAMES]
  *
  * A string is a list of page numbers, one for each run of uses of the same page.
  */
@@ -136,6 +136,36 @@ static void growing(struct string *s)
 	}
 }
 
+/* Recorded (README.md): numbers as differences from the last, d as 2d and -d as 2d - 1, seven bits a byte, the
+ * lowest first, with bit 7 in all but the last. */
+#define RECORDED_FRAMES 512
+
+static const char *recorded_file;
+
+static void recorded(struct string *s)
+{
+	FILE *f = fopen(recorded_file, "rb");
+	uint32_t page = 0, value = 0;
+	unsigned shift = 0;
+	int c;
+
+	if (f == NULL) {
+		perror(recorded_file);
+		exit(2);
+	}
+	while ((c = getc(f)) != EOF) {
+		value |= (uint32_t)(c & 127) << shift;
+		shift += 7;
+		if (c & 128)
+			continue;
+		page = value & 1 ? page - (value + 1) / 2 : page + value / 2;
+		use(s, page);
+		value = shift = 0;
+	}
+	fclose(f);
+	frames = RECORDED_FRAMES;
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct string *s);
@@ -148,6 +178,7 @@ static const struct {
 	{ "phases of 3/4 of memory", phases },
 	{ "scan, and a hot half", scan_and_hot },
 	{ "growing, newest used most", growing },
+	{ "sort(1), in 512 frames", recorded }, /* last: changes the number of frames */
 };
 
 /* ---- The optimum ---- */
@@ -255,8 +286,11 @@ int main(int argc, char **argv)
 	const char *policy;
 	bool on;
 
-	if (argc > 1)
-		frames = (unsigned)strtoul(argv[1], NULL, 0);
+	if (argc < 2)
+		return 2;
+	recorded_file = argv[1];
+	if (argc > 2)
+		frames = (unsigned)strtoul(argv[2], NULL, 0);
 	printf("%-28s %9s %9s", "", "uses", "optimum");
 	for (unsigned i = 0; (policy = replacement_name(i, &on)) != NULL; i++)
 		printf(" %8s", policy);
