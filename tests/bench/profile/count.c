@@ -2,8 +2,9 @@
 /*
  * A plugin for QEMU's translator that counts how often each translated block runs. A benchmark
  * reads the virtual counter (CNTVCT_EL0) before and after what it measures; so does nobody else
- * below 4 GB, where fixed programs lie. Each such read ends a section: the counts since the last
- * one are written to the file and begin anew.
+ * below 4 GB, where fixed programs lie. With `vdso` it does so by clock_gettime(2), and nobody else
+ * in the user's half. Each such read ends a section: the counts since the last one are written to the
+ * file and begin anew.
  *
  *    section N
  *    ADDRESS INSTRUCTIONS-OF-THE-BLOCK TIMES-RUN
@@ -40,7 +41,6 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
 
 #define CNTVCT_READ      0xd53be040u /* MRS Xt, CNTVCT_EL0; Rt in the lowest five bits */
 #define CNTVCT_READ_MASK 0xffffffe0u
-#define PROGRAMS_END     ((uint64_t)1 << 32)
 
 struct block {
 	uint64_t address, instructions, runs;
@@ -51,6 +51,7 @@ struct block {
 static struct block *blocks[BUCKETS];
 static FILE *out;
 static unsigned section;
+static uint64_t programs_end = (uint64_t)1 << 32;
 
 /* A block may be translated again and again, and counts as the same. */
 static struct block *block_find(uint64_t address, uint64_t instructions)
@@ -100,7 +101,7 @@ static void block_translated(uint64_t id, struct qemu_plugin_tb *tb)
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64, &b->runs, 1);
-	if (address >= PROGRAMS_END)
+	if (address >= programs_end)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -115,10 +116,12 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 							       int argc, char **argv)
 {
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-		fprintf(stderr, "count: say out=FILE\n");
+	if (argc < 1 || strncmp(argv[0], "out=", 4) != 0) {
+		fprintf(stderr, "count: say out=FILE, or out=FILE,vdso=on\n");
 		return -1;
 	}
+	if (argc > 1)
+		programs_end = (uint64_t)1 << 48;
 	out = fopen(argv[0] + 4, "w");
 	if (out == NULL) {
 		perror(argv[0] + 4);
