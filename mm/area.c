@@ -48,7 +48,8 @@ struct area *area_find(struct aspace *as, virt_addr_t va)
 	struct area *hit = as->last_hit, *found = NULL;
 	struct rb_node *n = as->areas.node;
 
-	if (hit != NULL && va >= hit->start && va < hit->end)
+	/* In it, or in the free space that it knows right below. */
+	if (hit != NULL && va < hit->end && va >= hit->start - hit->gap)
 		return hit;
 	while (n != NULL) {
 		struct area *a = rb_entry(n, struct area, node);
@@ -62,7 +63,7 @@ struct area *area_find(struct aspace *as, virt_addr_t va)
 			n = n->right;
 		}
 	}
-	if (found != NULL && va >= found->start)
+	if (found != NULL)
 		as->last_hit = found;
 	return found;
 }

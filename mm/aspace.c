@@ -51,13 +51,10 @@ struct aspace *aspace_get(struct aspace *as)
 
 void aspace_put(struct aspace *as)
 {
-	struct page *table;
-
 	if (atomic_dec(&as->refs) > 0)
 		return;
 	ASSERT(as->areas.node == NULL);
-	while ((table = pmap_destroy_step(&as->pmap)) != NULL)
-		page_put(table);
+	pmap_destroy(&as->pmap, page_put);
 	kmem_cache_free(aspace_cache, as);
 }
 
@@ -185,9 +182,7 @@ int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bo
 		done += part;
 		if (part > 0)
 			continue;
-		f = (struct fault){ .as = as,
-				    .va = (va + done) & PAGE_MASK,
-				    .access = write ? FAULT_WRITE : FAULT_READ };
+		fault_begin(&f, as, (va + done) & PAGE_MASK, write ? FAULT_WRITE : FAULT_READ);
 		err = fault_handle(&f);
 		fault_release(&f);
 	}

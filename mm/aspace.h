@@ -81,6 +81,8 @@ struct aspace {
 	uint32_t forks; /* made of it so far; under mutex */
 	bool forked;    /* made by a fork */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
+	virt_addr_t
+		spare_table; /* of the 2 MB from here on a leaf table may be there that no area needs (mm/zap.c); 0: none */
 	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
 	virt_addr_t arg_start, arg_end, env_start, env_end;
 	virt_addr_t code_start, code_end, data_start, data_end;

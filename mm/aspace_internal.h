@@ -245,6 +245,17 @@ struct fault {
 	bool dirtied; /* a disk file's page: object_throttle() when the mutex is dropped */
 };
 
+/* Begins f at page va. What is not set here is set with what it goes with: this is on the way of every fault. */
+static inline void fault_begin(struct fault *f, struct aspace *as, virt_addr_t va, unsigned access)
+{
+	f->as = as;
+	f->va = va;
+	f->access = access;
+	f->frame = f->copied = f->page = NULL;
+	f->slot = 0;
+	f->object = NULL;
+	f->major = f->dirtied = false;
+}
 /* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is
  * held again either way. */
 int fault_handle(struct fault *f) MUST_CHECK;

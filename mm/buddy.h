@@ -38,6 +38,8 @@ struct page *page_alloc_order(unsigned order, unsigned flags) MUST_CHECK;
 struct page *page_alloc_spare(unsigned order) MUST_CHECK;
 /* Frees directly (refs is ignored and set to 0): for kernel memory with one owner. User frames go through page_put(). */
 void page_free(struct page *p, unsigned order);
+/* page_free(p, 0) of a frame that holds zeroes. */
+void page_free_zeroed(struct page *p);
 /* Frees n single frames whose refs are 0, with a lock round for every few dozen. */
 void page_free_batch(struct page **pages, unsigned n);
 

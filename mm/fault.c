@@ -407,12 +407,13 @@ static enum fault_outcome outcome_of(int err)
 
 enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned access)
 {
-	struct fault f = { .as = as, .va = va & PAGE_MASK, .access = access };
 	struct task *t = current();
+	struct fault f;
 	int err;
 
 	if (unlikely(va < USER_MIN || va >= USER_TOP))
 		return FAULT_NOT_MAPPED;
+	fault_begin(&f, as, va & PAGE_MASK, access);
 	mutex_lock(&as->mutex);
 	err = fault_handle(&f);
 	if (f.major) {

@@ -21,10 +21,11 @@ int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsign
 	int err = 0;
 
 	for (va = start; va < end && err == 0; va = next) {
-		struct fault f = { .as = as, .va = va, .access = access };
+		struct fault f;
 
 		if (task_killed(current()))
 			return -EINTR;
+		fault_begin(&f, as, va, access);
 		mutex_lock(&as->mutex);
 		err = fault_handle(&f);
 		next = va == start || leaf_index(va) == 0 ? huge_next(as, va) : va + PAGE_SIZE;

@@ -40,23 +40,39 @@ bool page_get_live(struct page *p)
 	return false;
 }
 
-/* p, which nobody holds any more, is the pool's of huge pages. */
-static inline bool page_of_pool(const struct page *p)
+/* Frees a table. pmap says when it is empty. */
+static void table_release(struct page *p)
 {
-	return page_flag(p, PAGE_HUGETLB) && p->type != PAGE_TABLE;
+	atomic_dec(&table_frames);
+	if (p->flags & PAGE_ZEROED)
+		page_free_zeroed(p);
+	else
+		page_free(p, 0);
+}
+
+/* Is p, which nobody holds any more, neither an ordinary page of user memory nor the kernel's? */
+static inline bool page_is_special(const struct page *p)
+{
+	return p->type == PAGE_TABLE || page_flag(p, PAGE_HUGETLB);
+}
+
+static __attribute__((noinline)) void special_release(struct page *p)
+{
+	if (p->type == PAGE_TABLE)
+		table_release(p);
+	else
+		hugetlb_put(p);
 }
 
 /* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live
  * reference first. */
 static void page_release(struct page *p)
 {
-	if (unlikely(p->type == PAGE_TABLE))
-		atomic_dec(&table_frames);
 	ASSERT(p != zero_page);
 	if (page_flag(p, PAGE_LRU)) {
 		lru_remove(p);
-	} else if (page_of_pool(p)) {
-		hugetlb_put(p);
+	} else if (page_is_special(p)) {
+		special_release(p);
 		return;
 	}
 	ASSERT(p->rmap == 0 || p->type == PAGE_KERNEL);
@@ -84,8 +100,8 @@ void page_put_batch(struct page **pages, unsigned n)
 		uint32_t refs = atomic_dec(&p->refs);
 
 		ASSERT(refs != UINT32_MAX);
-		if (refs == 0 && unlikely(page_of_pool(p)))
-			hugetlb_put(p);
+		if (refs == 0 && unlikely(page_is_special(p)))
+			special_release(p);
 		else if (refs == 0)
 			pages[last++] = p;
 		else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
@@ -93,8 +109,6 @@ void page_put_batch(struct page **pages, unsigned n)
 	}
 	lru_remove_batch(pages, last);
 	for (unsigned i = 0; i < last; i++) {
-		if (unlikely(pages[i]->type == PAGE_TABLE))
-			atomic_dec(&table_frames);
 		ASSERT(pages[i] != zero_page);
 		ASSERT(pages[i]->rmap == 0 || pages[i]->type == PAGE_KERNEL);
 	}

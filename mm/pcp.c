@@ -23,7 +23,8 @@
 
 #define PCP_HIGH    32 /* a dirty list longer than this spills its colder half */
 #define ZERO_REFILL 8
-#define ORDER_TRIES 4 /* rounds of reclaim that a block larger than a frame is worth */
+#define ZERO_KEPT   16 /* zeroed frames that a CPU keeps of those that are freed */
+#define ORDER_TRIES 4  /* rounds of reclaim that a block larger than a frame is worth */
 
 /* Which list: ALLOC_ZERO in the flags is the index. */
 enum { DIRTY = 0, ZEROED = 1 };
@@ -354,6 +355,30 @@ void page_free(struct page *p, unsigned order)
 	}
 	l = pcp_lock();
 	chain_push(&l->list[DIRTY], p);
+	full = l->list[DIRTY].count > PCP_HIGH;
+	pcp_unlock(l);
+	if (unlikely(full))
+		pcp_spill();
+}
+
+void page_free_zeroed(struct page *p)
+{
+	struct pcp *l;
+	bool full;
+
+	if (CONFIG_DEBUG)
+		for (const uint64_t *w = page_to_virt(p), *end = w + PAGE_SIZE / 8; w < end; w++)
+			ASSERT(*w == 0);
+	if (unlikely(memory_short())) {
+		page_free(p, 0);
+		return;
+	}
+	page_mark_free(p);
+	p->flags = PAGE_ZEROED;
+	l = pcp_lock();
+	/* Kept wherever the frame goes, it is worth most here. */
+	full = l->list[ZEROED].count >= ZERO_KEPT;
+	chain_push(&l->list[full ? DIRTY : ZEROED], p);
 	full = l->list[DIRTY].count > PCP_HIGH;
 	pcp_unlock(l);
 	if (unlikely(full))

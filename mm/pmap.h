@@ -116,10 +116,9 @@ void pmap_activate(struct pmap *pm);
 /* No CPU will run pm any more (none does but perhaps this one: asserted; it is deactivated): flushes its ASID and gives it up. Afterwards nothing of pm can be in a TLB,
  * so that flushes for it cost nothing. */
 void pmap_retire(struct pmap *pm);
-/* Unlinks and returns one empty-or-shared-no-more table after the other until NULL, root last. All areas must be gone (every entry none, or the leaf table
- * shared: then only this link goes). The caller frees what it gets at once: the first step flushes. Not active on any other CPU (asserted); on this
- * one it is deactivated. */
-struct page *pmap_destroy_step(struct pmap *pm);
+/* Takes pm apart: gone() gets one table after the other, the root last, with its reference; each may be freed at once. Leaf tables are empty (asserted) or shared:
+ * then only this link goes. Not active on any other CPU (asserted); on this one it is deactivated. Preemptible, in gone() too. */
+void pmap_destroy(struct pmap *pm, void (*gone)(struct page *table));
 
 /* Links one missing table on the way to va (upper or leaf); consumes a zeroed frame. For use when pmap_entry_lock returned NULL: repeat until it does not. */
 void pmap_table_add(struct pmap *pm, virt_addr_t va, struct page *table);

@@ -133,6 +133,17 @@ static bool table_vacant(struct aspace *as, virt_addr_t va)
 	return area_first_in(as, leaf_base(va), leaf_base(va) + LEAF_SPAN_BYTES) == NULL;
 }
 
+/* The table of va is empty and no area needs it. One such table is kept, the last: who maps and unmaps a page again and again comes back to it. */
+static void table_spare(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
+{
+	virt_addr_t base = leaf_base(va), spare = as->spare_table;
+
+	if (spare != 0 && spare != base && pmap_leaf(&as->pmap, spare) != NULL &&
+	    table_vacant(as, spare))
+		table_unlink(as, spare, b);
+	as->spare_table = base;
+}
+
 void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	struct tlb_batch b;
@@ -150,8 +161,10 @@ void zap_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 		zap_table(pmap_leaf(&as->pmap, va), from,
 			  from + (unsigned)bytes_to_pages(stop - va), &b);
 		/* Without a table the next fault may make a block. */
-		if (stop - va == LEAF_SPAN_BYTES || table_vacant(as, va))
+		if (stop - va == LEAF_SPAN_BYTES)
 			table_unlink(as, va, &b);
+		else if (table_vacant(as, va))
+			table_spare(as, va, &b);
 	}
 	tlb_flush(&b);
 }
@@ -172,8 +185,7 @@ uint64_t zap_all(struct aspace *as)
 		pages += table_resident(table);
 		if (table_drop_shared(as, va, &b) || zap_block(as, va, &b))
 			continue;
-		zap_table(table, 0, LEAF_SPAN_BYTES / PAGE_SIZE, &b);
-		table_unlink(as, va, &b);
+		zap_table(table, 0, LEAF_SPAN_BYTES / PAGE_SIZE, &b); /* the table goes with pmap */
 	}
 	tlb_flush(&b);
 	return pages;

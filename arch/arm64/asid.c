@@ -195,7 +195,7 @@ void pmap_activate(struct pmap *pm)
 	/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). */
 	ttbr0_write(ttbr);
 	isb();
-	/* Walks through the old root may still be under way: pmap_destroy_step()'s TLBI and DSB wait for them. */
+	/* Walks through the old root may still be under way: pmap_retire()'s TLBI and DSB wait for them. */
 	if (old)
 		atomic_fetch_and_release(&old->active_cpus, ~bit);
 }

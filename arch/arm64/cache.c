@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * Cache maintenance by address (DDI 0487, D7.5.9): data to the point of unification before instructions are fetched from it, to
- * the point of coherency for devices that do not look into the caches. And CRC-32C.
+ * the point of coherency for devices that do not look into the caches. And CRC-32C, and copying a frame.
  */
 #include "arch/arm64/features.h"
 #include "arch/hw.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/preempt.h"
 
 /* CTR_EL0 fields */
 #define CTR_IMINLINE_SHIFT 0
@@ -117,4 +118,14 @@ uint32_t hw_crc32c(uint32_t crc, const void *data, size_t n)
 			: "+r"(crc)
 			: "r"((uint32_t)*p));
 	return crc;
+}
+
+void copy_page_fp(void *dst, const void *src); /* lib/page.S */
+
+/* No switch meanwhile: it would save for the FP registers' task what is a page's. Interrupt handlers have no use for them. */
+void hw_copy_page(void *dst, const void *src)
+{
+	preempt_disable();
+	copy_page_fp(dst, src);
+	preempt_enable();
 }

@@ -305,6 +305,12 @@ void pmap_usage(struct pmap *pm, struct pmap_usage *u)
 
 /* ---- Taking apart ---- */
 
+/* All of table's entries are none: whoever gets the frame next need not clear it. */
+static void table_mark_empty(struct page *table)
+{
+	page_set_flag(table, PAGE_ZEROED);
+}
+
 static bool leaf_is_empty(const struct page *leaf)
 {
 	return leaf->u.table.present == 0 && leaf->u.table.swapped == 0;
@@ -332,6 +338,7 @@ struct page *pmap_table_remove(struct pmap *pm, virt_addr_t va, struct tlb_batch
 	if (!leaf_is_empty(leaf))
 		return NULL;
 	leaf_unlink(pm, link);
+	table_mark_empty(leaf);
 	tlb_batch_add(b, ALIGN_DOWN(va, LEAF_SPAN));
 	b->tables = true;
 	return leaf;
@@ -352,48 +359,43 @@ void pmap_retire(struct pmap *pm)
 	}
 }
 
-/* Takes a leaf table's link away from a quiet pm: the table when it is to be freed, NULL when others have it. */
-static struct page *leaf_drop(struct pte *link)
+/* pm's link to a leaf table goes: the table when it is to be freed, NULL when others have it. */
+static struct page *leaf_drop(const struct pte *link)
 {
 	struct page *leaf = leaf_of(link);
 
-	if (table_sharers(leaf) > 1 && leaf_unshare(leaf)) {
-		upper_unlink(
-			link); /* nobody but us reads this link any more, so it may lag behind */
+	if (table_sharers(leaf) > 1 && leaf_unshare(leaf))
 		return NULL;
-	}
 	ASSERT(leaf_is_empty(leaf));
-	upper_unlink(link);
+	table_mark_empty(leaf);
 	return leaf;
 }
 
-struct page *pmap_destroy_step(struct pmap *pm)
+/* The tables that an upper table's entries lead to, and a side table. Nobody walks them any more, so stores need no order. */
+static void upper_empty(struct page *table, unsigned level, void (*gone)(struct page *table))
 {
-	struct pte *table, *path[LINK_LEVEL + 1];
-	struct page *page = pm->root;
-	unsigned level = 0, i;
+	struct pte *entries = table_entries(table);
 
-	if (!page)
-		return NULL;
-	pmap_retire(pm);
-	table = table_entries(page);
-	while ((i = table_next(table, 0)) < TABLE_ENTRIES) {
-		path[level] = &table[i];
-		if (level < LINK_LEVEL) {
-			table = table_entries(entry_target(pte_load(&table[i])));
-			level++;
-			continue;
-		}
-		page = leaf_drop(path[level]);
-		if (page)
-			return page;
+	for (unsigned i = table_next(entries, 0); i < TABLE_ENTRIES;
+	     i = table_next(entries, i + 1)) {
+		struct page *below = level == LINK_LEVEL ? leaf_drop(&entries[i])
+							 : entry_target(pte_load(&entries[i]));
+
+		if (level < LINK_LEVEL)
+			upper_empty(below, level + 1, gone);
+		pte_store(&entries[i], 0);
+		if (below)
+			gone(below);
 	}
-	page = virt_to_page(table);
-	if (page->kinds.fold)
-		return side_remove(page);
-	if (level == 0)
-		pm->root = NULL;
-	else
-		upper_unlink(path[level - 1]);
-	return page;
+	if (table->kinds.fold)
+		gone(side_remove(table));
+	table_mark_empty(table);
+}
+
+void pmap_destroy(struct pmap *pm, void (*gone)(struct page *table))
+{
+	pmap_retire(pm);
+	upper_empty(pm->root, 0, gone);
+	gone(pm->root);
+	pm->root = NULL;
 }

@@ -7,7 +7,7 @@
  *    private ------------------------> shared ----------------------------> private
  *    link RW                           links RO  \
  *                                                 \--- pmap_leaf_replace: link to a private copy, sharers - 1
- *                                                  \-- pmap_table_remove, pmap_destroy_step: link goes, sharers - 1
+ *                                                  \-- pmap_table_remove, pmap_destroy: link goes, sharers - 1
  *
  * APTable is a permission, so setting and clearing it needs no break-before-make; setting it needs an invalidation of everything read through the
  * link, walk caches included (DDI 0487, D8.14.1; D8.14.5: VALE1IS would leave them). Replacing the link changes an output address and does.

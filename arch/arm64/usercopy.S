@@ -4,6 +4,9 @@
  * PAN. Every such instruction has an entry in the section .fixup, a pair of offsets from the entry itself: of the instruction, and of where to go on when
  * the fault cannot be resolved. The entry code looks there only for instructions between usercopy_start and usercopy_end.
  *
+ * There are no pairs of them, so blocks are stored by STP, with PAN lifted: a page that user mode may not write (AP[2:1]: PROT_NONE, read-only) is none that
+ * the kernel may write, so EL1's rights come to the same. That is so for stores only: PROT_NONE is memory that the kernel could read.
+ *
  * A copy works in blocks of 64 and 8 bytes and never moves its pointers inside a block: when one faults for good, the fix-up goes over the
  * block again byte by byte, and the byte that faults then is exactly where the copy ends.
  */
@@ -79,14 +82,10 @@ user_copy_out:
 	ldp	x6, x7, [x1, #16]
 	ldp	x8, x9, [x1, #32]
 	ldp	x10, x11, [x1, #48]
-	user sttr x4, [x0]
-	user sttr x5, [x0, #8]
-	user sttr x6, [x0, #16]
-	user sttr x7, [x0, #24]
-	user sttr x8, [x0, #32]
-	user sttr x9, [x0, #40]
-	user sttr x10, [x0, #48]
-	user sttr x11, [x0, #56]
+	user stp x4, x5, [x0]
+	user stp x6, x7, [x0, #16]
+	user stp x8, x9, [x0, #32]
+	user stp x10, x11, [x0, #48]
 	add	x1, x1, #64
 	add	x0, x0, #64
 	mov	x2, x3
@@ -117,14 +116,10 @@ user_clear:
 	mov	x2, x1
 	subs	x3, x2, #64
 	b.lo	2f
-1:	user sttr xzr, [x0]
-	user sttr xzr, [x0, #8]
-	user sttr xzr, [x0, #16]
-	user sttr xzr, [x0, #24]
-	user sttr xzr, [x0, #32]
-	user sttr xzr, [x0, #40]
-	user sttr xzr, [x0, #48]
-	user sttr xzr, [x0, #56]
+1:	user stp xzr, xzr, [x0]
+	user stp xzr, xzr, [x0, #16]
+	user stp xzr, xzr, [x0, #32]
+	user stp xzr, xzr, [x0, #48]
 	add	x0, x0, #64
 	mov	x2, x3
 	subs	x3, x3, #64

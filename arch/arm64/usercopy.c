@@ -49,6 +49,17 @@ virt_addr_t user_untag(virt_addr_t p)
 	return (virt_addr_t)(((int64_t)(p << 8)) >> 8);
 }
 
+/* MSR PAN, #imm: the assembler's own name for it needs a newer base architecture. */
+static void pan_set(bool on)
+{
+	if (!cpu_features.pan)
+		return;
+	if (on)
+		__asm__ volatile("msr S0_0_C4_C1_4, xzr" : : : "memory");
+	else
+		__asm__ volatile("msr S0_0_C4_C0_4, xzr" : : : "memory");
+}
+
 size_t copy_from_user_some(void *dst, virt_addr_t src, size_t n)
 {
 	DEBUG_ASSERT(preemptible());
@@ -58,7 +69,12 @@ size_t copy_from_user_some(void *dst, virt_addr_t src, size_t n)
 size_t copy_to_user_some(virt_addr_t dst, const void *src, size_t n)
 {
 	DEBUG_ASSERT(preemptible());
-	return user_range_ok(dst, n) ? user_copy_out(dst, src, n) : n;
+	if (!user_range_ok(dst, n))
+		return n;
+	pan_set(false); /* a switch or an exception keeps PSTATE.PAN with this task */
+	n = user_copy_out(dst, src, n);
+	pan_set(true);
+	return n;
 }
 
 int copy_from_user(void *dst, virt_addr_t src, size_t n)
@@ -74,7 +90,12 @@ int copy_to_user(virt_addr_t dst, const void *src, size_t n)
 int clear_user(virt_addr_t dst, size_t n)
 {
 	DEBUG_ASSERT(preemptible());
-	return !user_range_ok(dst, n) || user_clear(dst, n) ? -EFAULT : 0;
+	if (!user_range_ok(dst, n))
+		return -EFAULT;
+	pan_set(false);
+	n = user_clear(dst, n);
+	pan_set(true);
+	return n ? -EFAULT : 0;
 }
 
 int64_t copy_string_from_user(char *dst, virt_addr_t src, size_t size)
@@ -114,17 +135,6 @@ int user_store64(virt_addr_t dst, uint64_t value)
 	return !user_range_ok(dst, sizeof(value)) || user_store_word64(dst, value) ? -EFAULT : 0;
 }
 
-/* MSR PAN, #imm: the assembler's own name for it needs a newer base architecture. */
-static void pan_set(bool on)
-{
-	if (!cpu_features.pan)
-		return;
-	if (on)
-		__asm__ volatile("msr S0_0_C4_C1_4, xzr" : : : "memory");
-	else
-		__asm__ volatile("msr S0_0_C4_C0_4, xzr" : : : "memory");
-}
-
 int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen)
 {
 	int result;
@@ -133,7 +143,7 @@ int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired
 	if (!user_range_ok(dst, sizeof(desired)) || !IS_ALIGNED(dst, sizeof(desired)))
 		return -EFAULT;
 	do {
-		pan_set(false); /* a switch or an exception keeps PSTATE.PAN with this task */
+		pan_set(false);
 		result = user_exchange_word32(dst, expected, desired, seen);
 		pan_set(true);
 	} while (result == 2);

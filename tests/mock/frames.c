@@ -137,6 +137,14 @@ WEAK struct page *page_alloc_spare(unsigned order)
 	return p;
 }
 
+WEAK void page_free_zeroed(struct page *p)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+
+	assert_memory_equal(page_to_virt(p), zeroes, PAGE_SIZE);
+	page_free(p, 0);
+}
+
 WEAK void page_free(struct page *p, unsigned order)
 {
 	for (pfn_t i = 0; i < (pfn_t)1 << order; i++) {

@@ -178,9 +178,9 @@ static inline phys_addr_t virt_to_phys(const void *kva)
 
 /* arch/arm64/lib/page.S */
 void hw_clear_page(void *kva);
-void hw_copy_page(void *dst, const void *src);
 
 /* arch/arm64/cache.c */
+void hw_copy_page(void *dst, const void *src);
 void hw_icache_sync(const void *kva, size_t n);
 void hw_dma_clean(const void *kva, size_t n);
 void hw_dma_invalidate(void *kva, size_t n);

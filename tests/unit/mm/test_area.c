@@ -154,6 +154,27 @@ static virt_addr_t highest_free(struct aspace *as, uint64_t pages)
 	return 0;
 }
 
+/* The area that was found last answers for the free space below it too, as long as that is free. */
+static void test_found_from_below(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, page_at(0), PAGE_SIZE, RW);
+	map_at(as, page_at(20), PAGE_SIZE, AREA_READ);
+	assert_int_equal(area_find(as, page_at(5))->start, page_at(20));
+	assert_int_equal(area_find(as, page_at(1))->start, page_at(20));
+	assert_int_equal(area_find(as, page_at(0))->start, page_at(0));
+	assert_int_equal(area_find(as, page_at(5))->start, page_at(20));
+	map_at(as, page_at(10), PAGE_SIZE, AREA_EXEC);
+	assert_int_equal(area_find(as, page_at(15))->start, page_at(20));
+	assert_int_equal(area_find(as, page_at(5))->start, page_at(10));
+	assert_int_equal(aspace_unmap(as, page_at(10), PAGE_SIZE), 0);
+	assert_int_equal(area_find(as, page_at(10))->start, page_at(20));
+	assert_null(area_find(as, page_at(21)));
+	end(as);
+}
+
 static void test_placement(void **state)
 {
 	struct aspace *as = space();
@@ -272,11 +293,9 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_random),
-		TEST(test_placement),
-		TEST(test_placement_keeps_the_stack_guard),
-		TEST(test_many_areas),
-		TEST(test_files),
+		TEST(test_random),     TEST(test_found_from_below),
+		TEST(test_placement),  TEST(test_placement_keeps_the_stack_guard),
+		TEST(test_many_areas), TEST(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,6 +259,36 @@ static void test_zero_pool(void **state)
 	buddy_check();
 }
 
+/* A frame that is freed full of zeroes is not cleared again, wherever it went meanwhile; nor are others taken for it. */
+static void test_freed_zeroed(void **state)
+{
+	struct page *p[60];
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		p[i] = page_alloc(ALLOC_ZERO);
+	for (unsigned i = 0; i < 60; i++)
+		if (i % 3 == 0)
+			memset(page_to_virt(p[i]), 1, PAGE_SIZE);
+	for (unsigned i = 0; i < 60; i++)
+		if (i % 3 == 0)
+			page_free(p[i], 0);
+		else
+			page_free_zeroed(p[i]);
+	assert_ptr_equal(p[0] = page_alloc(ALLOC_ZERO),
+			 p[23]); /* the last of those that were kept */
+	check_zero(p[0], 0);
+	for (unsigned i = 1; i < 60; i++) {
+		p[i] = page_alloc(ALLOC_ZERO);
+		check_zero(p[i], 0);
+		assert_int_equal(p[i]->flags, 0);
+	}
+	for (unsigned i = 0; i < 60; i++)
+		page_free(p[i], 0);
+	pcp_drain_all();
+	buddy_check();
+}
+
 /* A block may have to be put together from pool frames; what was cleared is not cleared again, but
  * is clear. */
 static void test_order_from_pool(void **state)
@@ -553,13 +583,21 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_watermarks),        TEST(test_random),
-		TEST(test_zero_pool),         TEST(test_order_from_pool),
-		TEST(test_reserve),           TEST(test_no_waiting),
-		TEST(test_waits_for_reclaim), TEST(test_order_gives_up),
-		TEST(test_order_from_lists),  TEST(test_failure_on_request),
-		TEST(test_double_free),       TEST(test_frame_on_its_way),
-		TEST(test_threads),           TEST(test_claim),
+		TEST(test_watermarks),
+		TEST(test_random),
+		TEST(test_zero_pool),
+		TEST(test_freed_zeroed),
+		TEST(test_order_from_pool),
+		TEST(test_reserve),
+		TEST(test_no_waiting),
+		TEST(test_waits_for_reclaim),
+		TEST(test_order_gives_up),
+		TEST(test_order_from_lists),
+		TEST(test_failure_on_request),
+		TEST(test_double_free),
+		TEST(test_frame_on_its_way),
+		TEST(test_threads),
+		TEST(test_claim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,14 @@ void page_free(struct page *p, unsigned order)
 	frees++;
 }
 
+static unsigned zeroed;
+
+void page_free_zeroed(struct page *p)
+{
+	zeroed++;
+	page_free(p, 0);
+}
+
 void lru_remove(struct page *p)
 {
 	assert_ptr_not_equal(freed, p); /* off its list first */
@@ -87,6 +95,29 @@ static void test_put(void **state)
 	assert_null(lru_removed);
 	assert_false(page_get_live(p));
 	mock_expect_panic("assertion failed", page_put(p));
+}
+
+/* Tables are counted, and tell whether they hold zeroes. */
+static void test_put_tables(void **state)
+{
+	struct page *p[2];
+
+	(void)state;
+	for (unsigned batch = 0; batch < 2; batch++) {
+		p[0] = page_new(PAGE_TABLE, PAGE_ZEROED, 1);
+		p[1] = p[0] + 1;
+		*p[1] = *p[0];
+		p[1]->flags = 0;
+		table_frames = 2;
+		zeroed = frees = 0;
+		if (batch)
+			page_put_batch(p, 2);
+		for (unsigned i = 0; i < 2 && !batch; i++)
+			page_put(p[i]);
+		assert_int_equal(zeroed, 1);
+		assert_int_equal(frees, 2);
+		assert_int_equal(table_frames, 0);
+	}
 }
 
 static void test_put_from_lru(void **state)
@@ -219,9 +250,11 @@ static void test_wait_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_put),       TEST(test_put_from_lru), TEST(test_put_swap_cached),
-		TEST(test_put_batch), TEST(test_put_mapped),   TEST(test_live_race),
-		TEST(test_wait),      TEST(test_wait_killed),
+		TEST(test_put),          TEST(test_put_tables),
+		TEST(test_put_from_lru), TEST(test_put_swap_cached),
+		TEST(test_put_batch),    TEST(test_put_mapped),
+		TEST(test_live_race),    TEST(test_wait),
+		TEST(test_wait_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

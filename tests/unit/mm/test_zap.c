@@ -12,7 +12,7 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/aspace_test.h"
 
-/* The leaf tables of what was unmapped go with it, however far apart the pages were. */
+/* The leaf tables of what was unmapped go with it, however far apart the pages were; but for the last. */
 static void test_sparse(void **state)
 {
 	struct aspace *as = space();
@@ -28,8 +28,38 @@ static void test_sparse(void **state)
 		assert_int_equal(poke(BASE + i * 2 * MB, 1), 0);
 		assert_int_equal(aspace_unmap(as, BASE + i * 2 * MB, PAGE_SIZE), 0);
 	}
-	assert_int_equal(frames_free(), free);
+	assert_int_equal(frames_free(), free - 1);
+	/* It serves again, and goes when it was needed meanwhile no more than when it was not. */
+	map_at(as, BASE + 400 * MB, PAGE_SIZE, RW);
+	assert_int_equal(poke(BASE + 400 * MB, 1), 0);
+	assert_int_equal(frames_free(), free - 2);
+	map_at(as, BASE + 2 * MB, PAGE_SIZE, RW);
+	assert_int_equal(poke(BASE + 2 * MB, 1), 0);
+	assert_int_equal(aspace_unmap(as, BASE + 2 * MB, PAGE_SIZE), 0);
+	assert_int_equal(peek(BASE + 400 * MB), 1);
+	assert_int_equal(aspace_unmap(as, BASE + 400 * MB, PAGE_SIZE), 0);
+	assert_null(pmap_leaf(&as->pmap, BASE + 2 * MB));
+	assert_non_null(pmap_leaf(&as->pmap, BASE + 400 * MB));
+	assert_int_equal(frames_free(), free - 1);
 	check(as);
+	end(as);
+}
+
+/* What a terabyte touched in a thousand places takes, but for the pages themselves. */
+static void test_tables_of_a_terabyte(void **state)
+{
+	const uint64_t terabyte = (uint64_t)1 << 40, places = 1000;
+	struct aspace *as = space();
+	uint64_t tables;
+
+	(void)state;
+	run(as);
+	map_at(as, BASE, terabyte, RW | AREA_NORESERVE);
+	tables = frames_free();
+	for (uint64_t i = 0; i < places; i++)
+		assert_int_equal(poke(BASE + terabyte / places / PAGE_SIZE * PAGE_SIZE * i, 1), 0);
+	tables -= frames_free() + places;
+	assert_true(tables * PAGE_SIZE < 9 * MB);
 	end(as);
 }
 
@@ -48,7 +78,7 @@ static void test_neighbours(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(peek(BASE + i * PAGE_SIZE), i % 2 ? (int)i + 1 : -1);
 	assert_non_null(pmap_leaf(&as->pmap, BASE));
-	assert_int_equal(aspace_unmap(as, BASE, MB), 0);
+	assert_int_equal(aspace_unmap(as, BASE, 2 * MB), 0);
 	assert_null(pmap_leaf(&as->pmap, BASE));
 	end(as);
 }
@@ -102,9 +132,8 @@ static void test_other_cpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sparse),
-		TEST(test_neighbours),
-		TEST(test_shared_table_is_dropped),
+		TEST(test_sparse),     TEST(test_tables_of_a_terabyte),
+		TEST(test_neighbours), TEST(test_shared_table_is_dropped),
 		TEST(test_other_cpu),
 	};
 

@@ -107,6 +107,15 @@ static inline void unmap(struct pmap *pm, virt_addr_t va)
 }
 
 /* Unmaps everything and frees the tables, leaf tables that others share aside. */
+static inline void table_gone(struct page *table)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+
+	assert_true(!page_flag(table, PAGE_ZEROED) ||
+		    memcmp(page_to_virt(table), zeroes, PAGE_SIZE) == 0);
+	page_free(table, 0);
+}
+
 static inline void destroy(struct pmap *pm)
 {
 	struct page *p;
@@ -130,8 +139,7 @@ static inline void destroy(struct pmap *pm)
 			tlb_batch_page(&b, p);
 		tlb_flush(&b);
 	}
-	while ((p = pmap_destroy_step(pm)))
-		page_free(p, 0);
+	pmap_destroy(pm, table_gone);
 }
 
 static inline void create(struct pmap *pm)

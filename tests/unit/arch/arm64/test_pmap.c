@@ -319,7 +319,7 @@ static void test_destroy_needs_other_cpus_gone(void **state)
 	mock_on_cpu(1);
 	activate(&pm);
 	mock_on_cpu(0);
-	mock_expect_panic("active_cpus", pmap_destroy_step(&pm));
+	mock_expect_panic("active_cpus", pmap_destroy(&pm, table_gone));
 	mock_on_cpu(1);
 	activate(NULL);
 	mock_on_cpu(0);

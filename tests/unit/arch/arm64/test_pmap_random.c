@@ -273,8 +273,6 @@ static void step_fork(struct space *parent, struct space *child)
 
 static void step_exit(struct space *s)
 {
-	struct page *p;
-
 	for (unsigned cpu = 0; cpu < mock_options.cpus; cpu++)
 		if (loaded[cpu] == s) {
 			mock_on_cpu(cpu);
@@ -287,7 +285,7 @@ static void step_exit(struct space *s)
 
 		if (!t)
 			continue;
-		if (t->sharers > 1 && rnd(2)) { /* here, or by pmap_destroy_step below */
+		if (t->sharers > 1 && rnd(2)) { /* here, or by pmap_destroy below */
 			tlb_batch_init(&b, &s->pm);
 			assert_null(pmap_table_remove(&s->pm, va_of(r, 0), &b));
 			assert_null(pmap_leaf(&s->pm, va_of(r, 0)));
@@ -299,8 +297,7 @@ static void step_exit(struct space *s)
 		if (t && --t->sharers == 0)
 			free(t);
 	}
-	while ((p = pmap_destroy_step(&s->pm)))
-		page_free(p, 0);
+	pmap_destroy(&s->pm, table_gone);
 	s->live = false;
 }
 

@@ -263,8 +263,7 @@ static void test_three_generations(void **state)
 	assert_int_equal(pmap_leaf(&pm[3], VA)->u.table.sharers, 4);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_false(pmap_leaf_claim(&pm[3], VA));
-		for (struct page *t; (t = pmap_destroy_step(&pm[i]));)
-			page_free(t, 0);
+		pmap_destroy(&pm[i], table_gone);
 	}
 	activate(&pm[3]);
 	assert_maps(VA, MOCK_READ, p);
