@@ -169,6 +169,8 @@ static int show(bool colours)
 		printf("There is no swap. swapon adds some; a flash partition named swap is found at boot.\n");
 	else
 		for (const char *a = text; a; area++) {
+			if (area > 0)
+				putchar('\n');
 			show_medium(a);
 			show_wear(a);
 			show_budget(a);

@@ -207,6 +207,30 @@ static void test_priorities(void **state)
 	assert_int_equal(swap_detach(&mock_medium2), 0);
 }
 
+/* The segments of all areas in a row: any part of it, also across areas. */
+static void test_segments(void **state)
+{
+	struct store_segment map[8];
+
+	(void)state;
+	assert_int_equal(swap_segments(0, map, 8), 3);
+	assert_int_equal(swap_attach(&mock_medium2, false, 5), 0);
+	for (uint32_t first = 0; first < 8; first++)
+		for (uint32_t n = 0; n < 8; n++) {
+			uint32_t got = swap_segments(first, map, n);
+
+			assert_int_equal(got, MIN(n, first < 6 ? 6 - first : 0));
+			for (uint32_t i = 0; i < got; i++) {
+				assert_int_equal(map[i].area, (first + i) / 3);
+				assert_int_equal(map[i].number, (first + i) % 3);
+			}
+		}
+	assert_int_equal(swap_detach(&mock_medium2), 0);
+	swap_off();
+	assert_int_equal(swap_segments(0, map, 8), 0);
+	swap_on(SLOTS);
+}
+
 /* Everything comes back to RAM with its contents, and from there goes to another area. */
 static void test_detach(void **state)
 {
@@ -339,6 +363,7 @@ int main(void)
 		TEST(test_binding),
 		TEST(test_attaching),
 		TEST(test_priorities),
+		TEST(test_segments),
 		TEST(test_detach),
 		TEST(test_keep),
 		TEST(test_detach_within_a_batch),
