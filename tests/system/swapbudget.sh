@@ -35,7 +35,9 @@ guest_run --smp 1 --append swap_budget=1G,x 'cat /proc/sys/vm/swap_budget'
 expect_log 'swap_budget=1G,x: no budget'
 
 # ---- swapstat ----
-expect_match '^ +32  (9|0)' "${small[@]}" --append swap_budget=24M,4M --append swap_cycles=10 'swapstat | cat'
+expect_match '^ +32  (9|0)' "${small[@]}" --append swap_budget=24M,4M --append swap_cycles=10 'swapstat | cat
+	cd /proc; cat swapstore_map | md5sum; dd if=swapstore_map bs=37 2>/dev/null | md5sum; wc -c <swapstore_map'
+[[ $(tail -n 3 "$SCRATCH/output" | uniq -c | awk '{ print $1, $2 }') =~ ^2\ [0-9a-f]+$'\n1 '$((255 * 32))$ ]] || fail "parts of the map are not the whole"
 for line in 'swap: 255 segments of 256 KB, [0-9]+ free, 0 retired; 0 pages are there' '  written   0 bytes since boot, .*; [0-9]+ MB since it was new' \
 	'  wear      segments were erased .* of the 10 they are rated for' '  budget    24 MB a day, 4.0 MB at once; .* left.*; lasts [0-9]+ days or more' '  errors    none since boot'; do
 	grep -Eq "^$line$" "$SCRATCH/output" || fail "swapstat does not say '$line'"
