@@ -80,6 +80,7 @@ static int root_mount(void)
 	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755", 0);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
+	tmpfs_make_roomy(s);
 	err = mount_add(s, NULL, MOUNT_RELATIME, "tmpfs");
 	return err ? err : memfd_init();
 }

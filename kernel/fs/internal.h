@@ -75,6 +75,8 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, ext2_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops, huge_file_ops;
 extern const struct inode_ops tmpfs_inode_ops;
+/* An instance of tmpfs may take as much as RAM and swap can hold. */
+void tmpfs_make_roomy(struct super *s);
 
 /* Opens a FIFO node or makes both ends of a pipe. */
 extern const struct file_ops fifo_ops;

@@ -23,6 +23,7 @@ int memfd_init(void)
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
+	tmpfs_make_roomy(s);
 	s->refs = 1;
 	memfd_mount.super = s;
 	memfd_mount.root = s->root;

@@ -5,7 +5,8 @@
  *
  * devtmpfs is the same with a node for every registered device.
  *
- * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's includes what the initramfs gave it. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
+ * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's, which includes what the initramfs gave it, and that of files without a mount are all of RAM
+ * and swap but what programs need to run at all, a quarter of RAM. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
  * fills into a hole are counted at the next of these.
  */
 #include <linux/falloc.h>
@@ -19,12 +20,14 @@
 #include "kernel/fs/seals.h"
 #include "mm/buddy.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 
 struct tmpfs {
 	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
 	bool limit_given;
+	bool roomy;              /* the limit is what RAM and swap together can hold */
 	uint64_t used;           /* pages counted; atomic */
 	uint64_t inodes;         /* atomic */
 	uint32_t mode, uid, gid; /* of the root */
@@ -167,16 +170,32 @@ const struct inode_ops tmpfs_inode_ops = {
 	.tmpfile = tmpfs_tmpfile,
 };
 
+/* Pages; 0: there is none. */
+static uint64_t limit_of(const struct tmpfs *t)
+{
+	struct swap_stats swap;
+
+	if (!t->roomy)
+		return t->limit;
+	swap_stats(&swap);
+	return frames_total() - frames_total() / 4 + swap.slots_total;
+}
+
+void tmpfs_make_roomy(struct super *s)
+{
+	((struct tmpfs *)s->data)->roomy = true;
+}
+
 /* How many of n bytes at pos fit. Pages below the number the file has count as there, whether they are its holes or not. */
 static uint64_t space_for(struct inode *i, uint64_t pos, uint64_t n)
 {
 	struct tmpfs *t = tmpfs_of(i);
 	uint64_t first = MAX(pos >> PAGE_SHIFT, (uintptr_t)i->data), used = atomic_load(&t->used),
-		 room;
+		 limit = limit_of(t), room;
 
-	if (!t->limit)
+	if (!limit)
 		return n;
-	room = t->limit > used ? t->limit - used : 0;
+	room = limit > used ? limit - used : 0;
 	if (DIV_ROUND_UP(pos + n, PAGE_SIZE) <= first + room)
 		return n;
 	room = (first + room) << PAGE_SHIFT;
@@ -201,7 +220,7 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 		n = object_write(i->object, io->pos, (const void *)io->buf, io->n, io->user);
 		if (n > 0)
 			regular_written(f);
-		if (tmpfs_of(i)->limit || n < 0 || n >= (int64_t)PAGE_SIZE)
+		if (limit_of(tmpfs_of(i)) || n < 0 || n >= (int64_t)PAGE_SIZE)
 			count_pages(i);
 	}
 	mutex_unlock(&i->mutex);
@@ -283,7 +302,10 @@ static void tmpfs_evict(struct inode *i)
 static int tmpfs_statfs(struct super *s, struct statfs *st)
 {
 	struct tmpfs *t = s->data;
-	uint64_t used = atomic_load(&t->used), limit = t->limit ? t->limit : used + frames_free();
+	uint64_t used = atomic_load(&t->used), limit = limit_of(t);
+
+	if (!limit)
+		limit = used + frames_free();
 
 	st->f_blocks = (__statfs_word)limit;
 	st->f_bfree = st->f_bavail = (__statfs_word)(limit > used ? limit - used : 0);

@@ -25,6 +25,14 @@ expect_output $'still here\nagain\nfull' 'for i in 1 2 3; do (for k in 1 2 3 4 5
 	done >/dev/null 2>&1
 	wait; echo still here; echo again | cat /dev/stdin; echo x 2>/dev/null >/dev/full || echo full'
 
+# The root's files may take what RAM and swap hold, other mounts of tmpfs half of RAM.
+mkdir -p "$SCRATCH/large/data"
+head -c 16M /dev/urandom >"$SCRATCH/large/data/first"
+sum=$(md5sum <"$SCRATCH/large/data/first")
+expect_output $'20480+0 records out\n'"$sum"$'\nmounted ok\n0' --root "$SCRATCH/large" 'dd if=/dev/zero of=/second bs=1k count=20480 2>&1 | grep out; md5sum </data/first
+	mkdir /m; mount -t tmpfs none /m; set -- $(df -k / /m | awk "/ .m?\$/ { print \$2 }"); grep -q "MemTotal: *$(( $2 * 2 + 4 ))\|MemTotal: *$(( $2 * 2 )) kB" /proc/meminfo && [ $1 -gt 100000 ] && echo mounted ok
+	tr -d "\\0" </second | wc -c'
+
 # The terminal edits the line: erase, word erase, kill, literal next, end of file.
 type_keys()
 {

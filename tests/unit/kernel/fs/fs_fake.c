@@ -7,6 +7,7 @@
 #include "mm/aspace.h"
 #include "mm/huge.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 #include "mm/usercopy.h"
 #include "tests/mock/mock.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
@@ -301,3 +302,8 @@ WEAK bool object_is_huge(const struct object *o)
 }
 
 WEAK const struct file_ops huge_file_ops;
+
+WEAK void swap_stats(struct swap_stats *s)
+{
+	*s = (struct swap_stats){ .slots_total = 100 };
+}
