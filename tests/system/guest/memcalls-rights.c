@@ -35,11 +35,13 @@ static header v1 = { _LINUX_CAPABILITY_VERSION_1, 0 }, v2 = { _LINUX_CAPABILITY_
 	      init = { _LINUX_CAPABILITY_VERSION_3, 1 };
 static data none[2], all[2] = { { 0xffffffff, 0xffffffff, 0 }, { 0x1ff, 0x1ff, 0 } },
 		     beyond[2] = { { 0, 0, 0 }, { 0xfffffe00, 0xfffffe00, 0 } },
+		     not_effective[2] = { { 0, 0xffffffff, 0 }, { 0, 0x1ff, 0 } },
 		     effective_only[2] = { { 1, 0, 0 }, { 0, 0, 0 } },
 		     inheritable[2] = { { 0xffffffff, 0xffffffff, 1 }, { 0x1ff, 0x1ff, 0 } },
 		     setpcap_less[2] = { { 0, 0xff, 0 }, { 0, 0, 0 } },
 		     one_inheritable[2] = { { 0, 0, 1 }, { 0, 0, 0 } };
-static struct rlimit mega = { 1 << 20, 1 << 20 };
+static struct rlimit mega = { 1 << 20, 1 << 20 }, few = { 64, 64 };
+static int priority = 1;
 static char stack[4096], *stack_end = stack + sizeof(stack);
 static struct iovec byte = { (void *)ARENA, 1 };
 static uint64_t auxv[4] = { 6, 4096, 0, 0 };
@@ -71,6 +73,35 @@ static const struct test_case caps[] = {
 	{ "capset, what is there", { C(capset, V(&v3), V(all)) } },
 	{ "capset, nothing", { DROP } },
 	{ "capset, nothing twice", { DROP, DROP } },
+	{ "capset, nothing, then a host's name", { DROP, C(sethostname, P(0), 1) } },
+	{ "capset, nothing, then mount",
+	  { DROP, C(mount, V("none"), V("/tmp"), V("tmpfs"), 0, 0) } },
+	{ "capset, nothing, then umount", { DROP, C(umount2, V("/tmp"), 0) } },
+	{ "capset, nothing, then chroot", { DROP, C(chroot, V("/tmp")) } },
+	{ "capset, nothing, then a device",
+	  { DROP, C(mknodat, AT_FDCWD, V("/tmp/dev"), 020666, 0x103) } },
+	{ "capset, nothing, then the time", { DROP, C(clock_settime, 0, V(auxv)) } },
+	{ "capset, nothing, then nice", { DROP, C(setpriority, 0, 0, -5) } },
+	{ "capset, nothing, then a real-time policy",
+	  { DROP, C(sched_setscheduler, 0, 1, V(&priority)) } },
+	{ "capset, nothing, then more files",
+	  { C(prlimit64, 0, RLIMIT_NOFILE, V(&few), 0), DROP,
+	    C(prlimit64, 0, RLIMIT_NOFILE, V(&mega), 0) } },
+	{ "capset, nothing, then much locked",
+	  { C(prlimit64, 0, RLIMIT_MEMLOCK, V(&few), 0), DROP, C(mlock, P(0), N(4)) } },
+	{ "capset, nothing, then another's file",
+	  { C(fchown, FD_RW, 1000, 1000), DROP, C(fchmod, FD_RW, 0600) } },
+	{ "capset, nothing, then a file given away", { DROP, C(fchown, FD_RW, 1000, 1000) } },
+	{ "capset, nothing, then another user", { DROP, C(setresuid, 1000, 1000, 1000) } },
+	{ "capset, nothing, then other groups", { DROP, C(setgroups, 1, V(auxv)) } },
+	{ "capset, nothing, then the log", { DROP, C(syslog, 5, 0, 0) } },
+	{ "capset, nothing, then restart", { DROP, C(reboot, 0xfee1dead, 672274793, 0, 0) } },
+	{ "capset, nothing, then swap", { DROP, C(swapon, V("/nothing"), 0) } },
+	{ "capset, nothing, then the bounding set", { DROP, PR(PR_CAPBSET_DROP, 0) } },
+	{ "capset, effective alone, then a host's name",
+	  { C(capset, V(&v3), V(not_effective)), C(sethostname, P(0), 1) } },
+	{ "capset, effective alone and back",
+	  { C(capset, V(&v3), V(not_effective)), C(capset, V(&v3), V(all)), C(chroot, V("/")) } },
 	{ "capset, back", { DROP, C(capset, V(&v3), V(all)) } },
 	{ "capset, bits that mean nothing", { C(capset, V(&v3), V(beyond)) } },
 	{ "capset, effective without permitted", { C(capset, V(&v3), V(effective_only)) } },
