@@ -20,6 +20,7 @@
 
 #include "kernel/errno.h"
 #include "kernel/futex.h"
+#include "kernel/futex_key.h"
 #include "kernel/futex_pi.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
@@ -492,6 +493,7 @@ static void moves_waiters(void **state)
 static void keys(void *arg)
 {
 	struct waiter_arg w[] = { WAITER('0'), WAITER('1', .space = 1), WAITER('2', .space = 1) };
+	struct futex_key at_0, at_1, moved;
 
 	(void)arg;
 	current()->aspace = &spaces[0];
@@ -512,6 +514,20 @@ static void keys(void *arg)
 	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
 	sim_sleep(5 * MS);
 	assert_int_equal(object.refs, 0);
+	/* The same byte of the object, wherever it is mapped; and not another one at the same place. */
+	shared_area.offset = 1;
+	assert_int_equal(futex_key_get((virt_addr_t)words, false, &at_1), 0);
+	shared_area.offset = 0;
+	assert_int_equal(futex_key_get((virt_addr_t)words, false, &at_0), 0);
+	assert_int_equal(at_1.offset, at_0.offset + PAGE_SIZE);
+	shared_area.start += PAGE_SIZE;
+	shared_area.end += PAGE_SIZE;
+	shared_area.offset = 1;
+	assert_int_equal(futex_key_get((virt_addr_t)words + PAGE_SIZE, false, &moved), 0);
+	assert_int_equal(moved.offset, at_1.offset);
+	futex_key_put(&at_0);
+	futex_key_put(&at_1);
+	futex_key_put(&moved);
 }
 
 static void keys_tell_apart(void **state)

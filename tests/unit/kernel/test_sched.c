@@ -143,6 +143,30 @@ static void test_sinking_tasks_give_way(void **state)
 	assert_string_equal(trail, "1a23b4");
 }
 
+/* A waiting task whose priority falls goes before those that have waited at it (POSIX, pthread_setschedprio). */
+static void sink_in_queue(void *arg)
+{
+	struct task *c;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 60, 0), 0);
+	sim_task("a", leave_mark, "a", SCHED_FIFO, 10, 0);
+	sim_task("b", leave_mark, "b", SCHED_FIFO, 10, 0);
+	c = sim_task("c", leave_mark, "c", SCHED_FIFO, 10, 0);
+	sched_boost(c, 40);
+	sched_boost(c, 0);
+	c = sim_task("d", leave_mark, "d", SCHED_FIFO, 5, 0);
+	sched_boost(c, 10); /* rises: behind them */
+	mark('.');
+}
+
+static void test_who_sinks_goes_first(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, sink_in_queue, NULL);
+	assert_string_equal(trail, ".cabd");
+}
+
 /* ---- turns ---- */
 
 static void worker(void *arg)
@@ -636,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup(test_rt_wakes_at_its_nanosecond_and_preempts, setup),
 		cmocka_unit_test_setup(test_preemption_waits_for_the_count, setup),
 		cmocka_unit_test_setup(test_sinking_tasks_give_way, setup),
+		cmocka_unit_test_setup(test_who_sinks_goes_first, setup),
 		cmocka_unit_test_setup(test_rr_takes_turns_of_100_ms, setup),
 		cmocka_unit_test_setup(test_fair_shares_evenly, setup),
 		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),

@@ -623,6 +623,13 @@ static void stop_and_continue_cancel(void **state)
 	assert_int_equal(process.sig_pending, SIGNAL_MASK(SIGCONT));
 	send(SIGTSTP);
 	assert_int_equal(process.sig_pending, SIGNAL_MASK(SIGTSTP));
+	/* Those that cannot be blocked too, when nobody has taken them yet. */
+	send(SIGSTOP);
+	assert_int_equal(process.sig_pending, SIGNAL_MASK(SIGTSTP) | SIGNAL_MASK(SIGSTOP));
+	send(SIGCONT);
+	assert_int_equal(process.sig_pending, SIGNAL_MASK(SIGCONT));
+	send(SIGSTOP);
+	assert_int_equal(process.sig_pending, SIGNAL_MASK(SIGSTOP));
 }
 
 /* ---- The rest ---- */

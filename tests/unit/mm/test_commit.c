@@ -250,6 +250,7 @@ static void test_never(void **state)
 	assert_int_equal(aspace_protect(as, BASE, 11 * PAGE_SIZE, RW), -ENOMEM);
 	assert_int_equal(aspace_protect(as, BASE, 10 * PAGE_SIZE, RW), 0);
 	assert_int_equal(commit_sum(), limit);
+	assert_int_equal(try_map(as, 1, RW), -ENOMEM); /* not a page more */
 	check_areas(as);
 	assert_int_equal(aspace_unmap(as, (virt_addr_t)at, (limit - 10) * PAGE_SIZE), 0);
 	child = aspace_fork(as);

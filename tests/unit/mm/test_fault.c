@@ -101,6 +101,28 @@ static void test_swap_unreadable(void **state)
 	end(as);
 }
 
+/* A frame that has been prepared with a page's contents, and is needed for zeroes then. */
+static void test_a_copy_that_nobody_wants(void **state)
+{
+	struct page *page = page_alloc(ALLOC_USER);
+	struct fault f = { .access = FAULT_WRITE };
+	const uint8_t *bytes;
+
+	(void)state;
+	memset(page_to_virt(page), 7, PAGE_SIZE);
+	assert_int_equal(fault_copy(&f, page), 0);
+	bytes = page_to_virt(f.frame);
+	assert_int_equal(bytes[100], 7);
+	assert_int_equal(page->refs, 2); /* the copy's source is kept as long */
+	assert_int_equal(fault_frame(&f, true), 0);
+	assert_int_equal(page->refs, 1);
+	assert_true(f.frame_zeroed);
+	for (unsigned i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(bytes[i], 0);
+	fault_release(&f);
+	page_put(page);
+}
+
 static struct aspace *other_space;
 
 static void unmap_meanwhile(void)
@@ -155,6 +177,7 @@ int main(void)
 		TEST(test_bad_access),
 		TEST(test_swap_round_trip),
 		TEST(test_swap_unreadable),
+		TEST(test_a_copy_that_nobody_wants),
 		TEST(test_unmapped_while_reading),
 		TEST(test_read_twice_at_once),
 	};

@@ -379,11 +379,32 @@ static void test_hot_pages(void **state)
 	end(as);
 }
 
+/* The child has its parent's limits. */
+static void test_limits(void **state)
+{
+	struct map_request r = { .length = 2 * PAGE_SIZE, .flags = RW };
+	struct aspace *as = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	as->limit.as = 5 * PAGE_SIZE;
+	as->limit.memlock = PAGE_SIZE;
+	child = aspace_fork(as);
+	assert_non_null(child);
+	assert_int_equal(aspace_map(child, &r), -ENOMEM);
+	assert_int_equal(aspace_lock(child, BASE, 2 * PAGE_SIZE, AREA_LOCKED), -ENOMEM);
+	assert_int_equal(child->limit.data, as->limit.data);
+	assert_int_equal(child->limit.stack, as->limit.stack);
+	end(child);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_private_file_pages),
 		TEST(test_hot_pages),
+		TEST(test_limits),
 		TEST(test_random),
 	};
 

@@ -35,6 +35,13 @@ static void test_lock(void **state)
 	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, 0), 0);
 	assert_int_equal(as->area_count, 1);
 	assert_true(evict(as, BASE));
+	/* What is locked already does not count again. */
+	as->limit.memlock = 4 * PAGE_SIZE;
+	assert_int_equal(aspace_lock(as, BASE, 3 * PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(aspace_lock(as, BASE + PAGE_SIZE, 4 * PAGE_SIZE, AREA_LOCKED), -ENOMEM);
+	assert_int_equal(aspace_lock(as, BASE + PAGE_SIZE, 3 * PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(as->locked_pages, 4);
+	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, 0), 0);
 	as->limit.memlock = 2 * PAGE_SIZE;
 	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, AREA_LOCKED), -ENOMEM);
 	as->limit.memlock = 0;

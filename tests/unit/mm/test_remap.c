@@ -50,10 +50,33 @@ static void test_remap(void **state)
 	end(as);
 }
 
+/* What stays behind, to be filled anew, is not locked any more: what it held has moved, and is. */
+static void test_locked(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 2 * PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(aspace_lock(as, BASE, 2 * PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(aspace_remap(as, BASE, 2 * PAGE_SIZE, 2 * PAGE_SIZE,
+				      MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, BASE + MB),
+			 BASE + MB);
+	assert_int_equal(as->locked_pages, 2);
+	assert_int_equal(area_find(as, BASE)->flags & AREA_LOCK_BITS, 0);
+	assert_int_equal(area_find(as, BASE + MB)->flags & AREA_LOCK_BITS, AREA_LOCKED);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_true(evict(as, BASE));
+	assert_false(evict(as, BASE + MB));
+	check(as);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_remap),
+		TEST(test_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,55 @@ static void test_blocking(void **state)
 	close_end(1);
 }
 
+static unsigned readers_told, writers_told;
+
+static void reader_told(struct watcher *w)
+{
+	(void)w;
+	readers_told++;
+}
+
+static void writer_told(struct watcher *w)
+{
+	(void)w;
+	writers_told++;
+}
+
+static bool told(unsigned readers, unsigned writers)
+{
+	bool right = readers_told == readers && writers_told == writers;
+
+	readers_told = writers_told = 0;
+	return right;
+}
+
+/* One sleeper is woken at a time: who leaves something over for another wakes that one. */
+static void test_wake_ups_are_passed_on(void **state)
+{
+	struct watcher reader = { .notify = reader_told }, writer = { .notify = writer_told };
+	static char buf[65536];
+	struct pipe *p;
+
+	(void)state;
+	open_pipe();
+	p = ends[0]->inode->pipe;
+	waitq_watch(&p->readable, &reader);
+	waitq_watch(&p->writable, &writer);
+	assert_true(told(0, 0));
+	assert_int_equal(do_write(buf, sizeof(buf) - 10, true), sizeof(buf) - 10);
+	assert_true(told(1, 1)); /* there is room for another writer */
+	assert_int_equal(do_write(buf, 10, true), 10);
+	assert_true(told(1, 0));
+	assert_int_equal(do_read(buf, 10, true), 10);
+	assert_true(told(1, 1)); /* there is something for another reader */
+	assert_int_equal(do_read(buf, sizeof(buf), true), sizeof(buf) - 10);
+	assert_true(told(0, 1));
+	waitq_unwatch(&p->readable, &reader);
+	waitq_unwatch(&p->writable, &writer);
+	close_end(0);
+	close_end(1);
+}
+
 static void other_end_closes(void)
 {
 	close_end(1);
@@ -356,6 +405,7 @@ int main(void)
 		T(test_broken),
 		T(test_poll),
 		T(test_blocking),
+		T(test_wake_ups_are_passed_on),
 		T(test_end_of_file_wakes_reader),
 		T(test_random_traffic),
 		T(test_no_memory),

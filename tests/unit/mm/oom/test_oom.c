@@ -228,6 +228,24 @@ static void test_kill(void **state)
 	all_gone();
 }
 
+/* A process that has the number of the one that was chosen, and is another, is not ended. */
+static void test_another_of_that_number(void **state)
+{
+	struct process *p = process_with("new", 1, NULL);
+	struct oom_candidate c = { .pid = p->pid, .start_time = p->start_time - 1 };
+	struct aspace *as;
+
+	(void)state;
+	assert_null(oom_end(&c));
+	assert_int_equal(killed, 0);
+	c.start_time = p->start_time;
+	as = oom_end(&c);
+	assert_ptr_equal(as, p->leader->aspace);
+	assert_int_equal(killed, 1);
+	aspace_put(as);
+	all_gone();
+}
+
 /* A victim that does not come to its end is waited for, but not for ever; then the next is ended;
  * at last there is nobody. */
 static void test_stubborn_victim(void **state)
@@ -287,8 +305,13 @@ static void test_dying(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_collect),         TEST(test_collect_many),          TEST(test_kill),
-		TEST(test_stubborn_victim), TEST(test_frames_came_meanwhile), TEST(test_dying),
+		TEST(test_collect),
+		TEST(test_collect_many),
+		TEST(test_kill),
+		TEST(test_another_of_that_number),
+		TEST(test_stubborn_victim),
+		TEST(test_frames_came_meanwhile),
+		TEST(test_dying),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
