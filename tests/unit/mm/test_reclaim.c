@@ -644,6 +644,27 @@ static void test_locked_by_another(void **state)
 	object_put(o);
 }
 
+static void test_shared_memory_comes_back(void **state)
+{
+	uint64_t refaults = vm_events(VM_REFAULT_ANON), active = vm_events(VM_ACTIVATE_ANON);
+	struct object *o = object_create_anon(8 * PAGE_SIZE);
+	struct aspace *as = space();
+
+	(void)state;
+	map_object(as, BASE, 8 * PAGE_SIZE, RW | AREA_SHARED, o);
+	run(as);
+	fill(BASE, 8, 1);
+	assert_int_equal(evict_all(), 8);
+	map_at(as, BASE + MB, 32 * PAGE_SIZE, RW);
+	fill(BASE + MB, 32, 1);
+	assert_filled(BASE, 8, 1);
+	assert_int_equal(vm_events(VM_REFAULT_ANON) - refaults, 8);
+	assert_int_equal(vm_events(VM_ACTIVATE_ANON) - active, 8);
+	assert_true(page_flag(look(as, BASE).page, PAGE_ACTIVE));
+	end(as);
+	object_put(o);
+}
+
 static int file_reads, file_writes, file_error;
 static uint8_t file_bytes[8];
 
@@ -678,6 +699,7 @@ static const struct object_ops file_ops = { .read_page = file_read, .write_pages
 /* Clean pages of a file are dropped, written ones go back to it, and stay when that fails. */
 static void test_file_pages(void **state)
 {
+	uint64_t refaults = vm_events(VM_REFAULT_FILE);
 	static struct disk_object disk;
 	struct object *o = &disk.object;
 	struct aspace *as = space();
@@ -696,8 +718,11 @@ static void test_file_pages(void **state)
 	file_error = 0;
 	assert_int_equal(evict_all(), 1);
 	assert_int_equal(o->nr_pages, 0);
+	map_at(as, BASE + MB, 32 * PAGE_SIZE, RW);
+	fill(BASE + MB, 32, 1);
 	assert_int_equal(file_bytes[1], 8);
 	assert_int_equal(peek(BASE + PAGE_SIZE), 8);
+	assert_int_equal(vm_events(VM_REFAULT_FILE) - refaults, 1);
 	assert_int_equal(mock_store.appends, 0);
 	end(as);
 	object_put(o);
@@ -1041,6 +1066,7 @@ int main(void)
 		TEST(test_used_while_written),
 		TEST(test_busy_table),
 		TEST(test_shared_memory),
+		TEST(test_shared_memory_comes_back),
 		TEST(test_shared_memory_held),
 		TEST(test_locked_by_another),
 		TEST(test_shared_memory_used_while_written),

@@ -171,6 +171,35 @@ static void test_write_back(void **state)
 	end(as);
 }
 
+/* A page that is back to stay gives its packed copy up; one that may go again soon keeps it. */
+static void test_in_ram_once(void **state)
+{
+	static const char *const policies[] = { "clock", "refault" };
+
+	(void)state;
+	swap_off();
+	swap_on(4 * PAGES); /* slots are not scarce */
+	swap_pool_percent = 25;
+	for (unsigned active = 0; active < 2; active++) {
+		struct aspace *as = filled_space(1);
+
+		assert_int_equal(replacement_choose(policies[active]), 0);
+		assert_int_equal(evict_all(), PAGES);
+		assert_int_equal(kept(KEPT_POOL), PAGES / 3);
+		map_at(as, BASE + 4 * MB, 2 * PAGES * PAGE_SIZE, RW);
+		fill(BASE + 4 * MB, 2 * PAGES, 1); /* RAM holds more than what went */
+		verify(1);
+		if (active)
+			assert_true(kept(KEPT_POOL) <= PAGES / 3 / 2);
+		else
+			assert_int_equal(kept(KEPT_POOL), PAGES / 3);
+		check_slots();
+		(void)evict_all();
+		verify(1);
+		end(as);
+	}
+}
+
 /* Records that the commit lost, or that the store did not take: the pool still has the pages. */
 static void test_write_back_fails(void **state)
 {
@@ -287,9 +316,13 @@ int main(void)
 {
 #define TIERS(f) cmocka_unit_test_setup_teardown(f, tiers_setup, tiers_teardown)
 	const struct CMUnitTest tests[] = {
-		TIERS(test_where_pages_go), TIERS(test_rewritten),
-		TIERS(test_write_back),     TIERS(test_write_back_fails),
-		TIERS(test_no_memory),      TIERS(test_read_while_written_back),
+		TIERS(test_where_pages_go),
+		TIERS(test_rewritten),
+		TIERS(test_in_ram_once),
+		TIERS(test_write_back),
+		TIERS(test_write_back_fails),
+		TIERS(test_no_memory),
+		TIERS(test_read_while_written_back),
 		TIERS(test_budget_spent),
 	};
 
