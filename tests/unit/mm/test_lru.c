@@ -122,6 +122,22 @@ static void test_dying_page(void **state)
 	page_gone(q);
 }
 
+static void test_one_page(void **state)
+{
+	struct page *p = page_on_list(PAGE_ANON, 0), *q = page_on_list(PAGE_ANON, PAGE_UNEVICTABLE);
+
+	(void)state;
+	assert_true(lru_isolate_page(p));
+	assert_int_equal(p->refs, 2);
+	assert_false(lru_isolate_page(p));
+	assert_false(lru_isolate_page(q));
+	assert_sizes(0, 0, 0, 0, 1);
+	lru_put_back(&p, 1);
+	assert_sizes(1, 0, 0, 0, 1);
+	page_gone(p);
+	page_gone(q);
+}
+
 static void test_random(void **state)
 {
 	struct page *p[64];
@@ -161,10 +177,8 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_which_list),
-		TEST(test_order),
-		TEST(test_dying_page),
-		TEST(test_random),
+		TEST(test_which_list), TEST(test_order),  TEST(test_dying_page),
+		TEST(test_one_page),   TEST(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,34 @@ static void test_files_that_come_back(void **state)
 	assert_true(evicted_pages[LRU_ANON] > 4 * evicted_pages[LRU_FILE]);
 }
 
+/* What comes back costs its kind, whichever it is. */
+static void test_anonymous_pages_that_come_back(void **state)
+{
+	struct page *p = page_on_list(0);
+
+	(void)state;
+	assert_int_equal(replacement_choose("fifo"), 0);
+	pages_on_list(1000, 0);
+	pages_on_list(1000, PAGE_DISK);
+	files_come_back(100);
+	for (unsigned i = 0; i < 500; i++)
+		workingset_refault(p, workingset_evict(p));
+	reclaim_swappiness = SWAPPINESS_MOST / 2;
+	rounds(8);
+	assert_true(evicted_pages[LRU_FILE] > 2 * evicted_pages[LRU_ANON]);
+}
+
+/* Pages of files suffice in number, and none of them can go. */
+static void test_files_that_cannot_go(void **state)
+{
+	(void)state;
+	assert_int_equal(replacement_choose("fifo"), 0);
+	pages_on_list(100, 0);
+	for (unsigned i = 0; i < 600; i++)
+		page_on_list(PAGE_DISK)->rmap = LOCKED;
+	assert_true(reclaim_round(false) > 0);
+}
+
 static void test_swappiness(void **state)
 {
 	(void)state;
@@ -124,9 +152,16 @@ static void test_force(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_files_alone), TEST(test_few_files),       TEST(test_files_that_come_back),
-		TEST(test_swappiness),  TEST(test_no_way_but_swap), TEST(test_without_swap),
-		TEST(test_spared),      TEST(test_force),
+		TEST(test_files_alone),
+		TEST(test_few_files),
+		TEST(test_files_that_come_back),
+		TEST(test_anonymous_pages_that_come_back),
+		TEST(test_files_that_cannot_go),
+		TEST(test_swappiness),
+		TEST(test_no_way_but_swap),
+		TEST(test_without_swap),
+		TEST(test_spared),
+		TEST(test_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
