@@ -189,4 +189,6 @@ void workingset_forget(void)
 			page_free(virt_to_page(table[i]), 0);
 	kfree(table);
 	table = NULL;
+	for (unsigned kind = 0; kind < LRU_KINDS; kind++)
+		cost[kind] = 0;
 }

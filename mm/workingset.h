@@ -21,7 +21,7 @@ void workingset_evict_file(const struct object *o, uint32_t index, const struct 
 /* p may be back, or has never been here. */
 void workingset_refault_file(struct page *p);
 
-/* Gives back what it remembers with, for tests: nobody faults or evicts meanwhile. */
+/* Forgets everything, and gives back the memory for it, for tests: nobody faults or evicts meanwhile. */
 void workingset_forget(void);
 
 /* How many pages of that kind came back lately though there are as many pages in RAM as went since:

@@ -66,9 +66,9 @@ static void test_anonymous_pages_that_come_back(void **state)
 	assert_int_equal(replacement_choose("fifo"), 0);
 	pages_on_list(1000, 0);
 	pages_on_list(1000, PAGE_DISK);
-	files_come_back(100);
 	for (unsigned i = 0; i < 500; i++)
 		workingset_refault(p, workingset_evict(p));
+	files_come_back(100);
 	reclaim_swappiness = SWAPPINESS_MOST / 2;
 	rounds(8);
 	assert_true(evicted_pages[LRU_FILE] > 2 * evicted_pages[LRU_ANON]);
