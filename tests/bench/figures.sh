@@ -87,17 +87,28 @@ thrash()
 # limit NAME VALUE MOST
 limit() { row "$1" "$2"; [[ -n $2 ]] && (( $2 <= $3 )) || LATE+=" $1 is ${2:-unknown}, limit $3;"; }
 
-# What Linux was measured with: 128 MB of RAM, 256 MB of swap on a virtio disk, which is not encrypted. The clock need not wait for the host's disk here: figures are of
-# instructions, and the real-time thread is to be late by our doing alone. Limits: half of Linux 6.1 with zram or the disk, whichever is less; flash bytes, wake-ups in ns.
+# What Linux was measured with: 128 MB of RAM, 256 MB of swap on a virtio disk, which is not encrypted. While all wait for the host's disk the clock runs on to the real-time
+# thread's next turn, so waits add to the figures, and nothing takes from them: the least of a few runs is what the instructions are. Limits: half of Linux 6.1 with zram or the
+# disk, whichever is less; ns; bytes.
 thrash_disk()
 {
-	"$RUN" --log --timeout "$GUEST_LIMIT" --root "$TESTS_ROOT" --icount --smp 1 --mem 128M --swap virtio --swap-size 256M --append swap_encrypt=0 --exec \
-		'thrash 128 2 rt; cat /proc/vmstat /proc/swapstore' -- -icount shift=0,sleep=off </dev/null >"$SCRATCH/output" 2>"$SCRATCH/errors"
-	grep -q '^thrash ok: 0 bad pages' "$SCRATCH/output" || fail "thrash on a disk did not run to its end"
-	limit thrash_disk_fill "$(number 'fill: [0-9]+ pages ([0-9]+) ns')" 5260
-	limit thrash_disk_sequential "$(number 'sequential pass: ([0-9]+) ns')" 10600
-	limit thrash_disk_random "$(number 'random pass: ([0-9]+) ns')" 12000
-	limit thrash_disk_rt_worst "$(number 'worst ([0-9]+) ns')" 5000
+	local run name value
+	local -A least=()
+	for run in 1 2 3 4; do
+		"$RUN" --log --timeout "$GUEST_LIMIT" --root "$TESTS_ROOT" --icount --smp 1 --mem 128M --swap virtio --swap-size 256M --append swap_encrypt=0 --exec \
+			'thrash 128 2 rt; cat /proc/vmstat /proc/swapstore' -- -icount shift=0,sleep=off </dev/null >"$SCRATCH/output" 2>"$SCRATCH/errors"
+		grep -q '^thrash ok: 0 bad pages' "$SCRATCH/output" || fail "thrash on a disk did not run to its end"
+		for name in fill sequential random; do
+			value=$(number "$name.*[^0-9]([0-9]+) ns\/page")
+			least[$name]=$(( value < ${least[$name]:-value + 1} ? value : least[$name] ))
+		done
+		value=$(number 'worst ([0-9]+) ns')
+		(( value < 5000 )) || LATE+=" the real-time thread woke up $value ns late beside a disk;"
+	done
+	limit thrash_disk_fill "${least[fill]}" 5260
+	limit thrash_disk_sequential "${least[sequential]}" 10600
+	limit thrash_disk_random "${least[random]}" 12000
+	row thrash_disk_rt_worst "$value"
 	limit thrash_disk_bytes_per_page $(( $(number '^bytes_programmed ([0-9]+)') / $(number '^pswpout ([0-9]+)') )) 1300
 }
 
