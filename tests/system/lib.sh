@@ -107,11 +107,12 @@ expected_answers()
 # expect_log REGEX: in the kernel's log of the last run
 expect_log() { grep -Eq -- "$1" "$SCRATCH/errors" || fail "nothing in the kernel's log matches $1"; }
 
-# Programs of Debian's arm64 packages: need_packages fetches them once, package_files lays some of them into an overlay.
+# Programs of Debian's arm64 packages: need_packages [SET] fetches them once, package_files lays some of them into an overlay.
 need_packages()
 {
-	PACKAGES=$PWD/.build/packages/arm64/programs
-	boards/common/packages programs 2>"$SCRATCH/errors" || fail "the packages cannot be fetched"
+	local set=${1:-programs}
+	PACKAGES=$PWD/.build/packages/arm64/$set
+	boards/common/packages "$set" 2>"$SCRATCH/errors" || fail "the packages cannot be fetched"
 }
 
 # package_files DIR FILE...: with the libraries that they need
