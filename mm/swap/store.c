@@ -158,23 +158,17 @@ static int read_begin(struct store *s, uint32_t slot, void *buf, struct reading 
 	return err;
 }
 
-/* Lets go of a segment that was read from. */
-static void segment_leave(struct store *s, uint32_t segment)
+/* Lets go of the segment. True when the slot is still at loc. */
+static bool read_end(struct store *s, uint32_t slot, loc_t loc)
 {
+	uint32_t segment = location_segment(s, loc);
 	uint64_t irq = spin_lock_irq(&s->lock);
+	bool same = *map_entry(s, slot) == loc;
 	bool wake = --s->segments[segment].readers == 0 && s->draining == segment;
 
 	spin_unlock_irq(&s->lock, irq);
 	if (wake)
 		waitq_wake_all(&s->drained);
-}
-
-/* The same after reading slot at loc. True when it is still there. */
-static bool read_end(struct store *s, uint32_t slot, loc_t loc)
-{
-	bool same = READ_ONCE(*map_entry(s, slot)) == loc;
-
-	segment_leave(s, location_segment(s, loc));
 	return same;
 }
 
@@ -253,43 +247,42 @@ static bool location_settled(const struct store *s, loc_t loc)
 			segment_base(s, segment) + s->head.programmed);
 }
 
-/* Where the records of a row of slots are that lie in one segment, which is held; NO_SEGMENT: nowhere. */
-static uint32_t row_locate(struct store *s, uint32_t first, uint32_t n, uint64_t *from,
-			   uint64_t *to)
+/* Where the records of a row of slots are that lie in one segment. Returns the first's location, whose segment is held; LOC_NONE: nowhere. */
+static loc_t row_locate(struct store *s, uint32_t first, uint32_t n, uint64_t *from, uint64_t *to)
 {
-	uint32_t segment = NO_SEGMENT;
 	uint64_t irq = spin_lock_irq(&s->lock);
+	loc_t held = LOC_NONE;
 
 	for (uint32_t slot = first; slot < first + n && slot <= s->last; slot++) {
 		loc_t loc = *map_entry(s, slot);
 
 		if (!location_valid(loc) || !location_settled(s, loc))
 			continue;
-		if (segment == NO_SEGMENT)
-			segment = location_segment(s, loc);
-		if (location_segment(s, loc) != segment)
+		if (held == LOC_NONE)
+			held = loc;
+		if (location_segment(s, loc) != location_segment(s, held))
 			continue;
 		*from = MIN(*from, location_offset(loc));
 		*to = MAX(*to, location_offset(loc) + location_size(loc));
 	}
-	if (segment != NO_SEGMENT)
-		s->segments[segment].readers++;
+	if (held != LOC_NONE)
+		s->segments[location_segment(s, held)].readers++;
 	spin_unlock_irq(&s->lock, irq);
-	return segment;
+	return held;
 }
 
 void store_read_ahead(struct store *s, uint32_t first, uint32_t n)
 {
 	uint64_t from = UINT64_MAX, to = 0;
-	uint32_t segment;
+	loc_t held;
 
 	if (s->medium->ops->read_ahead == NULL)
 		return;
-	segment = row_locate(s, first, n, &from, &to);
-	if (segment == NO_SEGMENT)
+	held = row_locate(s, first, n, &from, &to);
+	if (held == LOC_NONE)
 		return;
 	s->medium->ops->read_ahead(s->medium, from, (size_t)(to - from));
-	segment_leave(s, segment);
+	(void)read_end(s, first, held);
 }
 
 void store_discard(struct store *s, uint32_t slot)
