@@ -67,11 +67,12 @@ void sighand_reset_for_exec(struct sighand *s)
 {
 	uint64_t old = spin_lock_irq(&s->lock);
 
-	for (int i = 0; i < SIGNAL_MAX; i++) {
-		uint64_t handler =
-			s->action[i].handler == ACTION_IGNORE ? ACTION_IGNORE : ACTION_DEFAULT;
-
-		s->action[i] = (struct ksigaction){ .handler = handler };
+	for (struct ksigaction *a = s->action; a < s->action + SIGNAL_MAX; a++) {
+		/* Most have never been anything else. */
+		if ((a->handler | a->flags | a->restorer | a->mask) == 0)
+			continue;
+		*a = (struct ksigaction){ .handler = a->handler == ACTION_IGNORE ? ACTION_IGNORE
+										 : ACTION_DEFAULT };
 	}
 	spin_unlock_irq(&s->lock, old);
 }

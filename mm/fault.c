@@ -221,8 +221,10 @@ static void replace_page(struct fault *f, struct pte *pte, const struct pte_view
 
 	bool file = counted && v->page->type == PAGE_FILE;
 
-	if (counted && !file)
+	if (counted && !file) {
+		page_set_flag(v->page, PAGE_HOT); /* for the next fork of those who have it */
 		rmap_remove(v->page, pte);
+	}
 	rmap_set_first(p, pte);
 	pte_replace(pte, p, fault_prot(f) | PTE_WRITE);
 	if (file) /* the TLBs have forgotten it */

@@ -11,8 +11,15 @@
 #include "kernel/lib/string.h"
 #include "mm/slab_impl.h"
 
+/* Preemption off. */
+static inline void lock_raw(struct magazine *m)
+{
+	while (unlikely(__atomic_exchange_n(&m->locked, 1, __ATOMIC_ACQUIRE) != 0))
+		hw_relax();
+}
+
 /* This CPU's magazine, locked, preemption off; NULL (nothing locked): it has none. */
-static struct magazine *magazine_lock(struct kmem_cache *c)
+static inline struct magazine *magazine_lock(struct kmem_cache *c)
 {
 	struct magazine *m;
 
@@ -22,8 +29,14 @@ static struct magazine *magazine_lock(struct kmem_cache *c)
 		preempt_enable();
 		return NULL;
 	}
-	spin_lock_raw(&m->lock);
+	lock_raw(m);
 	return m;
+}
+
+static inline void magazine_unlock(struct magazine *m)
+{
+	atomic_store_release(&m->locked, 0);
+	preempt_enable();
 }
 
 void *magazine_take(struct kmem_cache *c)
@@ -35,8 +48,22 @@ void *magazine_take(struct kmem_cache *c)
 		return NULL;
 	if (m->count > 0)
 		object = m->objects[--m->count];
-	spin_unlock(&m->lock);
+	magazine_unlock(m);
 	return object;
+}
+
+bool magazine_put_one(struct kmem_cache *c, void *object)
+{
+	struct magazine *m = magazine_lock(c);
+	bool room;
+
+	if (m == NULL)
+		return false;
+	room = m->count < c->magazine_size;
+	if (likely(room))
+		m->objects[m->count++] = object;
+	magazine_unlock(m);
+	return room;
 }
 
 unsigned magazine_put(struct kmem_cache *c, void **objects, unsigned n)
@@ -47,7 +74,7 @@ unsigned magazine_put(struct kmem_cache *c, void **objects, unsigned n)
 		return n;
 	while (n > 0 && m->count < c->magazine_size)
 		m->objects[m->count++] = objects[--n];
-	spin_unlock(&m->lock);
+	magazine_unlock(m);
 	return n;
 }
 
@@ -64,7 +91,7 @@ unsigned magazine_spill(struct kmem_cache *c, void **objects)
 		m->count = (uint16_t)(m->count - n);
 		memmove(m->objects, m->objects + n, m->count * sizeof(void *));
 	}
-	spin_unlock(&m->lock);
+	magazine_unlock(m);
 	return n;
 }
 
@@ -88,10 +115,11 @@ void magazine_drain(struct kmem_cache *c, unsigned cpu)
 
 	if (m == NULL)
 		return;
-	spin_lock(&m->lock);
+	preempt_disable();
+	lock_raw(m);
 	n = m->count;
 	memcpy(objects, m->objects, n * sizeof(void *));
 	m->count = 0;
-	spin_unlock(&m->lock);
+	magazine_unlock(m);
 	slab_objects_give(c, objects, n);
 }

@@ -57,16 +57,16 @@ static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 		if (v.page->type == PAGE_FILE)
 			return 0;
 
-		if (owned && c->hot > 0 && page_flag(v.page, PAGE_HOT))
+		if (c->private && c->hot > 0 && page_flag(v.page, PAGE_HOT))
 			return -EBUSY;
 		err = rmap_add(v.page, to);
 		if (err)
 			return err;
 		page_get(v.page);
-		if (owned) {
+		if (owned)
 			pte_protect(from, v.prot & ~(unsigned)(PTE_WRITE | PTE_OWN), c->b);
+		if (page_flag(v.page, PAGE_HOT))
 			page_clear_flag(v.page, PAGE_HOT);
-		}
 	}
 	pte_enter(to, v.page, prot);
 	return 0;
@@ -93,24 +93,38 @@ static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned 
 	return err;
 }
 
-/* A private page that the copy gets a frame of its own for, now. The original's entry stays as it is: its owner never
- * notices. 0; -ENOENT: no such page; -ENOMEM. */
-static int copy_page(struct page *from, struct page *to, unsigned i, unsigned alloc_flags)
+/* Does pte map a page that a copy gets a frame of its own for: one that is hot, or in locked memory, where only what could be written
+ * to must be copied? */
+static bool wants_copy(const struct pte *pte, bool hot)
 {
+	struct pte_view v;
+
+	if (!hot)
+		return pte_is_owned(pte);
+	pte_view(pte, &v);
+	return v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON;
+}
+
+/* A private page of an area with `flags`, that the copy gets a frame of its own for, now. The original's entry stays as it is: its owner never
+ * notices. 0; -ENOENT: no such page; -ENOMEM. */
+static int copy_page(struct page *from, struct page *to, unsigned i, unsigned flags, bool hot)
+{
+	unsigned prot = prot_of_flags(flags & ~(unsigned)AREA_LOCKED) |
+			(flags & AREA_WRITE ? PTE_WRITE : 0);
 	struct pte *pte = pmap_table_entry(from, i);
 	struct pte_view v;
 	struct page *frame;
 	bool mine;
 
-	if (!pte_is_owned(pte))
+	if (!wants_copy(pte, hot))
 		return -ENOENT;
-	frame = page_alloc(alloc_flags);
+	frame = page_alloc(hot ? ALLOC_USER | ALLOC_NOWAIT : ALLOC_USER);
 	if (frame == NULL)
 		return -ENOMEM;
 	pmap_table_lock(from);
 	pte_view(pte, &v);
-	mine = pte_is_owned(pte);
-	if (mine) /* under the lock, so that it stays there meanwhile: some 650 instructions */
+	mine = wants_copy(pte, hot);
+	if (mine) /* under the lock, so that it stays there meanwhile: some 350 instructions */
 		hw_copy_page(page_to_virt(frame), page_to_virt(v.page));
 	pmap_table_unlock(from);
 	if (!mine) {
@@ -121,13 +135,13 @@ static int copy_page(struct page *from, struct page *to, unsigned i, unsigned al
 	frame->flags = PAGE_DIRTY;
 	pmap_table_lock(to);
 	rmap_set_first(frame, pmap_table_entry(to, i));
-	pte_enter(pmap_table_entry(to, i), frame, v.prot & ~(unsigned)PTE_LOCKED);
+	pte_enter(pmap_table_entry(to, i), frame, prot);
 	pmap_table_unlock(to);
 	lru_add(frame);
 	return 0;
 }
 
-/* A hot page had to be copied after an earlier fork, by a fault, and so it will have to be after this one. What cannot be had
+/* A hot page had to be copied after an earlier fork, by a fault on either side, and so it will have to be after this one. What cannot be had
  * without waiting is left to the fault. */
 int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
 		 unsigned flags, struct tlb_batch *b)
@@ -141,14 +155,14 @@ int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_add
 
 	while (i < last && err == 0) {
 		if (locked) {
-			err = copy_page(from, to, i, ALLOC_USER);
+			err = copy_page(from, to, i, flags, false);
 			i += err == 0;
 			if (err != -ENOENT)
 				continue;
 		}
 		err = copy_chunk(from, to, &i, locked ? i + 1 : last, &c);
 		if (err == -EBUSY) {
-			err = copy_page(from, to, i, ALLOC_USER | ALLOC_NOWAIT);
+			err = copy_page(from, to, i, flags, true);
 			c.hot = err == 0 ? c.hot - 1 : 0;
 			i += err == 0;
 			err = 0;

@@ -246,7 +246,7 @@ static void free_slow(struct kmem_cache *c, void *object)
 		n = magazine_spill(c, objects);
 		if (n > 0)
 			slab_objects_give(c, objects, n);
-		if (magazine_put(c, &object, 1) == 0)
+		if (magazine_put_one(c, object))
 			return;
 	}
 	slab_objects_give(c, &object, 1);
@@ -258,7 +258,7 @@ void slab_free(struct kmem_cache *c, void *object, void *caller)
 		object_check(c, object);
 		slab_debug_free(c, object, caller);
 	}
-	if (c->magazine_size > 0 && likely(magazine_put(c, &object, 1) == 0))
+	if (c->magazine_size > 0 && likely(magazine_put_one(c, object)))
 		return;
 	object_check(c, object);
 	free_slow(c, object);

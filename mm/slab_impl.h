@@ -18,7 +18,7 @@
 
 /* A CPU's stock of ready objects. Its lock is contended only by slab_reap(). */
 struct magazine {
-	struct spinlock lock;
+	uint8_t locked; /* as a CPU's list of frames: fairness is worth nothing here */
 	uint16_t count;
 	void *objects[MAGAZINE_MAX];
 };
@@ -69,6 +69,7 @@ void *magazine_take(struct kmem_cache *c);
 /* Puts n objects into this CPU's magazine; returns how many did not fit: the first ones, they stay
  * with the caller. */
 unsigned magazine_put(struct kmem_cache *c, void **objects, unsigned n);
+bool magazine_put_one(struct kmem_cache *c, void *object) MUST_CHECK; /* did it fit? */
 /* Takes the older half out of a full magazine of this CPU. Returns the number, 0 when it is not
  * full any more. */
 unsigned magazine_spill(struct kmem_cache *c, void **objects);

@@ -239,17 +239,17 @@ bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 /* The first valid entry of an upper table from index i on; TABLE_ENTRIES: none. Empty groups are skipped by invariant (6). */
 static unsigned table_next(const struct pte *table, unsigned i)
 {
-	uint64_t groups = READ_ONCE(virt_to_page(table)->groups);
+	/* Groups from i's on that may have something; of the first the part behind i alone counts. */
+	uint64_t groups = i < TABLE_ENTRIES
+				  ? READ_ONCE(virt_to_page(table)->groups) >> i / GROUP << i / GROUP
+				  : 0;
 
-	while (i < TABLE_ENTRIES && groups >> i / GROUP != 0) {
-		unsigned skip = (unsigned)__builtin_ctzll(groups >> i / GROUP);
+	for (; groups != 0; groups &= groups - 1) {
+		unsigned first = (unsigned)__builtin_ctzll(groups) * GROUP;
 
-		if (skip > 0)
-			i = (i / GROUP + skip) * GROUP;
-		do
+		for (i = MAX(i, first); i < first + GROUP; i++)
 			if (pte_load(&table[i]) != 0)
 				return i;
-		while (++i % GROUP != 0);
 	}
 	return TABLE_ENTRIES;
 }

@@ -263,8 +263,13 @@ void pmap_make_fetchable(struct page *p)
 unsigned pte_none_run(const struct pte *pte, unsigned n)
 {
 	unsigned mask = 0;
+	uint64_t any = 0;
 
 	DEBUG_ASSERT(n <= 32);
+	for (unsigned i = 0; i < n; i++)
+		any |= pte_load(&pte[i]);
+	if (any == 0)
+		return (unsigned)(((uint64_t)1 << n) - 1);
 	while (n-- > 0)
 		mask = mask << 1 | (pte_load(&pte[n]) == 0);
 	return mask;

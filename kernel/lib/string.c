@@ -44,19 +44,17 @@ __attribute__((no_sanitize("address"))) size_t strlen(const char *s)
 void *memchr(const void *s, int c, size_t n)
 {
 	uint64_t pattern = (unsigned char)c * 0x0101010101010101;
-	const unsigned char *p = s;
+	const unsigned char *p = s, *end = p + n;
 
-	while (n >= sizeof(uint64_t) && (uintptr_t)p % sizeof(uint64_t) == 0 &&
-	       !word_has_zero(*(const uint64_t *)p ^ pattern)) {
-		p += sizeof(uint64_t);
-		n -= sizeof(uint64_t);
-	}
-	for (; n > 0; n--, p++) {
+	for (; p < end && (uintptr_t)p % sizeof(uint64_t) != 0; p++)
 		if (*p == (unsigned char)c)
 			return (void *)p;
-		if ((uintptr_t)(p + 1) % sizeof(uint64_t) == 0 && n > sizeof(uint64_t))
-			return memchr(p + 1, c, n - 1);
-	}
+	while (end - p >= (ptrdiff_t)sizeof(uint64_t) &&
+	       !word_has_zero(*(const uint64_t *)p ^ pattern))
+		p += sizeof(uint64_t);
+	for (; p < end; p++)
+		if (*p == (unsigned char)c)
+			return (void *)p;
 	return NULL;
 }
 

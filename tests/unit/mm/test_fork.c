@@ -365,11 +365,25 @@ static void test_hot_pages(void **state)
 	assert_int_equal(poke(BASE, 3), 0);
 	run(child);
 	assert_int_equal(peek(BASE), 2);
+	/* What only the child writes to the next child gets its own of, though the parent's entry is not owned. */
+	assert_int_equal(poke(BASE + PAGE_SIZE, 9), 0);
 	check(as);
 	check(child);
 	end(child);
-
 	run(as);
+	assert_int_equal(prot_in(as, BASE + PAGE_SIZE), PTE_READ);
+	child = aspace_fork(as);
+	assert_int_equal(prot_in(as, BASE + PAGE_SIZE), PTE_READ);
+	assert_int_equal(prot_in(child, BASE + PAGE_SIZE), PTE_READ | PTE_WRITE);
+	run(child);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 1);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 8), 0);
+	check(child);
+	end(child);
+	run(as);
+	assert_int_equal(peek(BASE + PAGE_SIZE), 1);
+	check(as);
+
 	aspace_use(as);
 	child = aspace_fork(as);
 	assert_int_equal(prot_in(as, BASE), PTE_READ);
