@@ -44,6 +44,24 @@ static bool inside(const struct cfi_chip *c, uint64_t at, size_t n)
 	return at <= c->size && n <= c->size - at;
 }
 
+/* ---- Chips that do not come to an end ---- */
+
+/* What they show until then must not be taken for contents. `lock` held. */
+static bool stuck(struct cfi_chip *c)
+{
+	if (c->stuck && c->commands->status(c, c->stuck_at) != CFI_BUSY)
+		c->stuck = false;
+	return c->stuck;
+}
+
+static int get_stuck(struct cfi_chip *c, const char *what, uint64_t at)
+{
+	log_error("%s: %s at %#x does not end", c->name, what, (unsigned)at);
+	c->stuck = true;
+	c->stuck_at = at;
+	return -EIO;
+}
+
 /* ---- Reading ---- */
 
 static void reader_lock(struct cfi_chip *c)
@@ -74,6 +92,10 @@ int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n)
 	if (!inside(c, at, n))
 		return -EINVAL;
 	reader_lock(c);
+	if (stuck(c)) {
+		mutex_unlock(&c->lock);
+		return -ENODEV;
+	}
 	if (!c->array)
 		c->commands->array_mode(c);
 	if (skip != 0) {
@@ -105,10 +127,8 @@ static int program_wait(struct cfi_chip *c, uint64_t at)
 
 		if (status != CFI_BUSY)
 			return status;
-		if (spent > c->program_max_ns + SPIN_NS) {
-			log_error("%s: a program at %#x does not end", c->name, (unsigned)at);
-			return -EIO;
-		}
+		if (spent > c->program_max_ns + SPIN_NS)
+			return get_stuck(c, "a program", at);
 		if (spent < SPIN_NS)
 			hw_relax();
 		else
@@ -139,7 +159,11 @@ static int program_window(struct cfi_chip *c, uint64_t at, const uint8_t *data, 
 	int err;
 
 	mutex_lock(&c->lock);
-	err = c->commands->program(c, at, data, (unsigned)(n / CFI_WORD));
+	err = stuck(c) ? -ENODEV : c->commands->program(c, at, data, (unsigned)(n / CFI_WORD));
+	if (err == -EIO) { /* they may not have been ready in time: whoever comes next looks */
+		c->stuck = true;
+		c->stuck_at = at;
+	}
 	if (!err)
 		err = program_wait(c, at);
 	if (!err && c->commands->silent)
@@ -201,10 +225,8 @@ static int erase_wait(struct cfi_chip *c, uint64_t at)
 
 		if (status != CFI_BUSY)
 			return status;
-		if (spent > left) {
-			log_error("%s: an erase at %#x does not end", c->name, (unsigned)at);
-			return -EIO;
-		}
+		if (spent > left)
+			return get_stuck(c, "an erase", at);
 		(void)wait_event(&c->wanted, reader_waits(c), WAIT_UNINTERRUPTIBLE,
 				 time_now() + ERASE_POLL_NS);
 		if (reader_waits(c)) {
@@ -222,7 +244,7 @@ int cfi_erase(struct cfi_chip *c, uint64_t at)
 
 	mutex_lock(&c->writer);
 	mutex_lock(&c->lock);
-	err = c->commands->erase(c, at);
+	err = stuck(c) ? -ENODEV : c->commands->erase(c, at);
 	if (!err)
 		err = erase_wait(c, at);
 	mutex_unlock(&c->lock);

@@ -64,7 +64,9 @@ struct cfi_chip {
 
 	struct mutex writer;
 	struct mutex lock;
-	bool array;       /* reads are memory; under lock */
+	bool array; /* reads are memory; under lock */
+	bool stuck; /* an operation at stuck_at has not ended in its time; under lock */
+	uint64_t stuck_at;
 	unsigned waiting; /* readers that want lock; atomic */
 	struct waitq wanted;
 	uint64_t suspensions; /* under lock */
@@ -74,9 +76,10 @@ struct cfi_chip {
  * -EINVAL: a description that contradicts itself, or `size` (the window's). Task context. */
 int cfi_probe(struct cfi_chip *c, const struct cfi_bus *bus, const char *name,
 	      uint64_t size) MUST_CHECK;
-/* Any alignment. 0 or -EINVAL (outside). Sleeps; waits for a program, but not for an erase where the chips can suspend it. */
+/* Any alignment. 0, -EINVAL (outside), -ENODEV (the chips are at work for longer than they may be: for now they have no contents to show). Sleeps; waits for a
+ * program, but not for an erase where the chips can suspend it. */
 int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n) MUST_CHECK;
-/* at and n multiples of 8, the range erased. 0, -EIO (the block is bad), -EROFS, -EINVAL. Sleeps. */
+/* at and n multiples of 8, the range erased. 0, -EIO (the block is bad), -EROFS, -EINVAL, -ENODEV (as above). Sleeps. */
 int cfi_program(struct cfi_chip *c, uint64_t at, const void *buf, size_t n) MUST_CHECK;
 /* The block that begins at `at`. Sleeps for as long as the chips take. */
 int cfi_erase(struct cfi_chip *c, uint64_t at) MUST_CHECK;
