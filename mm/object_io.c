@@ -71,8 +71,10 @@ static struct page *page_to_read(struct object *o, struct readahead *ra, uint64_
 static size_t read_part(struct object *o, struct readahead *ra, uint64_t pos, uint8_t *to, size_t n,
 			bool user, int *err)
 {
-	struct page *p = page_to_read(o, ra, pos, n, err);
 	size_t offset = pos & (PAGE_SIZE - 1), left;
+	/* A page that is read bit by bit is used once. */
+	bool goes_on = offset > 0 && ra != NULL && ra->last == (uint32_t)(pos >> PAGE_SHIFT);
+	struct page *p = page_to_read(o, ra, pos, n, err);
 
 	n = MIN(n, PAGE_SIZE - offset);
 	if (p == NULL && *err)
@@ -81,7 +83,8 @@ static size_t read_part(struct object *o, struct readahead *ra, uint64_t pos, ui
 		p = zero_page;
 	left = copy_out(to, (uint8_t *)page_to_virt(p) + offset, n, user);
 	if (p != zero_page) {
-		lru_mark_accessed(p);
+		if (!goes_on)
+			lru_mark_accessed(p);
 		page_put(p);
 	}
 	if (left > 0)

@@ -130,6 +130,30 @@ static void test_sequence(void **state)
 	assert_int_equal(alone, 0);
 }
 
+static unsigned uses;
+
+void lru_mark_accessed(struct page *p)
+{
+	(void)p;
+	uses++;
+}
+
+/* However small the pieces, a page that is read through once is used once. */
+static void test_small_pieces(void **state)
+{
+	uint8_t piece[512];
+
+	(void)state;
+	uses = 0;
+	for (uint64_t at = 0; at < 8 * PAGE_SIZE; at += sizeof(piece))
+		assert_int_equal(object_read_file(file, &ra, at, piece, sizeof(piece), false),
+				 sizeof(piece));
+	assert_int_equal(uses, 8);
+	for (unsigned i = 0; i < 3; i++) /* again and again from its beginning */
+		read_page(2);
+	assert_int_equal(uses, 11);
+}
+
 /* Whoever comes to a marker does not wait for what he begins. */
 static void none_waits(void)
 {
@@ -233,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sequence, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_waits_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_at_random, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large, setup, teardown),
