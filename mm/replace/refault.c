@@ -29,8 +29,9 @@
 
 #define SPARED         16
 #define WITHDRAWN      64
-#define LOOKS          4  /* at active pages, for a batch of inactive ones */
-#define INACTIVE_SHARE 32 /* the inactive list is at least this part of both */
+#define LOOKS          4                 /* at active pages, for a batch of inactive ones */
+#define INACTIVE_SHARE 32                /* the active list does not grow into this part of both */
+#define SLACK          (2 * EVICT_BATCH) /* both are shorter after each batch: nothing to undo */
 
 static uint32_t grant[LRU_KINDS]; /* pages: raised by faults, lowered by the daemon; atomic */
 
@@ -47,9 +48,14 @@ static uint32_t grant_most(enum lru_kind kind)
 	return both - both / INACTIVE_SHARE;
 }
 
+static uint32_t granted(enum lru_kind kind)
+{
+	return MIN(atomic_load(&grant[kind]), grant_most(kind));
+}
+
 static bool active_may_grow(enum lru_kind kind)
 {
-	return lru_size(lru_list_of(kind, true)) < MIN(atomic_load(&grant[kind]), grant_most(kind));
+	return lru_size(lru_list_of(kind, true)) < granted(kind);
 }
 
 static bool admit(const struct page *p)
@@ -76,7 +82,7 @@ static void balance(enum lru_kind kind)
 
 	if (active > inactive * LOOKS / EVICT_BATCH)
 		withdraw(kind, active_age(kind, LOOKS, false) * WITHDRAWN);
-	if (active > inactive && !active_may_grow(kind))
+	if (active > MAX(inactive, granted(kind)) + SLACK || inactive < EVICT_BATCH)
 		(void)active_age(kind, EVICT_BATCH, true);
 }
 

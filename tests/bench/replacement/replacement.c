@@ -71,6 +71,11 @@ static void cycle_half(struct string *s)
 	cycle(s, frames + frames / 2, 20);
 }
 
+static void cycle_long(struct string *s)
+{
+	cycle(s, 5 * frames / 2, 12);
+}
+
 static void uniform(struct string *s)
 {
 	for (unsigned i = 0; i < 40 * frames; i++)
@@ -173,6 +178,7 @@ static const struct {
 	{ "cycle of 17/16 of memory", cycle_little },
 	{ "the same, twice only", cycle_twice },
 	{ "cycle of 3/2 of memory", cycle_half },
+	{ "cycle of 5/2 of memory", cycle_long },
 	{ "at random, twice memory", uniform },
 	{ "Zipf, 8 times memory", zipf },
 	{ "phases of 3/4 of memory", phases },
