@@ -14,13 +14,13 @@
  * being evicted, move there. Newer ones go, and most of the cycle comes to rest in RAM.
  *
  * Against that, with every batch a few of the oldest active pages are looked at. One that was not
- * used since the look before goes back to the inactive list, and takes the growth that WITHDRAWN
- * pages had with it: what the active list holds is used less than what it keeps out. Pages in use go
- * to its new end, so a look at the same page comes a whole list of looks later; and while the active
- * list is so short that this would be sooner than a page gets through the inactive one, there are none.
+ * used since the look before goes back to the inactive list and takes WITHDRAWN pages of that growth
+ * with it: what the active list holds is used less than what it keeps out. Pages in use go to its new
+ * end, so a look at the same page comes a whole list of looks later; and while the active list is so
+ * short that this would be sooner than a page gets through the inactive one, there are none.
  *
  * `grant` is how long the active list may be made so. Two looks at use make a page active in any
- * case; beyond grant, the active list gives pages up until it is no longer than the inactive one.
+ * case; beyond grant, the active list gives pages up until it is about as long as the inactive one.
  *
  * The constants are those that did well over all strings of tests/bench/replacement at once; each may be
  * halved or doubled without much harm to any.

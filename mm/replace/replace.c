@@ -56,13 +56,15 @@ unsigned active_age(enum lru_kind kind, unsigned n, bool all)
 		struct page *p = pages[i];
 		bool locked, used = rmap_test_clear_young(p, &locked) > 0;
 
-		if (!used && !page_flag(p, PAGE_REFERENCED))
-			page_clear_flag(p, PAGE_ACTIVE);
-		else if (!all)
-			page_clear_flag(p, PAGE_REFERENCED);
+		used |= page_flag(p, PAGE_REFERENCED);
+		if (used && all) /* its next sighting makes it active again */
+			page_set_flag(p, PAGE_REFERENCED);
 		else
-			page_set_flag(p, PAGE_REFERENCED), page_clear_flag(p, PAGE_ACTIVE);
-		moved += !page_flag(p, PAGE_ACTIVE);
+			page_clear_flag(p, PAGE_REFERENCED);
+		if (used && !all)
+			continue;
+		page_clear_flag(p, PAGE_ACTIVE);
+		moved++;
 	}
 	lru_put_back(pages, n);
 	vm_count(VM_PGREFILL, n);
