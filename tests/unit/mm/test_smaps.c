@@ -149,6 +149,81 @@ static void test_paged_out(void **state)
 	end(as);
 }
 
+/* What shared memory has in swap no entry tells; a page that an area has a copy of is not its own to count. */
+static void test_shared_in_swap(void **state)
+{
+	struct object *o = object_create_anon(4 * PAGE_SIZE);
+	struct aspace *as = space();
+
+	(void)state;
+	map_object(as, BASE, 4 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	map_object(as, BASE + MB, 2 * PAGE_SIZE, RW | AREA_MAY_WRITE, o);
+	run(as);
+	for (unsigned i = 0; i < 4; i++)
+		poke(BASE + i * PAGE_SIZE, 1);
+	poke(BASE + MB, 2);
+	assert_true(evict(as, BASE) && evict(as, BASE + PAGE_SIZE) &&
+		    evict(as, BASE + 3 * PAGE_SIZE));
+	assert_int_equal(measure(as, BASE).rss, KB4(1));
+	assert_int_equal(measure(as, BASE).swap, KB4(3));
+	assert_int_equal(measure(as, BASE + MB).swap, KB4(1));
+	assert_int_equal(measure(as, BASE + MB).rss, KB4(1));
+	end(as);
+	object_put(o);
+}
+
+static int disk_read(struct object *o, struct page *p)
+{
+	(void)o;
+	memset(page_to_virt(p), 1, PAGE_SIZE);
+	return 0;
+}
+
+static int disk_write(struct object *o, struct page **pages, unsigned n)
+{
+	(void)o, (void)pages, (void)n;
+	return 0;
+}
+
+static uint64_t shmem(struct aspace *as)
+{
+	uint64_t n;
+
+	mutex_lock(&as->mutex);
+	n = aspace_shmem(as);
+	mutex_unlock(&as->mutex);
+	return n;
+}
+
+/* Pages of files in memory and of files on disks, copies of neither. */
+static void test_kinds(void **state)
+{
+	static const struct object_ops ops = { .read_page = disk_read, .write_pages = disk_write };
+	struct object *o = object_create_anon(8 * PAGE_SIZE);
+	struct aspace *as = space();
+	struct disk_object disk;
+
+	(void)state;
+	disk_object_init(&disk, &ops, 8 * PAGE_SIZE);
+	map_object(as, BASE, 8 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	run(as);
+	for (unsigned i = 0; i < 5; i++)
+		poke(BASE + i * PAGE_SIZE, 1);
+	assert_int_equal(shmem(as), 5);
+	map_object(as, BASE + MB, 8 * PAGE_SIZE, RW | AREA_MAY_WRITE, &disk.object);
+	assert_int_equal(peek(BASE + MB), 1);
+	poke(BASE + MB + PAGE_SIZE, 2);
+	map_object(as, BASE + 4 * MB, 8 * PAGE_SIZE, RW | AREA_MAY_WRITE, o);
+	poke(BASE + 4 * MB, 2);
+	assert_int_equal(shmem(as), 5);
+	assert_int_equal(measure(as, BASE + MB).pss_file >> PSS_SHIFT, KB4(1));
+	assert_int_equal(measure(as, BASE + MB).anonymous, KB4(1));
+	assert_int_equal(aspace_rss(as), 8);
+	end(as);
+	object_put(o);
+	object_put(&disk.object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +231,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fork, space_setup, space_teardown),
 		cmocka_unit_test_setup_teardown(test_objects, space_setup, space_teardown),
 		cmocka_unit_test_setup_teardown(test_paged_out, space_setup, space_teardown),
+		cmocka_unit_test_setup_teardown(test_shared_in_swap, space_setup, space_teardown),
+		cmocka_unit_test_setup_teardown(test_kinds, space_setup, space_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
