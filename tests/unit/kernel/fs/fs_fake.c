@@ -14,7 +14,7 @@
 
 #define WEAK __attribute__((weak))
 
-uint64_t fake_limit_nofile = 1024;
+uint64_t fake_limit_nofile = 1024, fake_limit_memlock = RLIM64_INFINITY;
 uint32_t fake_uid;
 int fake_signal;
 
@@ -25,7 +25,9 @@ static struct cred cred;
 
 WEAK uint64_t process_limit(unsigned resource)
 {
-	return resource == RLIMIT_NOFILE ? fake_limit_nofile : RLIM64_INFINITY;
+	return resource == RLIMIT_NOFILE    ? fake_limit_nofile
+	       : resource == RLIMIT_MEMLOCK ? fake_limit_memlock
+					    : RLIM64_INFINITY;
 }
 
 WEAK int signal_send(struct task *t, int signo, const struct ksiginfo *info)

@@ -19,7 +19,7 @@ char *strcpy(char *dst, const char *src);
 /* The running task gets a process and root's credentials; undone by fake_end(). */
 void fake_begin(void);
 void fake_end(void);
-extern uint64_t fake_limit_nofile;
+extern uint64_t fake_limit_nofile, fake_limit_memlock;
 extern uint32_t fake_uid;
 extern int fake_signal;      /* the last signal sent, 0: none */
 unsigned fake_objects(void); /* objects not freed */
