@@ -40,7 +40,8 @@ static int least_prio = -1; /* given last without being asked for; control */
 static struct swap_area *area_choose(void)
 {
 	struct swap_area *best = NULL;
-	bool room = tier_has_room();
+	/* The pool takes what packs when nothing may be written. */
+	bool room = READ_ONCE(swap.ask_again) != 0 && tier_has_room();
 
 	spin_lock(&swap.lock);
 	if (swap.ask_again != 0 && time_now() >= swap.ask_again)
@@ -54,8 +55,7 @@ static struct swap_area *area_choose(void)
 		    (a->prio == best->prio && (int32_t)(a->turn - best->turn) < 0))
 			best = a;
 	}
-	/* The pool takes what packs when nothing may be written. */
-	swap.refused = best == NULL && !(swap.ask_again != 0 && room);
+	swap.refused = best == NULL && !room;
 	spin_unlock(&swap.lock);
 	return best;
 }

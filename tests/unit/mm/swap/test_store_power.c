@@ -153,7 +153,7 @@ static void test_cut_with_bad_blocks(void **state)
 	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
 		bool reached = true;
 
-		for (unsigned cut = 1; reached; cut += 1 + cut / 30, cuts++) {
+		for (unsigned cut = 1; reached; cut += 1 + cut / 8, cuts++) {
 			setup_few();
 			srand(cut);
 			memset(version, 0, sizeof(version));
