@@ -83,15 +83,14 @@ uint16_t page_pack(struct packer *k, const void *page, const void **packed)
 {
 	const uint8_t *rest = (const uint8_t *)page + FIRST;
 	int first = pack_first(k, page, k->out + AT), second = 0;
-	uint16_t length;
 
 	if (first > 0)
 		second = pack_part(k, rest, PAGE_SIZE - FIRST, k->out + AT + first,
 				   PACKED_MAX - AT - (size_t)first);
 	if (second <= 0)
 		return 0;
-	length = (uint16_t)first;
-	memcpy(k->out, &length, AT);
+	k->out[0] = (uint8_t)first;
+	k->out[1] = (uint8_t)(first >> 8);
 	*packed = k->out;
 	return (uint16_t)(AT + (size_t)(first + second));
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # CPUS: 1
+# RELEASE ONLY: others swap to disks in the kernel with its checks, encrypted as they are
 #
 # What swap leaves on a disk: with encryption nothing that can be read, without it what was stored; on by itself for disks, off for NOR.
 . "$(dirname "$0")/lib.sh"
