@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// Areas of swap: what attaching may meet, priorities and turns, figures, switching off while pages are there, under way or unreadable.
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/commit.c
+// SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
+// SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/ahead.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
+// SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
+// SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
+// DEFINES: CONFIG_DEBUG=1
+#include "tests/unit/mm/reclaim_test.h"
+
+static void test_attaching(void **state)
+{
+	struct swap_area_stats st;
+
+	(void)state;
+	assert_true(swap_area_stats(0, &st));
+	assert_string_equal(st.name, "mock");
+	assert_int_equal(st.pages, SLOTS);
+	assert_false(swap_area_stats(1, &st));
+	assert_int_equal(swap_attach(&mock_medium, false, 0), -EBUSY);
+	assert_int_equal(swap_detach(&mock_medium2), -EINVAL);
+	swap_off();
+	assert_false(swap_area_stats(0, &st));
+	frames_at_start = frames_free();
+	mock_store_reset(0);
+	assert_int_equal(swap_attach(&mock_medium, false, 0), -EINVAL);
+	mock_store_reset(1000);
+	for (unsigned n = 1;; n++) {
+		mock_fail_allocation(n);
+		if (swap_attach(&mock_medium, false, 0) == 0)
+			break;
+		assert_int_equal(frames_free(), frames_at_start);
+		assert_int_equal(swap.total, 0);
+		assert_false(swap_writable());
+	}
+	mock_fail_allocation(0);
+	swap_off();
+	swap_on(SLOTS);
+}
+
+static uint64_t used_in(unsigned i)
+{
+	struct swap_area_stats st;
+
+	assert_true(swap_area_stats(i, &st));
+	return st.used;
+}
+
+/* The higher priority first, until it takes nothing more; equal ones by turns; what is written again moves. */
+static void test_priorities(void **state)
+{
+	static uint8_t page[PAGE_SIZE] = { 1 };
+	uint32_t slot[6];
+
+	(void)state;
+	assert_int_equal(swap_attach(&mock_medium2, false, 5), 0);
+	assert_int_equal(swap.total, 2 * SLOTS);
+	for (unsigned i = 0; i < 6; i++)
+		slot[i] = slot_alloc();
+	assert_int_equal(swap_write(slot[0], page), 0);
+	assert_int_equal(swap_write(slot[1], page), 0);
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	assert_int_equal(used_in(0), 0);
+	assert_int_equal(used_in(1), 2);
+	/* Both areas refuse: swap is full until a slot is freed. */
+	mock_store.fail_append = 1;
+	mock_store.append_error = -ENOSPC;
+	assert_int_equal(swap_write(slot[1], page), -ENOSPC);
+	assert_false(slot_written(slot[1]));
+	assert_false(swap_writable());
+	mock_store.fail_append = 0;
+	slot_put(slot[5]);
+	assert_true(swap_writable());
+	/* One refuses: the other takes what comes, and what is written again leaves the first. */
+	swap.refusing = 2;
+	assert_int_equal(swap_write(slot[0], page), 0);
+	assert_int_equal(swap_write(slot[2], page), 0);
+	assert_int_equal(used_in(0), 2);
+	assert_int_equal(used_in(1), 0);
+	slot_put(slot[0]);
+	assert_int_equal(swap_write(slot[3], page), 0);
+	assert_int_equal(used_in(1), 1);
+	/* Equals take turns, a batch each. */
+	swap.areas[1].prio = swap.areas[0].prio;
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	assert_int_equal(swap_write(slot[1], page), 0);
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	assert_int_equal(swap_write(slot[4], page), 0);
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	assert_int_equal(used_in(0), 2);
+	assert_int_equal(used_in(1), 2);
+	for (unsigned i = 1; i < 5; i++)
+		slot_put(slot[i]);
+	assert_int_equal(swap_detach(&mock_medium2), 0);
+}
+
+/* The segments of all areas in a row: any part of it, also across areas. */
+static void test_segments(void **state)
+{
+	struct store_segment map[8];
+
+	(void)state;
+	assert_int_equal(swap_segments(0, map, 8), 3);
+	assert_int_equal(swap_attach(&mock_medium2, false, 5), 0);
+	for (uint32_t first = 0; first < 8; first++)
+		for (uint32_t n = 0; n < 8; n++) {
+			uint32_t got = swap_segments(first, map, n);
+
+			assert_int_equal(got, MIN(n, first < 6 ? 6 - first : 0));
+			for (uint32_t i = 0; i < got; i++) {
+				assert_int_equal(map[i].area, (first + i) / 3);
+				assert_int_equal(map[i].number, (first + i) % 3);
+			}
+		}
+	assert_int_equal(swap_detach(&mock_medium2), 0);
+	swap_off();
+	assert_int_equal(swap_segments(0, map, 8), 0);
+	swap_on(SLOTS);
+}
+
+/* Everything comes back to RAM with its contents, and from there goes to another area. */
+static void test_detach(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 40, 3);
+	assert_int_equal(evict_all(), 40);
+	assert_int_equal(used_in(0), 40);
+	/* No frame is to be had: what came back until then does not matter, the area stays. */
+	mock_fail_allocation(10);
+	assert_int_equal(swap_detach(&mock_medium), -ENOMEM);
+	mock_fail_allocation(0);
+	assert_int_equal(oom_kills, 0);
+	assert_int_equal(swap.total, SLOTS);
+	assert_int_equal(used_in(0), 31);
+	check_slots();
+	assert_int_equal(evict_all(), 9);
+	assert_int_equal(swap_attach(&mock_medium2, false, -1), 0);
+	assert_int_equal(swap_detach(&mock_medium), 0);
+	assert_int_equal(swap.total, SLOTS);
+	assert_int_equal(used_in(0), 0);
+	check_slots();
+	assert_filled(BASE, 20, 3);
+	assert_int_equal(evict_all(), 40);
+	assert_int_equal(used_in(0), 40);
+	assert_filled(BASE, 20, 3);
+	/* And the last area, with nowhere to go. */
+	assert_int_equal(swap_detach(&mock_medium2), 0);
+	assert_int_equal(swap.total, 0);
+	assert_int_equal(evict_all(), 0);
+	assert_filled(BASE, 40, 3);
+	check(as);
+	end(as);
+	assert_int_equal(swap.used, 0);
+}
+
+/* What switching an area off does to a page that the daemon has written and not committed. */
+static void take_back(void)
+{
+	for (uint32_t slot = 1; slot <= SLOTS; slot++) {
+		if (*slot_chunk(slot) == NULL)
+			continue;
+		spin_lock(&swap.lock);
+		slot_unstore_locked(slot, slot_at(slot));
+		spin_unlock(&swap.lock);
+	}
+}
+
+static void test_detach_within_a_batch(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 5 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 5, 7);
+	mock_store.on_commit = take_back;
+	assert_int_equal(evict_all(), 0);
+	mock_store.on_commit = NULL;
+	assert_int_equal(used_in(0), 0);
+	assert_int_equal(evict_all(), 5);
+	assert_filled(BASE, 5, 7);
+	end(as);
+}
+
+/* Somebody else would have to end for want of memory: the area stays. */
+static void keep(uint32_t slot)
+{
+	static unsigned n;
+
+	(void)slot;
+	if (++n % 10 == 0) {
+		assert_true(swap_keep());
+		assert_false(swap_keep());
+	}
+}
+
+static void test_keep(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	assert_false(swap_keep());
+	map_at(as, BASE, 20 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 20, 9);
+	assert_int_equal(evict_all(), 20);
+	mock_store.on_read = keep;
+	assert_int_equal(swap_detach(&mock_medium), -ENOMEM);
+	mock_store.on_read = NULL;
+	assert_int_equal(used_in(0), 10);
+	assert_int_equal(swap.total, SLOTS);
+	assert_int_equal(evict_all(), 10);
+	assert_filled(BASE, 20, 9);
+	end(as);
+}
+
+/* A medium that is gone keeps its area. A record that cannot be read does not: its users hear of it, now as before. */
+static void test_detach_unreadable(void **state)
+{
+	uint8_t page[PAGE_SIZE] = { 1 };
+	uint32_t slot = slot_alloc();
+	bool major;
+	int err;
+
+	(void)state;
+	assert_int_equal(swap_write(slot, page), 0);
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	mock_store.bad_slot = slot;
+	mock_store.read_error = -ENODEV;
+	assert_int_equal(swap_detach(&mock_medium), -ENODEV);
+	assert_int_equal(swap.total, SLOTS);
+	mock_store.read_error = -EIO;
+	assert_int_equal(swap_detach(&mock_medium), 0);
+	assert_null(swap_in(slot, &err, &major));
+	assert_int_equal(err, -EIO);
+	slot_put(slot);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_attaching),
+		TEST(test_priorities),
+		TEST(test_segments),
+		TEST(test_detach),
+		TEST(test_keep),
+		TEST(test_detach_within_a_batch),
+		TEST(test_detach_unreadable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
