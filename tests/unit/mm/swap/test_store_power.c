@@ -210,6 +210,42 @@ static void test_first_header(void **state)
 	store = NULL;
 }
 
+/* Somebody or something has been at the medium between two boots: a few bytes, or whole blocks. */
+static void damage(void)
+{
+	for (unsigned n = 1 + (unsigned)rand() % 8; n > 0; n--) {
+		uint8_t *block = nor.cells + (uint32_t)rand() % FEW * BLOCK;
+		uint32_t at = (uint32_t)rand() % (rand() % 2 ? 100 : BLOCK), len;
+
+		len = rand() % 4 ? 1 + (uint32_t)rand() % 40 : BLOCK;
+		for (uint32_t i = at; i < MIN(at + len, BLOCK); i++)
+			block[i] = len < BLOCK ? (uint8_t)rand() : (uint8_t)(rand() % 2 ? 0xff : 0);
+	}
+}
+
+/* Whatever it finds, a mount takes the medium or leaves it; taken, it works. */
+static void test_damaged_between_boots(void **state)
+{
+	unsigned taken = 0, rounds = 60;
+
+	(void)state;
+	setup_few();
+	open_store();
+	for (unsigned round = 0; round < rounds; round++) {
+		live_until_cut(60);
+		close_store();
+		damage();
+		memset(version, 0, sizeof(version));
+		if (store_open(&nor.medium, false, &store, &slots)) {
+			assert_int_equal(store_open(&nor.medium, true, &store, &slots), 0);
+			continue;
+		}
+		taken++;
+		use_all();
+	}
+	assert_true(taken > rounds / 2);
+}
+
 /* Over many boots the count of bytes does not run away from the truth. */
 static void test_bytes_over_boots(void **state)
 {
@@ -279,9 +315,10 @@ static void test_power_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_cut_everywhere),      TEST(test_cut_with_bad_blocks),
-		TEST(test_first_header),        TEST(test_bytes_over_boots),
-		TEST(test_newest_header_stays), TEST(test_power_gone),
+		TEST(test_cut_everywhere),   TEST(test_cut_with_bad_blocks),
+		TEST(test_first_header),     TEST(test_damaged_between_boots),
+		TEST(test_bytes_over_boots), TEST(test_newest_header_stays),
+		TEST(test_power_gone),
 	};
 	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 
