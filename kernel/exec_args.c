@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Argument strings: appended one behind the other to frames, which are allocated as they fill. The strings keep their terminators, so pointers to
- * them need not be kept: a walk over the bytes finds each string again.
+ * them need not be kept: a walk over the bytes finds each string again. Where the first few end is kept, since that is all that most programs have.
  */
 #include "kernel/exec_args.h"
 
@@ -60,6 +60,8 @@ static int count_string(struct exec_args *a, unsigned *count)
 	if (a->limit < a->used + sizeof(uint64_t))
 		return -E2BIG;
 	a->limit -= sizeof(uint64_t);
+	if (a->argc + a->envc < ARRAY_SIZE(a->ends))
+		a->ends[a->argc + a->envc] = (uint32_t)a->used;
 	(*count)++;
 	return 0;
 }
@@ -161,15 +163,15 @@ static size_t next_string(const struct exec_args *a, size_t at)
 	}
 }
 
-/* n pointers to consecutive strings from offset *at on, and a NULL. */
-static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t strings, unsigned n,
-			size_t *at)
+/* n pointers to consecutive strings, the first of which is string `first` at offset *at, and a NULL. */
+static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t strings,
+			unsigned first, unsigned n, size_t *at)
 {
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = first; i < first + n; i++) {
 		if (user_store64(*sp, strings + *at) < 0)
 			return -EFAULT;
 		*sp += sizeof(uint64_t);
-		*at = next_string(a, *at);
+		*at = i < ARRAY_SIZE(a->ends) ? a->ends[i] : next_string(a, *at);
 	}
 	if (user_store64(*sp, 0) < 0)
 		return -EFAULT;
@@ -185,10 +187,10 @@ int args_write_pointers(const struct exec_args *a, virt_addr_t sp, virt_addr_t d
 	if (user_store64(sp, a->argc) < 0)
 		return -EFAULT;
 	sp += sizeof(uint64_t);
-	if (write_vector(a, &sp, dst, a->argc, &at) < 0)
+	if (write_vector(a, &sp, dst, 0, a->argc, &at) < 0)
 		return -EFAULT;
 	*env = dst + at;
-	if (write_vector(a, &sp, dst, a->envc, &at) < 0)
+	if (write_vector(a, &sp, dst, a->argc, a->envc, &at) < 0)
 		return -EFAULT;
 	*end = sp;
 	return 0;

@@ -9,12 +9,15 @@
 #define ARG_STRING_MAX 131072 /* one string, as Linux has it */
 #define ARG_BYTES_MIN  131072 /* may always be used, whatever RLIMIT_STACK says */
 
+#define ARG_ENDS 32
+
 struct page;
 
 struct exec_args {
 	size_t used, limit;                /* bytes; limit counts the pointers too */
 	unsigned argc, envc;               /* strings: first argc, then envc */
 	unsigned npages;                   /* of pages[] */
+	uint32_t ends[ARG_ENDS];           /* of the first strings */
 	struct page *pages[ARG_PAGES_MAX]; /* frames for what is used, as far as they were needed */
 };
 

@@ -207,9 +207,12 @@ unsigned exec_randomize = 2;
 
 static uint64_t random_pages(uint64_t limit)
 {
+	uint32_t v;
+
 	if (current()->process->personality & ADDR_NO_RANDOMIZE || !READ_ONCE(exec_randomize))
 		return 0;
-	return random_u64() % limit * PAGE_SIZE;
+	random_bytes(&v, sizeof(v)); /* limits are below 2^27 */
+	return v % limit * PAGE_SIZE;
 }
 
 static void choose_layout(struct aspace *as)

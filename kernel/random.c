@@ -59,20 +59,43 @@ void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[
 		out[i] = s[i] + in[i];
 }
 
+/* The nonce of the next step. */
+static void nonce_next_locked(uint32_t nonce[3])
+{
+	uint64_t now = hw_counter();
+
+	nonce[0] = (uint32_t)now;
+	nonce[1] = (uint32_t)(now >> 32);
+	nonce[2] = (uint32_t)stirs++;
+}
+
 /* Replaces the key; what is left of the block (32 bytes) goes to rest. */
 static void key_step_locked(uint32_t rest[8])
 {
-	uint64_t now = hw_counter();
-	uint32_t nonce[3] = { (uint32_t)now, (uint32_t)(now >> 32), (uint32_t)stirs++ }, block[16];
+	uint32_t nonce[3], block[16];
 
+	nonce_next_locked(nonce);
 	chacha20_block(key, 0, nonce, block);
 	memcpy(key, block, sizeof(key));
 	memcpy(rest, &block[8], 32);
 }
 
 /* Bytes of the last step that nobody has got yet; what was handed out is zeroed. random_lock. */
-static uint32_t stock[8];
+static uint32_t stock[24];
 static size_t stocked;
+
+/* A step of the key whose stream is a block longer: three quarters of it are for others, not half. */
+static void stock_fill_locked(void)
+{
+	uint32_t nonce[3], block[16];
+
+	nonce_next_locked(nonce);
+	chacha20_block(key, 1, nonce, &stock[8]);
+	chacha20_block(key, 0, nonce, block);
+	memcpy(key, block, sizeof(key));
+	memcpy(stock, &block[8], 32);
+	stocked = sizeof(stock);
+}
 
 void random_stir(const void *bytes, size_t n, bool good)
 {
@@ -105,10 +128,8 @@ static void random_few(uint8_t *out, size_t n)
 {
 	uint64_t old = spin_lock_irq(&random_lock);
 
-	if (stocked < n) {
-		key_step_locked(stock);
-		stocked = sizeof(stock);
-	}
+	if (stocked < n)
+		stock_fill_locked();
 	stocked -= n;
 	memcpy(out, (uint8_t *)stock + stocked, n);
 	memset((uint8_t *)stock + stocked, 0, n);

@@ -426,11 +426,12 @@ enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned acce
 		t->minflt++;
 	}
 	mutex_unlock(&as->mutex);
-	fault_release(&f);
+	if (f.frame != NULL || f.copied != NULL || f.page != NULL || f.slot != 0)
+		fault_release(&f);
 	if (unlikely(f.dirtied))
 		object_throttle();
 	vm_count(VM_PGFAULT, 1);
 	if (f.major)
 		vm_count(VM_PGMAJFAULT, 1);
-	return outcome_of(err);
+	return likely(err == 0) ? FAULT_RESOLVED : outcome_of(err);
 }

@@ -235,7 +235,8 @@ static int64_t map_locked(struct aspace *as, const struct map_request *r, struct
 	if (like.flags & AREA_RIGHTS)
 		like.flags |= as->mlock_future;
 	like.flags = commit_flags(like.flags);
-	err = map_area(as, &like, r->fixed);
+	/* Most of what has a fixed place comes to an empty one: a program's segments. */
+	err = map_area(as, &like, r->fixed && area_first_in(as, like.start, like.end) != NULL);
 	return err ? err : at;
 }
 

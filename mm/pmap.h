@@ -142,7 +142,10 @@ struct pte *pte_next(struct pte *pte, int delta);
 /* The first address at or after va (and below end) whose leaf table exists, else end. For walking sparse ranges. Aspace mutex. */
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end);
 /* The leaf table of an entry, and the address an entry translates (in every sharer). */
-struct page *pte_table(const struct pte *pte);
+static inline struct page *pte_table(const struct pte *pte)
+{
+	return virt_to_page(pte);
+}
 virt_addr_t pte_address(const struct pte *pte);
 struct page *pmap_leaf(struct pmap *pm, virt_addr_t va); /* NULL: none. Aspace mutex. */
 /* The same for whoever has no mutex, while pm has not been destroyed: the table comes locked, and stays linked, or at least whole, until it is unlocked. Takes
@@ -247,8 +250,14 @@ void pmap_table_prepare(struct page *table, virt_addr_t va);
 struct pte *pmap_table_entry(struct page *table, unsigned i);
 /* The first entry of a leaf table in [i, end) that is not none, or end. The table's lock held, or an answer that may be late. */
 unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end);
-void pmap_table_lock(struct page *table);
-bool pmap_table_trylock(struct page *table);
+static inline void pmap_table_lock(struct page *table)
+{
+	spin_lock(&table->u.table.lock);
+}
+static inline bool pmap_table_trylock(struct page *table)
+{
+	return spin_trylock(&table->u.table.lock);
+}
 void pmap_table_unlock(struct page *table);
 
 /* ---- Blocks ---- */

@@ -175,16 +175,6 @@ void pmap_entry_unlock(struct pte *pte)
 	pmap_table_unlock(pte_table(pte));
 }
 
-void pmap_table_lock(struct page *table)
-{
-	spin_lock(&table->u.table.lock);
-}
-
-bool pmap_table_trylock(struct page *table)
-{
-	return spin_trylock(&table->u.table.lock);
-}
-
 void pmap_table_unlock(struct page *table)
 {
 	dsb_ishst(); /* what was entered is there for every walker (D8.2.6) before the faulting instruction runs again */

@@ -44,11 +44,6 @@ _Static_assert(sizeof(struct pte) == PTE_BYTES, "mm/pmap.h");
 #define RIGHTS (PTE_READ | PTE_WRITE | PTE_EXEC)
 #define SOFT   (PTE_LOCKED | PTE_SPECIAL | PTE_OWN)
 
-struct page *pte_table(const struct pte *pte)
-{
-	return virt_to_page(pte);
-}
-
 static unsigned pte_index(const struct pte *pte)
 {
 	return ((uintptr_t)pte & (PAGE_SIZE - 1)) / sizeof(*pte);

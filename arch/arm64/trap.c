@@ -115,9 +115,11 @@ static int fp_code(uint64_t esr)
 
 void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 {
-	switch (exception_class(esr)) {
-	case EC_IABT_LOWER:
-	case EC_DABT_LOWER: return user_abort(esr, far);
+	unsigned class = exception_class(esr);
+
+	if (likely(class == EC_DABT_LOWER || class == EC_IABT_LOWER))
+		return user_abort(esr, far);
+	switch (class) {
 	case EC_WFX: regs->pc += 4; return; /* a hint: waits for nothing */
 	case EC_PC_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, far);
 	case EC_SP_ALIGN: return signal_fault(SIGBUS, BUS_ADRALN, regs->sp);

@@ -140,14 +140,12 @@ user_clear:
 	ret
 
 /* int64_t user_string_in(char *dst, virt_addr_t src, size_t n): copies to the terminator inclusive: its index; n when there is none
- * in n bytes; -1: a fault. Words while they are aligned and hold no zero byte (the sum trick finds one: (w - 01..) & ~w & 80..). */
+ * in n bytes, of which any may have been written; -1: a fault. Words while they are aligned and hold no zero byte (the sum trick finds one: (w - 01..) & ~w & 80..). */
 	.global user_string_in
 user_string_in:
 	mov	x3, #0
 	mov	x7, #0x0101010101010101
-1:	cmp	x3, x2
-	b.hs	5f
-	add	x6, x1, x3
+	mov	x6, x1
 	tst	x6, #7
 	b.ne	3f
 2:	sub	x8, x2, x3
@@ -156,9 +154,9 @@ user_string_in:
 	user_byte ldtr x4, [x6]		// aligned: the whole word is in the page of its first byte
 	sub	x5, x4, x7
 	bic	x5, x5, x4
-	tst	x5, #0x8080808080808080
-	b.ne	3f
-	str	x4, [x0, x3]
+	str	x4, [x0, x3]		// there is room, for what comes behind the terminator too
+	ands	x5, x5, #0x8080808080808080
+	b.ne	4f
 	add	x3, x3, #8
 	add	x6, x6, #8
 	b	2b
@@ -168,7 +166,14 @@ user_string_in:
 	strb	w4, [x0, x3]
 	cbz	w4, 5f
 	add	x3, x3, #1
-	b	1b
+	add	x6, x6, #1
+	tst	x6, #7
+	b.ne	3b
+	b	2b
+4:	rbit	x5, x5			// the lowest mark is the terminator's: only those above it can be false
+	clz	x5, x5
+	add	x0, x3, x5, lsr #3
+	ret
 5:	mov	x0, x3
 	ret
 9:	mov	x0, #-1

@@ -44,7 +44,7 @@ set(HOT
 	kernel/fs/file.c kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c mm/object_io.c
 	kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
 	# paging
-	mm/evict.c mm/replace/refault.c mm/replace/replace.c mm/scan.c mm/swap/codec.c mm/swap/store_log.c
+	mm/replace/refault.c mm/replace/replace.c mm/swap/codec.c
 	# system calls, scheduling, waiting, signals
 	kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
 	kernel/futex.c kernel/signal.c kernel/signal_deliver.c kernel/sigqueue.c)
