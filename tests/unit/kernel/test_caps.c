@@ -15,8 +15,8 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
-#include "mm/usercopy.h"
 #include "tests/mock/objects.h"
+#include "tests/unit/kernel/user_fake.h"
 
 SYSCALL(setuid);
 SYSCALL(setresuid);
@@ -33,32 +33,6 @@ static struct aspace my_space, their_space;
 static struct task *other;
 
 /* ---- What the files ask of others ---- */
-
-int copy_from_user(void *dst, virt_addr_t src, size_t n)
-{
-	if (!src)
-		return -EFAULT;
-	memcpy(dst, (const void *)src, n);
-	return 0;
-}
-
-int copy_to_user(virt_addr_t dst, const void *src, size_t n)
-{
-	if (!dst)
-		return -EFAULT;
-	memcpy((void *)dst, src, n);
-	return 0;
-}
-
-int user_load32(uint32_t *value, virt_addr_t src)
-{
-	return copy_from_user(value, src, sizeof(*value));
-}
-
-int user_store32(virt_addr_t dst, uint32_t value)
-{
-	return copy_to_user(dst, &value, sizeof(value));
-}
 
 struct task *task_find(int tid)
 {

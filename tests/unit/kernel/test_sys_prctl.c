@@ -14,7 +14,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
-#include "mm/usercopy.h"
+#include "tests/unit/kernel/user_fake.h"
 
 SYSCALL(prctl);
 
@@ -26,52 +26,6 @@ static struct aspace space;
 static struct area area;
 static bool capable;
 static char named[100];
-
-int copy_from_user(void *dst, virt_addr_t src, size_t n)
-{
-	if (!src)
-		return -EFAULT;
-	memcpy(dst, (const void *)src, n);
-	return 0;
-}
-
-int copy_to_user(virt_addr_t dst, const void *src, size_t n)
-{
-	if (!dst)
-		return -EFAULT;
-	memcpy((void *)dst, src, n);
-	return 0;
-}
-
-int64_t copy_string_from_user(char *dst, virt_addr_t src, size_t size)
-{
-	size_t n;
-
-	if (!src)
-		return -EFAULT;
-	n = strnlen((const char *)src, size);
-	memcpy(dst, (const char *)src, n < size ? n + 1 : size);
-	return n < size ? (int64_t)n : -ENAMETOOLONG;
-}
-
-int user_store32(virt_addr_t dst, uint32_t value)
-{
-	return copy_to_user(dst, &value, sizeof(value));
-}
-
-int user_store64(virt_addr_t dst, uint64_t value)
-{
-	return copy_to_user(dst, &value, sizeof(value));
-}
-
-size_t string_copy(char *dst, const char *src, size_t size)
-{
-	size_t n = strlen(src), part = n < size ? n : size - 1;
-
-	memcpy(dst, src, part);
-	dst[part] = '\0';
-	return n;
-}
 
 bool current_capable(unsigned cap)
 {

@@ -25,18 +25,6 @@ struct mock_disk disk;
 static bool have_disk;
 static unsigned base;
 
-int device_nodes_create(struct dentry *root)
-{
-	(void)root;
-	return 0;
-}
-
-const struct file_ops *device_ops(uint32_t mode, devno_t rdev)
-{
-	(void)mode, (void)rdev;
-	return NULL;
-}
-
 void random_bytes(void *buf, size_t n)
 {
 	memset(buf, 7, n);

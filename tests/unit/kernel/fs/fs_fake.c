@@ -2,17 +2,16 @@
 #include <linux/resource.h>
 
 #include "kernel/cred.h"
+#include "kernel/fs/dev.h"
 #include "kernel/fs/internal.h"
 #include "kernel/process.h"
 #include "mm/aspace.h"
 #include "mm/huge.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
-#include "mm/usercopy.h"
 #include "tests/mock/mock.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
-
-#define WEAK __attribute__((weak))
+#include "tests/unit/kernel/user_fake.h"
 
 uint64_t fake_limit_nofile = 1024, fake_limit_memlock = RLIM64_INFINITY;
 uint32_t fake_uid;
@@ -55,54 +54,6 @@ WEAK bool current_capable(unsigned cap)
 WEAK void aspace_set_file_ops(const struct area_file_ops *ops)
 {
 	(void)ops;
-}
-
-WEAK size_t string_copy(char *dst, const char *src, size_t size)
-{
-	size_t n = strlen(src), part = MIN(n, size - 1);
-
-	memcpy(dst, src, part);
-	dst[part] = '\0';
-	return n;
-}
-
-/* ---- User memory is the test's ---- */
-
-WEAK bool user_range_ok(virt_addr_t p, size_t n)
-{
-	(void)n;
-	return p != 0;
-}
-
-WEAK int copy_from_user(void *dst, virt_addr_t src, size_t n)
-{
-	if (!src)
-		return -EFAULT;
-	memcpy(dst, (const void *)src, n);
-	return 0;
-}
-
-WEAK int copy_to_user(virt_addr_t dst, const void *src, size_t n)
-{
-	if (!dst)
-		return -EFAULT;
-	memcpy((void *)dst, src, n);
-	return 0;
-}
-
-WEAK int user_store32(virt_addr_t dst, uint32_t value)
-{
-	return copy_to_user(dst, &value, sizeof(value));
-}
-
-WEAK int64_t copy_string_from_user(char *dst, virt_addr_t src, size_t size)
-{
-	size_t n;
-
-	if (!src)
-		return -EFAULT;
-	n = string_copy(dst, (const char *)src, size);
-	return n >= size ? -ENAMETOOLONG : (int64_t)n;
 }
 
 /* ---- Objects ---- */
@@ -304,6 +255,18 @@ WEAK bool object_is_huge(const struct object *o)
 }
 
 WEAK const struct file_ops huge_file_ops;
+
+WEAK int device_nodes_create(struct dentry *root)
+{
+	(void)root;
+	return 0;
+}
+
+WEAK const struct file_ops *device_ops(uint32_t mode, devno_t rdev)
+{
+	(void)mode, (void)rdev;
+	return NULL;
+}
 
 WEAK void swap_stats(struct swap_stats *s)
 {

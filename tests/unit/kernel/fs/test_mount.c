@@ -14,18 +14,6 @@
 #include "tests/mock/objects.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
 
-int device_nodes_create(struct dentry *root)
-{
-	(void)root;
-	return 0;
-}
-
-const struct file_ops *device_ops(uint32_t mode, devno_t rdev)
-{
-	(void)mode, (void)rdev;
-	return NULL;
-}
-
 static struct path at(const char *path)
 {
 	struct path p;

@@ -33,18 +33,6 @@ int64_t sys_readlinkat(const uint64_t *args);
 #define ARGS(...) ((const uint64_t[6]){ __VA_ARGS__ })
 #define PTR(p)    ((uint64_t)(uintptr_t)(p))
 
-int device_nodes_create(struct dentry *root)
-{
-	(void)root;
-	return 0;
-}
-
-const struct file_ops *device_ops(uint32_t mode, devno_t rdev)
-{
-	(void)mode, (void)rdev;
-	return NULL;
-}
-
 static unsigned base;
 
 static void root_begin(void)
