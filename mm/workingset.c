@@ -116,7 +116,7 @@ static struct place place_of(const struct object *o, uint32_t index)
 			       .tag = USED | (hash * BUCKET + index % BUCKET) << TAG_SHIFT };
 }
 
-/* The daemon's own copy of what a reader may clear meanwhile. */
+/* Units since an entry was made; longest for an empty one. */
 static uint32_t age_of(uint32_t entry, uint32_t now)
 {
 	return entry & USED ? (now - entry) & UINT16_MAX : UINT32_MAX;
