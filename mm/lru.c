@@ -83,6 +83,22 @@ static inline void unlink_locked(struct page *p)
 	lru.lists[list].count--;
 }
 
+/* What is seldom: p leaves its list, if it is on one, for the one that its new flags name. */
+static __attribute__((noinline)) void relink_locked(struct page *p, unsigned set, unsigned clear,
+						    bool oldest)
+{
+	bool linked = page_flag(p, PAGE_LRU);
+
+	if (linked)
+		unlink_locked(p);
+	page_clear_flag(p, clear);
+	page_set_flag(p, set);
+	if (linked && oldest)
+		link_oldest_locked(p);
+	else if (linked)
+		link_locked(p);
+}
+
 void lru_add(struct page *p)
 {
 	DEBUG_ASSERT(p->refs > 0 && !page_flag(p, PAGE_LRU));
@@ -131,10 +147,7 @@ void lru_mark_accessed(struct page *p)
 		return;
 	spin_lock(&lru.lock);
 	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_ACTIVE | PAGE_UNEVICTABLE)) {
-		unlink_locked(p);
-		page_set_flag(p, PAGE_ACTIVE | PAGE_WORKINGSET);
-		page_clear_flag(p, PAGE_REFERENCED);
-		link_locked(p);
+		relink_locked(p, PAGE_ACTIVE | PAGE_WORKINGSET, PAGE_REFERENCED, false);
 		vm_count(VM_PGACTIVATE, 1);
 	}
 	spin_unlock(&lru.lock);
@@ -143,31 +156,15 @@ void lru_mark_accessed(struct page *p)
 void lru_deactivate(struct page *p, bool oldest)
 {
 	spin_lock(&lru.lock);
-	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_UNEVICTABLE)) {
-		unlink_locked(p);
-		page_clear_flag(p, PAGE_ACTIVE | PAGE_REFERENCED);
-		if (oldest)
-			link_oldest_locked(p);
-		else
-			link_locked(p);
-	}
+	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_UNEVICTABLE))
+		relink_locked(p, 0, PAGE_ACTIVE | PAGE_REFERENCED, oldest);
 	spin_unlock(&lru.lock);
 }
 
 void lru_set_unevictable(struct page *p, bool on)
 {
-	bool linked;
-
 	spin_lock(&lru.lock);
-	linked = page_flag(p, PAGE_LRU);
-	if (linked)
-		unlink_locked(p);
-	if (on)
-		page_set_flag(p, PAGE_UNEVICTABLE);
-	else
-		page_clear_flag(p, PAGE_UNEVICTABLE);
-	if (linked)
-		link_locked(p);
+	relink_locked(p, on ? PAGE_UNEVICTABLE : 0, on ? 0 : PAGE_UNEVICTABLE, false);
 	spin_unlock(&lru.lock);
 }
 
