@@ -69,7 +69,9 @@ static int file_page(struct fault *f)
 	}
 	f->object = object_get(o);
 	f->index = index;
-	file_ahead(f, mark);
+	f->nahead = 0;
+	if (o->ops->read_pages != NULL)
+		file_ahead(f, mark);
 	return -EINPROGRESS;
 }
 
