@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# TIMEOUT: 150
+# TIMEOUT: 240
 # CPUS: 1
 #
 # Which pages go: a file that is read once takes nothing from programs, one that is read again and again takes what they do not use; a cycle
@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 DISK=$SCRATCH/disk.img
+GUEST_LIMIT=120
 
 counter() { sed -nE "s/^$1 ([0-9]+)$/\\1/p" "$SCRATCH/output" | tail -n 1; }
 
