@@ -39,7 +39,7 @@ static struct {
 	uint64_t length;
 } cleared;
 static uint8_t stack[STACK_BYTES]; /* the last bytes below stack_top */
-static uint64_t randoms;
+static uint32_t randoms;
 
 /* ---- The rest of the kernel ---- */
 
@@ -48,14 +48,13 @@ static int step(int err)
 	return ++calls == fail_at ? err : 0;
 }
 
-uint64_t random_u64(void)
-{
-	return randoms;
-}
-
+/* A number for a place, or the 16 bytes of AT_RANDOM. */
 void random_bytes(void *buf, size_t n)
 {
-	memset(buf, 0xab, n);
+	if (n == sizeof(randoms))
+		memcpy(buf, &randoms, n);
+	else
+		memset(buf, 0xab, n);
 }
 
 uint64_t process_limit(unsigned resource)
