@@ -35,6 +35,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	spin_init(&o->lock);
 	radix_init(&o->pages);
 	o->size = size;
+	o->growing = 0;
 	o->nr_pages = o->nr_swapped = 0;
 	o->refs = 1;
 	o->writers = 0;
@@ -206,7 +207,8 @@ static bool insert_locked(struct object *o, struct page *p, uintptr_t expected,
 {
 	uint32_t index = p->u.file.index;
 
-	if (radix_get(&o->pages, index) != expected || (uint64_t)index << PAGE_SHIFT >= o->size)
+	if (radix_get(&o->pages, index) != expected ||
+	    (uint64_t)index << PAGE_SHIFT >= object_reach(o))
 		return false;
 	if (expected == 0)
 		radix_set(&o->pages, index, (uintptr_t)p, nodes);
@@ -425,7 +427,7 @@ struct page *object_get_page(struct object *o, uint32_t index, enum object_want 
 	*major = false;
 	*err = 0;
 	while (p == NULL) {
-		if ((uint64_t)index << PAGE_SHIFT >= READ_ONCE(o->size)) {
+		if ((uint64_t)index << PAGE_SHIFT >= object_reach(o)) {
 			*err = -ENXIO;
 			return NULL;
 		}

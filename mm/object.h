@@ -42,6 +42,8 @@ struct object {
 				 read without */
 	struct radix pages;   /* index -> struct page *, or a tagged swap slot */
 	uint64_t size;        /* bytes; beyond it a mapping gets SIGBUS */
+	uint64_t
+		growing; /* as far as a write under way goes, or less than size; changed as size is */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
@@ -52,6 +54,12 @@ struct object {
 	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
 };
+
+/* How far contents go: bytes that a write has brought count before the size tells of them. */
+static inline uint64_t object_reach(const struct object *o)
+{
+	return MAX(READ_ONCE(o->size), READ_ONCE(o->growing));
+}
 
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
 void object_init(struct object *o, const struct object_ops *ops, uint64_t size);
@@ -188,8 +196,8 @@ bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
 /* The first index in [*index, last] whose page is in swap; false: none. Any context. */
 bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last);
 
-/* Copies between the cache and kernel memory (kva non-NULL) or user memory (uva). Extends size when
- * writing. Returns bytes done or negative errno when none. May sleep. */
+/* Copies between the cache and kernel memory or user memory. What is written beyond the end extends the size when it is there; one such write at a
+ * time (the inode's mutex). Returns bytes done or negative errno when none. May sleep. */
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user);
 int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
 		     bool user);

@@ -134,41 +134,59 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 	return n - left;
 }
 
-/* Grows the object to hold [0, end), of which [at, end) will be written, so that pages there may be inserted. *before: its size until then. */
-static int grow(struct object *o, uint64_t at, uint64_t end, uint64_t *before)
+/*
+ * Bytes are there before the size tells of them, so that who reads up to the end finds no others. growth_begin(): [at, end) will be written, pages may be
+ * inserted for it. *before: the size until then.
+ */
+static int growth_begin(struct object *o, uint64_t at, uint64_t end, uint64_t *before)
 {
 	int err = 0;
 
 	mutex_lock(&o->mutex);
 	*before = o->size;
-	if (at > o->size) {
-		err = object_resize_locked(o, end);
-	} else if (end > o->size) {
-		/* What is behind the end here is about to be written over. */
+	if (at > o->size)
+		err = object_resize_locked(o, at);
+	if (err == 0) {
 		spin_lock(&o->lock);
-		o->size = end;
+		o->growing = end;
 		spin_unlock(&o->lock);
 	}
 	mutex_unlock(&o->mutex);
 	return err;
 }
 
-/* Undoes what grow() did beyond `end`, unless somebody changed the size since. */
-static void shrink_back(struct object *o, uint64_t grown, uint64_t end)
+/* The bytes up to `end` have come. If somebody changed the size meanwhile, the last word is his. */
+static void growth_show(struct object *o, uint64_t end)
 {
 	mutex_lock(&o->mutex);
-	if (o->size == grown) {
+	if (o->growing >= end && o->size < end) {
 		spin_lock(&o->lock);
 		o->size = end;
 		spin_unlock(&o->lock);
-		object_remove_pages(o, (uint32_t)((end + PAGE_SIZE - 1) >> PAGE_SHIFT), UINT32_MAX);
 	}
+	mutex_unlock(&o->mutex);
+}
+
+/* What was expected to come and did not leaves nothing; nor does a gap that nothing came behind: then the size is `before` again. */
+static void growth_end(struct object *o, bool nothing, uint64_t before)
+{
+	mutex_lock(&o->mutex);
+	if (o->growing > o->size) {
+		/* If the page at the end went to swap already and no frame is left, a few bytes of the writer's own stay behind the end. */
+		(void)!object_resize_locked(o, nothing ? before : o->size);
+		object_remove_pages(o, (uint32_t)DIV_ROUND_UP(o->size, PAGE_SIZE), UINT32_MAX);
+	}
+	spin_lock(&o->lock);
+	o->growing = 0;
+	spin_unlock(&o->lock);
 	mutex_unlock(&o->mutex);
 }
 
 int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
 		     bool user)
 {
+	uint64_t before = 0;
+	bool grows = false;
 	size_t done = 0;
 	int err = 0;
 
@@ -177,19 +195,23 @@ int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel,
 	if (pos + n < pos || (pos + n) >> PAGE_SHIFT >= UINT32_MAX)
 		return -EFBIG;
 	while (done < n && err == 0) {
-		uint64_t at = pos + done, before = READ_ONCE(o->size);
+		uint64_t at = pos + done;
 		size_t part = MIN(n - done, PAGE_SIZE - (size_t)(at & (PAGE_SIZE - 1))), got;
 
-		if (at + part > before)
-			err = grow(o, at, at + part, &before);
+		if (at + part > object_reach(o)) {
+			err = growth_begin(o, at, pos + n, &before);
+			grows = true;
+		}
 		if (err)
 			break;
 		got = write_part(o, at, (const uint8_t *)user_or_kernel + done, part, user, &err);
 		done += got;
-		if (got < part && at + part > before)
-			shrink_back(o, at + part, got > 0 ? MAX(before, at + got) : before);
+		if (grows && got > 0)
+			growth_show(o, at + got);
 		if (err == -ENXIO)
 			err = 0; /* truncated meanwhile: grow again */
 	}
+	if (grows)
+		growth_end(o, done == 0, before);
 	return done > 0 ? (int64_t)done : err;
 }

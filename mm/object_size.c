@@ -27,12 +27,14 @@ static void tail_clear(struct page *p, uint64_t from)
 
 void object_tail_clear(struct object *o, struct page *p)
 {
+	uint64_t end;
 	bool ends;
 
 	spin_lock(&o->lock);
-	ends = o->size >> PAGE_SHIFT == p->u.file.index && o->size % PAGE_SIZE != 0;
+	end = object_reach(o);
+	ends = end >> PAGE_SHIFT == p->u.file.index && end % PAGE_SIZE != 0;
 	if (ends)
-		tail_clear(p, o->size);
+		tail_clear(p, end);
 	spin_unlock(&o->lock);
 	if (ends)
 		page_changed(p);
@@ -70,6 +72,7 @@ int object_resize_locked(struct object *o, uint64_t size)
 		return err;
 	spin_lock(&o->lock);
 	o->size = size;
+	o->growing = 0;
 	if (p != NULL)
 		tail_clear(p, edge);
 	spin_unlock(&o->lock);

@@ -20,7 +20,7 @@ static int page_map(struct ext2_node *node, uint32_t index, bool create, struct 
 {
 	struct ext2_fs *fs = node->fs;
 	unsigned shift = PAGE_SHIFT - fs->block_bits;
-	uint64_t size = READ_ONCE(node->object.size), first = (uint64_t)index << shift;
+	uint64_t size = object_reach(&node->object), first = (uint64_t)index << shift;
 	int err = 0;
 
 	m->n = m->holes = 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -267,6 +268,37 @@ static void advice_errors(void)
 	close(fd);
 }
 
+/* Who reads what is appended finds the end or what was written, never zeroes in between. */
+static void appending(void)
+{
+	static char text[256 * 1024], seen[PAGE];
+	int fd = open("append", O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644), status, zeroes = 0;
+	char *done = mmap(NULL, PAGE, SHARED | MAP_ANONYMOUS, -1, 0);
+	off_t at = 0;
+	ssize_t n;
+	pid_t child;
+
+	memset(text, 'x', sizeof(text));
+	child = fork();
+	if (child == 0) {
+		bool over;
+
+		do {
+			over = *(volatile char *)done;
+			while ((n = pread(fd, seen, sizeof(seen), at)) > 0) {
+				zeroes += memchr(seen, 0, (size_t)n) != NULL;
+				at += n;
+			}
+		} while (!over);
+		_exit(zeroes || at != 20 * (off_t)sizeof(text));
+	}
+	for (int i = 0; i < 20; i++)
+		CHECK(write(fd, text, sizeof(text)) == sizeof(text));
+	*done = 1;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || chdir(argv[1]) != 0)
@@ -276,5 +308,6 @@ int main(int argc, char **argv)
 	mapped_ahead();
 	ranges();
 	advice_errors();
+	appending();
 	return check_end();
 }

@@ -11,6 +11,7 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
 // DEFINES: CONFIG_DEBUG=1
+#include "mm/object_internal.h"
 #include "tests/unit/mm/aspace_test.h"
 
 #define MOST (40 * PAGE_SIZE)
@@ -101,6 +102,57 @@ static void test_write_from_own_mapping(void **state)
 	object_put(o);
 }
 
+/* ---- What is seen of a write that goes on: its source is read, and looks ---- */
+
+static struct object *grown;
+static uint64_t size_seen[3];
+
+static int look_read(struct object *o, struct page *p)
+{
+	struct page *last =
+		object_lookup(grown, (uint32_t)((object_reach(grown) - 1) >> PAGE_SHIFT));
+
+	(void)o;
+	size_seen[p->u.file.index] = grown->size;
+	if (last != NULL) {
+		object_tail_clear(grown, last); /* as writing it back does */
+		page_put(last);
+	}
+	memset(page_to_virt(p), 5, PAGE_SIZE);
+	return 0;
+}
+
+static const struct object_ops look_ops = { .read_page = look_read };
+
+/* Nobody may find zeroes where bytes are about to be, and writing back does not take those that came. */
+static void test_size_follows_bytes(void **state)
+{
+	struct aspace *as = space();
+	struct object source;
+	uint8_t bytes[2 * PAGE_SIZE];
+
+	(void)state;
+	object_init(&source, &look_ops, 3 * PAGE_SIZE);
+	grown = object_create_anon(0);
+	assert_int_equal(object_write(grown, 0, "begun", 5, false), 5);
+	map_object(as, BASE, 3 * PAGE_SIZE, AREA_READ, &source);
+	run(as);
+	/* Two pages of the target, from three of the source. */
+	assert_int_equal(object_write(grown, 5, (void *)(BASE + 100), 2 * PAGE_SIZE - 5, true),
+			 2 * PAGE_SIZE - 5);
+	assert_int_equal(size_seen[0], 5);
+	assert_int_equal(size_seen[1], 5);
+	assert_int_equal(size_seen[2], PAGE_SIZE);
+	assert_int_equal(grown->size, 2 * PAGE_SIZE);
+	assert_int_equal(object_read(grown, 0, bytes, sizeof(bytes), false), sizeof(bytes));
+	assert_memory_equal(bytes, "begun", 5);
+	for (unsigned i = 5; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], 5);
+	end(as);
+	object_put(grown);
+	assert_int_equal(object_truncate(&source, 0), 0);
+}
+
 /* Instruction caches know nothing of what write(2) puts into a page of code: it counts as changed. */
 static void test_written_code(void **state)
 {
@@ -142,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_random_io),
 		TEST(test_write_from_own_mapping),
+		TEST(test_size_follows_bytes),
 		TEST(test_written_code),
 		TEST(test_limits),
 	};
