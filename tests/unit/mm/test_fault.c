@@ -149,6 +149,36 @@ static void test_unmapped_while_reading(void **state)
 	end(as);
 }
 
+static void page_out_meanwhile(void)
+{
+	(void)evict(other_space, BASE + 1);
+}
+
+/* While a frame for the copy is waited for, the page may be paged out: it stays as long as it is copied. */
+static void test_paged_out_while_copied(void **state)
+{
+	struct aspace *as = other_space = space(), *child;
+
+	(void)state;
+	map_at(as, BASE, PAGE_SIZE, RW);
+	run(as);
+	assert_int_equal(poke(BASE + 1, 7), 0);
+	child = aspace_fork(as);
+	assert_non_null(child);
+	mock_on_page_alloc = page_out_meanwhile;
+	assert_int_equal(poke(BASE, 8), 0);
+	assert_null(mock_on_page_alloc);
+	assert_int_equal(peek(BASE), 8);
+	assert_int_equal(peek(BASE + 1), 7);
+	run(child);
+	assert_int_equal(peek(BASE), 0);
+	assert_int_equal(peek(BASE + 1), 7);
+	check(as);
+	check(child);
+	end(child);
+	end(as);
+}
+
 static void fault_in_meanwhile(void)
 {
 	mock_on_swap_in = NULL;
@@ -178,6 +208,7 @@ int main(void)
 		TEST(test_swap_round_trip),
 		TEST(test_swap_unreadable),
 		TEST(test_a_copy_that_nobody_wants),
+		TEST(test_paged_out_while_copied),
 		TEST(test_unmapped_while_reading),
 		TEST(test_read_twice_at_once),
 	};
