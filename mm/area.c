@@ -179,6 +179,8 @@ static void account(struct aspace *as, unsigned flags, uint64_t pages, int sign)
 {
 	uint64_t delta = sign > 0 ? pages : -pages;
 
+	if (sign < 0)
+		as->peak_pages = MAX(as->peak_pages, as->total_pages);
 	as->total_pages += delta;
 	if (flags & AREA_ACCOUNT)
 		as->committed += delta;

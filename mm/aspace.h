@@ -76,10 +76,10 @@ struct aspace {
 	uint32_t area_count;
 	/* Virtual sizes, for limits and /proc. */
 	uint64_t total_pages, locked_pages, data_pages, stack_pages;
-	uint64_t committed, charged; /* pages: areas with AREA_ACCOUNT; taken (mm/commit.c) */
-	uint64_t peak_rss;
-	uint32_t forks; /* made of it so far; under mutex */
-	bool forked;    /* made by a fork */
+	uint64_t committed, charged;   /* pages: areas with AREA_ACCOUNT; taken (mm/commit.c) */
+	uint64_t peak_rss, peak_pages; /* as far as they are not in what there is now */
+	uint32_t forks;                /* made of it so far; under mutex */
+	bool forked;                   /* made by a fork */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
 	virt_addr_t
 		spare_table; /* of the 2 MB from here on a leaf table may be there that no area needs (mm/zap.c); 0: none */

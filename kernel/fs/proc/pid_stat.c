@@ -31,7 +31,7 @@ struct figures {
 	/* Signals: pending for the thread, for the process, and masks. */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	/* Memory; all zero when it is gone already. */
-	uint64_t total, rss, rss_file, rss_shmem, swapped, tables, huge, locked, data, stack,
+	uint64_t total, rss, rss_file, rss_shmem, swapped, tables, huge, locked, data, stack, peak,
 		peak_rss;
 	virt_addr_t code_start, code_end, data_start, data_end, brk_start, stack_top, arg_start,
 		arg_end, env_start, env_end;
@@ -82,6 +82,7 @@ static void collect_memory(struct figures *f)
 	/* Single words, read as they are: figures need no lock, and a process that waits for memory does not hold up ps(1). */
 	pmap_usage(&as->pmap, &usage);
 	f->total = as->total_pages;
+	f->peak = MAX(as->peak_pages, f->total);
 	f->rss = usage.present;
 	f->rss_file = MIN(usage.file, usage.present);
 	f->swapped = usage.swapped;
@@ -245,7 +246,7 @@ static void status_memory(struct seq *s, const struct figures *f)
 {
 	if (!f->total)
 		return;
-	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->total),
+	seq_printf(s, "VmPeak:\t%8ju kB\nVmSize:\t%8ju kB\nVmLck:\t%8ju kB\n", KB(f->peak),
 		   KB(f->total), KB(f->locked));
 	seq_printf(s, "VmHWM:\t%8ju kB\nVmRSS:\t%8ju kB\n", KB(f->peak_rss), KB(f->rss));
 	seq_printf(s, "RssAnon:\t%8ju kB\nRssFile:\t%8ju kB\nRssShmem:\t%8ju kB\n",

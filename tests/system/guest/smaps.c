@@ -312,8 +312,22 @@ static void check_sums(void)
 }
 
 /* smaps DISK: with files on a disk too. */
+/* What there was most of stays in VmPeak. */
+static void check_peak(void)
+{
+	long size = figure("/proc/self/status", NULL, "VmSize"), peak;
+	char *p = mmap(NULL, 64UL << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	peak = figure("/proc/self/status", NULL, "VmPeak");
+	CHECK(p != MAP_FAILED && peak >= size + 65536);
+	munmap(p, 64UL << 20);
+	CHECK(figure("/proc/self/status", NULL, "VmPeak") == peak);
+	CHECK(figure("/proc/self/status", NULL, "VmSize") == size);
+}
+
 int main(int argc, char **argv)
 {
+	check_peak();
 	check_private();
 	check_shared();
 	check_pagemap();
