@@ -17,14 +17,14 @@ dd if=/dev/urandom of="$SCRATCH/files/short" bs=1M count=36 status=none
 mke2fs -q -t ext2 -d "$SCRATCH/files" "$DISK" 144M 2>/dev/null || fail "mke2fs"
 
 # 24 MB in use beside 96 MB from end to end, in 64 MB.
-expect_match '^ate 0$' --disk "$DISK" 'mount -t ext2 -o ro /dev/vda /mnt; eater 24 3 >/tmp/ate & a=$!; while ! [ -s /tmp/ate ]; do usleep 100000; done
+expect_match '^ate 0$' --smp 2 --disk "$DISK" 'mount -t ext2 -o ro /dev/vda /mnt; eater 24 3 >/tmp/ate & a=$!; while ! [ -s /tmp/ate ]; do usleep 100000; done
 	cat /mnt/long >/dev/null; cat /proc/vmstat; wait $a; echo $(cat /tmp/ate) $?'
 (( $(counter pswpout) < 64 )) || fail "a file that is read once swapped $(counter pswpout) pages out"
 (( $(counter pgsteal_file) > 10000 && $(counter pgscan_file) >= $(counter pgsteal_file) )) || fail "no pages of the file went"
 (( $(counter workingset_refault_file) < 500 )) || fail "pages of a file that is read once count as back"
 
 # 24 MB that nobody uses beside 36 MB over and over in 52: they go, and the file is read from memory then.
-expect_match '^reads [0-9]+ [0-9]+$' --mem 52M --disk "$DISK" 'mount -t ext2 -o ro /dev/vda /mnt; mkfifo /tmp/f
+expect_match '^reads [0-9]+ [0-9]+$' --mem 52M --smp 2 --disk "$DISK" 'mount -t ext2 -o ro /dev/vda /mnt; mkfifo /tmp/f
 	busybox awk "BEGIN { for (i = 0; i < 40000; i++) a[i] = sprintf(\"%-500d\", i); print \"ready\" >\"/tmp/ready\"; close(\"/tmp/ready\"); getline x <\"/tmp/f\"; print a[39999] + 0 >\"/tmp/last\" }" &
 	while ! [ -s /tmp/ready ]; do usleep 100000; done
 	reads() { sed -n "s/^workingset_refault_file //p" /proc/vmstat; }
@@ -45,7 +45,7 @@ expect_match '^thrash ok: 0 bad pages of 16896$' --icount --smp 1 'thrash 66 1; 
 # Where it has one there are no such faults.
 expect_match '^sequential pass: .* minflt [0-9]{1,2} ' --icount --smp 1 --cpu max 'thrash 66 1'
 
-expect_match '^refault clock fifo \[lfu\]$' --mem 32M --append replace=lfu 'cd /proc/sys/vm; cat replacement swappiness; thrash 34 1 && for p in clock fifo refault; do
+expect_match '^refault clock fifo \[lfu\]$' --icount --smp 1 --mem 32M --append replace=lfu 'cd /proc/sys/vm; cat replacement swappiness; thrash 34 1 && for p in clock fifo refault; do
 	echo $p >replacement || exit; thrash 34 1 || exit; done; echo best 2>/dev/null >replacement && exit 1
 	echo 200 >swappiness && ! echo 201 2>/dev/null >swappiness && cat replacement swappiness'
 [[ $(grep -c '^thrash ok: 0 bad' "$SCRATCH/output") == 4 && $(tail -n 2 "$SCRATCH/output" | tr '\n' ' ') == '[refault] clock fifo lfu 200 ' ]] || fail "policies at run time"
