@@ -220,7 +220,8 @@ int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_add
 
 	if (o == NULL || (a->flags & AREA_LOCKED))
 		return -EINVAL;
-	if ((a->flags & (AREA_SHARED | AREA_WRITE)) != (AREA_SHARED | AREA_WRITE))
+	/* Who might make it writable may as well do this. */
+	if ((a->flags & (AREA_SHARED | AREA_MAY_WRITE)) != (AREA_SHARED | AREA_MAY_WRITE))
 		return -EACCES;
 	if ((a->flags & AREA_HUGETLB) && !IS_ALIGNED(start | end, HUGE_SIZE))
 		return -EINVAL;

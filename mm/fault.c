@@ -401,7 +401,8 @@ static enum fault_outcome outcome_of(int err)
 	case 0: return FAULT_RESOLVED;
 	case -EFAULT: return FAULT_NOT_MAPPED;
 	case -EACCES: return FAULT_PROTECTION;
-	case -ENXIO: return FAULT_BEYOND_FILE;
+	case -ENXIO:
+	case -ENOSPC: /* a hole, and the file's mount is full */ return FAULT_BEYOND_FILE;
 	case -EIO: return FAULT_IO_ERROR;
 	default: return FAULT_NO_MEMORY; /* -ENOMEM; -EINTR: killed while waiting */
 	}

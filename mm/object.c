@@ -37,6 +37,7 @@ void object_init(struct object *o, const struct object_ops *ops, uint64_t size)
 	o->size = size;
 	o->growing = 0;
 	o->nr_pages = o->nr_swapped = 0;
+	o->room = NULL;
 	o->refs = 1;
 	o->writers = 0;
 	o->keep = false;
@@ -259,13 +260,51 @@ static int hole_insert(struct object *o, struct page *p)
 	return inserted ? 0 : -EAGAIN;
 }
 
+/* ---- Room ---- */
+
+void object_room_give(struct object_room *room, uint64_t pages)
+{
+	if (room != NULL)
+		(void)__atomic_sub_fetch(&room->used, pages, __ATOMIC_RELAXED);
+}
+
+static bool room_take(struct object_room *room)
+{
+	if (room == NULL ||
+	    __atomic_add_fetch(&room->used, 1, __ATOMIC_RELAXED) <= room->limit(room))
+		return true;
+	object_room_give(room, 1);
+	return false;
+}
+
+void object_enter_room(struct object *o, struct object_room *room)
+{
+	ASSERT(o->nr_pages + o->nr_swapped == 0);
+	o->room = room;
+}
+
+void object_leave_room(struct object *o)
+{
+	spin_lock(&o->lock);
+	object_room_give(o->room, (uint64_t)o->nr_pages + o->nr_swapped);
+	o->room = NULL;
+	spin_unlock(&o->lock);
+}
+
 /* Fills a hole. The page, or NULL: *err, -EAGAIN when somebody else was faster. */
 static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *major)
 {
 	bool read = o->ops->read_page != NULL;
-	struct page *p = page_create(o, index, read ? 0 : ALLOC_ZERO);
+	struct object_room *room = o->room; /* it stays while anybody can come here */
+	struct page *p;
 
+	if (!room_take(room)) {
+		*err = -ENOSPC;
+		return NULL;
+	}
+	p = page_create(o, index, read ? 0 : ALLOC_ZERO);
 	if (p == NULL) {
+		object_room_give(room, 1);
 		*err = -ENOMEM;
 		return NULL;
 	}
@@ -273,6 +312,7 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 		page_set_flag(p, PAGE_READING);
 	*err = hole_insert(o, p);
 	if (*err) {
+		object_room_give(room, 1);
 		page_discard(p);
 		return NULL;
 	}
@@ -461,6 +501,8 @@ int object_adopt(struct object *o, uint32_t index, struct page *p)
 	if (fits) {
 		radix_set(&o->pages, index, (uintptr_t)p, &nodes);
 		o->nr_pages++;
+		if (o->room != NULL)
+			atomic_inc(&o->room->used);
 		object_count(p, 1);
 		o->size = MAX(o->size, ((uint64_t)index + 1) << PAGE_SHIFT);
 	}

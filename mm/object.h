@@ -36,6 +36,12 @@ struct object_ops {
 	void (*release)(struct object *o);
 };
 
+/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs. */
+struct object_room {
+	uint64_t used;                                     /* pages; atomic */
+	uint64_t (*limit)(const struct object_room *room); /* as it is now; any context */
+};
+
 struct object {
 	struct mutex mutex;   /* one change of size at a time */
 	struct spinlock lock; /* pages, nr_pages, nr_swapped; size is changed under both locks and
@@ -49,8 +55,9 @@ struct object {
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
 	bool keep;       /* pages that are there are not evicted (SHM_LOCK); a single word */
 	struct spinlock areas_lock;
-	struct list areas;  /* that map it, by object_link; areas_lock (mm/rmap_file.c) */
-	uint64_t committed; /* pages promised (mm/commit.h), given back with the object */
+	struct list areas;        /* that map it, by object_link; areas_lock (mm/rmap_file.c) */
+	struct object_room *room; /* that its pages count in, or NULL; lock */
+	uint64_t committed;       /* pages promised (mm/commit.h), given back with the object */
 	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
 };
@@ -76,6 +83,9 @@ struct disk_object {
 		all_errors; /* of its file system: errors are noted there too; NULL: there is none */
 };
 void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint64_t size);
+/* o, new and empty, counts in `room` until it leaves that: when no more pages can come to it, and before the room goes. */
+void object_enter_room(struct object *o, struct object_room *room);
+void object_leave_room(struct object *o);
 /* A shared anonymous object of `size` bytes, or NULL. */
 struct object *object_create_anon(uint64_t size);
 struct object *object_get(struct object *o);
@@ -92,7 +102,7 @@ enum object_want {
 	OBJECT_MAP,   /* as READ, but a hole becomes a page (for a mapping) */
 };
 /* The page at index, resident and readable, with a reference for the caller; NULL and *err: 0
- * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size). *major is set when it had to be read. May
+ * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size), -ENOSPC (its room is full). *major is set when it had to be read. May
  * sleep; no aspace mutex held when the page may have to be read (object_lookup tells). */
 struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
 			     bool *major);
@@ -193,6 +203,8 @@ bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t 
  * is clean, or is a hole never written): the index becomes empty. */
 bool object_drop_clean(struct object *o, uint32_t index, struct page *p);
 
+/* Whether the index has nothing there: neither a page nor a slot. */
+bool object_is_hole(struct object *o, uint32_t index);
 /* The first index in [*index, last] whose page is in swap; false: none. Any context. */
 bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last);
 

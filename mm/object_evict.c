@@ -44,6 +44,7 @@ static uintptr_t word_take(struct object *o, uint32_t *index, uint32_t last)
 		} else {
 			o->nr_swapped--;
 		}
+		object_room_give(o->room, 1);
 	}
 	spin_unlock(&o->lock);
 	return word;
@@ -74,6 +75,7 @@ void object_take_out(struct object *o, struct page *p)
 	if (there) {
 		radix_remove(&o->pages, index);
 		o->nr_pages--;
+		object_room_give(o->room, 1);
 		object_count(p, (uint32_t)-1);
 	}
 	spin_unlock(&o->lock);
@@ -123,6 +125,8 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 			radix_remove(&o->pages, index);
 		o->nr_pages--;
 		o->nr_swapped += word != 0;
+		if (word == 0)
+			object_room_give(o->room, 1);
 		object_count(p, (uint32_t)-1);
 		page_forget(o, p);
 	}

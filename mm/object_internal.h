@@ -28,7 +28,6 @@ static inline void object_count(const struct page *p, uint32_t by)
 		(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
 }
 
-bool object_is_hole(struct object *o, uint32_t index);
 /* A page being read, put into the hole at index, with a reference for the caller; NULL: no hole, no frame. */
 struct page *object_page_expect(struct object *o, uint32_t index);
 
@@ -48,6 +47,8 @@ struct object_watch {
 };
 void object_watch(const struct object_watch *w);
 
+/* Pages of an object that counts in `room` (or in none) went for good. */
+void object_room_give(struct object_room *room, uint64_t pages);
 /* Changes the size and clears what must not be seen (mm/object_size.c); pages behind a new end are left to the caller. 0, or why the page at the edge could
  * not be had. o's mutex is held. */
 int object_resize_locked(struct object *o, uint64_t size) MUST_CHECK;

@@ -310,14 +310,15 @@ static int64_t remap_locked(struct remap *m)
 		err = unmap_locked(m->as, m->old + m->new_len, m->old + m->old_len);
 		m->old_len = m->new_len;
 	}
+	/* Nothing more to do, whether one area is there or several, as Linux sees it. */
+	if (err == 0 && m->new_len == m->old_len && !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		return (int64_t)m->old;
 	if (err == 0)
 		err = remap_clear(m);
 	if (err == 0)
 		err = remap_check(m);
 	if (err)
 		return err;
-	if (m->new_len == m->old_len && !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
-		return (int64_t)m->old;
 	at = grow_in_place(m);
 	if (at != 0)
 		return at;

@@ -89,20 +89,16 @@ static int fill_object(struct unpack *u, struct inode *i, const struct cpio_entr
 	return 0;
 }
 
-/* The file system does not see the frames come: that the size changed makes it count them. */
 static int fill_file(struct unpack *u, struct inode *i, const struct cpio_entry *e)
 {
-	const struct attr a = { .valid = ATTR_SIZE, .size = e->size };
-	int err, counted = 0;
+	int err;
 
 	if (e->size == 0)
 		return 0;
 	mutex_lock(&i->mutex);
 	err = fill_object(u, i, e);
-	if (i->ops->setattr)
-		counted = i->ops->setattr(i, &a);
 	mutex_unlock(&i->mutex);
-	return err ? err : counted;
+	return err;
 }
 
 /* Makes the directories above the last name of u->path. */

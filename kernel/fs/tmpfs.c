@@ -6,8 +6,8 @@
  * devtmpfs is the same with a node for every registered device.
  *
  * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's, which includes what the initramfs gave it, and that of files without a mount are all of RAM
- * and swap but what programs need to run at all, a quarter of RAM. Pages are counted per file when a write, a truncation or a release changes them; pages that a shared mapping
- * fills into a hole are counted at the next of these.
+ * and swap but what programs need to run at all, a quarter of RAM. Each page counts from the moment that it comes, by write(2) or by a store through a
+ * mapping (struct object_room), until its file goes: a mapping may keep the pages a little longer.
  */
 #include <linux/falloc.h>
 #include <linux/magic.h>
@@ -28,7 +28,7 @@ struct tmpfs {
 	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
 	bool limit_given;
 	bool roomy;              /* the limit is what RAM and swap together can hold */
-	uint64_t used;           /* pages counted; atomic */
+	struct object_room room; /* that the files' pages count in */
 	uint64_t inodes;         /* atomic */
 	uint32_t mode, uid, gid; /* of the root */
 };
@@ -36,17 +36,6 @@ struct tmpfs {
 static struct tmpfs *tmpfs_of(const struct inode *i)
 {
 	return i->super->data;
-}
-
-/* Brings the count of i's pages up to date. Inode mutex held, or the last reference. */
-static void count_pages(struct inode *i)
-{
-	uintptr_t before = (uintptr_t)i->data, now = 0;
-
-	if (i->object)
-		now = (uintptr_t)i->object->nr_pages + i->object->nr_swapped;
-	__atomic_add_fetch(&tmpfs_of(i)->used, (uint64_t)now - before, __ATOMIC_RELAXED);
-	i->data = (void *)now;
 }
 
 static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mode)
@@ -68,6 +57,7 @@ static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mo
 			inode_free(i);
 			return NULL;
 		}
+		object_enter_room(i->object, &tmpfs_of(i)->room);
 	}
 	__atomic_add_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
 	return i;
@@ -151,13 +141,6 @@ static int tmpfs_rename(struct inode *old_dir, struct dentry *from, struct inode
 	return tmpfs_unlink(new_dir, target);
 }
 
-static int tmpfs_setattr(struct inode *i, const struct attr *a)
-{
-	if (a->valid & ATTR_SIZE)
-		count_pages(i);
-	return 0;
-}
-
 const struct inode_ops tmpfs_inode_ops = {
 	.create = tmpfs_create,
 	.symlink = tmpfs_symlink,
@@ -166,17 +149,16 @@ const struct inode_ops tmpfs_inode_ops = {
 	.rmdir = tmpfs_rmdir,
 	.rename = tmpfs_rename,
 	.readlink = tmpfs_readlink,
-	.setattr = tmpfs_setattr,
 	.tmpfile = tmpfs_tmpfile,
 };
 
-/* Pages; 0: there is none. */
-static uint64_t limit_of(const struct tmpfs *t)
+static uint64_t limit_of(const struct object_room *room)
 {
+	const struct tmpfs *t = container_of(room, struct tmpfs, room);
 	struct swap_stats swap;
 
 	if (!t->roomy)
-		return t->limit;
+		return t->limit ? t->limit : UINT64_MAX;
 	swap_stats(&swap);
 	return frames_total() - frames_total() / 4 + swap.slots_total;
 }
@@ -184,22 +166,6 @@ static uint64_t limit_of(const struct tmpfs *t)
 void tmpfs_make_roomy(struct super *s)
 {
 	((struct tmpfs *)s->data)->roomy = true;
-}
-
-/* How many of n bytes at pos fit. Pages below the number the file has count as there, whether they are its holes or not. */
-static uint64_t space_for(struct inode *i, uint64_t pos, uint64_t n)
-{
-	struct tmpfs *t = tmpfs_of(i);
-	uint64_t first = MAX(pos >> PAGE_SHIFT, (uintptr_t)i->data), used = atomic_load(&t->used),
-		 limit = limit_of(t), room;
-
-	if (!limit)
-		return n;
-	room = limit > used ? limit - used : 0;
-	if (DIV_ROUND_UP(pos + n, PAGE_SIZE) <= first + room)
-		return n;
-	room = (first + room) << PAGE_SHIFT;
-	return room > pos ? room - pos : 0;
 }
 
 static int64_t tmpfs_write(struct file *f, struct io *io)
@@ -211,20 +177,26 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 	n = regular_write_begin(f, io, FILE_SIZE_MAX);
 	if (n > 0)
 		n = seals_check_write(i, io->pos, io->n);
-	if (n > 0) {
-		io->n = (size_t)n;
-		io->n = space_for(i, io->pos, io->n);
-		n = io->n ? n : -ENOSPC;
-	}
-	if (n > 0) {
-		n = object_write(i->object, io->pos, (const void *)io->buf, io->n, io->user);
-		if (n > 0)
-			regular_written(f);
-		if (limit_of(tmpfs_of(i)) || n < 0 || n >= (int64_t)PAGE_SIZE)
-			count_pages(i);
-	}
+	if (n > 0)
+		n = object_write(i->object, io->pos, (const void *)io->buf, (size_t)n, io->user);
+	if (n > 0)
+		regular_written(f);
 	mutex_unlock(&i->mutex);
 	return n;
+}
+
+/* Whether the holes in pages [first, end) fit into what is left of the mount. */
+static bool holes_fit(struct inode *i, uint64_t first, uint64_t end)
+{
+	struct object_room *room = &tmpfs_of(i)->room;
+	uint64_t used = atomic_load(&room->used), limit = limit_of(room),
+		 left = limit > used ? limit - used : 0,
+		 there = DIV_ROUND_UP(inode_size(i), PAGE_SIZE), behind = MAX(first, there),
+		 need = end > behind ? end - behind : 0;
+
+	for (uint64_t at = first; at < MIN(end, there) && need <= left; at++)
+		need += object_is_hole(i->object, (uint32_t)at);
+	return need <= left;
 }
 
 static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len)
@@ -238,7 +210,7 @@ static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len
 		return -EPERM;
 	if (end > size && mode & FALLOC_FL_KEEP_SIZE)
 		return -EOPNOTSUPP; /* memory beyond the end cannot be set aside */
-	if (space_for(i, off, len) < len)
+	if (!holes_fit(i, off >> PAGE_SHIFT, DIV_ROUND_UP(end, PAGE_SIZE)))
 		return -ENOSPC;
 	if (end > size) {
 		err = object_truncate(i->object, end);
@@ -270,7 +242,6 @@ static int tmpfs_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 		return -EFBIG;
 	mutex_lock(&i->mutex);
 	err = allocate_locked(i, mode, off, len);
-	count_pages(i);
 	if (!err)
 		inode_touch(i);
 	mutex_unlock(&i->mutex);
@@ -292,8 +263,7 @@ static void tmpfs_evict(struct inode *i)
 	if (S_ISLNK(i->mode)) {
 		kfree(i->data);
 	} else if (i->object) {
-		/* A mapping may keep the pages a little longer than the file; they no longer count. */
-		__atomic_sub_fetch(&tmpfs_of(i)->used, (uintptr_t)i->data, __ATOMIC_RELAXED);
+		object_leave_room(i->object);
 	}
 	__atomic_sub_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
 	inode_free(i);
@@ -302,9 +272,9 @@ static void tmpfs_evict(struct inode *i)
 static int tmpfs_statfs(struct super *s, struct statfs *st)
 {
 	struct tmpfs *t = s->data;
-	uint64_t used = atomic_load(&t->used), limit = limit_of(t);
+	uint64_t used = atomic_load(&t->room.used), limit = limit_of(&t->room);
 
-	if (!limit)
+	if (limit == UINT64_MAX)
 		limit = used + frames_free();
 
 	st->f_blocks = (__statfs_word)limit;
@@ -399,6 +369,7 @@ static struct super *tmpfs_make(const struct super_type *type, const char *sourc
 		return ERR_PTR(-ENOMEM);
 	t->mode = type == &tmpfs_type ? 01777 : 0755;
 	t->limit = frames_total() / 2;
+	t->room.limit = limit_of;
 	err = parse_options(t, options);
 	if (!err)
 		s = super_alloc(type, &tmpfs_super_ops, TMPFS_MAGIC, SUPER_TREE);

@@ -320,6 +320,49 @@ static int child(int (*fn)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void over(int signo)
+{
+	_exit(signo == SIGBUS ? 7 : 1);
+}
+
+/* Child: stores into each page of a mapped file that is larger than its mount. */
+static int overfill(void)
+{
+	int fd = open("big", O_RDWR | O_CREAT, 0600);
+	char *p;
+
+	signal(SIGBUS, over);
+	if (ftruncate(fd, 64 * 4096))
+		return 1;
+	p = mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (int i = 0; i < 64; i++)
+		p[i * 4096] = 1;
+	return 2;
+}
+
+/* size= holds for stores through mappings as for writes, whatever the holes of a file. */
+static void full_mount(void)
+{
+	char page[4096] = { 1 };
+	struct statfs s;
+	int fd;
+
+	CHECK(mkdir("full", 0700) == 0 && mount("none", "full", "tmpfs", 0, "size=64k") == 0);
+	CHECK(chdir("full") == 0);
+	CHECK(child(overfill) == 7);
+	CHECK(statfs(".", &s) == 0 && s.f_bfree == 0 && s.f_blocks == 16);
+	fd = open("big", O_RDWR);
+	CHECK(pwrite(fd, page, sizeof(page), 5 * 4096) == sizeof(page));
+	CHECK_ERR(pwrite(fd, page, sizeof(page), 40 * 4096), ENOSPC);
+	CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2 * 4096) == 0);
+	CHECK(statfs(".", &s) == 0 && s.f_bfree == 2);
+	CHECK_ERR(fallocate(fd, 0, 0, 3 * 4096 + 60 * 4096), ENOSPC);
+	CHECK(pwrite(fd, page, sizeof(page), 40 * 4096) == sizeof(page));
+	CHECK(ftruncate(fd, 0) == 0 && statfs(".", &s) == 0 && s.f_bfree == 16);
+	close(fd);
+	CHECK(chdir("..") == 0 && umount("full") == 0 && rmdir("full") == 0);
+}
+
 static void read_only_text(void)
 {
 	char self[256];
@@ -349,6 +392,7 @@ int main(void)
 	mounts();
 	CHECK(child(in_another_root) == 0);
 	CHECK(child(as_another_user) == 0);
+	full_mount();
 	read_only_text();
 	return check_end();
 }

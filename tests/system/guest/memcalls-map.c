@@ -222,6 +222,8 @@ static const struct test_case remapping[] = {
 	{ "mremap, a hole", { C(mremap, P(30), N(1), N(2), MAY) } },
 	{ "mremap, beyond the end of an area", { C(mremap, P(2), N(3), N(4), MAY) } },
 	{ "mremap, over two areas", { C(mremap, P(5), N(2), N(3), MAY) } },
+	{ "mremap, over two areas, no longer", { C(mremap, P(5), N(2), N(2), 0) } },
+	{ "mremap, over two areas and a hole, shrink", { C(mremap, P(5), N(4), N(2), 0) } },
 	{ "mremap, shrink over a hole", { C(mremap, P(2), N(4), N(1), 0) } },
 	{ "mremap, the other half", { C(mremap, KERNEL, N(1), N(2), MAY) } },
 	{ "mremap, unknown flag", { C(mremap, P(0), N(1), N(1), 8) } },

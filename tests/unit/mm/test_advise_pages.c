@@ -131,7 +131,7 @@ static void test_remove(void **state)
 	(void)state;
 	run(as);
 	map_at(as, BASE, PAGE_SIZE, RW);
-	map_object(as, BASE + 2 * PAGE_SIZE, 4 * PAGE_SIZE, RW | AREA_SHARED, o);
+	map_object(as, BASE + 2 * PAGE_SIZE, 4 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
 	map_object(as, BASE + 8 * PAGE_SIZE, PAGE_SIZE, RW, o);
 	map_object(as, BASE + 9 * PAGE_SIZE, PAGE_SIZE, AREA_READ | AREA_SHARED, o);
 	assert_int_equal(aspace_populate(as, BASE + 2 * PAGE_SIZE, 4 * PAGE_SIZE, true), 0);

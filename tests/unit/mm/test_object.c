@@ -135,13 +135,64 @@ static void test_writers(void **state)
 	object_put(o);
 }
 
+/* ---- Room ---- */
+
+static uint64_t three_pages(const struct object_room *room)
+{
+	(void)room;
+	return 3;
+}
+
+/* Pages of two objects count together, in RAM and in swap, however they come and go; where there is no room nothing changes. */
+static void test_room(void **state)
+{
+	struct object_room room = { .limit = three_pages };
+	struct object *o = object_create_anon(0), *other = object_create_anon(8 * PAGE_SIZE);
+	struct aspace *as = space();
+	static uint8_t bytes[5 * PAGE_SIZE];
+	struct page *p;
+
+	(void)state;
+	object_enter_room(o, &room);
+	object_enter_room(other, &room);
+	map_object(as, BASE, 8 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, other);
+	run(as);
+	assert_int_equal(poke(BASE + 6 * PAGE_SIZE, 1), 0);
+	assert_int_equal(room.used, 1);
+	assert_int_equal(object_write(o, 0, bytes, sizeof(bytes), false), 2 * PAGE_SIZE);
+	assert_int_equal(o->size, 2 * PAGE_SIZE);
+	assert_int_equal(room.used, 3);
+	assert_int_equal(object_write(o, 2 * PAGE_SIZE, bytes, 1, false), -ENOSPC);
+	assert_int_equal(aspace_fault(as, BASE, FAULT_WRITE), FAULT_BEYOND_FILE);
+	/* What is there can be written over, out of swap too. */
+	assert_int_equal(object_write(o, 5, bytes, PAGE_SIZE, false), PAGE_SIZE);
+	p = object_lookup(o, 0);
+	page_put(p);
+	assert_true(mock_swap_out(p));
+	assert_int_equal(room.used, 3);
+	assert_int_equal(object_write(o, 0, bytes, 1, false), 1);
+	assert_int_equal(room.used, 3);
+	object_punch(other, 6, 6);
+	assert_int_equal(room.used, 2);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(object_truncate(o, PAGE_SIZE), 0);
+	assert_int_equal(room.used, 2);
+	object_leave_room(other);
+	assert_int_equal(room.used, 1);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 1), 0);
+	assert_int_equal(room.used, 1);
+	end(as);
+	object_put(other);
+	object_put(o);
+	assert_int_equal(room.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_read_error),
-		TEST(test_pages_being_read_are_not_handed_out),
-		TEST(test_adopt),
-		TEST(test_writers),
+		TEST(test_read_error), TEST(test_pages_being_read_are_not_handed_out),
+		TEST(test_adopt),      TEST(test_writers),
+		TEST(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
