@@ -131,10 +131,11 @@ static void link_locked(struct block_device *d)
 
 /* ---- Claims ---- */
 
-/* A disk overlaps its partitions; partitions overlap nobody. */
+/* A disk overlaps its partitions, and in a table that is wrong they overlap each other. */
 static bool overlap(const struct block_device *a, const struct block_device *b)
 {
-	return a == b || a->disk == b || b->disk == a;
+	return a->disk == b->disk && a->start < b->start + b->sectors &&
+	       b->start < a->start + a->sectors;
 }
 
 int block_claim(struct block_device *d, const char *who)

@@ -129,8 +129,8 @@ struct block_device *block_next(const struct block_device *d);
 unsigned block_count(void);
 void block_wait_more(unsigned n);
 
-/* For a file system or swap: d and, for a disk, all its partitions are `who`'s (a constant string) until block_release(). 0 or -EBUSY: it, its disk or
- * one of its partitions is claimed. Reading and writing need no claim. */
+/* For a file system, swap or an exclusive open: d and whatever shares a sector with it (a disk's partitions) are `who`'s (a constant string) until
+ * block_release(). 0 or -EBUSY: a part of it is claimed. Reading and writing need no claim. */
 int block_claim(struct block_device *d, const char *who) MUST_CHECK;
 void block_release(struct block_device *d);
 /* A copy of d's figures, up to now. Any task context. */

@@ -9,6 +9,9 @@
  *
  * What names a partition for good (PARTUUID): in a GPT its own UUID, in an MBR the disk's number at 440 and the partition's.
  *
+ * A table whose partitions lie over each other, or whose chain comes back to a partition, is wrong: the partitions are there to be looked at, and none of
+ * them is called swap, since swap is written to unasked.
+ *
  * A boot sector of a file system without partitions ends in 0x55 0xaa as well: a table counts only when all its entries' first bytes are 0 or 0x80.
  */
 #include "kernel/partition.h"
@@ -24,6 +27,7 @@
 #define MBR_SIGNATURE     510
 #define MBR_FIRST_LOGICAL 5
 #define CHAIN_MAX         256 /* blocks of a chain looked at: it may be a circle */
+#define WARNINGS_MAX      4   /* lines about the entries of one table */
 #define TYPE_SWAP         0x82
 #define TYPE_PROTECT      0xee
 #define GPT_SIGNATURE     0x5452415020494645ull /* "EFI PART" */
@@ -36,7 +40,8 @@ struct table {
 	uint8_t *block; /* a page */
 	uint64_t blocks;
 	struct partition *parts;
-	unsigned max, n;
+	unsigned max, n, warnings;
+	bool wrong;
 	uint32_t disk_number; /* MBR */
 };
 
@@ -72,18 +77,21 @@ static int block_get(struct table *t, uint64_t lba)
 static struct partition *add(struct table *t, unsigned number, uint64_t first, uint64_t count)
 {
 	uint32_t per_block = t->d->block_size >> SECTOR_SHIFT;
+	const char *wrong = NULL;
 
-	if (count == 0 || first == 0 || first >= t->blocks || count > t->blocks - first) {
-		log_warn("%s: partition %u does not lie on the disk", t->d->name, number);
-	} else if (t->n == t->max || number > t->max) {
-		log_warn("%s: partition %u is one too many", t->d->name, number);
-	} else {
-		t->parts[t->n] = (struct partition){ .number = number,
-						     .start = first * per_block,
-						     .sectors = count * per_block };
-		return &t->parts[t->n++];
+	if (count == 0 || first == 0 || first >= t->blocks || count > t->blocks - first)
+		wrong = "does not lie on the disk";
+	else if (t->n == t->max || number > t->max)
+		wrong = "is one too many";
+	if (wrong) {
+		if (t->warnings++ < WARNINGS_MAX)
+			log_warn("%s: partition %u %s", t->d->name, number, wrong);
+		return NULL;
 	}
-	return NULL;
+	t->parts[t->n] = (struct partition){ .number = number,
+					     .start = first * per_block,
+					     .sectors = count * per_block };
+	return &t->parts[t->n++];
 }
 
 /* ---- MBR ---- */
@@ -119,6 +127,15 @@ static bool is_extended(uint8_t type)
 	return type == 5 || type == 0xf || type == 0x85;
 }
 
+/* One that begins at this block is known. */
+static bool known(const struct table *t, uint64_t first)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->parts[i].start == first * (t->d->block_size >> SECTOR_SHIFT))
+			return true;
+	return false;
+}
+
 static int chain_read(struct table *t, uint64_t base, unsigned *number)
 {
 	uint64_t at = base;
@@ -134,6 +151,8 @@ static int chain_read(struct table *t, uint64_t base, unsigned *number)
 				 t->d->name, *number - 1);
 			return 0;
 		}
+		if (part[4] && known(t, at + le32(part + 8)))
+			break;
 		if (part[4])
 			mbr_add(t, (*number)++, at, part);
 		if (!is_extended(next[4]) || le32(next + 8) == 0)
@@ -141,6 +160,7 @@ static int chain_read(struct table *t, uint64_t base, unsigned *number)
 		at = base + le32(next + 8);
 	}
 	log_warn("%s: the chain of logical partitions has no end", t->d->name);
+	t->wrong = true;
 	return 0;
 }
 
@@ -284,6 +304,20 @@ static int gpt_read(struct table *t)
 	return err == -EINVAL ? 0 : err;
 }
 
+static void overlaps_find(struct table *t)
+{
+	for (unsigned i = 1; i < t->n; i++)
+		for (unsigned j = 0; j < i && !t->wrong; j++) {
+			const struct partition *a = &t->parts[j], *b = &t->parts[i];
+
+			t->wrong = a->start < b->start + b->sectors &&
+				   b->start < a->start + a->sectors;
+			if (t->wrong)
+				log_warn("%s: partitions %u and %u lie over each other", t->d->name,
+					 a->number, b->number);
+		}
+}
+
 int partitions_read(struct block_device *d, struct partition *parts, unsigned max)
 {
 	struct page *p = page_alloc(0);
@@ -298,5 +332,8 @@ int partitions_read(struct block_device *d, struct partition *parts, unsigned ma
 	if (!err && mbr_here(&t))
 		err = mbr_protects(&t) ? gpt_read(&t) : mbr_read(&t);
 	page_free(p, 0);
+	overlaps_find(&t);
+	for (unsigned i = 0; t.wrong && i < t.n; i++)
+		parts[i].swap = false;
 	return err ? err : (int)t.n;
 }

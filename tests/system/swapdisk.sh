@@ -65,6 +65,17 @@ expect_log 'swap: vda1 has no swap signature but something else: left alone'
 expect_log 'swap store /dev/vdb: too small'
 cmp "$SCRATCH/noise" "$SCRATCH/same" || fail "what is no swap was written to"
 
+# Two partitions of swap's type that lie over each other: neither at boot, one of them when asked for.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\202\0\0\0\0\10\0\0\0\200\0\0\0\0\0\0\202\0\0\0\0\100\0\0\0\200\0\0'
+	head -c 32 /dev/zero
+	printf '\125\252'
+} >"$SCRATCH/over" && truncate -s 32M "$SCRATCH/over"
+expect_output $'/dev/vda1\n/dev/vda1 size 0\nDevice or resource busy' --swap none --disk "$SCRATCH/over" "$SHELL_PART"'areas; ls /dev/vda1
+	mkswap /dev/vda1 >/dev/null; mkswap /dev/vda2 >/dev/null; swapon /dev/vda1; areas | cut -d " " -f 1-3; swapon /dev/vda2 2>&1 | sed "s/.*: //"'
+expect_log 'vda: partitions 1 and 2 lie over each other'
+
 # ---- What a program leaves is given back to the disk, segment by segment: holes in the file ----
 truncate -s 48M "$SCRATCH/fresh"
 expect_match '^discards [1-9][0-9]' --mem 20M --smp 1 --swap none --append zpool=0% --disk "$SCRATCH/fresh" 'mkswap /dev/vda >/dev/null; swapon /dev/vda; eater 24
