@@ -75,6 +75,7 @@ struct ksigaction {
 struct sighand {
 	struct spinlock lock; /* within signal_lock, interrupts off */
 	uint32_t refs;
+	uint64_t changed;                     /* signals whose action has ever been set */
 	struct ksigaction action[SIGNAL_MAX]; /* [signo - 1] */
 };
 

@@ -44,6 +44,7 @@ struct sighand *sighand_copy(struct sighand *from)
 	if (!s)
 		return NULL;
 	old = spin_lock_irq(&from->lock);
+	s->changed = from->changed;
 	memcpy(s->action, from->action, sizeof(s->action));
 	spin_unlock_irq(&from->lock, old);
 	spin_init(&s->lock);
@@ -67,10 +68,9 @@ void sighand_reset_for_exec(struct sighand *s)
 {
 	uint64_t old = spin_lock_irq(&s->lock);
 
-	for (struct ksigaction *a = s->action; a < s->action + SIGNAL_MAX; a++) {
-		/* Most have never been anything else. */
-		if ((a->handler | a->flags | a->restorer | a->mask) == 0)
-			continue;
+	for (uint64_t left = s->changed; left != 0; left &= left - 1) {
+		struct ksigaction *a = &s->action[__builtin_ctzll(left)];
+
 		*a = (struct ksigaction){ .handler = a->handler == ACTION_IGNORE ? ACTION_IGNORE
 										 : ACTION_DEFAULT };
 	}

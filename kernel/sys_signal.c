@@ -49,6 +49,7 @@ SYSCALL(rt_sigaction)
 		act.mask &= ~SIGNAL_UNBLOCKABLE;
 		spin_lock_raw(&p->sighand->lock);
 		p->sighand->action[signo - 1] = act;
+		p->sighand->changed |= SIGNAL_MASK(signo);
 		spin_unlock_raw(&p->sighand->lock);
 		drop_if_ignored(p, signo, &act, &irqs);
 	}

@@ -39,14 +39,14 @@ set(HOT
 	# frames and kernel objects
 	mm/buddy.c mm/lru.c mm/magazine.c mm/page.c mm/pcp.c mm/slab.c
 	# areas, what changes them, faults, forks, the ends of address spaces
-	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/fork.c mm/map.c mm/protect.c mm/rmap.c mm/rmap_set.c mm/share.c mm/zap.c
+	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/fork.c mm/map.c mm/protect.c mm/rmap.c mm/rmap_file.c mm/rmap_set.c mm/share.c mm/zap.c
 	# page caches, reading and writing
 	kernel/fs/file.c kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c mm/object_io.c
 	kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
 	# paging
 	mm/replace/refault.c mm/replace/replace.c mm/swap/codec.c
-	# system calls, scheduling, waiting, signals
-	kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
+	# system calls, processes, scheduling, waiting, signals
+	kernel/exec.c kernel/exec_load.c kernel/exit.c kernel/fork.c kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
 	kernel/futex.c kernel/signal.c kernel/signal_deliver.c kernel/sigqueue.c)
 # Code is dense even there: what alignment of functions and loops gains is less than it takes.
 set_source_files_properties(${HOT} PROPERTIES COMPILE_OPTIONS
