@@ -48,9 +48,9 @@ set(HOT
 	# system calls, processes, scheduling, waiting, signals
 	kernel/exec.c kernel/exec_load.c kernel/exit.c kernel/fork.c kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
 	kernel/futex.c kernel/signal.c kernel/signal_deliver.c kernel/sigqueue.c)
-# Code is dense even there: what alignment of functions and loops gains is less than it takes.
+# Code is dense even there: what alignment of functions and loops gains is less than it takes. Figures are those of GCC's kernel; Clang's must fit, too.
 set_source_files_properties(${HOT} PROPERTIES COMPILE_OPTIONS
-	"-O2;-fno-align-functions;$<$<C_COMPILER_ID:GNU>:-fno-align-jumps;-fno-align-loops>")
+	"$<IF:$<C_COMPILER_ID:Clang>,-Os,-O2>;-fno-align-functions;$<$<C_COMPILER_ID:GNU>:-fno-align-jumps;-fno-align-loops>")
 # LZ4's functions with large frames are those that nobody calls.
 set_property(SOURCE mm/swap/codec.c APPEND PROPERTY COMPILE_OPTIONS -Wno-frame-larger-than)
 # At -O3 GCC applies the key stream by words, not bytes: a quarter less for each page that is encrypted.
