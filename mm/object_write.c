@@ -229,8 +229,8 @@ static void write_end(struct object *o, struct page *p, int err)
 	page_end_writing(p);
 }
 
-/* A run of dirty pages from `index` on, at most to `last`. */
-static int run_write(struct object *o, uint32_t index, uint32_t last)
+/* A run of dirty pages from `index` on, at most to `last`: *written of them. */
+static int run_write(struct object *o, uint32_t index, uint32_t last, unsigned *written)
 {
 	unsigned count = (unsigned)MIN((uint64_t)last - index + 1, (uint64_t)OBJECT_RUN_MAX), n = 0;
 	struct page *pages[OBJECT_RUN_MAX];
@@ -239,6 +239,7 @@ static int run_write(struct object *o, uint32_t index, uint32_t last)
 	object_lookup_run(o, index, count, pages);
 	while (n < count && pages[n] != NULL && write_begin(o, pages[n]))
 		n++;
+	*written = n;
 	if (n > 0) {
 		object_tail_clear(o, pages[n - 1]);
 		err = o->ops->write_pages(o, pages, n);
@@ -254,7 +255,9 @@ static int run_write(struct object *o, uint32_t index, uint32_t last)
 
 int object_write_page(struct object *o, struct page *p)
 {
-	return page_flag(p, PAGE_DIRTY) ? run_write(o, p->u.file.index, UINT32_MAX) : 0;
+	unsigned written;
+
+	return page_flag(p, PAGE_DIRTY) ? run_write(o, p->u.file.index, UINT32_MAX, &written) : 0;
 }
 
 /* The first resident page in [*index, last], with a reference, or NULL. */
@@ -285,6 +288,7 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 	uint32_t index = first;
 	struct page *p;
 	int err, first_err = 0;
+	unsigned n;
 
 	if (o->ops->write_pages == NULL)
 		return 0;
@@ -292,12 +296,16 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 		/* What somebody else began may be older than what we are asked for. */
 		if (page_flag(p, PAGE_WRITEBACK))
 			page_wait_written(p);
-		err = page_flag(p, PAGE_DIRTY) ? run_write(o, index, last) : 0;
+		n = 0;
+		err = page_flag(p, PAGE_DIRTY) ? run_write(o, index, last, &n) : 0;
 		page_put(p);
 		if (first_err == 0)
 			first_err = err;
-		if (index++ == last)
+		/* On behind the run: what is dirty again by now came after we were asked. */
+		n = MAX(n, 1U);
+		if (n > last - index)
 			break;
+		index += n;
 	}
 	return first_err;
 }

@@ -371,6 +371,28 @@ static void test_runs(void **state)
 	finish(as);
 }
 
+/* Somebody stores on and on: each page is written once, not once for each page before it. */
+static void store_to_all(void)
+{
+	for (unsigned i = 0; i < PAGES; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 9), 0);
+}
+
+static void test_redirtied_on_and_on(void **state)
+{
+	struct aspace *as = begin();
+
+	(void)state;
+	store_to_all();
+	handed_over = true;
+	while_writing = store_to_all;
+	assert_int_equal(object_sync(file, 0, UINT32_MAX), 0);
+	assert_int_equal(writes, PAGES);
+	while_writing = NULL;
+	sync_all();
+	finish(as);
+}
+
 /* Truncated, or gone with its object, a page is not counted any more; while it is written, until that has ended. */
 static void truncate_meanwhile(void)
 {
@@ -493,6 +515,7 @@ int main(void)
 		TEST(test_written_to_meanwhile),
 		TEST(test_pages_that_leave),
 		TEST(test_runs),
+		TEST(test_redirtied_on_and_on),
 		TEST(test_errors_are_told_once),
 		TEST(test_errors_of_the_file_system),
 		TEST(test_msync),
