@@ -3,7 +3,10 @@
  * Block devices as files: /dev/vda, /dev/vda1. They are read and written past all caches, through a buffer of this call: what a program reads is what
  * lies on the device, what it has written is there (in the device's own cache until fsync). So nothing of a device can be dirty when
  * it is mounted, and a mounted file system's cache is the only one. A part of a block is written by reading the block first, under the device's mutex.
+ *
+ * An open with O_EXCL claims the device until its last close, as mounting and swapping do: mkfs and its like ask so whether it is in use.
  */
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 
 #include "kernel/block_internal.h"
@@ -19,6 +22,8 @@ struct block_node {
 	struct device_node node;
 	struct block_device *device;
 	struct mutex mutex; /* one write at a time */
+	const struct file *
+		owner; /* the one opened with O_EXCL: changed by itself, so that each file can tell whether it is the one */
 };
 
 static struct block_device *device_of(const struct file *f)
@@ -32,9 +37,26 @@ static int node_open(struct file *f)
 
 	if (n->device->read_only && f->mode & FILE_WRITE)
 		return -EACCES;
+	if (f->flags & O_EXCL) {
+		int err = block_claim(n->device, "open");
+
+		if (err)
+			return err;
+		atomic_store(&n->owner, f);
+	}
 	f->data = n;
 	f->mode |= FILE_SEEK;
 	return 0;
+}
+
+static void node_release(struct file *f)
+{
+	struct block_node *n = f->data;
+
+	if (atomic_load(&n->owner) != f)
+		return;
+	atomic_store(&n->owner, NULL);
+	block_release(n->device);
 }
 
 /* ---- Reading and writing ---- */
@@ -219,6 +241,7 @@ static int64_t node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 
 static const struct file_ops node_ops = {
 	.open = node_open,
+	.release = node_release,
 	.read = node_read,
 	.write = node_write,
 	.seek = node_seek,

@@ -210,7 +210,9 @@ struct file *file_open_path(const struct path *path, unsigned flags)
 	if (i->object)
 		f->sync_told = object_error_open(i->object);
 	f->syncfs_told = write_error_open(&i->super->sync_errors);
+	f->flags |= flags & O_EXCL; /* for open() alone */
 	err = ops->open ? ops->open(f) : 0;
+	f->flags &= ~(unsigned)O_EXCL;
 	if (err) {
 		if (f->mode & FILE_WRITER)
 			__atomic_sub_fetch(&i->writers, 1, __ATOMIC_RELAXED);

@@ -8,7 +8,7 @@ GUEST_LIMIT=120
 DISK=$SCRATCH/disk
 
 need_packages
-package_files "$SCRATCH/tools" sbin/{mkswap,swapon,swapoff,swaplabel}
+package_files "$SCRATCH/tools" sbin/{mkswap,swapon,swapoff,swaplabel,blkdiscard}
 
 # areas: /proc/swaps, of sizes only whether there are any. until_used KB NAME.
 # figure NAME: what the command printed of it
@@ -47,6 +47,13 @@ expect_output $'mine\n/dev/vda 37.6M 3\n0\n0\nother\n/dev/vda 37.6M 0\nswapoff: 
 	/sbin/swapon --show=NAME,SIZE,PRIO --noheadings --raw; /sbin/swapoff /dev/vda; echo $?
 	/sbin/mkswap -L other /dev/vda >/dev/null 2>&1; echo $?; /sbin/swaplabel /dev/vda | sed -n "s/LABEL: *//p"; /sbin/swapon -p 0 --discard /dev/vda
 	/sbin/swapon --show=NAME,SIZE,PRIO --noheadings --raw; /sbin/swapoff -a; /sbin/swapoff /dev/vda 2>&1; echo $?'
+
+# In use, so not to be written to: mounted, swapped to. A mounted file is on the disk by its number.
+PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext2 "$SCRATCH/ext2" 4M 2>/dev/null || fail "mke2fs"
+expect_output $'254:16\nDevice or resource busy\nwill not make swapspace\nDevice or resource busy\nwill not make swapspace\n0' --mem 64M --swap none \
+	--disk "$DISK" --disk "$SCRATCH/ext2" --root "$SCRATCH/tools" '
+	mount -t ext2 /dev/vdb /mnt; x=$(stat -c %d /mnt); echo $((x >> 8)):$((x & 255)); swapon /dev/vda
+	for d in vda vdb; do for c in blkdiscard mkswap; do /sbin/$c /dev/$d 2>&1 | sed "s/.*[:;] //"; done; done; umount /mnt; /sbin/blkdiscard /dev/vdb 2>/dev/null; echo $?'
 
 # ---- What is no swap ----
 # Noise in a partition of swap's type, noise, and one that is signed but too small. A byte of the first is there to be asked for.

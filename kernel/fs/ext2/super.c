@@ -252,6 +252,7 @@ static struct super *ext2_mount(const struct super_type *type, const char *sourc
 	}
 	fs->super = s;
 	s->data = fs;
+	s->dev = fs->device->devno;
 	s->max_size = ext2_size_max(fs);
 	fs->writeback.flush = ext2_writeback;
 	list_init(&fs->writeback.link);

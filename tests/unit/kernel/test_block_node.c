@@ -6,6 +6,7 @@
  */
 #include "tests/mock/mock.h"
 
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
 
@@ -69,6 +70,20 @@ int block_discard(struct block_device *d, uint64_t sector, uint64_t sectors)
 		return -EIO;
 	memset(cells + (sector << SECTOR_SHIFT), 0xdd, sectors << SECTOR_SHIFT);
 	return 0;
+}
+
+int block_claim(struct block_device *d, const char *who)
+{
+	if (d->claimed)
+		return -EBUSY;
+	d->claimed = who;
+	return 0;
+}
+
+void block_release(struct block_device *d)
+{
+	assert_non_null(d->claimed);
+	d->claimed = NULL;
 }
 
 void device_node_register(struct device_node *n)
@@ -256,6 +271,28 @@ static void read_only(void **state)
 	assert_true(file.mode & FILE_SEEK);
 }
 
+static void exclusive(void **state)
+{
+	struct file second = { .inode = &inode, .mode = FILE_READ, .flags = O_EXCL };
+
+	(void)state;
+	assert_int_equal(shown->ops->open(&second), 0);
+	assert_non_null(device.claimed);
+	file.flags = O_EXCL;
+	assert_int_equal(shown->ops->open(&file), -EBUSY);
+	file.flags = 0;
+	assert_int_equal(shown->ops->open(&file), 0);
+	shown->ops->release(&file); /* another's claim stays */
+	assert_non_null(device.claimed);
+	shown->ops->release(&second);
+	assert_null(device.claimed);
+	device.claimed = "ext2";
+	second.flags = 0;
+	assert_int_equal(shown->ops->open(&second), 0);
+	shown->ops->release(&second);
+	assert_non_null(device.claimed);
+}
+
 static void seeks(void **state)
 {
 	(void)state;
@@ -306,8 +343,8 @@ static void ioctls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(as_an_array), TEST(the_end), TEST(failures), TEST(little_memory),
-		TEST(read_only),   TEST(seeks),   TEST(ioctls),
+		TEST(as_an_array), TEST(the_end),   TEST(failures), TEST(little_memory),
+		TEST(read_only),   TEST(exclusive), TEST(seeks),    TEST(ioctls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
