@@ -90,6 +90,32 @@ int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t
 	return 0;
 }
 
+int device_partition(const struct device *dev, unsigned i, struct device_part *part)
+{
+	const void *fdt = dt_blob();
+	int table = fdt_subnode_offset(fdt, dev->node, "partitions"), node, len, ac, sc;
+	const fdt32_t *reg;
+
+	if (table < 0 || fdt_node_check_compatible(fdt, table, "fixed-partitions") != 0)
+		return -ENOENT;
+	for (node = fdt_first_subnode(fdt, table); node >= 0 && i > 0; i--)
+		node = fdt_next_subnode(fdt, node);
+	if (node < 0)
+		return -ENOENT;
+	ac = cells(table, "#address-cells", 2);
+	sc = cells(table, "#size-cells", 1);
+	reg = fdt_getprop(fdt, node, "reg", &len);
+	part->label = fdt_getprop(fdt, node, "label", NULL);
+	if (!part->label)
+		part->label = fdt_get_name(fdt, node, NULL);
+	if (!reg || ac < 1 || ac > 2 || sc < 1 || sc > 2 || len != (ac + sc) * 4)
+		return -EINVAL;
+	part->offset = read_cells(reg, ac);
+	part->size = read_cells(reg + ac, sc);
+	part->read_only = fdt_getprop(fdt, node, "read-only", NULL) != NULL;
+	return 0;
+}
+
 /* The node that a node's plain interrupts go to: its own interrupt-parent, or the nearest one above. */
 static int interrupt_parent(int node)
 {

@@ -39,6 +39,15 @@ const void *device_property(const struct device *dev, const char *name, int *len
 /* A big-endian u32 property; dflt when absent. */
 uint32_t device_u32(const struct device *dev, const char *name, uint32_t dflt);
 
+/* The i-th partition that the node gives its flash (binding fixed-partitions, below a node "partitions"). 0; -ENOENT: there are no more; -EINVAL: that one is
+ * not as the binding says, others may be. */
+struct device_part {
+	uint64_t offset, size; /* bytes from the first reg range's beginning, through all of them */
+	const char *label;     /* or the node's name */
+	bool read_only;
+};
+int device_partition(const struct device *dev, unsigned i, struct device_part *part) MUST_CHECK;
+
 /* Maps a device window (Device-nGnRE, never executable) into the kernel's mapping area. NULL when there is no room. */
 volatile void *mmio_map(phys_addr_t base, size_t size);
 static inline uint32_t mmio_read32(const volatile void *base, size_t off)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * CFI flash of the device tree (binding cfi-flash): each reg range is a bank, named pflash0, pflash1 ... in the order found. Only banks that mtdparts=
- * speaks of are touched: another one may hold the firmware that is running, and mapping a bank costs memory.
+ * speaks of, or without that the device tree's own partitions, are touched: another one may hold the firmware that is running, and mapping a bank costs memory.
  *
  * The window is Device-nGnRE memory: commands reach the chips one by one and in order (Arm ARM DDI 0487, B2.7.2). So the array is read with
  * aligned 32-bit loads, and nothing is written with 64-bit stores, which the bus would split into two commands.
@@ -103,17 +103,51 @@ static int bank_start(struct bank *b, phys_addr_t base, uint64_t size, const str
 	return 0;
 }
 
-/* Banks stay for good, also when only some of their partitions could be had. */
-static int bank_probe(unsigned number, phys_addr_t base, uint64_t size, const char *text)
+/* The parts that the device tree has within [start, start + size) of the whole device. */
+static int tree_parts(const struct device *dev, uint64_t start, uint64_t size,
+		      struct mtdpart *parts)
+{
+	struct device_part found;
+	int n = 0, err;
+
+	for (unsigned i = 0; (err = device_partition(dev, i, &found)) != -ENOENT; i++) {
+		bool good = err == 0 && found.size > 0 && n < PARTS_MAX;
+
+		if (err == 0 && found.offset - start >= size)
+			continue; /* another bank's */
+		good = good && found.size <= size - (found.offset - start);
+		for (int k = 0; good && k < n; k++)
+			good = found.offset - start >= parts[k].offset + parts[k].size ||
+			       parts[k].offset >= found.offset - start + found.size;
+		if (!good) {
+			log_error(
+				"%s: partition %u of the device tree is malformed, too long, over another one, or one too many: left out",
+				dev->name, i);
+			continue;
+		}
+		parts[n].offset = found.offset - start;
+		parts[n].size = found.size;
+		parts[n].read_only = found.read_only;
+		string_copy(parts[n++].name, found.label, sizeof(parts[0].name));
+	}
+	return n;
+}
+
+/* Banks stay for good, also when only some of their partitions could be had. text: mtdparts=, or NULL; start: where the bank begins in dev. */
+static int bank_probe(const struct device *dev, unsigned number, phys_addr_t base, uint64_t start,
+		      uint64_t size, const char *text)
 {
 	struct mtdparts_error wrong;
 	struct mtdpart parts[PARTS_MAX];
 	struct bank *b;
 	char name[16];
-	int n, err;
+	int n = 0, err;
 
 	(void)format(name, sizeof(name), "pflash%u", number);
-	n = mtdparts_parse(text, name, size, parts, PARTS_MAX, &wrong);
+	if (text != NULL)
+		n = mtdparts_parse(text, name, size, parts, PARTS_MAX, &wrong);
+	else
+		n = tree_parts(dev, start, size, parts);
 	if (n < 0)
 		log_error("mtdparts=: %s, at \"%s\": no flash is used", wrong.what,
 			  text + wrong.where);
@@ -133,17 +167,18 @@ static int cfi_device_probe(struct device *dev)
 {
 	static unsigned banks; /* the walk over the device tree is one task */
 	char text[TEXT_MAX];
+	bool given = cmdline_get("mtdparts", text, sizeof(text));
+	uint64_t size, start = 0;
 	phys_addr_t base;
-	uint64_t size;
 
-	if (!cmdline_get("mtdparts", text, sizeof(text)))
+	if (!given && device_partition(dev, 0, &(struct device_part){ 0 }) == -ENOENT)
 		return -ENODEV;
 	if (device_u32(dev, "bank-width", 4) != 4) {
 		log_error("%s: only flash on a 32-bit bus can be used", dev->name);
 		return -ENODEV;
 	}
-	for (unsigned i = 0; device_reg(dev, i, &base, &size) == 0; i++) {
-		int err = bank_probe(banks++, base, size, text);
+	for (unsigned i = 0; device_reg(dev, i, &base, &size) == 0; i++, start += size) {
+		int err = bank_probe(dev, banks++, base, start, size, given ? text : NULL);
 
 		if (err)
 			return -ENODEV; /* said already */
