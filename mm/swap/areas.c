@@ -273,6 +273,7 @@ static int area_open(struct swap_area *a, struct medium *m, bool format, int pri
 
 	if (err)
 		return err;
+	slots = MIN(slots, SWAP_PARTS * PART_SLOTS - 1 - swap.total);
 	last = MAX(swap.total + slots, swap.limit);
 	err = slots == 0 ? -EINVAL : slots_extend(last);
 	if (!err && m->distant)

@@ -25,6 +25,7 @@
 #define RESERVE_MIN   (KEEP_FREE + 2)
 #define RESERVE_SHARE 16u
 #define SEGMENTS_MIN  (RESERVE_MIN + 2)
+#define SIZE_MOST     ((uint64_t)20 << 30) /* slots end before (slots_extend()), locations at 64 GB */
 #define PEEK          512u /* bytes looked at to tell a blank segment from a foreign one */
 
 enum swap_encrypt swap_encrypt;
@@ -122,8 +123,7 @@ static int geometry_check(const struct medium *m)
 	    m->program_best % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->erase_size % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
 	    m->lead % MAX(m->program_unit, RECORD_ALIGN) != 0 ||
-	    m->erase_size < m->lead + 4 * RECORD_SIZE || m->size % m->erase_size != 0 ||
-	    m->size / RECORD_ALIGN > UINT32_MAX) {
+	    m->erase_size < m->lead + 4 * RECORD_SIZE || m->size % m->erase_size != 0) {
 		log_error(
 			"swap store %s: a geometry that cannot be used (%u bytes per erase, %u per program)",
 			m->name, m->erase_size, m->program_unit);
@@ -141,7 +141,10 @@ static void geometry_set(struct store *s, struct medium *m)
 {
 	s->medium = m;
 	s->segment_size = m->erase_size;
-	s->nsegments = (uint32_t)(m->size / m->erase_size);
+	s->nsegments = (uint32_t)(MIN(m->size, SIZE_MOST) / m->erase_size);
+	if (m->size > SIZE_MOST)
+		log_warn("swap store %s: of %u MB the first %u are used", m->name,
+			 (unsigned)(m->size >> 20), (unsigned)(SIZE_MOST >> 20));
 	s->header_unit = MAX(m->program_unit, (uint32_t)sizeof(struct segment_header));
 	s->header_area = m->lead + 2 * s->header_unit;
 	s->align = MAX(m->program_unit, RECORD_ALIGN);

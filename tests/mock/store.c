@@ -69,7 +69,7 @@ int store_open(struct medium *m, bool format, struct store **store, uint32_t *sl
 int store_grow(struct store *s, uint32_t last)
 {
 	(void)s;
-	assert_in_range(last, 1, MOCK_STORE_SLOTS_MAX);
+	assert_true(last >= 1);
 	return mock_alloc_should_fail() ? -ENOMEM : 0;
 }
 

@@ -37,6 +37,12 @@ static void test_attaching(void **state)
 	}
 	mock_fail_allocation(0);
 	swap_off();
+	mock_store_reset(
+		UINT32_MAX); /* more than there are slots: those, and for a second area none is left */
+	assert_int_equal(swap_attach(&mock_medium, false, 0), 0);
+	assert_int_equal(swap.total, SWAP_PARTS * PART_SLOTS - 1);
+	assert_int_equal(swap_attach(&mock_medium2, false, 0), -EINVAL);
+	swap_off();
 	swap_on(SLOTS);
 }
 

@@ -152,6 +152,30 @@ static void test_too_small(void **state)
 	verify_all();
 }
 
+static int read_blank(struct medium *m, uint64_t offset, void *buf, size_t n)
+{
+	assert_true(offset + n <= m->size);
+	memset(buf, 0xff, n);
+	return 0;
+}
+
+/* Of a medium that is larger than what can be said of it the beginning is used. */
+static void test_too_large(void **state)
+{
+	struct medium_ops ops = *nor.medium.ops;
+
+	(void)state;
+	ops.read = read_blank;
+	nor.medium.ops = &ops;
+	nor.medium.erase_size = 1u << 30;
+	nor.medium.size = (uint64_t)100 << 30;
+	assert_int_equal(store_open(&nor.medium, false, &store, &slots), 0);
+	assert_int_equal(store->nsegments, 20);
+	assert_non_null(strstr(mock_log(), "of 102400 MB the first 20480 are used"));
+	store_close(store);
+	store = NULL;
+}
+
 static void test_bad_geometry(void **state)
 {
 	const struct medium good = nor.medium;
@@ -624,6 +648,7 @@ int main(void)
 		TEST(test_foreign),
 		TEST(test_all_zeros_is_blank),
 		TEST(test_too_small),
+		TEST(test_too_large),
 		TEST(test_bad_geometry),
 		TEST(test_no_memory),
 		TEST(test_program_fails),
