@@ -41,9 +41,14 @@ struct medium *mtd_get(unsigned i)
 	return i < count ? partitions[i] : NULL;
 }
 
+struct medium *mtd_swap(void)
+{
+	return find(SWAP_NAME);
+}
+
 void mtd_attach_swap(bool format)
 {
-	struct medium *m = find(SWAP_NAME);
+	struct medium *m = mtd_swap();
 
 	if (!m) {
 		log_info("no swap: there is no flash partition named " SWAP_NAME);

@@ -14,6 +14,8 @@ struct medium;
 int mtd_add(struct medium *m) MUST_CHECK;
 /* The i-th partition, NULL past the last. */
 struct medium *mtd_get(unsigned i);
+/* The partition named "swap": what the others hold is not the kernel's to judge. NULL: there is none. */
+struct medium *mtd_swap(void);
 /* Makes the partition named "swap" the swap area; says in the log why there is none. format: overwrites what it
  * holds. Task context, after reclaim_init() and the probing of devices. */
 void mtd_attach_swap(bool format);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * swapon(2) and swapoff(2). A block device is named by its node. Flash has no nodes: its partitions are named as /proc/swaps and /proc/mtd name them, where no
- * file of that name is found.
+ * swapon(2) and swapoff(2). A block device is named by its node. Flash has no nodes: its partition for swap is named as /proc/swaps and /proc/mtd name it, where no
+ * file of that name is found. Flash is not signed, so no other partition is taken.
  */
 #include <linux/capability.h>
 
@@ -26,12 +26,9 @@ struct swap_place {
 
 static struct medium *flash_find(const char *name)
 {
-	struct medium *m;
+	struct medium *m = mtd_swap();
 
-	for (unsigned i = 0; (m = mtd_get(i)) != NULL; i++)
-		if (strcmp(m->name, name) == 0)
-			return m;
-	return NULL;
+	return m && strcmp(m->name, name) == 0 ? m : NULL;
 }
 
 static int place_of(const char *path, struct swap_place *at)

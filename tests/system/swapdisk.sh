@@ -72,6 +72,10 @@ expect_log 'swap: vda1 has no swap signature but something else: left alone'
 expect_log 'swap store /dev/vdb: too small'
 cmp "$SCRATCH/noise" "$SCRATCH/same" || fail "what is no swap was written to"
 
+# Flash is not signed: the partition named swap, and no other, though it is blank.
+expect_output $'data: No such file or directory\nswap size\nswap: on\nswap size' --append 'mtdparts=pflash1:256k(env),2M(data),-(swap)' "$SHELL_PART"'
+	cd /; swapcall data; areas | cut -d " " -f 1-2; swapoff swap; swapcall swap; areas | cut -d " " -f 1-2'
+
 # Two partitions of swap's type that lie over each other: neither at boot, one of them when asked for.
 {
 	head -c 446 /dev/zero
