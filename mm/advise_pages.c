@@ -233,7 +233,7 @@ int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_add
 		err = area_file_ops->punch(file, (uint64_t)first << PAGE_SHIFT, end - start);
 		area_file_ops->put(file);
 	} else if (object_is_huge(o)) {
-		huge_object_cut(o, first, last);
+		huge_object_punch(o, first, last);
 	} else {
 		object_punch(o, first, last);
 	}

@@ -42,8 +42,10 @@ bool object_is_huge(const struct object *o);
 int huge_object_reserve_all(struct object *o) MUST_CHECK;
 /* Puts units into the holes of [first, last], whole units within its size: 0, -ENOSPC, -ENOMEM, -EINTR; what came by then stays. May take long. */
 int huge_object_fill(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
-/* Takes the units of [first, last] out of it and of all maps, and their promises. */
-void huge_object_cut(struct object *o, uint32_t first, uint32_t last);
+/* Takes the units of [first, last] out of it and of all maps. Promises of units that were not there yet stay: who mapped the hole may still count on them. */
+void huge_object_punch(struct object *o, uint32_t first, uint32_t last);
+/* The same from `first` to the end, and promises go, too: the object ends there. */
+void huge_object_cut(struct object *o, uint32_t first);
 /* The page at index with a reference, or NULL: a hole. */
 struct page *huge_object_page(struct object *o, uint32_t index);
 

@@ -218,11 +218,18 @@ int huge_object_fill(struct object *o, uint32_t first, uint32_t last)
 	return err == -ENXIO ? -ENOSPC : err;
 }
 
-void huge_object_cut(struct object *o, uint32_t first, uint32_t last)
+void huge_object_punch(struct object *o, uint32_t first, uint32_t last)
 {
 	mutex_lock(&o->mutex);
 	object_remove_pages(o, first, last);
-	promises_drop(o, first, last, 0);
+	mutex_unlock(&o->mutex);
+}
+
+void huge_object_cut(struct object *o, uint32_t first)
+{
+	mutex_lock(&o->mutex);
+	object_remove_pages(o, first, UINT32_MAX);
+	promises_drop(o, first, UINT32_MAX, 0);
 	mutex_unlock(&o->mutex);
 }
 

@@ -65,7 +65,7 @@ static int huge_allocate_locked(struct inode *i, int mode, uint64_t off, uint64_
 		if (i->seals & SEALS_WRITE)
 			return -EPERM;
 		if (off < end)
-			huge_object_cut(i->object, page_of(off), page_of(end) - 1);
+			huge_object_punch(i->object, page_of(off), page_of(end) - 1);
 		return 0;
 	}
 	end = ALIGN_UP(end, HUGE_SIZE);
@@ -107,7 +107,7 @@ const struct file_ops huge_file_ops = {
 static int huge_setattr(struct inode *i, const struct attr *a)
 {
 	if (a->valid & ATTR_SIZE)
-		huge_object_cut(i->object, page_of(a->size), UINT32_MAX);
+		huge_object_cut(i->object, page_of(a->size));
 	return 0;
 }
 
