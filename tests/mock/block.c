@@ -114,8 +114,9 @@ static void check_overlap(const struct mock_disk *m, const struct block_request 
 
 	list_for_each (w, &m->waiting, link)
 		if (r->sector < w->sector + w->sectors && w->sector < r->sector + r->sectors)
-			fail_msg("sector %u is read or written while a write is under way",
-				 (unsigned)r->sector);
+			fail_msg(
+				"sector %u is read or written while a write or discard is under way",
+				(unsigned)r->sector);
 }
 
 static void nothing(struct block_request *r)
@@ -134,7 +135,7 @@ void block_submit(struct block_request *r)
 	if (m->on_request)
 		m->on_request(m, r);
 	check_overlap(m, r);
-	if (m->late && r->op == BLOCK_WRITE && r->done != nothing) {
+	if (m->late && (r->op == BLOCK_WRITE || r->op == BLOCK_DISCARD) && r->done != nothing) {
 		r->submitted = sum_of(r);
 		list_push_front(&m->waiting, &r->link);
 		return;

@@ -22,7 +22,7 @@ struct mock_disk {
 	uint64_t bad_sector; /* reading it gives -EIO; UINT64_MAX: none */
 	uint64_t
 		cut_at; /* the write or flush that power fails in; from then on all give -EIO; 0: never */
-	bool late; /* writes that nobody waits for yet are carried out by mock_disk_turn(), or when somebody sleeps */
+	bool late; /* writes and discards that nobody waits for yet are carried out by mock_disk_turn(), or when somebody sleeps */
 	struct list waiting;
 	bool dead;                                                              /* it has failed */
 	void (*on_request)(struct mock_disk *m, const struct block_request *r); /* before each */

@@ -159,6 +159,32 @@ static int read_blank(struct medium *m, uint64_t offset, void *buf, size_t n)
 	return 0;
 }
 
+/* What lies there is whole, but not what was written there last: a write was lost. Of an earlier use of the segment; of another slot. */
+static void test_lost_write(void **state)
+{
+	char page[4096];
+	uint32_t *sequence;
+	loc_t one;
+
+	(void)state;
+	open_store();
+	fill();
+	one = *map_entry(store, 1);
+	assert_int_equal(location_segment(store, one),
+			 location_segment(store, *map_entry(store, 2)));
+	sequence = &store->segments[location_segment(store, one)].sequence;
+	verify(1);
+	++*sequence;
+	assert_int_equal(store_read(store, 1, page), -EIO);
+	--*sequence;
+	*map_entry(store, 1) = *map_entry(store, 2);
+	*map_entry(store, 2) = one;
+	assert_int_equal(store_read(store, 1, page), -EIO);
+	assert_int_equal(store_read(store, 2, page), -EIO);
+	store_close(store);
+	store = NULL;
+}
+
 /* Of a medium that is larger than what can be said of it the beginning is used. */
 static void test_too_large(void **state)
 {
@@ -648,6 +674,7 @@ int main(void)
 		TEST(test_foreign),
 		TEST(test_all_zeros_is_blank),
 		TEST(test_too_small),
+		TEST(test_lost_write),
 		TEST(test_too_large),
 		TEST(test_bad_geometry),
 		TEST(test_no_memory),
