@@ -275,7 +275,7 @@ static int area_open(struct swap_area *a, struct medium *m, bool format, int pri
 		return err;
 	slots = MIN(slots, SWAP_PARTS * PART_SLOTS - 1 - swap.total);
 	last = MAX(swap.total + slots, swap.limit);
-	err = slots == 0 ? -EINVAL : slots_extend(last);
+	err = slots == 0 ? -ENOSPC : slots_extend(last);
 	if (!err && m->distant)
 		err = swap_ahead_start();
 	if (!err)

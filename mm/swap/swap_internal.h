@@ -8,7 +8,7 @@
 
 #define SLOT_ENTRIES_MASK 0x01ffffffu
 #define SWAP_AREAS        8
-#define SWAP_PARTS        128u
+#define SWAP_PARTS        256u
 #define PART_SLOTS        (1u << 15)
 
 /* Where in RAM the contents of a slot are, if there. */

@@ -25,7 +25,7 @@ static void test_attaching(void **state)
 	assert_false(swap_area_stats(0, &st));
 	frames_at_start = frames_free();
 	mock_store_reset(0);
-	assert_int_equal(swap_attach(&mock_medium, false, 0), -EINVAL);
+	assert_int_equal(swap_attach(&mock_medium, false, 0), -ENOSPC);
 	mock_store_reset(1000);
 	for (unsigned n = 1;; n++) {
 		mock_fail_allocation(n);
@@ -41,7 +41,7 @@ static void test_attaching(void **state)
 		UINT32_MAX); /* more than there are slots: those, and for a second area none is left */
 	assert_int_equal(swap_attach(&mock_medium, false, 0), 0);
 	assert_int_equal(swap.total, SWAP_PARTS * PART_SLOTS - 1);
-	assert_int_equal(swap_attach(&mock_medium2, false, 0), -EINVAL);
+	assert_int_equal(swap_attach(&mock_medium2, false, 0), -ENOSPC);
 	swap_off();
 	swap_on(SLOTS);
 }
