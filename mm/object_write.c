@@ -301,8 +301,8 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 		page_put(p);
 		if (first_err == 0)
 			first_err = err;
-		/* On behind the run: what is dirty again by now came after we were asked. */
-		n = MAX(n, 1U);
+		/* On behind the run: what is dirty again by now came after we were asked. Of one that failed the rest may do without its first page. */
+		n = err ? 1 : MAX(n, 1U);
 		if (n > last - index)
 			break;
 		index += n;

@@ -111,6 +111,8 @@ static void set_size(struct fake_object *f, uint64_t size)
 	if (size < f->o.size)
 		memset(f->data + size, 0, f->o.size - size);
 	f->o.size = size;
+	if (f->o.room)
+		f->o.room->used += DIV_ROUND_UP(size, PAGE_SIZE) - f->o.nr_pages;
 	f->o.nr_pages = (uint32_t)DIV_ROUND_UP(size, PAGE_SIZE);
 }
 
@@ -176,6 +178,14 @@ WEAK int64_t object_write(struct object *o, uint64_t pos, const void *src, size_
 	(void)user;
 	if (mock_alloc_should_fail())
 		return -ENOMEM;
+	if (pos + n > o->size && o->room) {
+		uint64_t most = (o->room->limit(o->room) - o->room->used + o->nr_pages)
+				<< PAGE_SHIFT;
+
+		if (pos >= most)
+			return -ENOSPC;
+		n = MIN(n, most - pos);
+	}
 	if (pos + n > o->size)
 		set_size(f, pos + n);
 	memcpy(f->data + pos, src, n);
@@ -188,6 +198,26 @@ WEAK struct page *object_get_page(struct object *o, uint32_t index, enum object_
 	(void)o, (void)index, (void)want, (void)major;
 	*err = 0;
 	return NULL;
+}
+
+/* ---- Room: by sizes, as there are no holes ---- */
+
+WEAK void object_enter_room(struct object *o, struct object_room *room)
+{
+	o->room = room;
+}
+
+WEAK void object_leave_room(struct object *o)
+{
+	if (o->room)
+		o->room->used -= o->nr_pages;
+	o->room = NULL;
+}
+
+WEAK bool object_is_hole(struct object *o, uint32_t index)
+{
+	(void)o, (void)index;
+	return false;
 }
 
 WEAK void object_punch(struct object *o, uint32_t first, uint32_t last)
