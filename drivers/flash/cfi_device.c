@@ -141,14 +141,12 @@ static int bank_probe(const struct device *dev, unsigned number, phys_addr_t bas
 	struct mtdpart parts[PARTS_MAX];
 	struct bank *b;
 	char name[16];
-	int n = 0, err;
+	int n, err;
 
 	(void)format(name, sizeof(name), "pflash%u", number);
-	if (text != NULL)
-		n = mtdparts_parse(text, name, size, parts, PARTS_MAX, &wrong);
-	else
+	if (text == NULL)
 		n = tree_parts(dev, start, size, parts);
-	if (n < 0)
+	else if ((n = mtdparts_parse(text, name, size, parts, PARTS_MAX, &wrong)) < 0)
 		log_error("mtdparts=: %s, at \"%s\": no flash is used", wrong.what,
 			  text + wrong.where);
 	if (n <= 0)
