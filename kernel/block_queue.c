@@ -20,6 +20,7 @@
 #include "mm/slab.h"
 
 #define READS_PASS 16u
+#define LATE_LOOKS (1u << 20)
 
 /* ---- Waiting requests ---- */
 
@@ -373,6 +374,18 @@ static void reset(struct block_queue *q, const char *why)
 	spin_unlock_irq(&q->lock, irq);
 }
 
+/* Before a disk is given up: its answer may be there without an interrupt; and where an emulator counts instructions, idle seconds pass at once, while its
+ * host needs time for a transfer that only work gives it. About a tenth of a second. */
+static bool answers_late(struct block_queue *q)
+{
+	for (unsigned looks = 0; looks < LATE_LOOKS; looks++) {
+		q->disk->ops->collect(q->disk);
+		if (!overdue(q))
+			return true;
+	}
+	return false;
+}
+
 void block_queue_turn(struct block_queue *q)
 {
 	uint32_t events = __atomic_exchange_n(&q->events, 0, __ATOMIC_ACQUIRE);
@@ -382,7 +395,7 @@ void block_queue_turn(struct block_queue *q)
 		reset(q, "an answer that makes no sense");
 	else if (!dead)
 		q->disk->ops->collect(q->disk);
-	if (events & EVENT_TIMER && overdue(q))
+	if (events & EVENT_TIMER && overdue(q) && !answers_late(q))
 		reset(q, "no answer for 30 seconds");
 	start_all(q);
 }

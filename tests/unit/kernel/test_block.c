@@ -30,7 +30,8 @@ struct fake {
 	struct block_request *has[BLOCK_DEPTH_MAX];
 	unsigned nhas, started, resets, collected, discards, flushes;
 	uint64_t order[64]; /* disk_sector of each request started */
-	unsigned hold;      /* finish so many requests less than there are */
+	unsigned hold;      /* finish so many requests less than there are, */
+	unsigned late;      /* until it was looked at so often; 0: for good */
 	int start_error, status, reset_error;
 	bool nonsense;
 	struct fake *next;
@@ -90,6 +91,8 @@ static void fake_collect(struct block_device *dev)
 		block_distrust(dev);
 		return;
 	}
+	if (f->late && f->collected >= f->late)
+		f->hold = 0;
 	for (unsigned n = f->nhas; n > f->hold; n--) {
 		struct block_request *r = f->has[--f->nhas];
 
@@ -468,6 +471,20 @@ static void test_hang(void **state)
 	assert_non_null(strstr(mock_log(), "no answer for 30 seconds"));
 }
 
+/* An answer that is there when the time is up, or comes just then, counts, interrupt or not. */
+static void test_late_answer(void **state)
+{
+	(void)state;
+	ended = 0;
+	fake->hold = 32;
+	submit(0, PRIO_FAIR, 0);
+	fake->late = fake->collected + 1000;
+	wait_out(31 * SECOND);
+	assert_int_equal(fake->resets, 0);
+	assert_int_equal(ended, 1);
+	assert_int_equal(many[0].status, 0);
+}
+
 /* A timer that finds younger requests is set for them. */
 static void test_timer_moves_on(void **state)
 {
@@ -721,6 +738,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_places_for_reads, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_start_fails, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_hang, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_late_answer, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_timer_moves_on, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_dead, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_unstoppable, setup, mock_teardown),
