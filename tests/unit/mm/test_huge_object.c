@@ -11,56 +11,12 @@
 // SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 180
-#include "tests/unit/mm/aspace_test.h"
+#include "tests/unit/mm/huge_test.h"
 
 #include "mm/huge_object.h"
 
-#define UNIT    HUGE_SIZE
 #define PRIVATE (RW | AREA_MAY_WRITE | AREA_HUGETLB)
 #define SHARED  (PRIVATE | AREA_SHARED)
-
-static int pool_setup(void **state)
-{
-	struct page *empty;
-
-	space_setup(state);
-	mock_options.ram = 512 * MB; /* the model's allocator does not put freed blocks together */
-	mock_reset();
-	mock_swap_reset();
-	empty = page_alloc(ALLOC_ZERO);
-	asid_init(page_to_phys(empty));
-	page_init();
-	assert_int_equal(rmap_reserve(), 0);
-	frames_at_start = frames_free();
-	run(NULL);
-	return 0;
-}
-
-static int pool_teardown(void **state)
-{
-	struct huge_stats n;
-
-	run(NULL);
-	huge_set_overcommit(0);
-	huge_pool_resize(0);
-	huge_stats(&n);
-	assert_int_equal(n.total + n.free + n.reserved + n.surplus, 0);
-	return space_teardown(state);
-}
-
-#undef TEST
-#define TEST(f) cmocka_unit_test_setup_teardown(f, pool_setup, pool_teardown)
-
-static void assert_pool(uint64_t total, uint64_t free, uint64_t reserved, uint64_t surplus)
-{
-	struct huge_stats n;
-
-	huge_stats(&n);
-	assert_int_equal(n.total, total);
-	assert_int_equal(n.free, free);
-	assert_int_equal(n.reserved, reserved);
-	assert_int_equal(n.surplus, surplus);
-}
 
 static int64_t map_units(struct aspace *as, virt_addr_t at, uint64_t units, unsigned flags,
 			 struct object *o, uint64_t from)
