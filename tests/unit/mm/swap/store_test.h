@@ -172,4 +172,40 @@ static inline void fill(void)
 	assert_int_equal(store_commit(store, lost, NULL), 0);
 }
 
+static inline struct store_stats stats(void)
+{
+	struct store_stats st;
+
+	store_stats(store, &st);
+	return st;
+}
+
+/* The map of the segments says what is so, and agrees with the sums. */
+static inline void check_map(void)
+{
+	struct store_segment map[NOR_BLOCKS_MAX];
+	struct store_stats st = stats();
+	uint32_t n = store_segments(store, 0, map, NOR_BLOCKS_MAX), retired = 0, free = 0;
+	uint64_t sum = 0;
+
+	assert_int_equal(n, st.segments);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(map[i].number, i);
+		assert_int_equal(map[i].live, store->segments[i].live);
+		if (strcmp(map[i].state, "retired") == 0)
+			retired++;
+		else
+			sum += map[i].erases;
+		free += strcmp(map[i].state, "free") == 0 || strcmp(map[i].state, "ready") == 0;
+	}
+	assert_int_equal(sum, st.erase_sum);
+	assert_int_equal(retired, st.retired_segments);
+	assert_int_equal(free, st.free_segments);
+	/* A part of it. */
+	assert_int_equal(store_segments(store, 3, map, 2), n);
+	assert_int_equal(map[0].number, 3);
+	assert_int_equal(map[1].number, 4);
+	assert_int_equal(store_segments(store, n, map, 2), n);
+}
+
 #endif

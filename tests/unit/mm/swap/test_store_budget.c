@@ -36,14 +36,6 @@ static unsigned spend(void)
 	return n;
 }
 
-static struct store_stats stats(void)
-{
-	struct store_stats st;
-
-	store_stats(store, &st);
-	return st;
-}
-
 static void test_none(void **state)
 {
 	(void)state;

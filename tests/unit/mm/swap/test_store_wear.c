@@ -18,47 +18,12 @@ static int setup_wear(void **state)
 	return setup(state);
 }
 
-static struct store_stats stats(void)
-{
-	struct store_stats st;
-
-	store_stats(store, &st);
-	return st;
-}
-
 /* What the page daemon does between batches. */
 static void rest(void)
 {
 	assert_int_equal(store_commit(store, lost, NULL), 0);
 	while (store_clean(store))
 		;
-}
-
-static void check_map(void)
-{
-	struct store_segment map[NOR_BLOCKS_MAX];
-	struct store_stats st = stats();
-	uint32_t n = store_segments(store, 0, map, NOR_BLOCKS_MAX), retired = 0, free = 0;
-	uint64_t sum = 0;
-
-	assert_int_equal(n, st.segments);
-	for (uint32_t i = 0; i < n; i++) {
-		assert_int_equal(map[i].number, i);
-		assert_int_equal(map[i].live, store->segments[i].live);
-		if (strcmp(map[i].state, "retired") == 0)
-			retired++;
-		else
-			sum += map[i].erases;
-		free += strcmp(map[i].state, "free") == 0 || strcmp(map[i].state, "ready") == 0;
-	}
-	assert_int_equal(sum, st.erase_sum);
-	assert_int_equal(retired, st.retired_segments);
-	assert_int_equal(free, st.free_segments);
-	/* A part of it. */
-	assert_int_equal(store_segments(store, 3, map, 2), n);
-	assert_int_equal(map[0].number, 3);
-	assert_int_equal(map[1].number, 4);
-	assert_int_equal(store_segments(store, n, map, 2), n);
 }
 
 /* An hour of it. A tenth of the slots takes most writes, half of them none; by day there is more than the budget lets through, at night nearly nothing. */
@@ -172,61 +137,12 @@ static void test_one_new_block(void **state)
 	assert_true(st.erase_min > 10);
 }
 
-static void test_figures(void **state)
-{
-	(void)state;
-	open_store();
-	assert_int_equal(stats().rated_cycles, 100000);
-	nor.medium.erased_is_ff = false;
-	assert_int_equal(stats().rated_cycles, 3000);
-	swap_cycles = 10;
-	assert_int_equal(stats().rated_cycles, 10);
-	swap_cycles = 0;
-	nor.medium.erased_is_ff = true;
-}
-
-static uint64_t per_hour(void)
-{
-	struct store_stats st = stats();
-
-	return st.recent_bytes * 3600 / (st.recent_ns / NSEC_PER_SEC);
-}
-
-/* The rate is that of late, not of all time. */
-static void test_rate(void **state)
-{
-	uint64_t busy;
-
-	(void)state;
-	open_store();
-	for (unsigned i = 0; i < 100; i++) {
-		for (unsigned k = 0; k < 20; k++)
-			assert_int_equal(append(any_slot()), 0);
-		mock_time_advance(HOUR);
-	}
-	busy = nor.bytes / 100;
-	assert_in_range(per_hour(), busy - busy / 4, busy + busy / 4);
-	/* A week of nearly nothing. */
-	for (unsigned i = 0; i < WEEK; i++) {
-		assert_int_equal(append(1), 0);
-		mock_time_advance(HOUR);
-	}
-	assert_true(per_hour() < busy / 5);
-	mock_time_advance(WEEK * HOUR);
-	assert_true(per_hour() < busy / 50);
-	for (unsigned i = 0; i < 24; i++) {
-		for (unsigned k = 0; k < 20; k++)
-			assert_int_equal(append(any_slot()), 0);
-		mock_time_advance(HOUR);
-	}
-	assert_in_range(per_hour(), busy / 2, busy * 3 / 2);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST_WEAR(test_week),    TEST_WEAR(test_worn_out), TEST_WEAR(test_one_new_block),
-		TEST_WEAR(test_figures), TEST_WEAR(test_rate),
+		TEST_WEAR(test_week),
+		TEST_WEAR(test_worn_out),
+		TEST_WEAR(test_one_new_block),
 	};
 	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 
