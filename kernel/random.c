@@ -6,57 +6,23 @@
  */
 #include "kernel/random.h"
 
+#include "kernel/lib/chacha20.h"
 #include "kernel/lib/string.h"
 #include "kernel/lock.h"
 
-#define BLOCK     64
-#define KEY_WORDS 8
+#define KEY_WORDS (CHACHA20_KEY / 4)
 
 static struct spinlock random_lock; /* interrupts off */
 static uint32_t key[KEY_WORDS];
 static uint64_t stirs;
 static bool seeded;
 
-static inline uint32_t rotl(uint32_t v, int n)
+/* One block of the key stream. */
+static void block_make(const uint32_t *k, uint32_t counter, const uint32_t nonce[3],
+		       uint32_t out[16])
 {
-	return v << n | v >> (32 - n);
-}
-
-/* Inlined, so that the sixteen words stay in registers: a block takes 1,100 instructions. */
-static inline __attribute__((always_inline)) void quarter_round(uint32_t *s, int a, int b, int c,
-								int d)
-{
-	s[a] += s[b];
-	s[d] = rotl(s[d] ^ s[a], 16);
-	s[c] += s[d];
-	s[b] = rotl(s[b] ^ s[c], 12);
-	s[a] += s[b];
-	s[d] = rotl(s[d] ^ s[a], 8);
-	s[c] += s[d];
-	s[b] = rotl(s[b] ^ s[c], 7);
-}
-
-void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3],
-		    uint32_t out[16])
-{
-	const uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, k[0], k[1],
-				  k[2],       k[3],       k[4],       k[5],       k[6], k[7],
-				  counter,    nonce[0],   nonce[1],   nonce[2] };
-	uint32_t s[16];
-
-	memcpy(s, in, sizeof(in));
-	for (int i = 0; i < 10; i++) {
-		quarter_round(s, 0, 4, 8, 12);
-		quarter_round(s, 1, 5, 9, 13);
-		quarter_round(s, 2, 6, 10, 14);
-		quarter_round(s, 3, 7, 11, 15);
-		quarter_round(s, 0, 5, 10, 15);
-		quarter_round(s, 1, 6, 11, 12);
-		quarter_round(s, 2, 7, 8, 13);
-		quarter_round(s, 3, 4, 9, 14);
-	}
-	for (int i = 0; i < 16; i++)
-		out[i] = s[i] + in[i];
+	memset(out, 0, CHACHA20_BLOCK);
+	chacha20_apply(k, nonce, counter, out, CHACHA20_BLOCK);
 }
 
 /* The nonce of the next step. */
@@ -75,7 +41,7 @@ static void key_step_locked(uint32_t rest[8])
 	uint32_t nonce[3], block[16];
 
 	nonce_next_locked(nonce);
-	chacha20_block(key, 0, nonce, block);
+	block_make(key, 0, nonce, block);
 	memcpy(key, block, sizeof(key));
 	memcpy(rest, &block[8], 32);
 }
@@ -90,8 +56,8 @@ static void stock_fill_locked(void)
 	uint32_t nonce[3], block[16];
 
 	nonce_next_locked(nonce);
-	chacha20_block(key, 1, nonce, &stock[8]);
-	chacha20_block(key, 0, nonce, block);
+	block_make(key, 1, nonce, &stock[8]);
+	block_make(key, 0, nonce, block);
 	memcpy(key, block, sizeof(key));
 	memcpy(stock, &block[8], 32);
 	stocked = sizeof(stock);
@@ -147,10 +113,10 @@ static void random_many(uint8_t *out, size_t n)
 
 		key_step_locked(own);
 		spin_unlock_irq(&random_lock, old);
-		for (uint32_t i = 0; i < 4096 / BLOCK && n > 0; i++) {
-			size_t step = MIN(n, (size_t)BLOCK);
+		for (uint32_t i = 0; i < 4096 / CHACHA20_BLOCK && n > 0; i++) {
+			size_t step = MIN(n, (size_t)CHACHA20_BLOCK);
 
-			chacha20_block(own, i, nonce, block);
+			block_make(own, i, nonce, block);
 			memcpy(out, block, step);
 			out += step;
 			n -= step;

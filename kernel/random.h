@@ -14,8 +14,4 @@ uint64_t random_u64(void);
 /* Mixes n bytes into the key. `good`: they hold at least 128 bits that nobody can guess (rng-seed); then random_ready() is true. */
 void random_stir(const void *bytes, size_t n, bool good);
 bool random_ready(void);
-/* One block of RFC 8439, section 2.3: for the generator and its test. */
-void chacha20_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3],
-		    uint32_t out[16]);
-
 #endif

@@ -54,7 +54,7 @@ set_source_files_properties(${HOT} PROPERTIES COMPILE_OPTIONS
 # LZ4's functions with large frames are those that nobody calls.
 set_property(SOURCE mm/swap/codec.c APPEND PROPERTY COMPILE_OPTIONS -Wno-frame-larger-than)
 # At -O3 GCC applies the key stream by words, not bytes: a quarter less for each page that is encrypted.
-set_source_files_properties(mm/swap/cipher.c PROPERTIES COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:-O3>)
+set_source_files_properties(kernel/lib/chacha20.c PROPERTIES COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:-O3>)
 option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
 if(GRANULE_DEBUG)
 	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1)

@@ -2,7 +2,7 @@
 #
 # LZ4_SOURCE, BEARSSL_SOURCE: directories of sources (Debian's source packages) that a file of the kernel compiles as part
 # of itself, so that they are built with the kernel's flags and only what is called gets linked: mm/swap/codec.c and
-# mm/swap/cipher.c. As system directories: the warnings are their authors'.
+# kernel/lib/chacha20.c. As system directories: the warnings are their authors'.
 
 set(SOURCES ${PROJECT_SOURCE_DIR}/.build/packages/arm64/sources)
 set(LZ4_SOURCE ${SOURCES}/lz4/lib)

@@ -48,7 +48,8 @@ void record_cipher(const struct store *s, uint32_t sequence, loc_t loc, void *pa
 		   uint16_t length)
 {
 	if (s->encrypted)
-		cipher_apply(s->key, sequence, (uint32_t)loc, payload, length);
+		chacha20_apply(s->key, (uint32_t[3]){ sequence, (uint32_t)loc, 0 }, 0, payload,
+			       length);
 }
 
 static bool packed(loc_t loc)

@@ -27,7 +27,7 @@
 #include "kernel/errno.h"
 #include "kernel/lock.h"
 #include "kernel/waitq.h"
-#include "mm/swap/cipher.h"
+#include "kernel/lib/chacha20.h"
 #include "mm/swap/store.h"
 
 #define STORE_MAGIC    0x50535247u /* "GRSP" in memory */
@@ -138,7 +138,7 @@ struct store {
 	struct rate rate;
 	struct budget budget;
 	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the record) */
-	uint8_t key[CIPHER_KEY];
+	uint8_t key[CHACHA20_KEY];
 
 	struct mutex unpacking;
 	uint8_t *
