@@ -7,6 +7,7 @@
 #include <linux/memfd.h>
 
 #include "kernel/fs/internal.h"
+#include "kernel/fs/regular.h"
 #include "kernel/fs/seals.h"
 #include "kernel/syscall.h"
 #include "mm/huge.h"
@@ -84,9 +85,7 @@ static int huge_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 	struct inode *i = f->inode;
 	int err;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
-		return -EOPNOTSUPP;
-	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
+	if (!regular_allocate_known(mode))
 		return -EOPNOTSUPP;
 	if ((off + len) >> PAGE_SHIFT >= UINT32_MAX - (HUGE_SIZE >> PAGE_SHIFT))
 		return -EFBIG;

@@ -5,6 +5,7 @@
  */
 #include "kernel/fs/regular.h"
 
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/resource.h>
 
@@ -71,6 +72,12 @@ static int zero_within(struct inode *i, uint64_t from, uint64_t to)
 	page_dirty(p); /* again: it may have been written back meanwhile */
 	page_put(p);
 	return 0;
+}
+
+bool regular_allocate_known(int mode)
+{
+	return mode == 0 || mode == FALLOC_FL_KEEP_SIZE ||
+	       mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 }
 
 int regular_punch(struct inode *i, uint64_t from, uint64_t to)

@@ -12,6 +12,8 @@ int64_t regular_write_begin(struct file *f, struct io *io, uint64_t max_size);
 void regular_written(struct file *f);
 /* Makes [from, to) read as zeroes, dropping whole pages. Inode mutex held. */
 int regular_punch(struct inode *i, uint64_t from, uint64_t to) MUST_CHECK;
+/* Whether files in memory do what this mode of fallocate(2) asks: allocate, or punch a hole. */
+bool regular_allocate_known(int mode);
 /* lseek(2) by the size of the object or inode; pos_mutex held. */
 int64_t regular_seek(struct file *f, int64_t off, int whence);
 

@@ -234,9 +234,7 @@ static int tmpfs_allocate(struct file *f, int mode, uint64_t off, uint64_t len)
 	struct inode *i = f->inode;
 	int err;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
-		return -EOPNOTSUPP;
-	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
+	if (!regular_allocate_known(mode))
 		return -EOPNOTSUPP;
 	if (off + len > FILE_SIZE_MAX)
 		return -EFBIG;
