@@ -45,6 +45,9 @@ uint64_t arch_hwcap(void);
 uint64_t arch_hwcap2(void);
 /* MIDR_EL1 of a CPU that has started (DDI 0487, D17.2 "MIDR_EL1, Main ID Register"): implementer 31:24, variant 23:20, part 15:4, revision 3:0. */
 uint32_t arch_cpu_midr(unsigned cpu);
+/* In an interrupt's handler: the kernel's instruction that it came before, or 0 when that was in user mode; *from: the link register, most often
+ * the caller of a function that has no frame of its own. */
+virt_addr_t arch_interrupted(virt_addr_t *from);
 /* Ends the machine: status goes to the emulator when there is one (semihosting), else power off; reset starts again. */
 NORETURN void machine_off(int status);
 NORETURN void machine_reset(void);

@@ -167,14 +167,12 @@ void balance_pull(struct runq *rq, int prio)
 	spin_unlock_raw(&from->lock);
 }
 
-void balance_push_rt(struct runq *rq)
+void balance_offer_rt(struct runq *rq)
 {
 	uint64_t others = other_cpus(rq);
 	struct task *t;
 	int cpu;
 
-	if (!others)
-		return;
 	spin_lock_raw(&rq->lock);
 	t = movable_rt(rq, others);
 	if (t) {

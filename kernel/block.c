@@ -19,7 +19,7 @@ static struct waitq arrival = WAITQ_INIT(arrival);
 
 /* ---- Transfers ---- */
 
-static int transfer(struct block_device *d, enum block_op op, uint64_t sector, void *kva, size_t n)
+int block_transfer(struct block_device *d, enum block_op op, uint64_t sector, void *kva, size_t n)
 {
 	size_t most = MIN(BLOCK_REQUEST_MAX, (size_t)d->max_segment);
 	int err = 0;
@@ -45,19 +45,19 @@ static int transfer(struct block_device *d, enum block_op op, uint64_t sector, v
 
 int block_read(struct block_device *d, uint64_t sector, void *kva, size_t n)
 {
-	return transfer(d, BLOCK_READ, sector, kva, n);
+	return block_error(block_transfer(d, BLOCK_READ, sector, kva, n));
 }
 
 int block_write(struct block_device *d, uint64_t sector, const void *kva, size_t n)
 {
-	return transfer(d, BLOCK_WRITE, sector, (void *)(uintptr_t)kva, n);
+	return block_error(block_transfer(d, BLOCK_WRITE, sector, (void *)(uintptr_t)kva, n));
 }
 
 int block_flush(struct block_device *d)
 {
 	struct block_request r = { .device = d, .op = BLOCK_FLUSH };
 
-	return block_submit_wait(&r);
+	return block_error(block_submit_wait(&r));
 }
 
 int block_discard(struct block_device *d, uint64_t sector, uint64_t sectors)
@@ -72,7 +72,7 @@ int block_discard(struct block_device *d, uint64_t sector, uint64_t sectors)
 		sector += r.sectors;
 		sectors -= r.sectors;
 	}
-	return err;
+	return block_error(err);
 }
 
 /* ---- The list ---- */
@@ -158,7 +158,18 @@ void block_release(struct block_device *d)
 	mutex_lock(&devices_mutex);
 	ASSERT(d->claimed);
 	d->claimed = NULL;
+	WRITE_ONCE(d->bound, 0);
 	mutex_unlock(&devices_mutex);
+}
+
+uint32_t block_returns(const struct block_device *d)
+{
+	return READ_ONCE(d->disk->returns);
+}
+
+void block_bind(struct block_device *d, uint32_t returns)
+{
+	WRITE_ONCE(d->bound, returns + 1);
 }
 
 /* ---- Registration ---- */

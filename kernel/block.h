@@ -14,6 +14,7 @@
 #ifndef KERNEL_BLOCK_H
 #define KERNEL_BLOCK_H
 
+#include "kernel/errno.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uuid.h"
@@ -53,6 +54,7 @@ struct block_request {
 	 * block_submit(), when there was nothing to wait for. */
 	void (*done)(struct block_request *r);
 	void *data;
+	bool anew; /* goes to a medium that was away, too (block_bind) */
 	int status;
 
 	/* The layer's. */
@@ -60,6 +62,7 @@ struct block_request {
 	uint64_t disk_sector;        /* on the whole disk */
 	uint64_t submitted, started; /* time_now() */
 	int prio;
+	bool waiting;  /* in the queue: not the driver's yet */
 	bool ended;    /* for block_submit_wait() */
 	unsigned slot; /* the driver's */
 };
@@ -85,6 +88,7 @@ struct block_device {
 		block_size; /* what sectors and lengths are multiples of: a power of two, SECTOR_SIZE..PAGE_SIZE */
 	bool read_only;
 	bool coherent;         /* the device looks into the caches */
+	bool card;             /* flash that wears out and does not tell how far */
 	bool can_discard;      /* else BLOCK_DISCARD gives -EOPNOTSUPP */
 	bool write_cache;      /* else flushing is done at once */
 	unsigned max_segments; /* per request; at least 1 */
@@ -102,19 +106,30 @@ struct block_device {
 	struct block_queue *queue; /* the disk's */
 	struct block_stats stats;
 	const char *claimed; /* by whom, NULL: nobody; block.c's claims_lock */
+	uint32_t returns; /* of a disk: how often its medium was away and came back; its thread's */
+	uint32_t bound;   /* 1 + returns, when block_bind() was called; 0: it was not */
 	struct block_device *next;
 };
 
-/* Queues r. A request that cannot be: status -EINVAL (shape, alignment), -EROFS, -EOPNOTSUPP, -ENODEV (the device has broken down). What can come from
- * the device is -EIO. Neither allocates nor sleeps; cleans caches over the memory, so: task context, no spin lock held. */
+/* Queues r. A request that cannot be: status -EINVAL (shape, alignment), -EROFS, -EOPNOTSUPP. What can come from the device is -EIO, and -ENODEV: it is not there, or has broken down,
+ * which only swap and file systems tell from the first (block_error()). Neither allocates nor sleeps; cleans caches over the memory, so: task context, no spin lock held. */
 void block_submit(struct block_request *r);
 /* The same, and sleeps until r has ended, whatever signals come; done is not the caller's then. Returns r->status. Not from a done(). */
 int block_submit_wait(struct block_request *r);
+
+/* What a program is told of a request's status. */
+static inline int block_error(int status)
+{
+	return status == -ENODEV ? -EIO : status;
+}
 
 /* n bytes at `sector` from or to a piece of the linear map as a segment wants it, however long. 0 or the first error; then any part may have been
  * transferred. May sleep; allocate nothing. */
 int block_read(struct block_device *d, uint64_t sector, void *kva, size_t n) MUST_CHECK;
 int block_write(struct block_device *d, uint64_t sector, const void *kva, size_t n) MUST_CHECK;
+/* The same by operation, and a device that is not there is -ENODEV. */
+int block_transfer(struct block_device *d, enum block_op op, uint64_t sector, void *kva,
+		   size_t n) MUST_CHECK;
 /* What writes have ended until now survives a power cut when this has returned 0. May sleep. */
 int block_flush(struct block_device *d) MUST_CHECK;
 /* The contents of these sectors are no longer needed, and are anything from now on. 0, -EOPNOTSUPP or as above. May sleep. */
@@ -133,6 +148,16 @@ void block_wait_more(unsigned n);
  * block_release(). 0 or -EBUSY: a part of it is claimed. Reading and writing need no claim. */
 int block_claim(struct block_device *d, const char *who) MUST_CHECK;
 void block_release(struct block_device *d);
+/* How often d's medium was away and came back. */
+uint32_t block_returns(const struct block_device *d);
+/* For whoever keeps copies of what lies on d, which it has claimed: from now on until block_release(), when the medium has been away since it had `returns` returns every request of d but those
+ * `anew` ends with -ENODEV, though the same medium is back; somebody may have changed it meanwhile. Before the first copy is read, and again when it was found to be as it was left. */
+void block_bind(struct block_device *d, uint32_t returns);
+/* Reads n bytes, one segment of a request, from a medium that may have been away; as block_transfer(). */
+int block_look(struct block_device *d, uint64_t sector, void *kva, uint32_t n) MUST_CHECK;
+/* A request of d, which is bound, ended with -ENODEV. differs() has a look at the medium: is it what was left (0), not (positive), or can it not be read (negative)? While it goes and comes
+ * meanwhile, again. When it is, d is bound to it, and what failed may be tried again. Returns what differs() said last. One caller at a time. May sleep. */
+int block_rebind(struct block_device *d, int (*differs)(void *arg), void *arg) MUST_CHECK;
 /* A copy of d's figures, up to now. Any task context. */
 void block_stats_get(struct block_device *d, struct block_stats *s);
 
@@ -157,6 +182,13 @@ int block_register(struct block_device *d) MUST_CHECK;
 void block_interrupt(struct block_device *d);
 /* r, started before, has ended. From collect() only. */
 void block_complete(struct block_request *r, int status);
+/* r's device was bound to the medium before it was away. Disk's thread. */
+static inline bool block_stale(const struct block_request *r, const struct block_device *disk)
+{
+	uint32_t bound = READ_ONCE(r->device->bound);
+
+	return bound != 0 && bound != disk->returns + 1 && !r->anew;
+}
 /* From collect(): what the device answers makes no sense; reset() follows. */
 void block_distrust(struct block_device *d);
 

@@ -60,4 +60,9 @@ void block_node_free(struct block_node *n);
 /* Makes it appear in /dev, for good. May sleep. */
 void block_node_show(struct block_node *n);
 
+/* What every node of a block device answers: seeking in `size` bytes; ioctls that ask for the shape of d (-ENOTTY: another one). As file_ops' seek and ioctl. */
+struct file;
+int64_t block_node_seek(struct file *f, uint64_t size, int64_t off, int whence);
+int64_t block_node_shape(const struct block_device *d, unsigned cmd, uint64_t arg);
+
 #endif

@@ -179,14 +179,14 @@ static int64_t node_write(struct file *f, struct io *io)
 	return done;
 }
 
-static int64_t node_seek(struct file *f, int64_t off, int whence)
+int64_t block_node_seek(struct file *f, uint64_t size, int64_t off, int whence)
 {
 	int64_t base, to;
 
 	switch (whence) {
 	case SEEK_SET: base = 0; break;
 	case SEEK_CUR: base = (int64_t)f->pos; break;
-	case SEEK_END: base = (int64_t)(device_of(f)->sectors << SECTOR_SHIFT); break;
+	case SEEK_END: base = (int64_t)size; break;
 	default: return -EINVAL;
 	}
 	if (__builtin_add_overflow(base, off, &to))
@@ -195,6 +195,11 @@ static int64_t node_seek(struct file *f, int64_t off, int whence)
 		return -EINVAL;
 	f->pos = (uint64_t)to;
 	return to;
+}
+
+static int64_t node_seek(struct file *f, int64_t off, int whence)
+{
+	return block_node_seek(f, device_of(f)->sectors << SECTOR_SHIFT, off, whence);
 }
 
 static int node_sync(struct file *f, uint32_t first, uint32_t last)
@@ -219,10 +224,8 @@ static int64_t discard(struct file *f, uint64_t arg)
 	return block_discard(d, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
 }
 
-static int64_t node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+int64_t block_node_shape(const struct block_device *d, unsigned cmd, uint64_t arg)
 {
-	const struct block_device *d = device_of(f);
-
 	switch (cmd) {
 	case BLKGETSIZE: return user_store64(arg, d->sectors);
 	case BLKGETSIZE64: return user_store64(arg, d->sectors << SECTOR_SHIFT);
@@ -233,9 +236,16 @@ static int64_t node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	case BLKIOOPT:
 	case BLKALIGNOFF: return user_store32(arg, 0);
 	case BLKROGET: return user_store32(arg, d->read_only);
+	default: return -ENOTTY;
+	}
+}
+
+static int64_t node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	switch (cmd) {
 	case BLKFLSBUF: return node_sync(f, 0, UINT32_MAX);
 	case BLKDISCARD: return discard(f, arg);
-	default: return -ENOTTY;
+	default: return block_node_shape(device_of(f), cmd, arg);
 	}
 }
 

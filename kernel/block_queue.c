@@ -16,6 +16,7 @@
 #include "kernel/block_internal.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/time.h"
 #include "mm/slab.h"
 
@@ -34,6 +35,7 @@ static void enqueue_locked(struct block_queue *q, struct block_request *r)
 	unsigned rank = rank_of(r);
 
 	DEBUG_ASSERT(spin_held(&q->lock));
+	r->waiting = true;
 	list_push_back(&q->waiting[rank], &r->link);
 	q->urgent[rank / 64] |= (uint64_t)1 << rank % 64;
 }
@@ -59,13 +61,21 @@ static int next_rank_locked(const struct block_queue *q)
 	return rank;
 }
 
+static void take_out_locked(struct block_queue *q, struct block_request *r)
+{
+	unsigned rank = rank_of(r);
+
+	r->waiting = false;
+	list_remove(&r->link);
+	if (list_empty(&q->waiting[rank]))
+		q->urgent[rank / 64] &= ~((uint64_t)1 << rank % 64);
+}
+
 static struct block_request *dequeue_locked(struct block_queue *q, unsigned rank)
 {
 	struct block_request *r = list_first(&q->waiting[rank], struct block_request, link);
 
-	list_remove(&r->link);
-	if (list_empty(&q->waiting[rank]))
-		q->urgent[rank / 64] &= ~((uint64_t)1 << rank % 64);
+	take_out_locked(q, r);
 	q->passed =
 		rank % 2 == 1 && q->urgent[rank / 64] >> (rank - 1) % 64 & 1 ? q->passed + 1 : 0;
 	return r;
@@ -262,9 +272,10 @@ void block_submit(struct block_request *r)
 		return;
 	}
 	r->disk_sector = r->sector + r->device->start;
-	r->prio = MIN(MAX(READ_ONCE(current()->sched.prio), PRIO_FAIR), PRIO_RT_MAX);
 	caches_before(r);
 	irq = spin_lock_irq(&q->lock);
+	/* Under the lock: who lends a priority has lent it to the task before it looks at r. */
+	r->prio = MIN(MAX(READ_ONCE(current()->sched.prio), PRIO_FAIR), PRIO_RT_MAX);
 	account_begin_locked(r);
 	enqueue_locked(q, r);
 	failed = start_next_locked(q, &more);
@@ -427,14 +438,58 @@ static void sync_done(struct block_request *r)
 	waitq_wake_all(wq);
 }
 
+/* The running task's request is r; NULL: none. Under the lock, so that who lends finds a request that is there. */
+static void sleeps_for(struct block_queue *q, struct block_request *r)
+{
+	uint64_t irq = spin_lock_irq(&q->lock);
+
+	current()->block_request = r;
+	WRITE_ONCE(current()->block_queue, r ? q : NULL);
+	spin_unlock_irq(&q->lock, irq);
+}
+
 int block_submit_wait(struct block_request *r)
 {
+	bool waits = psi_io_begin();
+
 	r->done = sync_done;
-	r->ended = false;
+	r->ended = r->waiting = false;
+	sleeps_for(r->device->queue, r);
 	block_submit(r);
 	(void)wait_event(ended_queue(r), atomic_load_acquire(&r->ended), WAIT_UNINTERRUPTIBLE,
 			 WAIT_FOREVER);
+	sleeps_for(r->device->queue, NULL);
+	psi_io_end(waits);
 	return r->status;
+}
+
+/* Where that makes room for it, the thread begins it: who calls may hold a spin lock. */
+static void request_raise(struct block_queue *q, const struct task *t, int prio)
+{
+	uint64_t irq = spin_lock_irq(&q->lock);
+	struct block_request *r = READ_ONCE(t->block_queue) == q ? t->block_request : NULL;
+	bool waiting = r && r->prio < prio && r->waiting;
+
+	if (waiting)
+		take_out_locked(q, r);
+	if (r && r->prio < prio)
+		r->prio = prio;
+	if (waiting)
+		enqueue_locked(q, r);
+	boost_locked(q);
+	spin_unlock_irq(&q->lock, irq);
+	if (waiting)
+		event(q, EVENT_INTERRUPT);
+}
+
+void sched_lend(struct task *t, int prio)
+{
+	struct block_queue *q;
+
+	sched_boost(t, prio);
+	q = READ_ONCE(t->block_queue);
+	if (q && prio > PRIO_FAIR)
+		request_raise(q, t, MIN(prio, PRIO_RT_MAX));
 }
 
 /* ---- Set-up ---- */

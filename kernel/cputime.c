@@ -9,7 +9,11 @@
  * the process can have used up what is left at the earliest, all CPUs at work, looks, and starts itself anew when it has not (cpu_look_again()). While the
  * process sleeps, looks are further apart. So an expiry is late by a few ms at most, and exact for what runs without a break.
  *
- * RLIMIT_CPU: SIGXCPU at the soft limit and at every further second of CPU time, SIGKILL at the hard one (getrlimit(2)).
+ * RLIMIT_RTTIME is of each thread, and so is its timer, in the task: it goes off when the thread can have run for that long without a sleep at the earliest, and a sleep is seen
+ * by the switch (rt_time_slept()). It counts while the policy is SCHED_FIFO or SCHED_RR, and goes on where it was when the thread becomes one of these again.
+ *
+ * RLIMIT_CPU: SIGXCPU at the soft limit and at every further second of CPU time, SIGKILL at the hard one (getrlimit(2)). RLIMIT_RTTIME
+ * does the same. The limits that programs see stay as they were set: Linux raises the soft one with each signal.
  */
 #include "kernel/cputime.h"
 
@@ -46,11 +50,8 @@ static void settle_cpu(int cpu, const struct process *p)
 
 void process_cpu_time(struct process *p, uint64_t *runtime, uint64_t *user)
 {
-	uint64_t online = sched_cpus_online();
-
-	for (int cpu = 0; cpu < NR_CPUS_MAX; cpu++)
-		if (online & cpu_bit(cpu))
-			settle_cpu(cpu, p);
+	for (uint64_t set = sched_cpus_online(); set; set &= set - 1)
+		settle_cpu(__builtin_ctzll(set), p);
 	/* In this order, so that user is the less of the two. */
 	*user = time_of_ticks(atomic_load(&p->cpu_user_ticks));
 	*runtime = atomic_load(&p->cpu_runtime);
@@ -68,19 +69,27 @@ uint64_t cpu_look_again(struct cpu_watch *w, uint64_t used, uint64_t left, unsig
 	return time_after(time_now(), MAX(left / MAX(MIN(threads, cpus), 1u), w->pause));
 }
 
-/* ---- RLIMIT_CPU ---- */
+/* ---- Limits ---- */
 
-static uint64_t limit_ns(uint64_t seconds)
+static uint64_t limit_ns(uint64_t value, uint64_t unit)
 {
-	return seconds > UINT64_MAX / NSEC_PER_SEC ? UINT64_MAX : seconds * NSEC_PER_SEC;
+	return value > UINT64_MAX / unit ? UINT64_MAX : value * unit;
 }
+
+/* After a SIGXCPU that was due at `due`, when `used` had been used. */
+static uint64_t next_warning(uint64_t due, uint64_t used)
+{
+	return time_after(due, (used - due) / NSEC_PER_SEC * NSEC_PER_SEC + NSEC_PER_SEC);
+}
+
+/* ---- RLIMIT_CPU ---- */
 
 /* Looks, and sees to the next look. lock held. */
 static void look_locked(struct process *p)
 {
 	struct cpu_limit *l = &p->cpu_limit;
-	uint64_t hard = limit_ns(READ_ONCE(p->limits[RLIMIT_CPU].rlim_max));
-	uint64_t soft = limit_ns(READ_ONCE(p->limits[RLIMIT_CPU].rlim_cur));
+	uint64_t hard = limit_ns(READ_ONCE(p->limits[RLIMIT_CPU].rlim_max), NSEC_PER_SEC);
+	uint64_t soft = limit_ns(READ_ONCE(p->limits[RLIMIT_CPU].rlim_cur), NSEC_PER_SEC);
 	uint64_t used, user, next = MAX(soft, l->next);
 
 	if (MIN(next, hard) == UINT64_MAX)
@@ -92,8 +101,7 @@ static void look_locked(struct process *p)
 	}
 	if (used >= next) {
 		(void)sigqueue_send(&l->signal, p, NULL);
-		next = l->next = time_after(next, (used - next) / NSEC_PER_SEC * NSEC_PER_SEC +
-							  NSEC_PER_SEC);
+		next = l->next = next_warning(next, used);
 	}
 	timer_start(&l->timer, cpu_look_again(&l->watch, used, MIN(next, hard) - used,
 					      READ_ONCE(p->nr_threads)));
@@ -141,4 +149,101 @@ void cpu_limit_end(struct process *p)
 	spin_unlock_irq(&l->lock, old);
 	(void)timer_cancel(&l->timer);
 	sigqueue_cancel(&l->signal, p);
+}
+
+/* ---- RLIMIT_RTTIME ---- */
+
+static uint64_t rt_hard(const struct task *t)
+{
+	return limit_ns(READ_ONCE(t->process->limits[RLIMIT_RTTIME].rlim_max), NSEC_PER_USEC);
+}
+
+/* When t is to be warned. Nobody is who has not run at all. */
+static uint64_t rt_warning(const struct task *t)
+{
+	uint64_t soft =
+		limit_ns(READ_ONCE(t->process->limits[RLIMIT_RTTIME].rlim_cur), NSEC_PER_USEC);
+
+	return MAX(MAX(soft, t->sched.rt_time.next), 1u);
+}
+
+/* What t has earned by now: SIGKILL, SIGXCPU, or 0. rq, its own, locked. */
+static int rt_due(struct runq *rq, struct task *t)
+{
+	uint64_t used, due = rt_warning(t);
+
+	if (!t->sched.rt_time.counts)
+		return 0;
+	if (rq->curr == t)
+		runq_account(rq, time_now());
+	used = t->sched.runtime - t->sched.rt_time.mark;
+	if (used >= rt_hard(t))
+		return SIGKILL;
+	if (used < due)
+		return 0;
+	t->sched.rt_time.next = next_warning(due, used);
+	return SIGXCPU;
+}
+
+/* Sees to the next look at t, or to none. t's run queue is locked, t has been charged. */
+static void rt_watch(struct task *t)
+{
+	uint64_t soft = READ_ONCE(t->process->limits[RLIMIT_RTTIME].rlim_cur), at, used;
+	bool rt = t->sched.policy == SCHED_FIFO || t->sched.policy == SCHED_RR;
+	bool limited = soft != RLIM64_INFINITY && !t->exiting, pending;
+
+	if (t->sched.rt_time.counts != (rt && limited)) {
+		t->sched.rt_time.counts = rt && limited;
+		t->sched.rt_time.mark = t->sched.runtime - t->sched.rt_time.mark;
+	}
+	t->sched.rt_limited = limited;
+	if (!limited)
+		t->sched.rt_time.mark = 0;
+	pending = timer_try_cancel(&t->sched.rt_time.timer);
+	if (rt && limited) {
+		if (!pending)
+			task_get(t);
+		used = t->sched.runtime - t->sched.rt_time.mark;
+		at = MIN(rt_warning(t), rt_hard(t));
+		at = MAX(at > used ? at - used : 0, LOOK_MIN);
+		timer_start(&t->sched.rt_time.timer, time_after(time_now(), at));
+	} else if (pending) {
+		task_put(t);
+	}
+}
+
+static void rt_expired(struct timer *timer)
+{
+	struct task *t = container_of(timer, struct task, sched.rt_time.timer);
+	struct cpu_limit *l = &t->process->cpu_limit;
+	struct runq *rq = runq_lock_task(t);
+	int signo = rt_due(rq, t);
+
+	rt_watch(t);
+	spin_unlock_raw(&rq->lock);
+	if (signo == SIGKILL) {
+		(void)signal_send_process(t->process, SIGKILL, NULL);
+	} else if (signo != 0) {
+		uint64_t old = spin_lock_irq(&l->lock);
+
+		if (!l->ended)
+			(void)sigqueue_send(&l->signal, t->process, NULL);
+		spin_unlock_irq(&l->lock, old);
+	}
+	task_put(t);
+}
+
+void rt_time_changed(struct task *t)
+{
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_lock_task(t);
+
+	if (!t->sched.rt_time.timer.expire)
+		timer_init(&t->sched.rt_time.timer, rt_expired);
+	if (rq->curr == t)
+		runq_account(rq, time_now());
+	t->sched.rt_time.next = 0;
+	rt_watch(t);
+	spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
 }

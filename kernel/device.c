@@ -10,6 +10,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "mm/dma.h"
 #include "mm/kmap.h"
 
 extern const struct driver *const drivers_start[], *const drivers_end[];
@@ -21,48 +22,47 @@ extern const struct driver *const drivers_start[], *const drivers_end[];
 #define GIC_FIRST_SPI 32
 #define IRQ_FLAG_EDGE 3 /* rising or falling */
 
-static uint64_t read_cells(const fdt32_t *cells, int n)
+/* One entry of ranges or dma-ranges: [from, from + size) of the bus's children is at `to` for its parent. */
+struct bus_range {
+	uint64_t from, to, size;
+};
+
+#define SAME_ADDRESSES 1
+
+/* The i-th. 0; SAME_ADDRESSES: the property is empty; -ENOENT: the bus has none; -EINVAL: it ends before, or cannot be read. */
+static int bus_range(int bus, int parent, const char *name, int i, struct bus_range *range)
 {
-	uint64_t v = 0;
+	int len, child_ac = dt_address_cells(bus), parent_ac = dt_address_cells(parent),
+		 sc = dt_size_cells(bus);
+	const fdt32_t *r = fdt_getprop(dt_blob(), bus, name, &len);
 
-	while (n-- > 0)
-		v = v << 32 | fdt32_to_cpu(*cells++);
-	return v;
-}
-
-static int cells(int node, const char *name, int dflt)
-{
-	int len;
-	const fdt32_t *p = fdt_getprop(dt_blob(), node, name, &len);
-
-	return p && len == 4 ? (int)fdt32_to_cpu(*p) : dflt;
+	if (!r)
+		return -ENOENT;
+	if (len == 0)
+		return SAME_ADDRESSES;
+	if (child_ac < 1 || child_ac > 2 || parent_ac < 1 || parent_ac > 2 || sc < 1 || sc > 2)
+		return -EINVAL;
+	if ((i + 1) * (child_ac + parent_ac + sc) * 4 > len)
+		return -EINVAL;
+	r += i * (child_ac + parent_ac + sc);
+	range->from = dt_read_cells(r, child_ac);
+	range->to = dt_read_cells(r + child_ac, parent_ac);
+	range->size = dt_read_cells(r + child_ac + parent_ac, sc);
+	return 0;
 }
 
 /* Through one bus: addr as the bus's children see it becomes what its parent sees. */
 static int translate_bus(int bus, int parent, uint64_t *addr)
 {
-	const void *fdt = dt_blob();
-	int len, child_ac = cells(bus, "#address-cells", 2),
-		 parent_ac = cells(parent, "#address-cells", 2);
-	int sc = cells(bus, "#size-cells", 1), entry = child_ac + parent_ac + sc;
-	const fdt32_t *r = fdt_getprop(fdt, bus, "ranges", &len);
+	struct bus_range r;
+	int err;
 
-	if (!r)
-		return -ENOENT; /* its children are not memory mapped */
-	if (len == 0)
-		return 0;
-	if (child_ac < 1 || child_ac > 2 || parent_ac < 1 || parent_ac > 2 || sc < 1 || sc > 2)
-		return -EINVAL;
-	for (; len >= entry * 4; len -= entry * 4, r += entry) {
-		uint64_t from = read_cells(r, child_ac), to = read_cells(r + child_ac, parent_ac);
-		uint64_t size = read_cells(r + child_ac + parent_ac, sc);
-
-		if (*addr - from < size) {
-			*addr += to - from;
+	for (int i = 0; (err = bus_range(bus, parent, "ranges", i, &r)) == 0; i++)
+		if (*addr - r.from < r.size) {
+			*addr += r.to - r.from;
 			return 0;
 		}
-	}
-	return -EINVAL;
+	return err == SAME_ADDRESSES ? 0 : err; /* -ENOENT: its children are not memory mapped */
 }
 
 int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t *size)
@@ -73,14 +73,14 @@ int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t
 
 	if (!reg || bus < 0)
 		return -ENOENT;
-	ac = cells(bus, "#address-cells", 2);
-	sc = cells(bus, "#size-cells", 1);
+	ac = dt_address_cells(bus);
+	sc = dt_size_cells(bus);
 	if (ac < 1 || ac > 2 || sc < 0 || sc > 2)
 		return -EINVAL;
 	if ((int64_t)(i + 1) * (ac + sc) * 4 > len)
 		return -ENOENT;
-	*base = read_cells(reg + i * (unsigned)(ac + sc), ac);
-	*size = read_cells(reg + i * (unsigned)(ac + sc) + ac, sc);
+	*base = dt_read_cells(reg + i * (unsigned)(ac + sc), ac);
+	*size = dt_read_cells(reg + i * (unsigned)(ac + sc) + ac, sc);
 	for (; (parent = fdt_parent_offset(fdt, bus)) >= 0; bus = parent) {
 		int err = translate_bus(bus, parent, base);
 
@@ -88,6 +88,36 @@ int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t
 			return err;
 	}
 	return 0;
+}
+
+/* The part of reach that lies in the children's range, as the parent sees it. */
+static int reach_through(struct dma_reach *reach, const struct bus_range *r)
+{
+	uint64_t start = MAX(reach->base, r->from);
+	uint64_t last = MIN(reach->base + (reach->size - 1), r->from + (r->size - 1));
+
+	if (r->size == 0 || start > last)
+		return -EINVAL;
+	reach->bus += start - reach->base;
+	reach->base = start - r->from + r->to;
+	reach->size = last - start + 1;
+	return 0;
+}
+
+int device_dma(const struct device *dev, struct dma_reach *reach)
+{
+	int bus = fdt_parent_offset(dt_blob(), dev->node), parent, err = 0;
+	struct bus_range r;
+
+	*reach = (struct dma_reach){ .size = UINT64_MAX };
+	for (; !err && (parent = fdt_parent_offset(dt_blob(), bus)) >= 0; bus = parent) {
+		err = bus_range(bus, parent, "dma-ranges", 0, &r);
+		if (err == 0)
+			err = reach_through(reach, &r);
+		else if (err != -EINVAL)
+			err = 0; /* no property: the same addresses, too */
+	}
+	return err;
 }
 
 int device_partition(const struct device *dev, unsigned i, struct device_part *part)
@@ -102,16 +132,16 @@ int device_partition(const struct device *dev, unsigned i, struct device_part *p
 		node = fdt_next_subnode(fdt, node);
 	if (node < 0)
 		return -ENOENT;
-	ac = cells(table, "#address-cells", 2);
-	sc = cells(table, "#size-cells", 1);
+	ac = dt_address_cells(table);
+	sc = dt_size_cells(table);
 	reg = fdt_getprop(fdt, node, "reg", &len);
 	part->label = fdt_getprop(fdt, node, "label", NULL);
 	if (!part->label)
 		part->label = fdt_get_name(fdt, node, NULL);
 	if (!reg || ac < 1 || ac > 2 || sc < 1 || sc > 2 || len != (ac + sc) * 4)
 		return -EINVAL;
-	part->offset = read_cells(reg, ac);
-	part->size = read_cells(reg + ac, sc);
+	part->offset = dt_read_cells(reg, ac);
+	part->size = dt_read_cells(reg + ac, sc);
 	part->read_only = fdt_getprop(fdt, node, "read-only", NULL) != NULL;
 	return 0;
 }
@@ -122,7 +152,7 @@ static int interrupt_parent(int node)
 	const void *fdt = dt_blob();
 
 	for (; node >= 0; node = fdt_parent_offset(fdt, node)) {
-		int phandle = cells(node, "interrupt-parent", -1);
+		int phandle = dt_number(node, "interrupt-parent", -1);
 
 		if (phandle > 0)
 			return fdt_node_offset_by_phandle(fdt, (uint32_t)phandle);
@@ -150,7 +180,7 @@ static int extended_irq(const fdt32_t *p, int words, unsigned i, unsigned *irq, 
 {
 	while (words > 0) {
 		int controller = fdt_node_offset_by_phandle(dt_blob(), fdt32_to_cpu(*p));
-		int n = controller < 0 ? -1 : cells(controller, "#interrupt-cells", -1);
+		int n = controller < 0 ? -1 : dt_number(controller, "#interrupt-cells", -1);
 
 		if (n < 1 || n >= words)
 			return -EINVAL;
@@ -173,7 +203,7 @@ int device_irq(const struct device *dev, unsigned i, unsigned *irq, bool *edge)
 	controller = interrupt_parent(dev->node);
 	if (!p || controller < 0)
 		return -ENOENT;
-	if (cells(controller, "#interrupt-cells", -1) != GIC_CELLS)
+	if (dt_number(controller, "#interrupt-cells", -1) != GIC_CELLS)
 		return -EINVAL;
 	if ((int)(i + 1) * GIC_CELLS * 4 > len)
 		return -ENOENT;

@@ -34,6 +34,9 @@ struct driver {
 int device_reg(const struct device *dev, unsigned i, phys_addr_t *base, uint64_t *size) MUST_CHECK;
 /* The i-th interrupt as a GIC INTID (interrupt-parent and #interrupt-cells followed). *edge from the flags cell. */
 int device_irq(const struct device *dev, unsigned i, unsigned *irq, bool *edge) MUST_CHECK;
+/* The RAM that the device reaches, by its buses' dma-ranges (where there are several, the first); all of it, at its own addresses, where they have none. 0 or -EINVAL. */
+struct dma_reach;
+int device_dma(const struct device *dev, struct dma_reach *reach) MUST_CHECK;
 /* A property's bytes, or NULL; *len in bytes. */
 const void *device_property(const struct device *dev, const char *name, int *len);
 /* A big-endian u32 property; dflt when absent. */

@@ -102,15 +102,6 @@ void dt_relocate(void)
 
 /* ---- Memory ---- */
 
-static uint64_t read_cells(const fdt32_t *cells, int n)
-{
-	uint64_t v = 0;
-
-	while (n-- > 0)
-		v = v << 32 | fdt32_to_cpu(*cells++);
-	return v;
-}
-
 /* True, and said, when [base, base+size) has no end, not even after rounding to pages. */
 static bool wraps(const char *what, uint64_t base, uint64_t size)
 {
@@ -127,14 +118,14 @@ static bool wraps(const char *what, uint64_t base, uint64_t size)
  */
 static bool reg_pair(int node, int parent, unsigned i, uint64_t *base, uint64_t *size)
 {
-	int ac = fdt_address_cells(blob, parent), sc = fdt_size_cells(blob, parent), len;
+	int ac = dt_address_cells(parent), sc = dt_size_cells(parent), len;
 	const fdt32_t *reg = fdt_getprop(blob, node, "reg", &len);
 	int entry = ac + sc;
 
 	if (!reg || ac < 1 || ac > 2 || sc < 1 || sc > 2 || (int64_t)(i + 1) * entry * 4 > len)
 		return false;
-	*base = read_cells(reg + i * (unsigned)entry, ac);
-	*size = read_cells(reg + i * (unsigned)entry + ac, sc);
+	*base = dt_read_cells(reg + i * (unsigned)entry, ac);
+	*size = dt_read_cells(reg + i * (unsigned)entry + ac, sc);
 	if (!wraps(fdt_get_name(blob, node, NULL), *base, *size))
 		return true;
 	*size = 0;
@@ -226,6 +217,38 @@ static bool inside_ram(phys_addr_t base, uint64_t size)
 	return false;
 }
 
+/* Pages that the boot loader has put something into are memory even above the limit, if they were before. */
+static int keep_ram(phys_addr_t base, uint64_t size, bool was_ram)
+{
+	phys_addr_t first = base & PAGE_MASK;
+
+	return was_ram ? memblock_add_ram(first, ALIGN_UP(base + size, PAGE_SIZE) - first) : 0;
+}
+
+/* mem=SIZE, as Linux has it: no more RAM than that, from the lowest address on, but for the kernel and the initramfs where they are. */
+static const char *limit_ram(void)
+{
+	char text[24];
+	const char *end;
+	uint64_t limit, image_size, initrd_size = 0;
+	phys_addr_t image, initrd = 0;
+	bool image_in, initrd_in;
+
+	if (!cmdline_get("mem", text, sizeof(text)))
+		return NULL;
+	if (parse_size(text, &end, &limit) != 0 || *end) {
+		log_warn("mem=%s is no size: ignored", text);
+		return NULL;
+	}
+	boot_image_range(&image, &image_size);
+	image_in = inside_ram(image, image_size);
+	initrd_in = dt_initrd(&initrd, &initrd_size) && inside_ram(initrd, initrd_size);
+	memblock_limit_ram(limit);
+	return keep_ram(image, image_size, image_in) || keep_ram(initrd, initrd_size, initrd_in)
+		       ? "mem= leaves too many pieces"
+		       : NULL;
+}
+
 static bool overlaps(phys_addr_t base, uint64_t size, phys_addr_t with, uint64_t with_size)
 {
 	return base < with + with_size && with < base + size;
@@ -288,8 +311,9 @@ static const char *scan_image(void)
 
 const char *dt_memory(void)
 {
-	static const char *(*const steps[])(void) = { scan_reserved_nodes, scan_ram,   scan_initrd,
-						      scan_reserve_map,    scan_image, scan_blob };
+	static const char *(*const steps[])(
+		void) = { scan_reserved_nodes, scan_ram,   limit_ram, scan_initrd,
+			  scan_reserve_map,    scan_image, scan_blob };
 	const char *wrong = NULL;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(steps) && !wrong; i++)
@@ -304,7 +328,7 @@ static bool chosen_address(const char *name, uint64_t *value)
 
 	if (!p || (len != 4 && len != 8))
 		return false;
-	*value = read_cells(p, len / 4);
+	*value = dt_read_cells(p, len / 4);
 	return true;
 }
 
@@ -369,13 +393,13 @@ bool dt_cpu(unsigned i, struct dt_cpu *cpu)
 		if (!cpu_usable(node) || i-- != 0)
 			continue;
 		p = fdt_getprop(blob, node, "reg", &len);
-		cpu->mpidr = p && (len == 4 || len == 8) ? read_cells(p, len / 4) : UINT64_MAX;
+		cpu->mpidr = p && (len == 4 || len == 8) ? dt_read_cells(p, len / 4) : UINT64_MAX;
 		method = fdt_getprop(blob, node, "enable-method", NULL);
 		cpu->psci = method && strcmp(method, "psci") == 0;
 		p = fdt_getprop(blob, node, "cpu-release-addr", &len);
 		cpu->release_addr =
 			method && strcmp(method, "spin-table") == 0 && p && (len == 4 || len == 8)
-				? read_cells(p, len / 4)
+				? dt_read_cells(p, len / 4)
 				: 0;
 		return true;
 	}

@@ -26,6 +26,14 @@ const void *dt_chosen(const char *name, int *len);
 /* The node that /chosen's stdout-path names, or negative. */
 int dt_stdout(void);
 
+/* The node's property of one cell; otherwise: there is none. The blob's word: any number. */
+int dt_number(int node, const char *name, int otherwise);
+/* Cells that an address, or a size, has in the children of a node (dt_cells.c): whatever the blob says. */
+int dt_address_cells(int node);
+int dt_size_cells(int node);
+/* The number in n cells; more than two: the last two. */
+uint64_t dt_read_cells(const void *cells, int n);
+
 struct dt_cpu {
 	uint64_t mpidr; /* affinity fields */
 	uint64_t

@@ -10,8 +10,9 @@
 
 #include "kernel/lib/types.h"
 
-#define ELF_SEGMENTS_MAX 32  /* PT_LOAD segments */
-#define ELF_HEADERS_MAX  256 /* program headers */
+#define ELF_SEGMENTS_MAX                                                                           \
+	24 /* PT_LOAD segments: struct exec with two such tables fits into a page */
+#define ELF_HEADERS_MAX 256 /* program headers */
 
 struct elf_segment {
 	uint64_t vaddr, offset, filesz, memsz;

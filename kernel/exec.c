@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 
 #include "arch/thread.h"
+#include "kernel/cgroup.h"
 #include "kernel/cred.h"
 #include "kernel/driver.h"
 #include "kernel/errno.h"
@@ -378,7 +379,7 @@ static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, vir
 			 int flags)
 {
 	char *path;
-	struct file *f;
+	struct file *f = NULL;
 	int64_t err;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -440,12 +441,14 @@ static void make_process_one(struct task *t)
 
 	if (!p || !s || !sighand || !cred || !t->files || !t->fs)
 		panic("no memory for process 1");
+	t->refs = 2; /* the scheduler's, and one for good: it is part of the kernel */
 	p->sighand = sighand;
 	p->session = s;
 	p->leader = t;
 	p->exit_status = 0;
 	t->cred = cred;
 	t->process = p;
+	t->memory_group = &p->memory_group;
 	list_init(&t->process_link);
 	list_init(&t->sig_queue);
 	list_init(&t->futex_owned);
@@ -456,6 +459,7 @@ static void make_process_one(struct task *t)
 	list_push_back(&p->threads, &t->process_link);
 	p->nr_threads = 1;
 	p->nr_live = 1;
+	cgroup_init(p);
 	process_link_locked(p);
 	process_tree_unlock();
 	ASSERT(p->pid == 1);

@@ -25,6 +25,8 @@ struct exec {
 	char head[EXEC_HEAD + 1];
 	char lines[EXEC_LEVELS][EXEC_HEAD + 1]; /* first lines of scripts, cut into words */
 };
+_Static_assert(sizeof(struct exec) <= PAGE_SIZE,
+	       "beyond a page allocations are slow (mm/slab_cache.c)");
 
 /* Checks that x->file (whose head is in x->head) and its interpreter can be run. 0 or negative errno; nothing is changed. */
 int exec_check_image(struct exec *x) MUST_CHECK;

@@ -31,26 +31,33 @@ void args_free(struct exec_args *a)
 	if (!a)
 		return;
 	while (a->npages > 0)
-		page_free(a->pages[--a->npages], 0);
+		page_free(pfn_to_page(a->pages[--a->npages]), 0);
 	kfree(a);
+}
+
+static char *string_at(const struct exec_args *a, size_t at)
+{
+	return (char *)page_to_virt(pfn_to_page(a->pages[at / PAGE_SIZE])) + at % PAGE_SIZE;
 }
 
 /* Bytes free in the last frame, which *dst points into; a fresh frame when it is full. 0 bytes: *err says why. */
 static size_t room(struct exec_args *a, char **dst, int *err)
 {
 	size_t index = a->used / PAGE_SIZE, at = a->used % PAGE_SIZE;
+	struct page *p;
 
 	*err = -E2BIG;
 	if (a->used >= a->limit || index >= ARG_PAGES_MAX)
 		return 0;
 	if (index == a->npages) {
 		*err = task_killed(current()) ? -EINTR : -ENOMEM;
-		a->pages[index] = page_alloc(ALLOC_USER);
-		if (!a->pages[index])
+		p = page_alloc(ALLOC_USER);
+		if (!p)
 			return 0;
+		a->pages[index] = page_to_pfn(p);
 		a->npages++;
 	}
-	*dst = (char *)page_to_virt(a->pages[index]) + at;
+	*dst = string_at(a, a->used);
 	return MIN(PAGE_SIZE - at, a->limit - a->used);
 }
 
@@ -141,7 +148,7 @@ int args_copy_out(const struct exec_args *a, virt_addr_t dst)
 	for (size_t done = 0; done < a->used;) {
 		size_t n = MIN(PAGE_SIZE, a->used - done);
 
-		if (copy_to_user(dst + done, page_to_virt(a->pages[done / PAGE_SIZE]), n) < 0)
+		if (copy_to_user(dst + done, string_at(a, done), n) < 0)
 			return -EFAULT;
 		done += n;
 	}
@@ -152,8 +159,7 @@ int args_copy_out(const struct exec_args *a, virt_addr_t dst)
 static size_t next_string(const struct exec_args *a, size_t at)
 {
 	for (;;) {
-		const char *p =
-			(const char *)page_to_virt(a->pages[at / PAGE_SIZE]) + at % PAGE_SIZE;
+		const char *p = string_at(a, at);
 		size_t n = MIN(PAGE_SIZE - at % PAGE_SIZE, a->used - at);
 		const char *end = memchr(p, 0, n);
 

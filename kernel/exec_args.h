@@ -3,7 +3,7 @@
 #ifndef KERNEL_EXEC_ARGS_H
 #define KERNEL_EXEC_ARGS_H
 
-#include "kernel/lib/types.h"
+#include "mm/page.h"
 
 #define ARG_PAGES_MAX  512 /* 2 MB: argv and envp together, at most (RLIMIT_STACK / 4 may be less) */
 #define ARG_STRING_MAX 131072 /* one string, as Linux has it */
@@ -11,14 +11,12 @@
 
 #define ARG_ENDS 32
 
-struct page;
-
 struct exec_args {
-	size_t used, limit;                /* bytes; limit counts the pointers too */
-	unsigned argc, envc;               /* strings: first argc, then envc */
-	unsigned npages;                   /* of pages[] */
-	uint32_t ends[ARG_ENDS];           /* of the first strings */
-	struct page *pages[ARG_PAGES_MAX]; /* frames for what is used, as far as they were needed */
+	size_t used, limit;         /* bytes; limit counts the pointers too */
+	unsigned argc, envc;        /* strings: first argc, then envc */
+	unsigned npages;            /* of pages[] */
+	uint32_t ends[ARG_ENDS];    /* of the first strings */
+	pfn_t pages[ARG_PAGES_MAX]; /* frames for what is used, as far as they were needed */
 };
 
 /* Where strings come from: a user's NULL-terminated vector of pointers (0: an empty one), or the kernel's own. */

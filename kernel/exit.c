@@ -9,6 +9,7 @@
  * When the last thread of process 1 ends, so does the machine.
  */
 #include "arch/thread.h"
+#include "kernel/cgroup.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/futex.h"
@@ -266,6 +267,7 @@ static bool become_zombie_locked(struct process *p)
 	if (!p->exiting)
 		p->exit_status = p->leader->exit_status;
 	WRITE_ONCE(p->zombie, true);
+	cgroup_process_ended_locked(p);
 	waitq_wake_all(&p->thread_wait); /* who polls a pidfd */
 	reparent_children_locked(p);
 	if (p->parent && p->parent->session == p->session && p->parent->pgid != p->pgid)
@@ -280,6 +282,8 @@ NORETURN static void init_ended(int status)
 {
 	int signo = status & 0x7f, code = signo ? 128 + signo : status >> 8;
 
+	if (CONFIG_DEBUG)
+		cgroup_check();
 	if (signo)
 		log_error("init: killed by signal %d", signo);
 	else
@@ -296,6 +300,8 @@ static void leave_family(struct task *t, struct process *p)
 
 	process_tree_lock();
 	last = leave_process_locked(t, p);
+	cgroup_task_ended_locked(p);
+	cgroup_measure_locked(t, &cgroup_root);
 	if (last && p->pid == 1) {
 		int status = p->exiting ? p->exit_status : p->leader->exit_status;
 
@@ -309,8 +315,10 @@ static void leave_family(struct task *t, struct process *p)
 	if (last)
 		become_zombie_locked(p);
 	process_tree_unlock();
-	if (last)
+	if (last) {
 		timers_process_exit(p);
+		sigqueue_flush(&p->sig_queue, &p->sig_pending); /* no more come */
+	}
 	if (s) {
 		if (session_leader_exit_hook)
 			session_leader_exit_hook(s);

@@ -12,6 +12,7 @@
 #include <linux/signal.h>
 
 #include "arch/thread.h"
+#include "kernel/cgroup.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
@@ -91,6 +92,8 @@ static int share_files(struct task *child, struct task *t, uint64_t flags)
 
 static int share_memory(struct task *child, struct task *t, uint64_t flags)
 {
+	if (flags & CLONE_THREAD)
+		aspace_make_parallel(t->aspace);
 	child->aspace = (flags & CLONE_VM) ? aspace_use(t->aspace) : aspace_fork(t->aspace);
 	return child->aspace ? 0 : -ENOMEM;
 }
@@ -137,10 +140,13 @@ static void inherit(struct task *child, const struct task *t, const struct clone
 	bool new_stack_in_same_memory = (r->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
 
 	memcpy(child->name, t->name, sizeof(child->name));
-	child->sched.policy = t->sched.policy;
-	child->sched.rt_priority = t->sched.rt_priority;
-	child->sched.prio = t->sched.rt_priority;
-	child->sched.nice = t->sched.nice;
+	if (!t->sched.reset_on_fork || t->sched.rt_priority == 0) {
+		child->sched.policy =
+			t->sched.policy == SCHED_DEADLINE ? SCHED_OTHER : t->sched.policy;
+		child->sched.rt_priority = t->sched.rt_priority;
+		child->sched.prio = t->sched.rt_priority;
+	}
+	child->sched.nice = t->sched.reset_on_fork ? MAX(t->sched.nice, 0) : t->sched.nice;
 	child->sched.affinity = t->sched.affinity;
 	child->sched.cpu = t->sched.cpu;
 	child->sig_blocked = t->sig_blocked;
@@ -171,6 +177,9 @@ static struct task *make_task(const struct clone_request *r)
 
 	if (task_count() >= task_limit())
 		return ERR_PTR(-EAGAIN);
+	err = cgroup_may_fork(r->cgroup, r->flags & CLONE_THREAD);
+	if (err < 0)
+		return ERR_PTR(err);
 	child = task_alloc();
 	if (!child)
 		return ERR_PTR(-ENOMEM);
@@ -188,6 +197,7 @@ static struct task *make_task(const struct clone_request *r)
 		unshare_all(child);
 		return ERR_PTR(err);
 	}
+	child->memory_group = &child->process->memory_group;
 	arch_task_init_fork(child, t, r->stack, r->flags & CLONE_SETTLS, r->tls);
 	return child;
 }
@@ -230,20 +240,33 @@ static void process_join_locked(struct task *child, const struct clone_request *
 	cpu_limit_changed(p);
 }
 
-/* Enters the child into the tables. Its tid, -EAGAIN, or -ERESTART_ALWAYS: signals first. Tree locked. */
+/* Enters the child into the tables. Its tid, -EAGAIN, what cgroup_may_start_locked() says, or -ERESTART_ALWAYS: signals first. Tree locked. */
 static int publish_locked(struct task *child, const struct clone_request *r)
 {
+	bool thread = r->flags & CLONE_THREAD;
 	int tid;
 
 	if (signal_pending())
 		return -ERESTART_ALWAYS;
-	tid = tid_alloc_locked(child);
+	tid = cgroup_may_start_locked(r->cgroup, thread);
+	if (tid == 0)
+		tid = cgroup_task_joins_locked(child->process,
+					       r->cgroup ?: current()->process->cgroup);
 	if (tid < 0)
 		return tid;
-	if (r->flags & CLONE_THREAD)
+	tid = tid_alloc_locked(child);
+	if (tid < 0) {
+		cgroup_task_ended_locked(child->process);
+		cgroup_task_left_locked(child->process);
+		if (!thread)
+			cgroup_process_ended_locked(child->process);
+		return tid;
+	}
+	if (thread)
 		thread_join_locked(child, child->process);
 	else
 		process_join_locked(child, r);
+	cgroup_measure_locked(child, child->process->cgroup);
 	return tid;
 }
 
@@ -300,6 +323,9 @@ int64_t task_clone(const struct clone_request *r)
 
 	if (tid < 0)
 		return tid;
+	/* What it was admitted for is for one. */
+	if (current()->sched.policy == SCHED_DEADLINE && !current()->sched.reset_on_fork)
+		return -EAGAIN;
 	child = make_task(r);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
@@ -315,6 +341,8 @@ int64_t task_clone(const struct clone_request *r)
 	/* The child exists by now, so a bad address is the caller's loss (clone(2) names no error for it). */
 	if ((r->flags & CLONE_PARENT_SETTID) && user_store32(r->parent_tid, (uint32_t)tid) < 0)
 		log_debug("tid %d: bad address for CLONE_PARENT_SETTID", current()->tid);
+	if (process_limit(RLIMIT_RTTIME) != RLIM64_INFINITY)
+		rt_time_changed(child);
 	sched_start(child);
 	if (vfork)
 		vfork_wait(child, &w);
@@ -342,6 +370,7 @@ SYSCALL(clone3)
 	struct clone_args a = { 0 };
 	uint64_t size = args[1];
 	struct clone_request r;
+	int64_t tid;
 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
@@ -358,21 +387,27 @@ SYSCALL(clone3)
 		if (word)
 			return -E2BIG;
 	}
-	if (a.set_tid || a.set_tid_size ||
-	    (a.flags & (CSIGNAL | CLONE_DETACHED | CLONE_INTO_CGROUP)))
+	if (a.set_tid || a.set_tid_size || (a.flags & (CSIGNAL | CLONE_DETACHED)))
+		return -EINVAL;
+	if ((a.flags & CLONE_INTO_CGROUP) && (a.cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
 		return -EINVAL;
 	if (a.exit_signal > SIGNAL_MAX || !a.stack != !a.stack_size)
 		return -EINVAL;
 	if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)
 		return -EINVAL;
 	r = (struct clone_request){
-		.flags = a.flags,
+		.flags = a.flags & ~CLONE_INTO_CGROUP,
 		.exit_signal = (int)a.exit_signal,
 		.stack = a.stack ? a.stack + a.stack_size : 0,
 		.tls = a.tls,
 		.parent_tid = a.parent_tid,
 		.child_tid = a.child_tid,
 		.pidfd = a.pidfd,
+		.cgroup = a.flags & CLONE_INTO_CGROUP ? cgroup_of_fd((int)a.cgroup) : NULL,
 	};
-	return task_clone(&r);
+	if (IS_ERR(r.cgroup))
+		return PTR_ERR(r.cgroup);
+	tid = task_clone(&r);
+	cgroup_put(r.cgroup);
+	return tid;
 }

@@ -111,7 +111,7 @@ static void alarm_ring(struct timer *timer)
 /* Sleeps until woken, a signal, or the alarm. */
 static void sleep_on(const struct futex_waiter *w, const struct futex_alarm *a)
 {
-	for (;;) {
+	while (futex_is_queued(w)) {
 		sched_set_state(TASK_SLEEPING_INTERRUPTIBLE);
 		if (!futex_is_queued(w) || signal_pending() || (a && READ_ONCE(a->rung)))
 			break;
@@ -240,7 +240,7 @@ put_first:
 /* The absolute time_now() at which a wait ends. */
 static int wait_deadline(virt_addr_t timeout, int op, bool realtime, uint64_t *deadline)
 {
-	uint64_t ns, now = time_now();
+	uint64_t ns;
 	int err;
 
 	*deadline = WAIT_FOREVER;
@@ -250,7 +250,7 @@ static int wait_deadline(virt_addr_t timeout, int op, bool realtime, uint64_t *d
 	if (err < 0)
 		return err;
 	if (op == FUTEX_WAIT)
-		*deadline = time_after(now, ns); /* relative, of either clock */
+		*deadline = time_after(time_now(), ns); /* relative, of either clock */
 	else
 		*deadline = realtime ? deadline_from_wall(ns) : ns;
 	return 0;
@@ -284,7 +284,8 @@ static int64_t sys_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t 
 	return -ERESTART_BLOCK;
 }
 
-SYSCALL(futex)
+/* All but waking, and waiting without a deadline. */
+static NOINLINE int64_t futex_other(const uint64_t *args)
 {
 	virt_addr_t uaddr = args[0], uaddr2 = args[4];
 	int op = (int)args[1] & FUTEX_CMD_MASK;
@@ -303,9 +304,6 @@ SYSCALL(futex)
 			return err;
 		return sys_wait(uaddr, private, val, deadline, op == FUTEX_WAIT,
 				op == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3);
-	case FUTEX_WAKE:
-		return futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val,
-					 FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE_BITSET:
 		return val3 ? futex_wake_bitset(uaddr, private, (int)val < 1 ? 1 : (int)val, val3)
 			    : -EINVAL;
@@ -323,4 +321,21 @@ SYSCALL(futex)
 	case FUTEX_UNLOCK_PI: return futex_unlock_pi(uaddr, private);
 	default: return -ENOSYS;
 	}
+}
+
+SYSCALL(futex)
+{
+	bool private = args[1] & FUTEX_PRIVATE_FLAG;
+
+	switch ((unsigned)args[1] & ~(unsigned)FUTEX_PRIVATE_FLAG) {
+	case FUTEX_WAIT:
+		if (args[3])
+			break;
+		return sys_wait(args[0], private, (uint32_t)args[2], WAIT_FOREVER, true,
+				FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE:
+		return futex_wake_bitset(args[0], private, MAX((int)args[2], 1),
+					 FUTEX_BITSET_MATCH_ANY);
+	}
+	return futex_other(args);
 }

@@ -98,9 +98,8 @@ static bool waiter_wants(const struct futex_waiter *w, const struct futex_key *k
 	return futex_key_equal(&w->key, key) && (w->bitset & bitset);
 }
 
-/* Wakes at most max, holding the lock; true when it may have left some. */
-static bool wake_some(struct futex_bucket *b, const struct futex_key *key, uint32_t bitset, int max,
-		      int *woken)
+/* Wakes at most max, holding the lock. How many; fewer than max: there are no more. */
+static int wake_some(struct futex_bucket *b, const struct futex_key *key, uint32_t bitset, int max)
 {
 	struct futex_waiter *w, *next;
 	int done = 0;
@@ -108,27 +107,28 @@ static bool wake_some(struct futex_bucket *b, const struct futex_key *key, uint3
 	list_for_each_safe (w, next, &b->waiters, link) {
 		if (!waiter_wants(w, key, bitset))
 			continue;
-		if (done == max)
-			return true;
 		list_remove(&w->link);
 		sched_wake(w->task);
-		done++;
-		(*woken)++;
+		if (++done == max)
+			break;
 	}
-	return false;
+	return done;
 }
 
 int futex_wake_key(const struct futex_key *key, int count, uint32_t bitset)
 {
 	struct futex_bucket *b = bucket_of(key);
-	int woken = 0;
-	bool more = true;
+	int woken = 0, max, done;
 
-	while (more && woken < count) {
+	do {
+		max = MIN(count - woken, WAKE_BATCH);
+		if (max <= 0)
+			break;
 		spin_lock(&b->lock);
-		more = wake_some(b, key, bitset, MIN(count - woken, WAKE_BATCH), &woken);
+		done = wake_some(b, key, bitset, max);
 		spin_unlock(&b->lock);
-	}
+		woken += done;
+	} while (done == max);
 	return woken;
 }
 

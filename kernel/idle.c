@@ -82,6 +82,7 @@ void sched_init(struct task *boot_task)
 		runqs[cpu].turn_end = UINT64_MAX;
 		for (int prio = 0; prio < RT_LISTS; prio++)
 			list_init(&runqs[cpu].rt[prio]);
+		guard_init(&runqs[cpu]);
 	}
 	idle = task_alloc();
 	if (!idle)
@@ -92,6 +93,7 @@ void sched_init(struct task *boot_task)
 	rq->curr_prio = PRIO_FAIR;
 	atomic_fetch_or(&cpus_online, rq->bit);
 	load_init();
+	psi_init();
 }
 
 void sched_cpu_idle(void)

@@ -86,14 +86,12 @@ uint64_t sched_runtime(struct task *t)
 	uint64_t old, runtime;
 	struct runq *rq;
 
-	preempt_disable();
 	old = hw_irq_save();
 	rq = runq_lock_task(t);
 	if (rq->curr == t)
 		runq_account(rq, time_now());
 	runtime = t->sched.runtime;
 	spin_unlock_raw(&rq->lock);
-	hw_irq_restore(old);
-	preempt_enable();
+	preempt_irq_restore(old);
 	return runtime;
 }

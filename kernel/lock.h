@@ -27,15 +27,6 @@ static inline void spin_init(struct spinlock *l)
 	l->owner = l->next = 0;
 }
 
-/* Takes l without touching preemption: for callers that have it off already. */
-static inline void spin_lock_raw(struct spinlock *l)
-{
-	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-	while (unlikely(atomic_load_acquire(&l->owner) != ticket))
-		hw_relax();
-}
-
 static inline bool spin_trylock_raw(struct spinlock *l)
 {
 	uint16_t owner = atomic_load(&l->owner), expected = owner;
@@ -49,11 +40,54 @@ static inline void spin_unlock_raw(struct spinlock *l)
 	atomic_store_release(&l->owner, (uint16_t)(l->owner + 1));
 }
 
-static inline void spin_lock(struct spinlock *l)
+/* Inline for speed; what is compiled for size calls the one copy in lock.c. */
+#if defined(__OPTIMIZE_SIZE__) && !defined(SPIN_INLINE)
+/* Takes l without touching preemption: for callers that have it off already. */
+void spin_lock_raw(struct spinlock *l);
+void spin_lock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+uint64_t MUST_CHECK spin_lock_irq(struct spinlock *l);
+void spin_unlock_irq(struct spinlock *l, uint64_t old);
+#else
+#ifndef SPIN_INLINE
+#define SPIN_INLINE static inline
+#endif
+
+SPIN_INLINE void spin_lock_raw(struct spinlock *l)
+{
+	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(atomic_load_acquire(&l->owner) != ticket))
+		hw_spin_wait(&l->owner, ticket);
+}
+
+SPIN_INLINE void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
 	spin_lock_raw(l);
 }
+
+SPIN_INLINE void spin_unlock(struct spinlock *l)
+{
+	spin_unlock_raw(l);
+	preempt_enable();
+}
+
+/* Interrupts that are off keep the CPU to its task: preemption is not counted as well. */
+SPIN_INLINE uint64_t MUST_CHECK spin_lock_irq(struct spinlock *l)
+{
+	uint64_t old = hw_irq_save();
+
+	spin_lock_raw(l);
+	return old;
+}
+
+SPIN_INLINE void spin_unlock_irq(struct spinlock *l, uint64_t old)
+{
+	spin_unlock_raw(l);
+	preempt_irq_restore(old);
+}
+#endif
 
 static inline bool spin_trylock(struct spinlock *l)
 {
@@ -62,27 +96,6 @@ static inline bool spin_trylock(struct spinlock *l)
 		return true;
 	preempt_enable();
 	return false;
-}
-
-static inline void spin_unlock(struct spinlock *l)
-{
-	spin_unlock_raw(l);
-	preempt_enable();
-}
-
-static inline uint64_t MUST_CHECK spin_lock_irq(struct spinlock *l)
-{
-	uint64_t old = hw_irq_save();
-
-	spin_lock(l);
-	return old;
-}
-
-static inline void spin_unlock_irq(struct spinlock *l, uint64_t old)
-{
-	spin_unlock_raw(l);
-	hw_irq_restore(old);
-	preempt_enable(); /* last, with interrupts as they were: this is where a switch may happen */
 }
 
 /* True while anybody holds l: for assertions that a caller took it. */
@@ -125,6 +138,11 @@ bool mutex_trylock(struct mutex *m) MUST_CHECK;
 void mutex_unlock(struct mutex *m);
 /* True when the running task holds m. */
 bool mutex_held(const struct mutex *m);
+/* Nobody holds m, nor waits for it. Any context; what its last holder wrote is seen. */
+static inline bool mutex_is_free(const struct mutex *m)
+{
+	return atomic_load_acquire(&m->owner) == 0;
+}
 /* The task that holds m, or NULL; it may change at any moment unless the caller holds m or m's waiters know better. */
 struct task *mutex_owner(const struct mutex *m);
 

@@ -111,25 +111,40 @@ static void append(const struct record *r, const char *text)
 	log_unlock_irq(old);
 }
 
-/* The record at *pos, or the oldest one if that is gone, formatted into buf (LOG_LINE_MAX); *pos moves behind it. 0: there is none. */
-static int take_locked(uint64_t *pos, char *buf, unsigned *level)
+/* Takes a copy of the record at *pos, or of the oldest one if that is gone; *pos moves behind it. False: there is none. */
+static bool record_take(uint64_t *pos, struct record *r, char *text)
 {
+	uint64_t old = log_lock_irq();
+	bool found;
+
+	if (*pos < tail)
+		*pos = tail;
+	found = *pos < head;
+	if (found) {
+		ring_read(*pos, r, RECORD_HEADER);
+		ring_read(*pos + RECORD_HEADER, text, r->length);
+		*pos = record_end(*pos, r);
+	}
+	log_unlock_irq(old);
+	return found;
+}
+
+/* The next record as a line of at most LOG_LINE_MAX bytes; 0: there is none. */
+static int take_line(uint64_t *pos, char *buf, unsigned *level)
+{
+	char text[TEXT_MAX];
 	struct record r;
 	uint64_t usec;
 	int n;
 
-	if (*pos < tail)
-		*pos = tail;
-	if (*pos >= head)
+	if (!record_take(pos, &r, text))
 		return 0;
-	ring_read(*pos, &r, RECORD_HEADER);
 	usec = r.time / NSEC_PER_USEC;
 	n = format(buf, LOG_LINE_MAX, "<%u>[%5llu.%06llu] ", r.level,
 		   (unsigned long long)(usec / 1000000), (unsigned long long)(usec % 1000000));
-	ring_read(*pos + RECORD_HEADER, buf + n, r.length);
+	memcpy(buf + n, text, r.length);
 	n += r.length;
 	buf[n++] = '\n';
-	*pos = record_end(*pos, &r);
 	*level = r.level;
 	return n;
 }
@@ -137,15 +152,8 @@ static int take_locked(uint64_t *pos, char *buf, unsigned *level)
 int log_read(uint64_t *seq, char *buf, size_t size)
 {
 	unsigned level;
-	uint64_t old;
-	int n;
 
-	if (size < LOG_LINE_MAX)
-		return -EINVAL;
-	old = log_lock_irq();
-	n = take_locked(seq, buf, &level);
-	log_unlock_irq(old);
-	return n;
+	return size < LOG_LINE_MAX ? -EINVAL : take_line(seq, buf, &level);
 }
 
 uint64_t log_end(void)
@@ -167,14 +175,11 @@ static bool console_step(void)
 	const struct log_sink *s = __atomic_load_n(&sink, __ATOMIC_ACQUIRE);
 	char buf[LOG_LINE_MAX];
 	unsigned level = 0;
-	uint64_t old;
 	int n;
 
 	if (!s)
 		return false;
-	old = log_lock_irq();
-	n = take_locked(&console_pos, buf, &level);
-	log_unlock_irq(old);
+	n = take_line(&console_pos, buf, &level);
 	if (n > 0 && level < atomic_load(&console_level))
 		s->write(buf + 3, (size_t)n - 3); /* without the level */
 	return n > 0;
@@ -267,7 +272,7 @@ static void read_options(void)
 	if (cmdline_get("quiet", value, sizeof(value)))
 		log_set_level(5);
 	if (cmdline_get("loglevel", value, sizeof(value)) && parse_size(value, &end, &n) == 0)
-		log_set_level((unsigned)MIN(n, 8));
+		log_set_level((unsigned)MIN(n, (uint64_t)8));
 }
 
 void log_start(void)

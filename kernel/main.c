@@ -11,6 +11,7 @@
 #include "kernel/dt.h"
 #include "kernel/futex.h"
 #include "kernel/irq.h"
+#include "kernel/latency.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
@@ -19,15 +20,18 @@
 #include "kernel/serial.h"
 #include "kernel/swap_boot.h"
 #include "kernel/task_alloc.h"
+#include "kernel/watchdog.h"
 #include "kernel/clock_event.h"
 #include "kernel/fs/file.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
 #include "mm/kmap.h"
 #include "mm/memblock.h"
+#include "mm/oom.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
+#include "mm/thrash.h"
 
 /* The task that boots and becomes process 1; head.S makes it current. */
 struct task boot_task;
@@ -55,13 +59,26 @@ static void start_console(phys_addr_t dtb)
 	arch_power_init();
 }
 
-/* replace=clock */
-static void set_replacement(void)
+/* replace=clock, oom_policy=priority, thrash=80 */
+static void choose(const char *option, int (*choose_fn)(const char *name))
 {
 	char name[12];
 
-	if (cmdline_get("replace", name, sizeof(name)) && replacement_choose(name))
-		log_warn("replace=%s: no replacement policy has that name", name);
+	if (cmdline_get(option, name, sizeof(name)) && choose_fn(name))
+		log_warn("%s=%s: there is no such thing", option, name);
+}
+
+/* rt_reserve_kb=512 */
+static void set_rt_reserve(void)
+{
+	char text[12];
+	const char *end;
+	uint64_t kb;
+
+	if (!cmdline_get("rt_reserve_kb", text, sizeof(text)))
+		return;
+	if (parse_size(text, &end, &kb) || *end || frames_reserve_rt(kb))
+		log_warn("rt_reserve_kb=%s: not a part of RAM, an eighth at most", text);
 }
 
 static void start_memory(void)
@@ -81,7 +98,10 @@ static void start_memory(void)
 		slab_set_debug(true);
 	slab_init();
 	kmap_init();
-	set_replacement();
+	set_rt_reserve();
+	choose("replace", replacement_choose);
+	choose("oom_policy", oom_policy_choose);
+	choose("thrash", thrash_choose);
 }
 
 static void start_tasks(void)
@@ -107,6 +127,8 @@ static void start_devices(void)
 	log_uart_init();
 	task_start_sweeper();
 	smp_start_all();
+	watchdog_start();
+	latency_init();
 	log_start();
 	reclaim_init();
 	drivers_probe(DRIVER_DEVICE);

@@ -5,45 +5,88 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
-#include "mm/reclaim.h"
+#include "kernel/mtd_internal.h"
+#include "kernel/swap_budget.h"
+#include "mm/slab.h"
 
-#define PARTITIONS_MAX 16
+#define PARTITIONS_MAX 16u
 #define SWAP_NAME      "swap"
 
-static struct medium *partitions[PARTITIONS_MAX];
+static struct mtd *partitions[PARTITIONS_MAX];
 static unsigned count;
 
-static struct medium *find(const char *name)
+static struct mtd *find(const char *name)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (strcmp(partitions[i]->name, name) == 0)
+		if (strcmp(partitions[i]->medium->name, name) == 0)
 			return partitions[i];
 	return NULL;
 }
 
 int mtd_add(struct medium *m)
 {
+	struct mtd *d;
+
 	if (find(m->name)) {
 		log_error("flash: a second partition %s is left out", m->name);
 		return -EEXIST;
 	}
 	if (count == PARTITIONS_MAX) {
-		log_error("flash: more than %d partitions, %s is left out", PARTITIONS_MAX,
+		log_error("flash: more than %u partitions, %s is left out", PARTITIONS_MAX,
 			  m->name);
 		return -ENOSPC;
 	}
-	partitions[count++] = m;
+	d = kmalloc(sizeof(*d), ALLOC_ZERO);
+	if (!d)
+		return -ENOMEM;
+	d->medium = m;
+	mtd_node_show(d, count);
+	partitions[count++] = d;
 	return 0;
 }
 
 struct medium *mtd_get(unsigned i)
 {
-	return i < count ? partitions[i] : NULL;
+	return i < count ? partitions[i]->medium : NULL;
 }
 
 struct medium *mtd_swap(void)
 {
-	return find(SWAP_NAME);
+	const struct mtd *d = find(SWAP_NAME);
+
+	return d ? d->medium : NULL;
+}
+
+const char *mtd_node_name(const char *name)
+{
+	const struct mtd *d = find(name);
+
+	return d ? d->name : NULL;
+}
+
+int mtd_swap_on(struct medium *m, int prio, bool format)
+{
+	struct mtd *d = find(SWAP_NAME);
+	int err;
+
+	if (!d || d->medium != m)
+		return -EINVAL;
+	if (!mtd_claim(d, m))
+		return -EBUSY;
+	swap_budget_attach(m);
+	err = swap_attach(m, format, prio);
+	if (err)
+		mtd_release(d, m);
+	return err;
+}
+
+int mtd_swap_off(struct medium *m)
+{
+	int err = swap_detach(m);
+
+	if (!err)
+		mtd_release(find(m->name), m);
+	return err;
 }
 
 void mtd_attach_swap(bool format)
@@ -51,9 +94,9 @@ void mtd_attach_swap(bool format)
 	struct medium *m = mtd_swap();
 
 	if (!m) {
-		log_info("no swap: there is no flash partition named " SWAP_NAME);
+		log_info("flash: no partition is named " SWAP_NAME);
 		return;
 	}
 	/* swap_attach() has said what is wrong; the system goes on without. */
-	(void)swap_attach(m, format, -1);
+	(void)mtd_swap_on(m, -1, format);
 }

@@ -21,6 +21,7 @@
  * m->waiters, and its task's blocked_on, under both m->lock and the task's pi_lock.
  */
 #include "kernel/errno.h"
+#include "kernel/lock_stat.h"
 #include "kernel/log.h"
 #include "kernel/pi.h"
 #include "kernel/sched.h"
@@ -273,8 +274,10 @@ static int wait_over(enum task_state state, const bool *rung)
 
 static NOINLINE int lock_slow(struct mutex *m, enum task_state state, const bool *rung)
 {
+	virt_addr_t site = (virt_addr_t)__builtin_return_address(0);
 	struct task *me = current();
 	struct mutex_waiter w;
+	uint64_t begin;
 	int err = 0;
 
 	ASSERT(mutex_owner(m) != me);
@@ -285,6 +288,7 @@ static NOINLINE int lock_slow(struct mutex *m, enum task_state state, const bool
 		spin_unlock(&m->lock);
 		return 0;
 	}
+	begin = time_now();
 	wait_begin(m, &w, state);
 	for (;;) {
 		err = wait_over(state, rung);
@@ -312,6 +316,8 @@ static NOINLINE int lock_slow(struct mutex *m, enum task_state state, const bool
 		wait_abandon(m, &w);
 	else
 		spin_unlock(&m->lock);
+	if (state != TASK_SLEEPING_INTERRUPTIBLE) /* not for users' own */
+		lock_waited(LOCK_MUTEX, site, 0, time_now() - begin);
 	return err;
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/watchdog.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
 
@@ -65,7 +66,8 @@ static NORETURN void panic_end(void)
 {
 	char what[16];
 
-	if (cmdline_get("panic", what, sizeof(what)) && strcmp(what, "reset") == 0)
+	if (watchdog_supervises() ||
+	    (cmdline_get("panic", what, sizeof(what)) && strcmp(what, "reset") == 0))
 		machine_reset();
 	machine_off(PANIC_STATUS);
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
  * Preemption of the kernel: where a task loses its CPU without asking. There are three such places: the end of the outermost section
- * with preemption off (preempt_schedule), the exit from an interrupt (preempt_schedule_irq), and the return to user mode, which is
+ * with preemption or interrupts off (preempt_schedule), the exit from an interrupt (preempt_schedule_irq), and the return to user mode, which is
  * the architecture's exit path and uses the latter.
  *
- * With interrupts off nothing is done here: whoever masked them restores them before its preempt_enable() (spin_unlock_irq() does), or the
+ * With interrupts off nothing is done here: whoever masked them asks again when it restores them (preempt_irq_restore(), spin_unlock_irq()), or the
  * next interrupt or return to user mode makes up for it.
  *
- * This file is also the place for measuring how long preemption and interrupts were off, and for whom: the sections begin and end in
- * preempt_disable()/preempt_enable() and hw_irq_save()/hw_irq_restore(), which would call out to here.
+ * Who made a switch wait is told to kernel/latency.c here.
  */
 #include "kernel/preempt.h"
 
+#include "kernel/latency.h"
 #include "kernel/runq.h"
 
 static bool switch_due(const struct task_hot *hot)
@@ -23,16 +23,25 @@ void preempt_schedule(void)
 {
 	const struct task_hot *hot = &current()->hot;
 
+	if (unlikely(READ_ONCE(hot->pending) & TASK_DELAYED))
+		latency_switch_comes(__builtin_frame_address(0));
 	if (hw_irqs_off())
 		return;
 	while (switch_due(hot))
 		sched_preempt();
 }
 
+/* Between what an interrupt did and the switch that it asked for, others come: neither has to wait for both. Those see a count above zero, and leave the switch
+ * to this one. */
 void preempt_schedule_irq(void)
 {
-	const struct task_hot *hot = &current()->hot;
+	struct task_hot *hot = &current()->hot;
 
-	while (switch_due(hot))
+	while (switch_due(hot)) {
+		preempt_disable();
+		hw_irq_enable();
+		hw_irq_disable();
+		hot->preempt_count--;
 		sched_preempt();
+	}
 }

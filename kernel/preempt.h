@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Preemption: a count in the running task; above zero, the task keeps its CPU (interrupts still come).
+// Preemption: a count in the running task; above zero, the task keeps its CPU (interrupts still come). With interrupts off it keeps it anyway, and nobody counts.
 #ifndef KERNEL_PREEMPT_H
 #define KERNEL_PREEMPT_H
 
@@ -16,9 +16,11 @@ enum {
 	TASK_SIGNAL = 1u << 1,       /* look at signals before returning to user mode */
 	TASK_KILLED = 1u << 2,       /* a fatal signal is there: killable waits end */
 	TASK_WORK = 1u << 3,         /* other work before user mode (FP restore, tracing) */
+	TASK_DELAYED =
+		1u << 4, /* with TASK_NEED_RESCHED: that it waits is measured (kernel/latency.c) */
 };
 
-/* Called by preempt_enable() when the count falls to zero with TASK_NEED_RESCHED set. Does nothing while interrupts are off. */
+/* Called when the count has fallen to zero, or interrupts are on again, with TASK_NEED_RESCHED set. Does nothing while interrupts are off. */
 void preempt_schedule(void);
 
 static inline void preempt_disable(void)
@@ -34,6 +36,23 @@ static inline void preempt_enable(void)
 	barrier();
 	if (unlikely(--hot->preempt_count == 0 && (READ_ONCE(hot->pending) & TASK_NEED_RESCHED)))
 		preempt_schedule();
+}
+
+/* The end of a section with interrupts off (hw_irq_save()), which is one with preemption off too: the switch that was asked for in it is made here, unless interrupts
+ * were off before or the count forbids it. */
+static inline void preempt_irq_restore(uint64_t old)
+{
+	const struct task_hot *hot = (const struct task_hot *)hw_current();
+
+	hw_irq_restore(old);
+	if (unlikely((READ_ONCE(hot->pending) & TASK_NEED_RESCHED) && hot->preempt_count == 0))
+		preempt_schedule();
+}
+
+/* A switch waits until current() turns preemption on: what can stop here and go on later does. */
+static inline bool preempt_wanted(void)
+{
+	return unlikely(READ_ONCE(((struct task_hot *)hw_current())->pending) & TASK_NEED_RESCHED);
 }
 
 /* True where sleeping is allowed: preemption and interrupts on. */

@@ -6,6 +6,7 @@
 #include "kernel/process.h"
 
 #include "arch/thread.h"
+#include "kernel/cgroup.h"
 #include "kernel/errno.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/string.h"
@@ -68,11 +69,11 @@ void process_put(struct process *p)
 {
 	if (atomic_dec(&p->refs) != 0)
 		return;
-	sigqueue_flush(&p->sig_queue, &p->sig_pending);
 	if (p->sighand)
 		sighand_put(p->sighand);
 	if (p->session)
 		session_put(p->session);
+	cgroup_put(p->cgroup);
 	kfree(p);
 }
 
@@ -130,6 +131,7 @@ struct process *process_create(struct process *parent)
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
 	p->personality = parent->personality;
 	p->oom_score_adj = parent->oom_score_adj;
+	p->oom_score_adj_min = parent->oom_score_adj_min;
 	spin_unlock(&parent->lock);
 	return p;
 }
@@ -306,11 +308,19 @@ struct fs_context *process_fs(struct process *p)
 	return fs;
 }
 
+uint64_t process_limit_of(struct process *p, unsigned resource)
+{
+	uint64_t soft = READ_ONCE(p->limits[resource].rlim_cur);
+
+	return soft == 0 && resource == RLIMIT_DATA ? READ_ONCE(p->limits[resource].rlim_max)
+						    : soft;
+}
+
 uint64_t process_limit(unsigned resource)
 {
 	struct process *p = current()->process;
 
-	return p ? READ_ONCE(p->limits[resource].rlim_cur) : RLIM64_INFINITY;
+	return p ? process_limit_of(p, resource) : RLIM64_INFINITY;
 }
 
 void usage_add_cpu(struct usage *u, struct task *t)

@@ -39,6 +39,8 @@ struct usage {
 	uint64_t maxrss; /* pages */
 };
 
+struct cgroup;
+
 struct process {
 	uint32_t refs; /* one per thread, one while in the tree, transient ones */
 	int pid;
@@ -53,6 +55,9 @@ struct process {
 	bool zombie;   /* no thread left: waits to be reaped */
 	bool did_exec; /* setpgid(2) by the parent is over */
 	bool subreaper;
+	struct cgroup *cgroup;   /* that it is in, a reference; from publication on */
+	uint32_t nr_tasks;       /* of its tasks that are in the table of tids */
+	uint16_t memory_group;   /* who pays for its memory (mm/memcg.h); read by its threads */
 	int exit_signal;         /* what the parent gets: SIGCHLD, or clone's choice, or 0 */
 	struct waitq child_wait; /* wait4 sleeps here until child_events changes */
 	uint32_t child_events;   /* counts news of children */
@@ -69,8 +74,9 @@ struct process {
 	struct rlimit64 limits[RLIM_NLIMITS];
 	struct usage used; /* by threads that are gone; CPU time: see below */
 	uint32_t personality;
-	int oom_score_adj;   /* -1000..1000 */
-	uint64_t start_time; /* time_now() at creation */
+	int oom_score_adj;     /* -1000..1000; the tree lock is held, too, to change it */
+	int oom_score_adj_min; /* the lowest that it may set without privilege */
+	uint64_t start_time;   /* time_now() at creation */
 
 	/* Under signal_lock. */
 	struct spinlock signal_lock;
@@ -126,7 +132,9 @@ bool process_runs_on(struct process *p, const struct aspace *as);
 struct files *process_files(struct process *p);
 struct fs_context *process_fs(struct process *p);
 
-/* Soft limit of current()'s process (RLIM64_INFINITY: none; kernel threads have none). */
+/* Soft limit of p (RLIM64_INFINITY: none). RLIMIT_DATA 0 counts as the hard one: programs that manage all of their memory themselves set it, to see who calls brk(2). */
+uint64_t process_limit_of(struct process *p, unsigned resource);
+/* Likewise of current()'s process (kernel threads have none). */
 uint64_t process_limit(unsigned resource);
 /* Living and dead threads together. The _cpu one counts faults of the dead only, leaves maxrss alone, and may be called with the tree locked. */
 void process_usage_cpu(struct process *p, struct usage *u);
@@ -152,7 +160,8 @@ struct clone_request {
 	virt_addr_t stack; /* initial sp, 0: the parent's */
 	virt_addr_t tls;
 	virt_addr_t parent_tid, child_tid;
-	virt_addr_t pidfd; /* CLONE_PIDFD: where the descriptor's number goes */
+	virt_addr_t pidfd;     /* CLONE_PIDFD: where the descriptor's number goes */
+	struct cgroup *cgroup; /* CLONE_INTO_CGROUP: where the child starts; else NULL */
 };
 int64_t task_clone(const struct clone_request *r);
 NORETURN void task_exit(int status);    /* this thread; status as wait4(2) has it */

@@ -19,10 +19,11 @@
 #ifndef KERNEL_RUNQ_H
 #define KERNEL_RUNQ_H
 
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 
 #define PRIO_IDLE  (-1) /* runq.curr_prio of a CPU that runs its idle task */
-#define RT_LISTS   (PRIO_RT_MAX + 1)
+#define RT_LISTS   (PRIO_DEADLINE + 1)
 #define RT_SLICE   (100 * NSEC_PER_MSEC)
 #define FAIR_SLICE (4 * NSEC_PER_MSEC)
 
@@ -38,7 +39,7 @@ struct runq {
 	struct rb_root fair;     /* the others, by vruntime */
 	uint64_t min_vruntime;   /* of the tasks here; never falls */
 	uint64_t turn_end;       /* when sched_slice_expired() comes; UINT64_MAX: it will not */
-	bool yielding;           /* curr is in sched_yield_cpu() */
+	bool hold;               /* curr, a real-time task, is put aside: kernel/sched_guard.c */
 
 	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
 	int curr_prio;
@@ -48,6 +49,18 @@ struct runq {
 	enum { AFTER_NOTHING, AFTER_DEAD, AFTER_MIGRATE } after;
 
 	uint64_t busy_ns, idle_ns, switches; /* switches: written by this CPU only */
+	uint64_t fair_ns;                    /* of busy_ns, ordinary tasks' */
+
+	/* kernel/sched_guard.c */
+	struct timer guard;
+	struct list held; /* tasks put aside, by rt_link; they are `moving` */
+	uint64_t guard_seen;
+	bool guard_on;
+
+	/* Pressure (kernel/psi.c). Somebody waits for this CPU: since when, 0: nobody; how long of late; ticks of hw_counter(). */
+	uint64_t wait_since, waited;
+	uint64_t psi_busy; /* busy_ns when that was last collected */
+	uint32_t psi_slow; /* tasks counted here, and PSI_GROUPS; 0: a switch need not tell psi.c */
 	struct list rt[RT_LISTS];
 } __attribute__((aligned(64)));
 
@@ -74,6 +87,20 @@ static inline struct runq *runq_this(void)
 	return runq_of((int)hw_cpu());
 }
 
+/* A task more, or one fewer, waits for rq's CPU. rq->lock held. */
+static inline void runq_wait_begin(struct runq *rq)
+{
+	if (rq->wait_since == 0)
+		rq->wait_since = hw_counter();
+}
+static inline void runq_wait_end(struct runq *rq)
+{
+	if (rq->wait_since == 0)
+		return;
+	rq->waited += hw_counter() - rq->wait_since;
+	rq->wait_since = 0;
+}
+
 static inline bool runq_allowed(const struct runq *rq, const struct task *t)
 {
 	return t->sched.affinity & rq->bit;
@@ -88,6 +115,8 @@ static inline bool rt_has_turns(const struct task *t)
 /* kernel/sched_rt.c and kernel/sched_fair.c: the two classes. All with rq->lock held, interrupts off. */
 void rt_link(struct runq *rq, struct task *t, bool front);
 void rt_unlink(struct runq *rq, struct task *t);
+/* next, which runs now, gives its place in the queue to prev of the same priority, at the end of its list. Not with deadlines. */
+void rt_exchange(struct runq *rq, struct task *prev, struct task *next);
 static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
 {
 	if (rq->waiting_rt == 0)
@@ -96,6 +125,38 @@ static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
 }
 /* Tells other CPUs that real-time tasks wait here while another one runs. */
 void rt_set_waiting(const struct runq *rq);
+/* kernel/sched_deadline.c: tasks of SCHED_DEADLINE. */
+/* Fills in the period; false: nobody can be given that. */
+bool deadline_valid(struct sched_deadline *d);
+/* A task's claim changes from old to new: 0 or -EBUSY. pi_lock of the task. */
+int deadline_admit(const struct sched_deadline *old, const struct sched_deadline *new) MUST_CHECK;
+/* What was admitted is still within the guard's settings. */
+bool deadline_fits(void);
+/* A new period of t begins. rq->lock held, as in the rest. */
+void deadline_begin(struct task *t, uint64_t start);
+/* t, of PRIO_DEADLINE, is about to be queued after sleep. */
+void deadline_place(struct task *t);
+void deadline_link(struct runq *rq, struct task *t);
+/* t has used up its budget while others wait. */
+void deadline_spend(struct task *t);
+static inline bool deadline_before(const struct task *a, const struct task *b)
+{
+	return a->sched.dl_end < b->sched.dl_end;
+}
+
+/* kernel/sched_guard.c. Settings, ns; a runtime of -1: none. */
+extern struct rt_guard {
+	int64_t runtime;
+	uint64_t period;
+} rt_guard;
+/* Changes them, us; -2: this one stays. 0, -EINVAL (runtime above the period), -EBUSY: deadlines were promised that need more. */
+int rt_guard_set(int64_t runtime, int64_t period);
+void guard_init(struct runq *rq);
+/* A real-time task runs and ordinary ones wait. This CPU's, rq->lock held. */
+void guard_begin(struct runq *rq);
+/* runtime / period, times 2^shift. */
+uint64_t rt_share(unsigned shift);
+
 void fair_link(struct runq *rq, struct task *t);
 /* Sets t's cost per ns by its policy and nice value. */
 void fair_set_cost(struct task *t);
@@ -114,6 +175,12 @@ static inline bool fair_before(const struct task *a, const struct task *b)
 void runq_account(struct runq *rq, uint64_t now);
 /* t, a thread of a process, has been charged with ns: so is the process (kernel/cputime.c). rq->lock held. */
 void process_charge(struct task *t, uint64_t ns);
+/* t goes to sleep: for RLIMIT_RTTIME it begins anew. rq->lock held. */
+static inline void rt_time_slept(struct task *t)
+{
+	t->sched.rt_time.mark = t->sched.rt_time.counts ? t->sched.runtime : 0;
+	t->sched.rt_time.next = 0;
+}
 
 /* kernel/sched.c. With rq->lock held. */
 void runq_link(struct runq *rq, struct task *t, bool front);
@@ -125,7 +192,12 @@ bool runq_turn_has_end(const struct runq *rq, const struct task *t);
 /* Sees to it that the turn of t, which runs on this CPU, ends in time. */
 void runq_arm_turn(struct runq *rq, const struct task *t);
 /* The CPU's bit in cpus_idle. */
-void runq_set_idle(const struct runq *rq, bool idle);
+void runq_change_idle(const struct runq *rq, bool idle);
+static inline void runq_set_idle(const struct runq *rq, bool idle)
+{
+	if (unlikely(!(atomic_load(&cpus_idle) & rq->bit) == idle))
+		runq_change_idle(rq, idle);
+}
 
 /* kernel/sched_wake.c. With rq->lock held where there is one. */
 /* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
@@ -159,6 +231,11 @@ void balance_pull(struct runq *rq, int prio);
 /* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off. */
 void balance_push_fair(struct runq *rq);
 /* Offers a waiting real-time task to a CPU that runs something less urgent. No lock held; interrupts off. */
-void balance_push_rt(struct runq *rq);
+void balance_offer_rt(struct runq *rq);
+static inline void balance_push_rt(struct runq *rq)
+{
+	if (atomic_load(&cpus_online) & ~rq->bit)
+		balance_offer_rt(rq);
+}
 
 #endif

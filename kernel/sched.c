@@ -16,8 +16,10 @@
  */
 #include "kernel/clock_event.h"
 #include "kernel/irq.h"
+#include "kernel/latency.h"
 #include "kernel/log.h"
 #include "kernel/runq.h"
+#include "kernel/task_alloc.h"
 
 /* A real-time task that runs this long lets other CPUs have the ordinary tasks that wait behind it: idle ones, or busy ones. */
 #define RT_GUARD_IDLE (1 * NSEC_PER_MSEC)
@@ -58,36 +60,47 @@ bool runq_turn_has_end(const struct runq *rq, const struct task *t)
 {
 	if (t->sched.prio == PRIO_FAIR)
 		return rq->nr_fair > 0;
-	return t != rq->idle && rt_has_turns(t) && rq->waiting_rt == t->sched.prio;
+	if (rt_has_turns(t))
+		return t != rq->idle && rq->waiting_rt == t->sched.prio;
+	return t->sched.policy == SCHED_DEADLINE && !t->sched.dl_spent;
 }
 
 /* An earlier end that was set for somebody else stays: its interrupt finds the turn not over and sets the right one. So tasks that alternate
  * hardly ever touch the timer. */
-void runq_arm_turn(struct runq *rq, const struct task *t)
+static inline void arm_turn_until(struct runq *rq, uint64_t end)
 {
-	uint64_t end = t->sched.exec_start;
-
-	if (runq_turn_has_end(rq, t))
-		end += t->sched.slice_left;
-	else if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0 &&
-		 (atomic_load(&cpus_online) & ~rq->bit))
-		end += atomic_load(&cpus_idle) & ~rq->bit ? RT_GUARD_IDLE : RT_GUARD_BUSY;
-	else
-		return;
 	if (end < rq->turn_end) {
 		rq->turn_end = end;
 		time_arm_slice(end);
 	}
 }
 
+/* t is urgent, and ordinary tasks wait. */
+static NOINLINE void arm_urgent(struct runq *rq, const struct task *t)
+{
+	uint64_t end = t->sched.exec_start, others = atomic_load(&cpus_online) & ~rq->bit;
+
+	if (!rq->guard_on)
+		guard_begin(rq);
+	if (runq_turn_has_end(rq, t))
+		arm_turn_until(rq, end + t->sched.slice_left);
+	else if (others)
+		arm_turn_until(rq, end + (atomic_load(&cpus_idle) & others ? RT_GUARD_IDLE
+									   : RT_GUARD_BUSY));
+}
+
+void runq_arm_turn(struct runq *rq, const struct task *t)
+{
+	if (t->sched.prio > PRIO_FAIR && rq->nr_fair > 0)
+		arm_urgent(rq, t);
+	else if (runq_turn_has_end(rq, t))
+		arm_turn_until(rq, t->sched.exec_start + t->sched.slice_left);
+}
+
 /* A CPU stops counting as idle when it is given a task, not only when it runs it, so that of
  * several tasks that wake at once each finds a CPU of its own. */
-void runq_set_idle(const struct runq *rq, bool idle)
+void runq_change_idle(const struct runq *rq, bool idle)
 {
-	bool was = atomic_load(&cpus_idle) & rq->bit;
-
-	if (likely(was == idle))
-		return;
 	if (idle)
 		atomic_fetch_or(&cpus_idle, rq->bit);
 	else
@@ -100,45 +113,55 @@ static bool turn_over(const struct task *t)
 	return rt_has_turns(t) && t->sched.slice_left == 0;
 }
 
-/* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who runs. */
-static struct task *compare(struct runq *rq, struct task *prev, struct task *next)
+/* prev can go on, and is urgent, but it is next's turn. */
+static NOINLINE struct task *hold(struct runq *rq, struct task *prev, struct task *next)
 {
-	int lead = prev->sched.prio - next->sched.prio;
-	bool front = !turn_over(prev) && !rq->yielding;
-
-	if (lead > 0)
-		return prev;
-	if (lead == 0) {
-		if (prev->sched.prio > PRIO_FAIR && front)
-			return prev;
-		if (prev->sched.prio == PRIO_FAIR) {
-			if (rq->yielding)
-				fair_yield(rq, prev);
-			if (fair_before(prev, next))
-				return prev;
-		}
-	}
+	prev->sched.moving = true;
+	list_push_back(&rq->held, &prev->sched.rt_link);
 	runq_unlink(rq, next);
-	runq_link(rq, prev, front);
 	return next;
 }
 
-/* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it belongs. */
-static struct task *choose(struct runq *rq, struct task *prev, bool stays)
+/* prev goes where next was waiting. front: before others of its priority. */
+static void change_places(struct runq *rq, struct task *prev, struct task *next, bool front)
 {
-	struct task *next = rt_first(rq);
+	int prio = prev->sched.prio;
 
-	if (!next)
-		next = rq->fair_first;
-	if (stays && likely(runq_allowed(rq, prev)))
-		return next ? compare(rq, prev, next) : prev;
-	if (unlikely(stays))
-		rq->after = AFTER_MIGRATE;
-	else if (unlikely(prev->state == TASK_DEAD))
-		rq->after = AFTER_DEAD;
-	if (!next)
-		return rq->idle;
+	/* Two tasks that take turns find each other's place as it is to be. */
+	if (prio == next->sched.prio && prio != PRIO_DEADLINE &&
+	    (prio == PRIO_FAIR ? rq->fair.node == NULL : !front)) {
+		next->sched.queued = false;
+		prev->sched.queued = true;
+		if (prio == PRIO_FAIR)
+			rq->fair_first = prev;
+		else
+			rt_exchange(rq, prev, next);
+		return;
+	}
 	runq_unlink(rq, next);
+	runq_link(rq, prev, front);
+}
+
+/* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who runs. */
+static inline struct task *compare(struct runq *rq, struct task *prev, struct task *next,
+				   bool yields)
+{
+	int prio = prev->sched.prio, lead = prio - next->sched.prio;
+	bool front = !yields && !turn_over(prev);
+
+	if (unlikely(rq->hold) && lead >= 0 && prio > PRIO_FAIR)
+		return hold(rq, prev, next);
+	if (lead > 0)
+		return prev;
+	if (lead == 0 && prio == PRIO_FAIR) {
+		if (yields)
+			fair_yield(rq, prev);
+		if (fair_before(prev, next))
+			return prev;
+	} else if (lead == 0 && front && (prio != PRIO_DEADLINE || !deadline_before(next, prev))) {
+		return prev;
+	}
+	change_places(rq, prev, next, front);
 	return next;
 }
 
@@ -151,13 +174,12 @@ static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 	WRITE_ONCE(rq->curr_prio, next->sched.prio);
 }
 
-/* Fetches a task from another CPU when one waits there that is better than what this CPU has: prev, if it stays, and what is queued. */
-static NOINLINE void fetch_better(struct runq *rq, const struct task *prev, bool stays)
+/* Fetches a task from another CPU when one waits there that is better than what this CPU has: its running task, of priority prio, and what is queued. */
+static NOINLINE void fetch_better(struct runq *rq, int prio)
 {
-	int prio = rq->waiting_rt > 0 ? rq->waiting_rt : rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE;
-
-	if (stays)
-		prio = MAX(prio, prev->sched.prio);
+	prio = MAX(prio, rq->waiting_rt > 0 ? rq->waiting_rt
+			 : rq->nr_fair > 0  ? PRIO_FAIR
+					    : PRIO_IDLE);
 	if (balance_wanted(rq, prio))
 		balance_pull(rq, prio);
 }
@@ -174,46 +196,115 @@ static void look_again(struct runq *rq)
 /* The switch that t was asked for is being made. rq->lock held. */
 static void take_request(struct task *t)
 {
-	if (READ_ONCE(t->hot.pending) & TASK_NEED_RESCHED)
-		atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+	uint32_t pending = READ_ONCE(t->hot.pending);
+
+	if (!(pending & TASK_NEED_RESCHED))
+		return;
+	if (unlikely(pending & TASK_DELAYED))
+		latency_switch_comes(__builtin_frame_address(0));
+	atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
 }
 
-/* Interrupts off. preempted: the running task did not ask, so it stays runnable whatever its state. */
-static void switch_task(bool preempted)
+/* The most urgent task that waits here, or NULL. */
+static inline struct task *first_waiting(const struct runq *rq)
+{
+	struct task *t = rt_first(rq);
+
+	return t ? t : rq->fair_first;
+}
+
+/* Why the running task gives up the CPU. Only who sleeps goes by its state; the others can go on, whatever it says. */
+enum leave { SLEEPS, PREEMPTED, YIELDS };
+
+static inline bool can_stay(const struct task *t, enum leave how)
+{
+	return how != SLEEPS || READ_ONCE(t->state) == TASK_RUNNABLE;
+}
+
+/* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it belongs. */
+static inline struct task *choose(struct runq *rq, struct task *prev, enum leave how)
+{
+	bool stays = can_stay(prev, how);
+	struct task *next;
+
+	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
+	    unlikely(atomic_load(&cpus_rt_waiting) & ~rq->bit)) {
+		fetch_better(rq, stays ? prev->sched.prio
+				       : PRIO_IDLE); /* may drop the lock for a moment */
+		stays = can_stay(prev, how);
+	}
+	take_request(prev); /* made under rq->lock only */
+	next = first_waiting(rq);
+	if (stays && likely(runq_allowed(rq, prev)))
+		return next ? compare(rq, prev, next, how == YIELDS) : prev;
+	if (unlikely(stays))
+		rq->after = AFTER_MIGRATE;
+	else if (unlikely(prev->state == TASK_DEAD))
+		rq->after = AFTER_DEAD;
+	if (!next)
+		return rq->idle;
+	runq_unlink(rq, next);
+	return next;
+}
+
+/* The same while this CPU idles. */
+static NOINLINE struct task *choose_after_idling(struct runq *rq)
+{
+	struct task *next;
+
+	take_request(rq->idle);
+	hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
+	if (rq->nr_rt + rq->nr_fair == 0 || (atomic_load(&cpus_rt_waiting) & ~rq->bit))
+		fetch_better(rq, PRIO_IDLE);
+	next = first_waiting(rq);
+	if (!next)
+		return rq->idle;
+	runq_unlink(rq, next);
+	return next;
+}
+
+/* prev, from which rq's CPU is switched, is not to go on later: it sleeps, or has ended. */
+static bool has_left(const struct runq *rq, const struct task *prev)
+{
+	return !prev->sched.queued && !prev->sched.moving && rq->after != AFTER_MIGRATE &&
+	       prev != rq->idle;
+}
+
+/* Interrupts off. */
+static void switch_task(enum leave how)
 {
 	struct runq *rq = runq_this();
 	struct task *prev = current(), *next;
 	uint64_t now = time_now();
-	bool stays;
 
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
-	if (prev == rq->idle) {
-		take_request(prev);
-		hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
-	}
-	stays = (preempted || prev->state == TASK_RUNNABLE) && prev != rq->idle;
-	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
-	    unlikely(atomic_load(&cpus_rt_waiting) & ~rq->bit)) {
-		fetch_better(rq, prev, stays); /* may drop the lock for a moment */
-		stays = (preempted || READ_ONCE(prev->state) == TASK_RUNNABLE) && prev != rq->idle;
-	}
-	if (prev != rq->idle)
-		take_request(prev); /* made under rq->lock only */
-	next = choose(rq, prev, stays);
-	rq->yielding = false;
-	if (next->sched.slice_left == 0)
+	next = likely(prev != rq->idle) ? choose(rq, prev, how) : choose_after_idling(rq);
+	rq->hold = false;
+	if (next->sched.slice_left == 0 && next->sched.policy != SCHED_DEADLINE)
 		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
-	if (next != prev)
+	if (next != prev) {
 		set_curr(rq, next, now);
-	if (next->sched.prio < prev->sched.prio && next != rq->idle)
-		look_again(rq);
-	if (unlikely(next == rq->idle || prev == rq->idle))
+		if (unlikely(rq->psi_slow | prev->sched.watched)) {
+			bool sleeps = has_left(rq, prev);
+
+			if (sleeps && prev->sched.rt_limited)
+				rt_time_slept(prev);
+			psi_switch(rq, prev, next, sleeps, now);
+		}
+	}
+	if (unlikely(next == rq->idle || prev == rq->idle)) {
 		runq_set_idle(rq, next == rq->idle);
+		psi_wake_up(&psi_machine);
+	} else if (next->sched.prio < prev->sched.prio) {
+		look_again(rq);
+	}
 	if (unlikely(rq->waiting_rt > 0))
 		rt_set_waiting(rq);
 	if (rq->nr_fair + rq->nr_rt > 0)
 		runq_arm_turn(rq, next);
+	else
+		runq_wait_end(rq);
 	if (next == prev) {
 		spin_unlock_raw(&rq->lock);
 		return;
@@ -221,20 +312,40 @@ static void switch_task(bool preempted)
 	sched_finish_switch(arch_switch(prev, next));
 }
 
+/* prev, from which rq's CPU was switched, cannot stay here: it has ended, or may not run here. Drops rq->lock. What becomes of a task that has ended
+ * is not the switch's business: interrupts come in between. */
+static NOINLINE void send_off(struct runq *rq, struct task *prev)
+{
+	bool dead = rq->after == AFTER_DEAD;
+
+	rq->after = AFTER_NOTHING;
+	if (dead) {
+		spin_unlock_raw(&rq->lock);
+		preempt_disable();
+		hw_irq_enable();
+		task_retire(prev);
+		hw_irq_disable();
+		if (--current()->hot.preempt_count == 0 && preempt_wanted())
+			ipi_send((unsigned)rq->cpu,
+				 IPI_RESCHEDULE); /* came meanwhile: when they are on again */
+	} else {
+		(void)runq_place(rq, prev, balance_select(prev));
+	}
+	if (READ_ONCE(rq->waiting_rt) > 0)
+		balance_push_rt(rq);
+}
+
 void sched_finish_switch(struct task *prev)
 {
 	struct runq *rq = runq_this();
-	int after = rq->after;
 	bool rt_waits = rq->waiting_rt > 0;
 
-	rq->after = AFTER_NOTHING;
 	WRITE_ONCE(prev->sched.on_cpu, false);
-	if (unlikely(after == AFTER_MIGRATE))
-		(void)runq_place(rq, prev, balance_select(prev));
-	else
-		spin_unlock_raw(&rq->lock);
-	if (unlikely(after == AFTER_DEAD))
-		task_put(prev);
+	if (unlikely(rq->after != AFTER_NOTHING)) {
+		send_off(rq, prev);
+		return;
+	}
+	spin_unlock_raw(&rq->lock);
 	if (unlikely(rt_waits))
 		balance_push_rt(rq);
 }
@@ -244,7 +355,7 @@ void schedule(void)
 	uint64_t old = hw_irq_save();
 
 	DEBUG_ASSERT(current()->hot.preempt_count <= 1);
-	switch_task(false);
+	switch_task(SLEEPS);
 	hw_irq_restore(old);
 }
 
@@ -252,7 +363,7 @@ void sched_preempt(void)
 {
 	uint64_t old = hw_irq_save();
 
-	switch_task(true);
+	switch_task(PREEMPTED);
 	hw_irq_restore(old);
 }
 
@@ -260,16 +371,20 @@ void sched_yield_cpu(void)
 {
 	uint64_t old = hw_irq_save();
 
-	runq_this()->yielding = true; /* this CPU's alone, interrupts off; for compare() */
-	switch_task(true);
+	switch_task(YIELDS);
 	hw_irq_restore(old);
 }
 
 void sched_exit(void)
 {
+	latency_task_ends(current());
+	if (current()->sched.policy == SCHED_DEADLINE)
+		(void)!sched_set(current(), SCHED_OTHER, 0, 0);
+	if (current()->sched.rt_limited)
+		rt_time_changed(current());
 	(void)hw_irq_save();
 	WRITE_ONCE(current()->state, TASK_DEAD);
-	switch_task(false);
+	switch_task(SLEEPS);
 	panic("a dead task runs again");
 }
 
@@ -282,7 +397,9 @@ void sched_slice_expired(void)
 	runq_account(rq, time_now());
 	rq->turn_end = UINT64_MAX;
 	curr = rq->curr;
-	if (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr))
+	if (curr->sched.policy == SCHED_DEADLINE && curr->sched.slice_left == 0)
+		deadline_spend(curr);
+	else if (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr))
 		runq_resched(rq);
 	else
 		runq_arm_turn(rq, curr);

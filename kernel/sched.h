@@ -39,12 +39,21 @@ void sched_set_state(enum task_state state);
 void sched_start(struct task *t);
 /* Changes policy, priority, nice. 0, -EINVAL, -EPERM is the caller's business. Task context. */
 int sched_set(struct task *t, int policy, int rt_priority, int nice) MUST_CHECK;
+/* Makes t a task of SCHED_DEADLINE; the period is filled in. 0, -EINVAL, -EBUSY: not admitted. Task context. */
+int sched_set_deadline(struct task *t, struct sched_deadline *d) MUST_CHECK;
+/* On current()'s way to user mode: sleeps until its next period if its budget of this one is used up. */
+void sched_deadline_wait(void);
+/* sched_yield(2) of such a task: it needs no more of this period. */
+void sched_deadline_yield(void);
 /* CPUs that do not run are ignored; -EINVAL when none is left. On return current() runs on a CPU of the set; another task that runs
  * elsewhere is on its way. Task context. */
 int sched_set_affinity(struct task *t, uint64_t cpus) MUST_CHECK;
 /* Lends t at least priority prio until changed (0: no more): for servers such as the page daemon that work for whoever waits. Takes
  * t->pi_lock and follows what t itself waits for. Any task context. */
 void sched_boost(struct task *t, int prio);
+/* The same for who sleeps for a disk as well: its request goes on in the queue as if a task of that priority had made it. Any task context; takes the queue's
+ * lock. */
+void sched_lend(struct task *t, int prio);
 /* Recomputes t's effective priority (inheritance raised or dropped it to prio) and requeues. Called with t->pi_lock held. */
 void sched_set_effective(struct task *t, int prio);
 /* sched_yield(2): behind the others of its priority; an ordinary task behind the next ordinary one. */
@@ -69,6 +78,8 @@ uint64_t sched_runtime(struct task *t);
 uint64_t sched_switches(void);
 unsigned sched_running(void);
 uint64_t sched_started(void);
+/* t's policy or its process's RLIMIT_RTTIME is new, or t ends (kernel/cputime.c). Any context that holds no run-queue lock. */
+void rt_time_changed(struct task *t);
 /* Load averages over 1, 5 and 15 minutes, in 1/65536, as sysinfo(2) wants them. */
 void sched_loadavg(uint64_t load[3]);
 

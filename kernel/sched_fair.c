@@ -121,6 +121,7 @@ void runq_account(struct runq *rq, uint64_t now)
 		process_charge(t, ns);
 	t->sched.slice_left = t->sched.slice_left > ns ? t->sched.slice_left - ns : 0;
 	if (t->sched.prio == PRIO_FAIR) {
+		rq->fair_ns += ns;
 		t->sched.vruntime += vtime(t, ns);
 		raise_min(rq);
 	}

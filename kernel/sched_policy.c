@@ -12,7 +12,9 @@
 
 int sched_own_prio(const struct task *t)
 {
-	return MAX(t->sched.rt_priority, t->sched.boost);
+	int own = t->sched.policy == SCHED_DEADLINE ? PRIO_DEADLINE : t->sched.rt_priority;
+
+	return MAX(own, t->sched.boost);
 }
 
 /* Makes rq's CPU look again when curr, whose priority fell, is no longer the right one. */
@@ -69,7 +71,8 @@ static bool valid(int policy, int rt_priority, int nice)
 }
 
 /* The fields by which the run queue orders and charges t: changed while it is not linked. Under t->pi_lock. */
-static void set_policy(struct task *t, int policy, int rt_priority, int nice)
+static void set_policy(struct task *t, int policy, int rt_priority, int nice,
+		       const struct sched_deadline *d)
 {
 	uint64_t old = hw_irq_save();
 	struct runq *rq = runq_lock_task(t);
@@ -83,7 +86,12 @@ static void set_policy(struct task *t, int policy, int rt_priority, int nice)
 	t->sched.rt_priority = rt_priority;
 	t->sched.nice = nice;
 	fair_set_cost(t);
+	t->sched.dl = *d;
+	t->sched.dl_end = 0;
+	t->sched.dl_spent = false;
 	t->sched.slice_left = 0;
+	if (policy == SCHED_DEADLINE)
+		deadline_begin(t, time_now());
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
 	if (queued)
@@ -94,15 +102,34 @@ static void set_policy(struct task *t, int policy, int rt_priority, int nice)
 	hw_irq_restore(old);
 }
 
+static int change(struct task *t, int policy, int rt_priority, int nice,
+		  const struct sched_deadline *d)
+{
+	int err;
+
+	spin_lock(&t->pi_lock);
+	err = deadline_admit(&t->sched.dl, d);
+	if (err == 0)
+		set_policy(t, policy, rt_priority, nice, d);
+	spin_unlock(&t->pi_lock);
+	if (err == 0)
+		pi_update(t);
+	if (t->process)
+		rt_time_changed(t);
+	return err;
+}
+
 int sched_set(struct task *t, int policy, int rt_priority, int nice)
 {
-	if (!valid(policy, rt_priority, nice))
-		return -EINVAL;
-	spin_lock(&t->pi_lock);
-	set_policy(t, policy, rt_priority, nice);
-	spin_unlock(&t->pi_lock);
-	pi_update(t);
-	return 0;
+	static const struct sched_deadline none;
+
+	return valid(policy, rt_priority, nice) ? change(t, policy, rt_priority, nice, &none)
+						: -EINVAL;
+}
+
+int sched_set_deadline(struct task *t, struct sched_deadline *d)
+{
+	return deadline_valid(d) ? change(t, SCHED_DEADLINE, 0, t->sched.nice, d) : -EINVAL;
 }
 
 void sched_boost(struct task *t, int prio)
@@ -124,7 +151,6 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 
 	if (!(cpus & atomic_load(&cpus_online)))
 		return -EINVAL;
-	preempt_disable();
 	old = hw_irq_save();
 	rq = runq_lock_task(t);
 	t->sched.affinity = cpus;
@@ -138,7 +164,6 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 			runq_resched(rq); /* choose() sees that it may not stay */
 		spin_unlock_raw(&rq->lock);
 	}
-	hw_irq_restore(old);
-	preempt_enable(); /* current() moves here */
+	preempt_irq_restore(old); /* current() moves here */
 	return 0;
 }

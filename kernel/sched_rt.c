@@ -3,12 +3,12 @@
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-/* The highest priority whose list is not empty, or 0. */
+/* The highest priority whose list is not empty: there is one. */
 static int highest(const struct runq *rq)
 {
 	if (rq->rt_bitmap[1])
 		return 127 - __builtin_clzll(rq->rt_bitmap[1]);
-	return rq->rt_bitmap[0] ? 63 - __builtin_clzll(rq->rt_bitmap[0]) : 0;
+	return 63 - __builtin_clzll(rq->rt_bitmap[0]);
 }
 
 void rt_set_waiting(const struct runq *rq)
@@ -21,7 +21,11 @@ void rt_link(struct runq *rq, struct task *t, bool front)
 {
 	int prio = t->sched.prio;
 
-	DEBUG_ASSERT(prio >= PRIO_RT_MIN && prio <= PRIO_RT_MAX);
+	DEBUG_ASSERT(prio >= PRIO_RT_MIN && prio <= PRIO_DEADLINE);
+	if (unlikely(prio == PRIO_DEADLINE)) {
+		deadline_link(rq, t);
+		return;
+	}
 	if (front)
 		list_push_front(&rq->rt[prio], &t->sched.rt_link);
 	else
@@ -32,16 +36,24 @@ void rt_link(struct runq *rq, struct task *t, bool front)
 		WRITE_ONCE(rq->waiting_rt, prio);
 }
 
+void rt_exchange(struct runq *rq, struct task *prev, struct task *next)
+{
+	list_remove(&next->sched.rt_link);
+	list_push_back(&rq->rt[prev->sched.prio], &prev->sched.rt_link);
+}
+
 void rt_unlink(struct runq *rq, struct task *t)
 {
 	int prio = t->sched.prio;
 
 	list_remove(&t->sched.rt_link);
-	rq->nr_rt--;
-	if (!list_empty(&rq->rt[prio]))
-		return;
-	rq->rt_bitmap[prio / 64] &= ~((uint64_t)1 << (prio % 64));
-	WRITE_ONCE(rq->waiting_rt, highest(rq));
-	if (rq->nr_rt == 0 && (atomic_load(&cpus_rt_waiting) & rq->bit))
-		atomic_fetch_and(&cpus_rt_waiting, ~rq->bit);
+	if (--rq->nr_rt == 0) {
+		rq->rt_bitmap[0] = rq->rt_bitmap[1] = 0;
+		WRITE_ONCE(rq->waiting_rt, 0);
+		if (atomic_load(&cpus_rt_waiting) & rq->bit)
+			atomic_fetch_and(&cpus_rt_waiting, ~rq->bit);
+	} else if (list_empty(&rq->rt[prio])) {
+		rq->rt_bitmap[prio / 64] &= ~((uint64_t)1 << (prio % 64));
+		WRITE_ONCE(rq->waiting_rt, highest(rq));
+	}
 }

@@ -15,13 +15,15 @@
 static uint64_t tasks_started; /* atomic */
 
 /* Whether t should run instead of rq's curr. */
-static bool preempts(struct runq *rq, const struct task *t)
+static inline bool preempts(struct runq *rq, const struct task *t)
 {
 	const struct task *curr = rq->curr;
 
 	if (t->sched.prio != curr->sched.prio)
 		return t->sched.prio > curr->sched.prio;
-	return t->sched.prio == PRIO_FAIR && fair_preempts(rq, t);
+	if (t->sched.prio == PRIO_FAIR)
+		return fair_preempts(rq, t);
+	return unlikely(t->sched.prio == PRIO_DEADLINE) && deadline_before(t, curr);
 }
 
 /* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag of an idle task back before it looks. */
@@ -48,8 +50,11 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 		runq_resched(rq); /* its timer can be set there only */
 	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
 	hw_mb();
-	idle = atomic_load(&cpus_idle) & t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
-	if (unlikely(idle))
+	idle = atomic_load(&cpus_idle);
+	if (likely(idle == 0))
+		return;
+	idle &= t->sched.affinity & ~rq->bit & ~cpu_bit((int)hw_cpu());
+	if (idle)
 		rouse(__builtin_ctzll(idle));
 }
 
@@ -66,13 +71,17 @@ struct runq *runq_lock_task(struct task *t)
 	}
 }
 
-struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
+/* runq_place() when rq is not that of the CPU: the queue that t is to be in, locked. */
+static NOINLINE struct runq *carry(struct runq *rq, struct task *t, int cpu)
 {
-	struct runq *rt_waits;
-
 	while (cpu != rq->cpu) {
 		struct runq *to = runq_of(cpu);
 		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
+
+		if (rq->nr_fair + rq->nr_rt == 0) /* t may have been queued here */
+			runq_wait_end(rq);
+		if (unlikely(t->sched.psi_counted))
+			psi_leave(rq, t);
 
 		/* While no lock is held, a waker may find t with a state that says it sleeps. */
 		t->sched.moving = true;
@@ -84,10 +93,24 @@ struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 		if (!runq_allowed(rq, t)) /* changed while no lock was held */
 			cpu = balance_select(t);
 	}
+	return rq;
+}
+
+struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
+{
+	struct runq *rt_waits;
+
+	if (cpu != rq->cpu)
+		rq = carry(rq, t, cpu);
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
+	else if (unlikely(t->sched.prio == PRIO_DEADLINE))
+		deadline_place(t);
+	runq_wait_begin(rq);
 	t->sched.moving = false;
 	runq_link(rq, t, false);
+	if (unlikely(rq->psi_slow | t->sched.stall))
+		psi_enter(rq, t);
 	runq_set_idle(rq, false);
 	runq_check_preempt(rq, t);
 	rt_waits = t->sched.prio > PRIO_FAIR && t->sched.prio <= rq->curr_prio ? rq : NULL;
@@ -97,10 +120,17 @@ struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 
 void runq_move(struct runq *from, struct runq *to, struct task *t)
 {
+	if (unlikely(t->sched.psi_counted))
+		psi_leave(from, t);
 	runq_unlink(from, t);
+	if (from->nr_fair + from->nr_rt == 0)
+		runq_wait_end(from);
 	t->sched.vruntime += to->min_vruntime - from->min_vruntime;
 	WRITE_ONCE(t->sched.cpu, to->cpu);
+	runq_wait_begin(to);
 	runq_link(to, t, false);
+	if (unlikely(to->psi_slow | t->sched.stall))
+		psi_enter(to, t);
 }
 
 void sched_set_state(enum task_state state)
@@ -135,12 +165,8 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 
 bool sched_wake_if(struct task *t, unsigned states)
 {
-	uint64_t old;
-	bool woke;
-
-	preempt_disable();
-	old = hw_irq_save();
-	woke = sched_wake_irqs_off(t, states);
+	uint64_t old = hw_irq_save();
+	bool woke = sched_wake_irqs_off(t, states);
 	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long. When this look comes too early, t has still to pass
 	 * through its way to user mode, and sees what the caller wrote before. */
 	if (!woke && READ_ONCE(t->sched.on_cpu)) {
@@ -149,21 +175,15 @@ bool sched_wake_if(struct task *t, unsigned states)
 		if (cpu != (int)hw_cpu())
 			ipi_send((unsigned)cpu, IPI_RESCHEDULE);
 	}
-	hw_irq_restore(old);
-	preempt_enable();
+	preempt_irq_restore(old);
 	return woke;
 }
 
 bool sched_wake(struct task *t)
 {
-	uint64_t old;
-	bool woke;
-
-	preempt_disable();
-	old = hw_irq_save();
-	woke = sched_wake_irqs_off(t, SCHED_ANY_SLEEP);
-	hw_irq_restore(old);
-	preempt_enable();
+	uint64_t old = hw_irq_save();
+	bool woke = sched_wake_irqs_off(t, SCHED_ANY_SLEEP);
+	preempt_irq_restore(old);
 	return woke;
 }
 
@@ -174,7 +194,6 @@ void sched_start(struct task *t)
 	struct task *me = current();
 
 	atomic_inc(&tasks_started);
-	preempt_disable();
 	old = hw_irq_save();
 	rq = runq_this();
 	spin_lock_raw(&rq->lock);
@@ -186,8 +205,7 @@ void sched_start(struct task *t)
 	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
 		t->sched.vruntime = me->sched.vruntime;
 	(void)runq_place(rq, t, balance_select(t));
-	hw_irq_restore(old);
-	preempt_enable();
+	preempt_irq_restore(old);
 }
 
 uint64_t sched_started(void)

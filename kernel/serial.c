@@ -8,6 +8,7 @@
 #include <libfdt.h>
 
 #include "arch/boot.h"
+#include "arch/hw.h"
 #include "kernel/driver.h"
 #include "kernel/dt.h"
 #include "kernel/errno.h"
@@ -16,6 +17,8 @@
 #include "kernel/log.h"
 
 #define UARTS_MAX 8
+#define EARLY_TRIES                                                                                \
+	1000000 /* a byte takes a tenth of a millisecond, a look at a device a tenth of a microsecond or more */
 
 extern const struct early_console early_consoles_start[], early_consoles_end[];
 
@@ -72,12 +75,24 @@ int uart_attach(struct uart *u, const struct uart_client *client, void *data)
 static const struct early_console *early;
 static volatile void *early_base;
 
+/* A port whose clock the firmware has left off never has room: boot goes on without it. */
+static void early_put(char c)
+{
+	unsigned tries = 0;
+
+	while (early && !early->put(early_base, (uint8_t)c)) {
+		hw_relax();
+		if (++tries == EARLY_TRIES)
+			early = NULL;
+	}
+}
+
 static void early_write(const char *s, size_t n)
 {
 	for (; n; n--, s++) {
 		if (*s == '\n')
-			early->putc(early_base, '\r');
-		early->putc(early_base, *s);
+			early_put('\r');
+		early_put(*s);
 	}
 }
 
@@ -129,7 +144,7 @@ static bool early_find(void)
 	for (const struct early_console *e = early_consoles_start; e < early_consoles_end; e++) {
 		if (fdt_node_check_compatible(dt_blob(), dev.node, e->compatible) != 0)
 			continue;
-		early_base = boot_map(base, PAGE_SIZE, true);
+		early_base = boot_map(base, 64, true);
 		early = e;
 		return early_base != NULL;
 	}

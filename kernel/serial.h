@@ -48,14 +48,14 @@ struct uart *uart_console(void);
 /* The tty layer takes the port: from now on its call-backs run. 0 or -EBUSY. Task context. */
 int uart_attach(struct uart *u, const struct uart_client *client, void *data) MUST_CHECK;
 
-/* A serial driver's way to send one byte by polling before it is probed; base: its mapped registers. */
+/* A serial driver's way to send one byte before it is probed; base: its mapped registers. False: try again. */
 struct early_console {
 	const char *compatible;
-	void (*putc)(volatile void *base, char c);
+	bool (*put)(volatile void *base, uint8_t c);
 };
-#define EARLY_CONSOLE(ident, compat, put)                                                          \
+#define EARLY_CONSOLE(ident, compat, fn)                                                           \
 	static const struct early_console ident                                                    \
-		__attribute__((used, section("early_consoles"))) = { compat, put }
+		__attribute__((used, section("early_consoles"))) = { compat, fn }
 
 /* Directs the log as `log=` says: first to the early console, then, once the drivers are there, to the console port. Boot. */
 void log_early_init(void);

@@ -16,6 +16,7 @@
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/sigset.h"
+#include "mm/slab.h"
 
 #define LOOK_BATCH 32 /* threads looked at in one go, about 20 instructions each */
 
@@ -156,7 +157,13 @@ static void enqueue(struct process *p, struct task *t, bool whole, int signo, st
 	*(whole ? &p->sig_pending : &t->sig_pending) |= SIGNAL_MASK(signo);
 }
 
-/* Tells the thread that will take it. Breathes when whole. */
+/* Dead or dying: a signal changes nothing. */
+static bool is_past_signals(const struct process *p, const struct task *t)
+{
+	return p->exiting || list_empty(&p->threads) || (t && t->exiting);
+}
+
+/* Tells the thread that will take it. Breathes. */
 static void announce(struct process *p, struct task *hint, bool whole, int signo, uint64_t *irqs)
 {
 	struct task *t = whole                ? choose_thread(p, hint, signo, irqs)
@@ -165,10 +172,13 @@ static void announce(struct process *p, struct task *hint, bool whole, int signo
 
 	if (!t)
 		return;
-	if (is_fatal(p, t, signo))
-		signal_group_exit_locked(p, signo);
-	else
+	if (!is_fatal(p, t, signo)) {
 		poke(t);
+		return;
+	}
+	signal_breathe(p, irqs);
+	if (!is_past_signals(p, NULL))
+		signal_group_exit_locked(p, signo);
 }
 
 static struct task *any_thread(struct process *p)
@@ -176,12 +186,6 @@ static struct task *any_thread(struct process *p)
 	if (list_empty(&p->threads))
 		return NULL; /* and then the leader may be gone, too */
 	return p->leader->exiting ? list_first(&p->threads, struct task, process_link) : p->leader;
-}
-
-/* Dead or dying: a signal changes nothing. */
-static bool is_past_signals(const struct process *p, const struct task *t)
-{
-	return p->exiting || list_empty(&p->threads) || (t && t->exiting);
 }
 
 /* What a signal does at once, whatever becomes of it. Returns the thread whose mask decides about that, or NULL when it is too late
@@ -196,27 +200,41 @@ static struct task *send_begin(struct process *p, struct task *t, int signo, uin
 	return t ? t : any_thread(p);
 }
 
-/* t NULL: to the process. The signal_lock is held; breathes. */
+/* The thread whose mask decides about signo, or NULL: it changes nothing, or is there already. */
+static struct task *receiver_locked(struct process *p, struct task *t, int signo)
+{
+	struct task *hint = t ? t : any_thread(p);
+
+	if (is_past_signals(p, t) || is_dropped(p, hint, signo))
+		return NULL;
+	if (signo < RT_FIRST && ((t ? t->sig_pending : p->sig_pending) & SIGNAL_MASK(signo)))
+		return NULL;
+	return hint;
+}
+
+/* t NULL: to the process. The signal_lock is held; breathes, for memory is not asked for with interrupts off. */
 static int send_locked(struct process *p, struct task *t, int signo, const struct ksiginfo *info,
 		       uint64_t *irqs)
 {
-	bool whole = t == NULL;
 	struct task *hint = send_begin(p, t, signo, irqs);
-	uint64_t pending;
 	struct sigqueue *q = NULL;
 
-	if (!hint || is_dropped(p, hint, signo))
+	if (!hint || !receiver_locked(p, t, signo))
 		return 0;
-	pending = whole ? p->sig_pending : t->sig_pending;
-	if (signo < RT_FIRST && (pending & SIGNAL_MASK(signo)))
-		return 0;
-	if (info && signo != SIGKILL) {
+	if (signo != SIGKILL) {
+		spin_unlock_irq(&p->signal_lock, *irqs);
 		q = sigqueue_alloc(info);
+		*irqs = spin_lock_irq(&p->signal_lock);
 		if (!q && signo >= RT_FIRST && info->code != SI_USER)
 			return -EAGAIN;
+		hint = receiver_locked(p, t, signo);
 	}
-	enqueue(p, hint, whole, signo, q);
-	announce(p, hint, whole, signo, irqs);
+	if (hint) {
+		enqueue(p, hint, t == NULL, signo, q);
+		announce(p, hint, t == NULL, signo, irqs);
+	} else if (q) {
+		sigqueue_free(q);
+	}
 	return 0;
 }
 
@@ -335,6 +353,22 @@ void sigqueue_cancel(struct sigqueue *q, struct process *p)
 	spin_unlock_irq(&p->signal_lock, old);
 }
 
+/* For a fault of t, which is current(): its own entry, which stays when it has one. While that is queued, or there is no memory for it, one as for any other signal. */
+static struct sigqueue *fault_entry(struct task *t, const struct ksiginfo *info)
+{
+	struct sigqueue *q = t->fault_signal;
+
+	if (unlikely(!q)) {
+		q = t->fault_signal = kmalloc(sizeof(*q), ALLOC_ZERO | ALLOC_NOWAIT);
+		if (!q)
+			return sigqueue_alloc(info);
+	} else if (unlikely(q->queued)) {
+		return sigqueue_alloc(info);
+	}
+	q->info = *info;
+	return q;
+}
+
 /* A fault of the running thread: blocked or ignored does not help, process 1 is not spared. */
 void signal_force(int signo, const struct ksiginfo *info)
 {
@@ -349,8 +383,8 @@ void signal_force(int signo, const struct ksiginfo *info)
 	if (fatal) {
 		signal_group_exit_locked(p, signo);
 	} else {
-		enqueue(p, t, false, signo, sigqueue_alloc(info));
-		poke(t);
+		enqueue(p, t, false, signo, fault_entry(t, info));
+		atomic_fetch_or(&t->hot.pending, TASK_SIGNAL); /* it does not sleep */
 	}
 	spin_unlock_irq(&p->signal_lock, old);
 	if (fatal)

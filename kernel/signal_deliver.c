@@ -18,6 +18,7 @@
 #include "kernel/signal.h"
 #include "kernel/sigset.h"
 #include "kernel/syscall.h"
+#include "mm/memcg.h"
 #include "mm/usercopy.h"
 
 #include <asm/unistd.h>
@@ -27,7 +28,7 @@
 /* ---- Stops ---- */
 
 /* The parent hears of a stop or a continuation. Drops signal_lock meanwhile. */
-static uint64_t tell_parent(struct process *p, int code, int status, uint64_t irqs)
+static COLD uint64_t tell_parent(struct process *p, int code, int status, uint64_t irqs)
 {
 	spin_unlock_irq(&p->signal_lock, irqs);
 	process_tree_lock();
@@ -64,7 +65,7 @@ bool signal_stop_counted_locked(struct process *p)
 }
 
 /* Takes part in the stop and sleeps through it. signal_lock held, dropped meanwhile. */
-static uint64_t stop_here(struct process *p, uint64_t irqs)
+static COLD uint64_t stop_here(struct process *p, uint64_t irqs)
 {
 	uint32_t generation = p->stop_generation;
 
@@ -81,7 +82,7 @@ static uint64_t stop_here(struct process *p, uint64_t irqs)
 }
 
 /* SIGTSTP, SIGTTIN and SIGTTOU do not stop a group that no shell watches over. Drops signal_lock meanwhile. */
-static uint64_t stop_by_signal(struct process *p, int signo, uint64_t irqs)
+static COLD uint64_t stop_by_signal(struct process *p, int signo, uint64_t irqs)
 {
 	if (signo != SIGSTOP) {
 		bool orphaned;
@@ -148,7 +149,7 @@ static int next_handled(struct ksiginfo *info, struct ksigaction *act, uint64_t 
 	}
 }
 
-static void reset_action(struct process *p, int signo)
+static COLD void reset_action(struct process *p, int signo)
 {
 	spin_lock_raw(&p->sighand->lock);
 	p->sighand->action[signo - 1] = (struct ksigaction){ .handler = ACTION_DEFAULT };
@@ -259,6 +260,10 @@ void user_work(struct user_regs *regs)
 				  t->tid); /* clone(2): the caller's loss */
 		t->set_tid = 0;
 	}
+	if (unlikely(t->memory_over))
+		memcg_settle();
+	if (unlikely(t->sched.dl_spent))
+		sched_deadline_wait();
 	if (pending & TASK_SIGNAL)
 		deliver(regs);
 }
@@ -270,7 +275,7 @@ bool signal_pending(void)
 	return READ_ONCE(current()->hot.pending) & (TASK_SIGNAL | TASK_KILLED);
 }
 
-bool signal_is_ignored(int signo)
+COLD bool signal_is_ignored(int signo)
 {
 	struct process *p = current()->process;
 	uint64_t irqs = spin_lock_irq(&p->signal_lock);
@@ -313,7 +318,7 @@ void signal_mask_keep(void)
 			TASK_SIGNAL); /* so that user_work() comes by even if the signal is gone */
 }
 
-uint64_t signal_pending_set(void)
+COLD uint64_t signal_pending_set(void)
 {
 	struct task *t = current();
 	uint64_t irqs = spin_lock_irq(&t->process->signal_lock),

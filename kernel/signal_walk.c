@@ -12,7 +12,8 @@
 #include "kernel/sched.h"
 #include "kernel/sigset.h"
 
-#define KILL_BATCH 3 /* wake-ups, about 200 instructions each */
+#define KILL_BATCH                                                                                 \
+	1 /* wake-ups, 300 to 600 instructions each: the queue may be long, and pressure counted */
 
 void thread_walk_begin_locked(struct process *p, struct thread_walk *w)
 {

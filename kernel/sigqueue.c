@@ -66,15 +66,15 @@ void sighand_put(struct sighand *s)
 
 void sighand_reset_for_exec(struct sighand *s)
 {
-	uint64_t old = spin_lock_irq(&s->lock);
-
+	/* One by one, so that interrupts are not off for long: nobody but the caller changes any, and who sends looks at one. */
 	for (uint64_t left = s->changed; left != 0; left &= left - 1) {
 		struct ksigaction *a = &s->action[__builtin_ctzll(left)];
+		uint64_t old = spin_lock_irq(&s->lock);
 
 		*a = (struct ksigaction){ .handler = a->handler == ACTION_IGNORE ? ACTION_IGNORE
 										 : ACTION_DEFAULT };
+		spin_unlock_irq(&s->lock, old);
 	}
-	spin_unlock_irq(&s->lock, old);
 }
 
 struct ksigaction signal_action_locked(struct process *p, int signo)
@@ -89,7 +89,7 @@ struct ksigaction signal_action_locked(struct process *p, int signo)
 
 /* ---- Queues ---- */
 
-static void sigqueue_free(struct sigqueue *q)
+void sigqueue_free(struct sigqueue *q)
 {
 	if (!q->user) { /* its owner's */
 		q->queued = false;

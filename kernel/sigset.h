@@ -25,6 +25,7 @@ int sigqueue_take(struct list *queue, uint64_t *pending, uint64_t mask, struct k
 void sigqueue_remove_mask(struct list *queue, uint64_t *pending, uint64_t mask);
 /* One entry counted for the running task's user; NULL: over the limit or no memory. */
 struct sigqueue *sigqueue_alloc(const struct ksiginfo *info);
+void sigqueue_free(struct sigqueue *q);
 struct ksigaction signal_action_locked(struct process *p, int signo);
 bool signal_stop_counted_locked(struct process *p);
 void signal_kill_thread_locked(struct task *t);

@@ -9,6 +9,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/mtd.h"
+#include "kernel/swap_budget.h"
 #include "kernel/swap_disk.h"
 #include "mm/store_stats.h"
 #include "mm/swap.h"
@@ -46,29 +47,6 @@ static void set_encryption(void)
 		log_warn("swap_encrypt=%s: give 0, 1 or auto", text);
 }
 
-/* swap_budget=1G,256M: bytes a day, at once. */
-static void set_budget(void)
-{
-	char text[40];
-	const char *end;
-	uint64_t day, burst = 0;
-	int err;
-
-	if (!cmdline_get("swap_budget", text, sizeof(text)))
-		return;
-	err = parse_size(text, &end, &day);
-	if (!err && *end == ',')
-		err = parse_size(end + 1, &end, &burst);
-	if (err || *end || MAX(day, burst) > SWAP_BUDGET_MAX) {
-		log_warn(
-			"swap_budget=%s: no budget, as swap_budget=1G,256M is: bytes a day, at once",
-			text);
-		return;
-	}
-	swap_budget = day;
-	swap_burst = burst;
-}
-
 /* swap_cycles=100000 */
 static void set_cycles(void)
 {
@@ -78,7 +56,7 @@ static void set_cycles(void)
 
 	if (!cmdline_get("swap_cycles", text, sizeof(text)))
 		return;
-	if (parse_size(text, &end, &cycles) || *end || cycles == 0 || cycles > UINT32_MAX)
+	if (parse_size(text, &end, &cycles) || *end || cycles == 0 || cycles > SWAP_CYCLES_MAX)
 		log_warn("swap_cycles=%s: no number of erases", text);
 	else
 		swap_cycles = (unsigned)cycles;
@@ -98,7 +76,7 @@ void swap_boot(void)
 
 	set_pool();
 	set_encryption();
-	set_budget();
+	swap_budget_boot();
 	set_cycles();
 	mtd_attach_swap(format);
 	swap_disks_attach(format);

@@ -1,359 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * The medium of a swap store on a block device.
- *
- *      0        4 KB                     segment          2 * segment
- *      | mkswap | log of the first segment | lead | log ... | lead | log ... |
- *
- * Segments count from the partition's beginning, so that they lie as the flash behind it does, which is where partitions are laid for. The first page of each is
- * left alone (medium.lead), for in the first one it is mkswap's header (mkswap(8): version, last page, bad pages, UUID and label from byte 1024, the
- * signature in the last ten bytes): not a byte of it is ever written, nor discarded.
- *
- * Reads of records begin anywhere, so they go through buffers of whole blocks: a few per area, handed to the most urgent reader first. Writes come from the store's
- * ring, which is aligned, in pieces of WINDOW bytes, some of which are under way at a time. One more buffer has a piece of the log that was read ahead: records in it need no
- * transfer. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
+ * Which block devices swap may have, and switching them on and off. What mkswap signed is swap, whatever lies behind its page (mkswap(8): version, last page, bad pages, UUID and label from byte
+ * 1024, the signature in the last ten bytes); so is what its partition table calls swap, when it is blank or has a store's headers. Anything else is somebody's.
  */
-#include "kernel/swap_disk.h"
-
 #include "kernel/driver.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
-#include "kernel/lock.h"
 #include "kernel/log.h"
-#include "kernel/waitq.h"
+#include "kernel/swap_budget.h"
+#include "kernel/swap_disk_internal.h"
 #include "mm/buddy.h"
-#include "mm/reclaim.h"
-#include "mm/slab.h"
-
-#define WINDOW        (16u << 10)
-#define PIECES        2u /* programs under way; the store's ring has room for one more */
-#define SEGMENT_MIN   (64u << 10)
-#define SEGMENT_MAX   (1u << 20)
-#define SEGMENTS_WANT 64u /* rather smaller segments than fewer */
-#define BUFFERS       4u
-#define AHEAD_ORDER   3u         /* of the buffer for reading ahead: 32 KB */
-#define RECORD_MOST   (5u << 10) /* bytes the store reads at once: a page and its header */
-
-struct piece {
-	struct block_request request;
-	struct block_segment segment;
-	bool ended; /* atomic */
-};
-
-struct swap_disk {
-	struct medium medium;
-	char name[BLOCK_NAME_LEN + 5];
-	struct block_device *device;
-	struct swap_disk *next; /* disks_mutex */
-
-	struct page *buffers[BUFFERS];
-	unsigned order;
-	struct spinlock lock;
-	unsigned unused; /* a bit for each buffer; lock */
-	struct waitq wait;
-
-	struct page *ahead; /* what the medium has from ahead_at on, ahead_n bytes; lock */
-	uint64_t ahead_at, ahead_n;
-	uint64_t ahead_last; /* the record that was taken out of it last; lock */
-
-	struct block_request discard; /* one caller at a time: the store's writer */
-	bool discarding;              /* atomic */
-
-	struct piece pieces[PIECES]; /* by turns; the store's writer */
-	unsigned begun, over;        /* pieces begun, and waited for, since the start */
-};
-
-/* mkswap's header, from byte 1024 of the device; little-endian. */
-struct swap_header {
-	uint32_t version, last_page, bad_pages;
-	uint8_t uuid[16];
-	char label[16];
-};
-#define HEADER_AT    1024
-#define SIGNATURE    "SWAPSPACE2"
-#define SIGNATURE_AT (PAGE_SIZE - 10)
 
 static struct mutex disks_mutex = MUTEX_INIT(disks_mutex);
 static struct swap_disk *disks;
-static struct waitq something_ended =
-	WAITQ_INIT(something_ended); /* not the disk's own: that may go when its flag is seen */
-
-static struct swap_disk *disk_of(struct medium *m)
-{
-	return container_of(m, struct swap_disk, medium);
-}
-
-/* What a store knows of errors (mm/swap/medium.h). */
-static int medium_error(int err)
-{
-	return err == 0 || err == -ENODEV || err == -EROFS ? err : -EIO;
-}
-
-/* ---- Buffers ---- */
-
-static size_t buffer_size(const struct swap_disk *s)
-{
-	return PAGE_SIZE << s->order;
-}
-
-static unsigned buffer_get(struct swap_disk *s)
-{
-	for (;;) {
-		unsigned i;
-
-		spin_lock(&s->lock);
-		i = s->unused ? (unsigned)__builtin_ctz(s->unused) : BUFFERS;
-		if (i < BUFFERS)
-			s->unused &= ~(1u << i);
-		spin_unlock(&s->lock);
-		if (i < BUFFERS)
-			return i;
-		(void)wait_event(&s->wait, READ_ONCE(s->unused) != 0, WAIT_UNINTERRUPTIBLE,
-				 WAIT_FOREVER);
-	}
-}
-
-static void buffer_put(struct swap_disk *s, unsigned i)
-{
-	spin_lock(&s->lock);
-	s->unused |= 1u << i;
-	spin_unlock(&s->lock);
-	waitq_wake_one(&s->wait);
-}
-
-static int buffers_alloc(struct swap_disk *s)
-{
-	while (buffer_size(s) < RECORD_MOST + 2 * s->device->block_size)
-		s->order++;
-	for (unsigned i = 0; i < BUFFERS; i++) {
-		s->buffers[i] = page_alloc_order(s->order, 0);
-		if (!s->buffers[i])
-			return -ENOMEM;
-	}
-	s->unused = (1u << BUFFERS) - 1;
-	s->ahead = page_alloc_order(AHEAD_ORDER, 0);
-	return s->ahead ? 0 : -ENOMEM;
-}
-
-/* ---- Operations ---- */
-
-/* n bytes from anywhere, through buffer at; as many as fit. */
-static int read_some(struct swap_disk *s, uint64_t offset, uint8_t *to, size_t *n, void *at)
-{
-	size_t block = s->device->block_size, skip = offset % block;
-	int err;
-
-	*n = MIN(*n, buffer_size(s) - skip);
-	err = block_read(s->device, (offset - skip) >> SECTOR_SHIFT, at,
-			 ALIGN_UP(skip + *n, block));
-	if (!err && to)
-		memcpy(to, (uint8_t *)at + skip, *n);
-	return medium_error(err);
-}
-
-static int disk_read(struct medium *m, uint64_t offset, void *buf, size_t n)
-{
-	struct swap_disk *s = disk_of(m);
-	unsigned i = buffer_get(s);
-	int err = 0;
-
-	for (size_t done = 0, part; done < n && !err; done += part) {
-		part = n - done;
-		err = read_some(s, offset + done, (uint8_t *)buf + done, &part,
-				page_to_virt(s->buffers[i]));
-	}
-	buffer_put(s, i);
-	return err;
-}
-
-static void pieces_copy(const struct medium_piece pieces[2], const uint8_t *from)
-{
-	memcpy(pieces[0].to, from, pieces[0].n);
-	memcpy(pieces[1].to, from + pieces[0].n, pieces[1].n);
-}
-
-static void disk_read_ahead(struct medium *m, uint64_t offset, size_t n)
-{
-	struct swap_disk *s = disk_of(m);
-	size_t block = s->device->block_size, skip = offset % block;
-	int err;
-
-	spin_lock(&s->lock);
-	s->ahead_n = 0;
-	spin_unlock(&s->lock);
-	n = MIN(ALIGN_UP(skip + n, block), PAGE_SIZE << AHEAD_ORDER);
-	err = block_read(s->device, (offset - skip) >> SECTOR_SHIFT, page_to_virt(s->ahead), n);
-	spin_lock(&s->lock);
-	s->ahead_at = offset - skip;
-	s->ahead_n = err ? 0 : n; /* each record's own read will tell */
-	s->ahead_last = UINT64_MAX;
-	spin_unlock(&s->lock);
-}
-
-/* Takes the record out of what was read ahead. False: it is not there, or was taken just before: who asks again did not like it. */
-static bool ahead_take(struct swap_disk *s, uint64_t offset, const struct medium_piece pieces[2])
-{
-	uint64_t n = pieces[0].n + pieces[1].n, skip;
-	bool there;
-
-	spin_lock(&s->lock);
-	skip = offset - s->ahead_at;
-	there = offset != s->ahead_last && skip <= s->ahead_n && n <= s->ahead_n - skip;
-	if (there) {
-		pieces_copy(pieces, (uint8_t *)page_to_virt(s->ahead) + skip);
-		s->ahead_last = offset;
-	}
-	spin_unlock(&s->lock);
-	return there;
-}
-
-/* These bytes become others. */
-static void ahead_forget(struct swap_disk *s, uint64_t offset, uint64_t n)
-{
-	spin_lock(&s->lock);
-	if (offset < s->ahead_at + s->ahead_n && s->ahead_at < offset + n)
-		s->ahead_n = 0;
-	spin_unlock(&s->lock);
-}
-
-/* Header and contents of a record in one transfer: they fit a buffer. */
-static int disk_read_both(struct medium *m, uint64_t offset, const struct medium_piece pieces[2])
-{
-	struct swap_disk *s = disk_of(m);
-	size_t n = pieces[0].n + pieces[1].n;
-	unsigned i;
-	int err;
-
-	if (ahead_take(s, offset, pieces))
-		return 0;
-	i = buffer_get(s);
-	err = read_some(s, offset, NULL, &n, page_to_virt(s->buffers[i]));
-	if (!err)
-		pieces_copy(pieces, (uint8_t *)page_to_virt(s->buffers[i]) +
-					    offset % s->device->block_size);
-	buffer_put(s, i);
-	return err;
-}
-
-static void discard_wait(struct swap_disk *s)
-{
-	(void)wait_event(&something_ended, !atomic_load_acquire(&s->discarding),
-			 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
-}
-
-/* What cannot be discarded is written over just as well. */
-static void discard_done(struct block_request *r)
-{
-	struct swap_disk *s = r->data;
-
-	atomic_store_release(&s->discarding, false);
-	waitq_wake_all(&something_ended);
-}
-
-static int disk_erase(struct medium *m, uint64_t offset)
-{
-	struct swap_disk *s = disk_of(m);
-	uint64_t bytes = m->erase_size - m->lead;
-
-	ahead_forget(s, offset, m->erase_size);
-	if (!s->device->can_discard)
-		return 0;
-	discard_wait(s);
-	s->discard = (struct block_request){
-		.device = s->device,
-		.op = BLOCK_DISCARD,
-		.sector = (offset + m->lead) >> SECTOR_SHIFT,
-		.sectors = (uint32_t)MIN(bytes >> SECTOR_SHIFT, (uint64_t)s->device->max_discard),
-		.done = discard_done,
-		.data = s,
-	};
-	atomic_store(&s->discarding, true);
-	block_submit(&s->discard);
-	return 0;
-}
-
-static bool meets_discard(const struct swap_disk *s, uint64_t offset, size_t n)
-{
-	uint64_t first = offset >> SECTOR_SHIFT, end = (offset + n) >> SECTOR_SHIFT;
-
-	return atomic_load(&s->discarding) && first < s->discard.sector + s->discard.sectors &&
-	       end > s->discard.sector;
-}
-
-static int disk_program(struct medium *m, uint64_t offset, const void *buf, size_t n)
-{
-	struct swap_disk *s = disk_of(m);
-	unsigned i;
-	int err = 0;
-
-	ahead_forget(s, offset, n);
-	if (meets_discard(s, offset, n))
-		discard_wait(s);
-	if (IS_ALIGNED((uintptr_t)buf, BLOCK_ALIGN))
-		return medium_error(block_write(s->device, offset >> SECTOR_SHIFT, buf, n));
-	i = buffer_get(s);
-	for (size_t done = 0, part; done < n && !err; done += part) {
-		part = MIN(n - done, buffer_size(s));
-		memcpy(page_to_virt(s->buffers[i]), (const uint8_t *)buf + done, part);
-		err = block_write(s->device, (offset + done) >> SECTOR_SHIFT,
-				  page_to_virt(s->buffers[i]), part);
-	}
-	buffer_put(s, i);
-	return medium_error(err);
-}
-
-static void piece_done(struct block_request *r)
-{
-	struct piece *p = r->data;
-
-	atomic_store_release(&p->ended, true);
-	waitq_wake_all(&something_ended);
-}
-
-static void disk_program_begin(struct medium *m, uint64_t offset, const void *buf, size_t n)
-{
-	struct swap_disk *s = disk_of(m);
-	struct piece *p = &s->pieces[s->begun++ % PIECES];
-
-	ahead_forget(s, offset, n);
-	if (meets_discard(s, offset, n))
-		discard_wait(s);
-	p->segment = (struct block_segment){ (void *)(uintptr_t)buf, (uint32_t)n };
-	p->request = (struct block_request){
-		.device = s->device,
-		.op = BLOCK_WRITE,
-		.sector = offset >> SECTOR_SHIFT,
-		.sectors = (uint32_t)(n >> SECTOR_SHIFT),
-		.segments = &p->segment,
-		.nsegments = 1,
-		.done = piece_done,
-		.data = p,
-	};
-	atomic_store(&p->ended, false);
-	block_submit(&p->request);
-}
-
-static int disk_program_end(struct medium *m)
-{
-	struct swap_disk *s = disk_of(m);
-	struct piece *p = &s->pieces[s->over++ % PIECES];
-
-	(void)wait_event(&something_ended, atomic_load_acquire(&p->ended), WAIT_UNINTERRUPTIBLE,
-			 WAIT_FOREVER);
-	return medium_error(p->request.status);
-}
-
-static const struct medium_ops disk_ops = {
-	.read = disk_read,
-	.program = disk_program,
-	.program_begin = disk_program_begin,
-	.program_end = disk_program_end,
-	.erase = disk_erase,
-	.read_both = disk_read_both,
-	.read_ahead = disk_read_ahead,
-};
-
-/* ---- What a device holds ---- */
 
 static bool page_blank(const uint8_t *p)
 {
@@ -368,7 +27,7 @@ static int signature_check(const struct block_device *d, const uint8_t *page, ui
 {
 	struct swap_header h;
 
-	memcpy(&h, page + HEADER_AT, sizeof(h));
+	memcpy(&h, page + SWAP_HEADER_AT, sizeof(h));
 	if (h.version != 1 || h.bad_pages != 0) {
 		log_error("swap: %s: a swap header that is not known (version %u, %u bad pages)",
 			  d->name, h.version, h.bad_pages);
@@ -397,7 +56,7 @@ static int device_check(struct block_device *d, bool format, uint64_t *size, boo
 	if (err)
 		goto out;
 	page = page_to_virt(p);
-	*ours = memcmp(page + SIGNATURE_AT, SIGNATURE, 10) == 0;
+	*ours = memcmp(page + SWAP_SIGNATURE_AT, SWAP_SIGNATURE, SWAP_SIGNATURE_LEN) == 0;
 	if (*ours) {
 		err = signature_check(d, page, size);
 	} else if (!d->swap || !(format || page_blank(page))) {
@@ -413,72 +72,26 @@ out:
 
 /* ---- On and off ---- */
 
-static void disk_free(struct swap_disk *s)
-{
-	discard_wait(s);
-	for (unsigned i = 0; i < BUFFERS; i++)
-		if (s->buffers[i])
-			page_free(s->buffers[i], s->order);
-	if (s->ahead)
-		page_free(s->ahead, AHEAD_ORDER);
-	kfree(s);
-}
-
-static uint32_t segment_for(uint64_t size)
-{
-	uint32_t segment = SEGMENT_MAX;
-
-	while (segment > SEGMENT_MIN && size / segment < SEGMENTS_WANT)
-		segment /= 2;
-	return segment;
-}
-
-static struct swap_disk *disk_create(struct block_device *d, uint64_t size, bool ours)
-{
-	struct swap_disk *s = kmalloc(sizeof(*s), ALLOC_ZERO);
-	uint32_t segment = segment_for(size);
-
-	if (!s)
-		return NULL;
-	s->device = d;
-	spin_init(&s->lock);
-	waitq_init(&s->wait);
-	(void)format(s->name, sizeof(s->name), "/dev/%s", d->name);
-	s->medium = (struct medium){
-		.ops = &disk_ops,
-		.name = s->name,
-		.size = ALIGN_DOWN(size, (uint64_t)segment),
-		.erase_size = segment,
-		.program_unit = d->block_size,
-		.program_best = WINDOW,
-		.programs = d->max_segment >= WINDOW ? PIECES : 0,
-		.lead = PAGE_SIZE,
-		.given = ours,
-		.discards = d->can_discard,
-		.distant = true,
-		.exposed = true,
-	};
-	if (!buffers_alloc(s))
-		return s;
-	disk_free(s);
-	return NULL;
-}
-
 static int disk_on_locked(struct block_device *d, int prio, bool format)
 {
 	struct swap_disk *s;
 	uint64_t size;
 	bool ours = false;
-	int err = device_check(d, format, &size, &ours);
+	int err;
 
+	block_bind(d, block_returns(d));
+	err = device_check(d, format, &size, &ours);
 	if (err)
 		return err;
-	s = disk_create(d, size, ours);
+	s = swap_medium_create(d, size, ours);
 	if (!s)
 		return -ENOMEM;
-	err = swap_attach(&s->medium, format, prio);
+	swap_budget_attach(&s->medium);
+	err = swap_return_begin(s);
+	if (!err)
+		err = swap_attach(&s->medium, format, prio);
 	if (err) {
-		disk_free(s);
+		swap_medium_free(s);
 		return err;
 	}
 	s->next = disks;
@@ -512,7 +125,7 @@ static int disk_off_locked(struct block_device *d)
 	if (err)
 		return err;
 	*p = s->next;
-	disk_free(s);
+	swap_medium_free(s);
 	return 0;
 }
 

@@ -5,6 +5,17 @@
 
 #include "kernel/block.h"
 
+/* mkswap's header, from byte 1024 of the device; little-endian. */
+struct swap_header {
+	uint32_t version, last_page, bad_pages;
+	uint8_t uuid[16];
+	char label[16];
+};
+#define SWAP_HEADER_AT     1024
+#define SWAP_SIGNATURE     "SWAPSPACE2"
+#define SWAP_SIGNATURE_LEN 10
+#define SWAP_SIGNATURE_AT  (PAGE_SIZE - SWAP_SIGNATURE_LEN)
+
 /* Makes d a swap area: one with mkswap's signature, whatever else is on it, or one that its partition table calls swap and that is blank or was used so before (format:
  * or holds anything). prio as swap_attach(). 0, -EINVAL (neither, bad blocks, or shorter than its signature says), -EBUSY, -EROFS, -ENOMEM, what swap_attach()
  * gives. May sleep. */

@@ -2,13 +2,15 @@
 // Resource limits: getrlimit(2), setrlimit(2), prlimit(2). Those that mm/ enforces are copied to the address space when they change.
 #include "kernel/errno.h"
 #include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/sigset.h"
 #include "kernel/syscall.h"
 #include "mm/aspace.h"
 #include "mm/usercopy.h"
 
 static void copy_to_aspace(struct process *p, unsigned resource)
 {
-	uint64_t value = READ_ONCE(p->limits[resource].rlim_cur);
+	uint64_t value = process_limit_of(p, resource);
 	struct aspace *as = process_aspace(p);
 
 	if (!as)
@@ -45,6 +47,12 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 		copy_to_aspace(p, resource);
 	if (new &&err == 0 && resource == RLIMIT_CPU)
 		cpu_limit_changed(p);
+	if (new &&err == 0 && resource == RLIMIT_RTTIME) {
+		uint64_t irqs = spin_lock_irq(&p->signal_lock);
+
+		signal_each_thread(p, rt_time_changed, &irqs);
+		spin_unlock_irq(&p->signal_lock, irqs);
+	}
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/process.h"
+#include "kernel/runq.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"
@@ -38,6 +39,9 @@ static bool same_user(struct task *t)
 	cred_put(c);
 	return ok;
 }
+
+/* What sched_setscheduler(2) and sched_getscheduler(2) have among the policy's bits. */
+#define POLICY_BITS(reset) ((reset) ? SCHED_RESET_ON_FORK : 0)
 
 static bool is_rt(int policy)
 {
@@ -83,8 +87,15 @@ static int may_schedule(struct task *t, int policy, int priority, int nice)
 		       : 0;
 }
 
+/* Nobody but the superuser may take a task's children out of this again. */
+static int may_reset(const struct task *t, bool reset)
+{
+	return t->sched.reset_on_fork && !reset && !current_capable(CAP_SYS_NICE) ? -EPERM : 0;
+}
+
 static int64_t set_scheduler(int tid, int policy, int priority)
 {
+	bool reset = policy >= 0 && (policy & SCHED_RESET_ON_FORK);
 	struct task *t;
 	int err;
 
@@ -93,13 +104,20 @@ static int64_t set_scheduler(int tid, int policy, int priority)
 	t = task_named(tid);
 	if (!t)
 		return -ESRCH;
-	if (policy < 0)
+	if (policy < 0) {
 		policy = t->sched.policy;
+		reset = t->sched.reset_on_fork;
+	}
+	policy &= ~SCHED_RESET_ON_FORK;
 	err = check_params(policy, priority);
 	if (err == 0)
 		err = may_schedule(t, policy, priority, t->sched.nice);
 	if (err == 0)
+		err = may_reset(t, reset);
+	if (err == 0)
 		err = sched_set(t, policy, priority, t->sched.nice);
+	if (err == 0)
+		WRITE_ONCE(t->sched.reset_on_fork, reset);
 	task_put(t);
 	return err;
 }
@@ -133,7 +151,7 @@ SYSCALL(sched_getscheduler)
 
 	if (!t)
 		return (int)args[0] < 0 ? -EINVAL : -ESRCH;
-	policy = READ_ONCE(t->sched.policy);
+	policy = READ_ONCE(t->sched.policy) | POLICY_BITS(READ_ONCE(t->sched.reset_on_fork));
 	task_put(t);
 	return policy;
 }
@@ -150,36 +168,78 @@ SYSCALL(sched_getparam)
 	return user_store32(args[1], (uint32_t)priority);
 }
 
-SYSCALL(sched_setattr)
+/* The caller's struct sched_attr, of which it may know more or less than we do: what we do not know must be zero. */
+static int attr_from_user(struct sched_attr *a, virt_addr_t src)
 {
-	struct sched_attr a = { 0 };
-	uint32_t size;
-	struct task *t;
-	int err;
+	uint32_t size, word;
 
-	if ((int)args[0] < 0 || !args[1] || args[2] != 0)
-		return -EINVAL;
-	if (user_load32(&size, args[1]) < 0)
+	if (user_load32(&size, src) < 0)
 		return -EFAULT;
 	if (size == 0)
 		size = SCHED_ATTR_SIZE_VER0;
 	if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_from_user(&a, args[1], MIN(size, sizeof(a))) < 0)
+	if (copy_from_user(a, src, MIN(size, sizeof(*a))) < 0)
 		return -EFAULT;
-	if (a.sched_flags != 0 || a.sched_nice < -20 || a.sched_nice > 19)
+	for (uint32_t at = sizeof(*a); at + 4 <= size; at += 4) {
+		if (user_load32(&word, src + at) < 0)
+			return -EFAULT;
+		if (word != 0)
+			return -E2BIG;
+	}
+	if ((a->sched_flags & ~(uint64_t)SCHED_FLAG_RESET_ON_FORK) || a->sched_nice < -20 ||
+	    a->sched_nice > 19)
 		return -EINVAL;
-	err = check_params((int)a.sched_policy, (int)a.sched_priority);
+	return 0;
+}
+
+static int set_deadline(struct task *t, const struct sched_attr *a)
+{
+	struct sched_deadline d = { a->sched_runtime, a->sched_deadline, a->sched_period };
+
+	if (!deadline_valid(&d) || a->sched_priority != 0)
+		return -EINVAL;
+	/* Nor with fewer CPUs than there are: what is admitted counts on all of them. */
+	if (!current_capable(CAP_SYS_NICE) || (sched_cpus_online() & ~t->sched.affinity))
+		return -EPERM;
+	return sched_set_deadline(t, &d);
+}
+
+static int set_attr(struct task *t, struct sched_attr *a)
+{
+	int policy = (int)a->sched_policy, err;
+
+	if (policy == SCHED_DEADLINE)
+		return set_deadline(t, a);
+	err = check_params(policy, (int)a->sched_priority);
+	if (is_rt(policy))
+		a->sched_nice = t->sched.nice;
+	if (err == 0)
+		err = may_schedule(t, policy, (int)a->sched_priority, a->sched_nice);
+	return err ? err : sched_set(t, policy, (int)a->sched_priority, a->sched_nice);
+}
+
+SYSCALL(sched_setattr)
+{
+	struct sched_attr a = { 0 };
+	struct task *t;
+	bool reset;
+	int err;
+
+	if ((int)args[0] < 0 || !args[1] || args[2] != 0)
+		return -EINVAL;
+	err = attr_from_user(&a, args[1]);
 	if (err < 0)
 		return err;
 	t = task_named((int)args[0]);
 	if (!t)
 		return -ESRCH;
-	if (is_rt((int)a.sched_policy))
-		a.sched_nice = t->sched.nice;
-	err = may_schedule(t, (int)a.sched_policy, (int)a.sched_priority, a.sched_nice);
+	reset = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
+	err = may_reset(t, reset);
 	if (err == 0)
-		err = sched_set(t, (int)a.sched_policy, (int)a.sched_priority, a.sched_nice);
+		err = set_attr(t, &a);
+	if (err == 0)
+		WRITE_ONCE(t->sched.reset_on_fork, reset);
 	task_put(t);
 	return err;
 }
@@ -198,6 +258,10 @@ SYSCALL(sched_getattr)
 	a.sched_policy = (uint32_t)t->sched.policy;
 	a.sched_priority = (uint32_t)t->sched.rt_priority;
 	a.sched_nice = t->sched.nice;
+	a.sched_flags = t->sched.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
+	a.sched_runtime = t->sched.dl.runtime;
+	a.sched_deadline = t->sched.dl.deadline;
+	a.sched_period = t->sched.dl.period;
 	task_put(t);
 	return copy_to_user(args[1], &a, SCHED_ATTR_SIZE_VER0);
 }
@@ -213,7 +277,11 @@ SYSCALL(sched_setaffinity)
 	t = task_named((int)args[0]);
 	if (!t)
 		return -ESRCH;
-	err = same_user(t) ? sched_set_affinity(t, mask) : -EPERM;
+	err = same_user(t) ? 0 : -EPERM;
+	if (err == 0 && t->sched.policy == SCHED_DEADLINE && (sched_cpus_online() & ~mask))
+		err = -EBUSY; /* see set_deadline() */
+	if (err == 0)
+		err = sched_set_affinity(t, mask);
 	task_put(t);
 	return err;
 }
@@ -237,20 +305,27 @@ SYSCALL(sched_getaffinity)
 SYSCALL(sched_yield)
 {
 	(void)args;
-	sched_yield_cpu();
+	if (unlikely(current()->sched.policy == SCHED_DEADLINE))
+		sched_deadline_yield();
+	else
+		sched_yield_cpu();
 	return 0;
 }
 
 SYSCALL(sched_get_priority_max)
 {
-	int err = check_params((int)args[0], is_rt((int)args[0]) ? PRIO_RT_MIN : 0);
+	int err = (int)args[0] == SCHED_DEADLINE
+			  ? 0
+			  : check_params((int)args[0], is_rt((int)args[0]) ? PRIO_RT_MIN : 0);
 
 	return err < 0 ? err : is_rt((int)args[0]) ? PRIO_RT_MAX : 0;
 }
 
 SYSCALL(sched_get_priority_min)
 {
-	int err = check_params((int)args[0], is_rt((int)args[0]) ? PRIO_RT_MIN : 0);
+	int err = (int)args[0] == SCHED_DEADLINE
+			  ? 0
+			  : check_params((int)args[0], is_rt((int)args[0]) ? PRIO_RT_MIN : 0);
 
 	return err < 0 ? err : is_rt((int)args[0]) ? PRIO_RT_MIN : 0;
 }
@@ -264,9 +339,10 @@ SYSCALL(sched_rr_get_interval)
 		return (int)args[0] < 0 ? -EINVAL : -ESRCH;
 	policy = READ_ONCE(t->sched.policy);
 	task_put(t);
-	return timespec_to_user(args[1], policy == SCHED_RR     ? RR_INTERVAL
-					 : policy == SCHED_FIFO ? 0
-								: 4 * NSEC_PER_MSEC);
+	return timespec_to_user(args[1], policy == SCHED_RR ? RR_INTERVAL
+					 : policy == SCHED_FIFO || policy == SCHED_DEADLINE
+						 ? 0
+						 : 4 * NSEC_PER_MSEC);
 }
 
 SYSCALL(getcpu)

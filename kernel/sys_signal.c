@@ -263,10 +263,12 @@ static int kill_one_of_many(struct process *p, void *arg)
 		return 0;
 	k->found++;
 	err = signal_request_locked(p, k->signo, k->info);
-	if (err < 0)
-		k->err = err;
-	else
+	if (err >= 0)
 		k->sent++;
+	else if (
+		k->pgid != -1 ||
+		err != -EPERM) /* to everybody is to whom one may: nobody is no error, as with Linux */
+		k->err = err;
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * swapon(2) and swapoff(2). A block device is named by its node. Flash has no nodes: its partition for swap is named as /proc/swaps and /proc/mtd name it, where no
- * file of that name is found. Flash is not signed, so no other partition is taken.
+ * swapon(2) and swapoff(2): of a block device, or of the flash partition for swap, by their nodes.
  */
 #include <linux/capability.h>
 
@@ -10,7 +9,6 @@
 #include "kernel/mtd.h"
 #include "kernel/swap_disk.h"
 #include "kernel/syscall.h"
-#include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
@@ -24,26 +22,21 @@ struct swap_place {
 	struct medium *flash;
 };
 
-static struct medium *flash_find(const char *name)
-{
-	struct medium *m = mtd_swap();
-
-	return m && strcmp(m->name, name) == 0 ? m : NULL;
-}
-
 static int place_of(const char *path, struct swap_place *at)
 {
 	struct path p;
 	int err = path_lookup(AT_FDCWD, path, 0, &p);
+	devno_t number;
 
-	*at = (struct swap_place){ .flash = err == -ENOENT ? flash_find(path) : NULL };
 	if (err)
-		return at->flash ? 0 : err;
+		return err;
+	number = p.dentry->inode->rdev;
 	err = S_ISBLK(p.dentry->inode->mode) ? 0 : -EINVAL;
-	if (!err)
-		at->device = block_find_number(p.dentry->inode->rdev);
 	path_put(p);
-	return err || at->device ? err : -ENXIO;
+	*at = (struct swap_place){ .device = block_find_number(number) };
+	if (number >> 20 == MTD_BLOCK_MAJOR)
+		at->flash = mtd_get(number & 0xfffff);
+	return err || at->device || at->flash ? err : -ENXIO;
 }
 
 static int place_user(uint64_t path, struct swap_place *at)
@@ -74,7 +67,7 @@ SYSCALL(swapon)
 	err = place_user(args[0], &at);
 	if (err)
 		return err;
-	err = at.flash ? swap_attach(at.flash, false, prio) : swap_disk_on(at.device, prio, false);
+	err = at.flash ? mtd_swap_on(at.flash, prio, false) : swap_disk_on(at.device, prio, false);
 	/* What swapon(2) says of a place that is no swap. */
 	return err == -EMEDIUMTYPE ? -EINVAL : err;
 }
@@ -86,5 +79,5 @@ SYSCALL(swapoff)
 
 	if (err)
 		return err;
-	return at.flash ? swap_detach(at.flash) : swap_disk_off(at.device);
+	return at.flash ? mtd_swap_off(at.flash) : swap_disk_off(at.device);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * System call dispatch: a table indexed by Linux's number. A call that is not there is answered -ENOSYS and counted.
+ * System call dispatch: Linux's number is looked up in a table of bytes, which leads to a table of those calls that are there: half of the numbers have none. A call
+ * that is not there is answered -ENOSYS and counted.
  */
 #include <asm/unistd.h>
 
@@ -16,8 +17,28 @@ typedef int64_t (*syscall_fn)(const uint64_t *args);
 #include "kernel/fs/syscall_list.h"
 #undef X
 
-static const syscall_fn table[SYSCALL_COUNT] = {
-#define X(name) [__NR_##name] = sys_##name,
+static int64_t not_there(const uint64_t *args);
+
+enum place {
+	NOT_THERE,
+#define X(name) PLACE_##name,
+#include "kernel/syscall_list.h"
+#include "kernel/fs/syscall_list.h"
+#undef X
+	PLACES
+};
+_Static_assert(PLACES <= UINT8_MAX + 1, "a place is a byte");
+
+static const uint8_t places[SYSCALL_COUNT] = {
+#define X(name) [__NR_##name] = PLACE_##name,
+#include "kernel/syscall_list.h"
+#include "kernel/fs/syscall_list.h"
+#undef X
+};
+
+static const syscall_fn calls[PLACES] = {
+	not_there,
+#define X(name) sys_##name,
 #include "kernel/syscall_list.h"
 #include "kernel/fs/syscall_list.h"
 #undef X
@@ -31,10 +52,12 @@ uint64_t syscall_unimplemented(unsigned nr)
 	return nr < SYSCALL_COUNT ? atomic_load(&missing[nr]) : atomic_load(&beyond);
 }
 
-static __attribute__((noinline)) int64_t not_there(uint64_t nr)
+static COLD int64_t not_there(const uint64_t *args)
 {
+	uint64_t nr = current()->syscall_nr;
 	uint32_t *count = nr < SYSCALL_COUNT ? &missing[nr] : &beyond;
 
+	(void)args;
 	if (atomic_inc(count) == 1)
 		log_debug("%s[%d]: system call %lu is not implemented", current()->name,
 			  current()->tid, (unsigned long)nr);
@@ -58,10 +81,7 @@ void syscall_dispatch(struct user_regs *regs)
 	int64_t result;
 
 	current()->syscall_nr = nr;
-	if (likely(nr < SYSCALL_COUNT && table[nr]))
-		result = table[nr](regs->x);
-	else
-		result = not_there(nr);
+	result = calls[likely(nr < SYSCALL_COUNT) ? places[nr] : NOT_THERE](regs->x);
 	regs->x[0] = (uint64_t)result;
 	if (unlikely((uint64_t)(result + ERESTART_BLOCK) <= ERESTART_BLOCK - ERESTART))
 		note_restart(result, nr);

@@ -2,15 +2,16 @@
 /*
  * Where tasks live: their memory, and the table of tids.
  *
- * The last reference to a task often goes on the next task's stack, in the middle of a switch with interrupts off, where its kernel stack cannot be
- * unmapped. Such a task is put on a list of dead ones. The next task_alloc() takes one from there, stack and all, so a
- * process that forks again and again allocates nothing; when more than a few lie there, a thread frees them.
+ * A zombie has no stack any more: a task that has ended gives it back, whoever still names the task. It is off it in the middle of a switch, where nothing can be
+ * unmapped, so it is put on a list of dead ones, with the reference that was the scheduler's. The next task_alloc() takes the stack of one from there, so a
+ * process that forks again and again maps none; when more than a few lie there, a thread frees them.
  *
  * The table of tids is a tree under the process tree's mutex. It holds user tasks only: kernel threads have tid 0. A tid is free
  * when no task has it and no group or session bears its number.
  */
 #include "kernel/task.h"
 
+#include "kernel/cgroup.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
@@ -20,14 +21,15 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define DEAD_KEPT 8 /* dead tasks that may wait for the next fork without a thread being woken */
+/* Dead tasks that may wait for the next fork without a thread being woken, which leaves half as many. */
+#define DEAD_KEPT 8
 #define TID_FIRST_AGAIN                                                                            \
 	300 /* where numbers start anew after PID_MAX: low ones stay with the first programs */
 
 static struct kmem_cache *task_cache;
 
 static struct spinlock dead_lock;                      /* interrupts off */
-static struct list dead_tasks = LIST_INIT(dead_tasks); /* by process_link */
+static struct list dead_tasks = LIST_INIT(dead_tasks); /* by process_link, each with a reference */
 static uint32_t dead_count;
 static struct waitq sweeper_wait = WAITQ_INIT(sweeper_wait);
 static struct task *sweeper;
@@ -44,21 +46,24 @@ void task_init(void)
 	ASSERT(task_cache);
 }
 
-/* What a dead task still holds. Task context. */
-static void drop_contents(struct task *t)
+void task_free(struct task *t)
 {
 	if (t->process)
 		process_put(t->process);
 	if (t->cred)
 		cred_put(t->cred);
-	t->process = NULL;
-	t->cred = NULL;
+	kfree(t->fault_signal);
+	if (t->kstack)
+		kstack_free(t->kstack);
+	kmem_cache_free(task_cache, t);
 }
 
-static struct task *dead_pop(uint32_t leave)
+/* The stack of the one that lies there longest; what else it has goes with its last reference. 0: there are not more than `leave`. Task context. */
+static virt_addr_t dead_pop(uint32_t leave)
 {
 	struct task *t = NULL;
 	uint64_t old = spin_lock_irq(&dead_lock);
+	virt_addr_t kstack;
 
 	if (dead_count > leave) {
 		t = list_first(&dead_tasks, struct task, process_link);
@@ -66,14 +71,12 @@ static struct task *dead_pop(uint32_t leave)
 		dead_count--;
 	}
 	spin_unlock_irq(&dead_lock, old);
-	return t;
-}
-
-void task_free(struct task *t)
-{
-	drop_contents(t);
-	kstack_free(t->kstack);
-	kmem_cache_free(task_cache, t);
+	if (!t)
+		return 0;
+	kstack = t->kstack;
+	t->kstack = 0;
+	task_put(t);
+	return kstack;
 }
 
 /* The thread that frees what nobody allocates again. */
@@ -81,10 +84,10 @@ static void sweep(void *arg)
 {
 	(void)arg;
 	for (;;) {
-		struct task *t = dead_pop(0);
+		virt_addr_t kstack = dead_pop(DEAD_KEPT / 2);
 
-		if (t)
-			task_free(t);
+		if (kstack)
+			kstack_free(kstack);
 		else
 			(void)wait_event(&sweeper_wait, READ_ONCE(dead_count) > DEAD_KEPT,
 					 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
@@ -98,7 +101,7 @@ void task_start_sweeper(void)
 		panic("no memory for the first threads");
 }
 
-static void bury(struct task *t)
+void task_retire(struct task *t)
 {
 	uint64_t old = spin_lock_irq(&dead_lock);
 	bool many;
@@ -129,23 +132,16 @@ static void task_setup(struct task *t, virt_addr_t kstack)
 
 struct task *task_alloc(void)
 {
-	struct task *t = dead_pop(0);
-	virt_addr_t kstack;
+	virt_addr_t kstack = dead_pop(0) ?: kstack_alloc();
+	struct task *t;
 
-	if (t) {
-		drop_contents(t);
-		kstack = t->kstack;
-	} else {
-		kstack = kstack_alloc();
-		if (!kstack)
-			return NULL;
-		t = kmem_cache_alloc(task_cache, 0);
-		if (!t) {
-			kstack_free(kstack);
-			return NULL;
-		}
-	}
-	task_setup(t, kstack);
+	if (!kstack)
+		return NULL;
+	t = kmem_cache_alloc(task_cache, 0);
+	if (t)
+		task_setup(t, kstack);
+	else
+		kstack_free(kstack);
 	return t;
 }
 
@@ -159,10 +155,12 @@ void task_put(struct task *t)
 {
 	if (atomic_dec(&t->refs) != 0)
 		return;
-	if (preemptible())
+	if (preemptible()) {
 		task_free(t);
-	else
-		bury(t);
+	} else {
+		t->refs = 1;
+		task_retire(t);
+	}
 }
 
 /* ---- Table of tids ---- */
@@ -258,6 +256,7 @@ void tid_remove_locked(struct task *t)
 {
 	rb_remove(&tids, &t->tid_node);
 	tid_count--;
+	cgroup_task_left_locked(t->process);
 	task_put(t);
 }
 
@@ -283,5 +282,5 @@ uint32_t task_limit(void)
 {
 	uint32_t n = (uint32_t)((uint64_t)frames_total() * PAGE_SIZE / (8 * KSTACK_SIZE));
 
-	return n < 64 ? 64 : MIN(n, PID_MAX / 2);
+	return n < 64 ? 64 : MIN(n, PID_MAX / 2u);
 }

@@ -16,10 +16,14 @@
 #include "kernel/waitq.h"
 
 struct aspace;
+struct block_queue;
+struct block_request;
 struct cred;
 struct files;
 struct fs_context;
 struct process;
+struct psi;
+struct sigqueue;
 
 #define TASK_NAME_LEN 16
 #define KSTACK_SIZE   16384 /* guarded below by an unmapped range of the same size */
@@ -33,11 +37,16 @@ enum task_state {
 	TASK_DEAD,    /* never runs again; waits to be reaped */
 };
 
-/* Effective priority: 0..99 real-time (POSIX 1..99 as is), below that ordinary tasks, fair among themselves. Larger is more urgent. */
-enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99 };
+/* Effective priority: 1..99 real-time (POSIX's, as is), above that tasks with deadlines, below ordinary ones, fair among themselves. Larger is more urgent. */
+enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99, PRIO_DEADLINE = 100 };
+
+/* SCHED_DEADLINE: what a task asks for, ns; a period of 0: nothing. */
+struct sched_deadline {
+	uint64_t runtime, deadline, period;
+};
 
 struct sched {
-	int policy;          /* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE */
+	int policy; /* SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE */
 	int rt_priority;     /* 1..99 for FIFO and RR, else 0: what the user asked for */
 	int boost;           /* a floor somebody lends it (sched_boost), else 0; under pi_lock */
 	int prio;            /* effective: the above raised by inheritance */
@@ -48,13 +57,39 @@ struct sched {
 	uint64_t slice_left; /* RR and fair: ns of its turn still to come, as of exec_start */
 	uint64_t exec_start, runtime; /* ns: start of this stint, sum of all */
 	uint64_t user_charged; /* ticks in user mode that process->cpu_user_ticks has of it */
+	struct sched_deadline dl;
+	uint64_t dl_start, dl_end; /* of its present period: the beginning, the deadline */
+	bool dl_spent;      /* it has had its runtime: sleeps before it goes on in user mode */
+	bool reset_on_fork; /* its children are ordinary */
 	struct list rt_link;
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */
 	bool queued; /* linked in that queue; the task that runs is not */
 	bool moving; /* can run, but is neither linked nor running: who moves it to that queue will link it */
 	bool on_cpu; /* its registers are in a CPU */
+
+	/* RLIMIT_RTTIME: kernel/cputime.c. */
+	struct {
+		struct timer timer; /* holds a reference to the task */
+		uint64_t
+			mark; /* while it counts: runtime where that began; else what it had come to by then */
+		uint64_t next; /* of which the next SIGXCPU comes, if beyond the soft limit */
+		bool counts;   /* it is of a real-time policy, and limited */
+	} rt_time;
+
+	union {
+		struct {
+			uint8_t stall;   /* STALL_*: what it waits for; its own; kernel/psi.c */
+			bool rt_limited; /* its process has an RLIMIT_RTTIME */
+		};
+		uint16_t watched; /* switch_task() looks at all of it at once */
+	};
+	/* Pressure: kernel/psi.c. */
+	uint8_t psi_counted; /* as what it counts on its CPU; from here on under the run-queue lock */
+	struct psi *psi;     /* for which group, NULL: for the machine alone */
+	uint64_t io_since, io_ns, memory_since, memory_ns; /* time that it lost */
 };
+enum { STALL_IO = 1, STALL_MEMORY = 2 };
 
 struct task {
 	struct task_hot hot;   /* first: see kernel/preempt.h */
@@ -86,6 +121,8 @@ struct task {
 	uint64_t sig_blocked, sig_saved, sig_pending;
 	uint64_t sig_waiting; /* blocked, but rt_sigtimedwait waits for them */
 	struct list sig_queue;
+	struct sigqueue
+		*fault_signal; /* for signals of its own faults; from the first of them on */
 	virt_addr_t sigalt_base;
 	size_t sigalt_size;
 	uint32_t sigalt_flags;
@@ -98,6 +135,11 @@ struct task {
 	int exit_status; /* as wait4(2) reports it */
 
 	/* Changed by the task itself (or by its creator before it runs) only. */
+	struct {
+		uint64_t due,
+			ran; /* time_now(): a sleep's deadline, when it ran after it; ran 0: counted */
+		struct latency_wakeups *ups; /* kernel/latency.c */
+	} wake;
 	int restart_code;  /* the system call just made gave -ERESTART...: which, or 0 */
 	bool sig_restore;  /* sig_saved becomes the mask again on the way to user mode */
 	bool exiting;      /* in task_exit: gets no more signals */
@@ -124,6 +166,15 @@ struct task {
 
 	/* Memory's view of the task: its own counters, read by anyone. */
 	uint64_t minflt, majflt;
+	uint64_t nofault_faults; /* of these, those that should not have been: kernel/nofault.c */
+	uint64_t
+		grew; /* time_now() when it last took a new page while memory was short, its group's or the machine's; 0: not yet */
+	/* What it sleeps for in block_submit_wait(): set and cleared by itself, under the queue's lock. The queue stays for good, so it may be looked up without. */
+	struct block_queue *block_queue;
+	struct block_request *block_request;
+	const uint16_t *memory_group; /* the process's: which group pays (mm/memcg.h); NULL: none */
+	uint32_t
+		memory_over; /* pages that it got though its group was over a limit: memcg_settle() before user mode */
 	bool oom_victim;     /* may use the reserve to die; set once by the OOM code */
 	bool memory_reserve; /* page daemon and its like: may always use the reserve */
 
@@ -134,6 +185,12 @@ struct task {
 static inline struct task *current(void)
 {
 	return hw_current();
+}
+
+/* For assertions: no lock is held that forbids current() to sleep. The task that boots has interrupts off until there are any, and no number. */
+static inline bool task_may_sleep(void)
+{
+	return current()->hot.preempt_count == 0 && (!hw_irqs_off() || current()->tid == 0);
 }
 
 /* Effective priority says real-time: its allocations may use the reserve and never wait. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory of tasks. A task that never ran is made by task_alloc() with one reference, which belongs to the scheduler: sched_finish_switch()
- * drops it with task_put() when the task it switched away from is TASK_DEAD (its stack is then no longer in use). The table of
- * tids holds a second one for user tasks until they are reaped, so that whoever is last frees task and stack.
+ * Memory of tasks. A task that never ran is made by task_alloc() with one reference, which belongs to the scheduler: when the task it switched away
+ * from is TASK_DEAD, sched_finish_switch() hands that on with task_retire(), and the stack goes. The table of
+ * tids holds a second one for user tasks until they are reaped; whoever is last frees the task.
  */
 #ifndef KERNEL_TASK_ALLOC_H
 #define KERNEL_TASK_ALLOC_H
@@ -14,8 +14,9 @@
 struct task *task_alloc(void) MUST_CHECK;
 /* Frees a task that was never started: the stack too. Task context. */
 void task_free(struct task *t);
-/* task_get and task_put are in kernel/task.h; task_put may be called with preemption off and interrupts off: the last one then leaves
- * the memory for the next task_alloc() or for the thread that sweeps up. */
+/* t, which has run, is off its stack for good: leaves that, and the caller's reference, to the next task_alloc() or to the thread that sweeps up. Any context. */
+void task_retire(struct task *t);
+/* task_get and task_put are in kernel/task.h; task_put may be called with preemption off and interrupts off: the last one then retires the task. */
 
 /* Sets up the cache of tasks. Once, after slab_init(), before the first task_alloc(). */
 void task_init(void);

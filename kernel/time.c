@@ -10,7 +10,7 @@
  * due, and the next one is programmed then. There is no periodic tick.
  *
  * Locks: a queue's lock, interrupts off, protects its tree, `first` and `running`. `slice` and `programmed` belong to their own CPU with
- * interrupts off. Handlers run without the lock, interrupts off, a bounded number per interrupt: when more are due, the comparator is
+ * interrupts off. Handlers run without the lock, interrupts off, one per interrupt: when another is due, or the turn's end, the comparator is
  * set to the past and the interrupt comes again at once, so that others get between.
  *
  * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n. timer_cancel() needs the latter to wait
@@ -19,10 +19,10 @@
 #include "arch/timer.h"
 #include "kernel/clock_event.h"
 #include "kernel/clock_scale.h"
+#include "kernel/latency.h"
 #include "kernel/sched.h"
 
-#define EXPIRE_BATCH 2 /* handlers per interrupt: each may wake a task, some 260 instructions */
-#define NEVER        UINT64_MAX
+#define NEVER UINT64_MAX
 /* Later deadlines count as this: keeps the scaling from overflowing. */
 #define TIME_MAX ((uint64_t)1 << 62)
 
@@ -32,11 +32,10 @@ struct timer_queue {
 	struct timer *first;
 	struct timer *running; /* handler in progress: an address to compare with, never followed */
 	uint64_t slice, programmed;
+	uint64_t programmed_at; /* a deadline that was past then is not late since it was due */
 } __attribute__((aligned(64)));
 
-static struct timer_queue queues[NR_CPUS_MAX] = {
-	[0 ... NR_CPUS_MAX - 1] = { .slice = NEVER, .programmed = NEVER },
-};
+static struct timer_queue queues[NR_CPUS_MAX];
 static const struct clock_event *clock_event; /* set once at boot, before other CPUs run */
 static struct clock_scale to_ns, to_counter;  /* set once at boot */
 static uint64_t wall_offset;                  /* atomic; changes under wall_lock */
@@ -50,10 +49,12 @@ static struct timer_queue *queue_of(int cpu)
 	return q;
 }
 
-void time_init(void)
+COLD void time_init(void)
 {
 	uint64_t hz = hw_counter_hz();
 
+	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
+		queues[i].slice = queues[i].programmed = NEVER;
 	/* Firmware never said; the timer driver complains. Anything but a division by zero. */
 	if (hz == 0)
 		hz = NSEC_PER_SEC;
@@ -77,7 +78,7 @@ uint64_t time_wall(void)
 	return time_now() + atomic_load(&wall_offset);
 }
 
-void time_set_wall(uint64_t ns)
+COLD void time_set_wall(uint64_t ns)
 {
 	uint64_t irqs = spin_lock_irq(&wall_lock);
 
@@ -103,10 +104,11 @@ static void program_closer(struct timer_queue *q, uint64_t deadline)
 	if (deadline >= q->programmed || !clock_event)
 		return;
 	q->programmed = deadline;
+	q->programmed_at = time_now();
 	clock_event->program(counter_at(deadline));
 }
 
-void clock_event_cpu_init(void)
+COLD void clock_event_cpu_init(void)
 {
 	struct timer_queue *q = queue_of((int)hw_cpu());
 	uint64_t deadline;
@@ -261,38 +263,43 @@ bool timer_try_cancel(struct timer *t)
 	return was_pending;
 }
 
-/* Runs the handlers of timers due at `now`, a bounded number. Interrupts off, q locked on entry and return, not in between. */
-static void run_due(struct timer_queue *q, uint64_t now)
+/* Runs the handler of a timer due at `now`; it may take some 500 instructions. False: there is none. Interrupts off, q locked on entry and return, not in between. */
+static bool run_due(struct timer_queue *q, uint64_t now)
 {
-	for (int n = 0; n < EXPIRE_BATCH && q->first && q->first->deadline <= now; n++) {
-		struct timer *t = q->first;
+	struct timer *t = q->first;
 
-		timer_unlink(q, t);
-		q->running = t;
-		spin_unlock_raw(&q->lock);
-		t->expire(t);
-		/* Under the lock again, so that who cancels sees all that the handler did once it sees that the handler is over. */
-		spin_lock_raw(&q->lock);
-		q->running = NULL;
-	}
+	if (!t || t->deadline > now)
+		return false;
+	timer_unlink(q, t);
+	q->running = t;
+	spin_unlock_raw(&q->lock);
+	t->expire(t);
+	/* Under the lock again, so that who cancels sees all that the handler did once it sees that the handler is over. */
+	spin_lock_raw(&q->lock);
+	q->running = NULL;
+	return true;
 }
 
 void clock_event_expired(void)
 {
 	struct timer_queue *q = queue_of((int)hw_cpu());
 	uint64_t now = time_now(), next;
+	bool ran;
 
+	if (unlikely(now - q->programmed > LATENCY_FLOOR))
+		latency_interrupt_late(MAX(q->programmed, q->programmed_at), now);
 	/* Counts as past: what handlers start is not programmed one by one, but once, below. */
 	q->programmed = 0;
 	spin_lock_raw(&q->lock);
-	run_due(q, now);
+	ran = run_due(q, now);
 	next = q->first ? q->first->deadline : NEVER;
 	spin_unlock_raw(&q->lock);
-	if (q->slice <= now) {
+	if (q->slice <= now && !ran) {
 		q->slice = NEVER;
 		sched_slice_expired();
 	}
 	next = MIN(next, q->slice);
 	q->programmed = next;
+	q->programmed_at = now;
 	clock_event->program(next == NEVER ? CLOCK_EVENT_NEVER : counter_at(next));
 }

@@ -64,13 +64,14 @@ void waitq_unwatch(struct waitq *wq, struct watcher *w);
 	({                                                                                         \
 		struct waiter w_;                                                                  \
 		int err_ = 0;                                                                      \
-		while (!(cond) && err_ == 0) {                                                     \
+		bool holds_;                                                                       \
+		while (!(holds_ = (cond)) && err_ == 0) {                                          \
 			waitq_prepare(wq, &w_, mode);                                              \
 			if (!(cond))                                                               \
 				err_ = waitq_sleep(&w_, mode, deadline);                           \
 			waitq_finish(wq, &w_);                                                     \
 		}                                                                                  \
-		(cond) ? 0 : err_;                                                                 \
+		holds_ ? 0 : err_;                                                                 \
 	})
 
 #endif

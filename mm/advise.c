@@ -51,7 +51,7 @@ static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt
 	return err;
 }
 
-/* The mutex is dropped for reading ahead: the area may be gone afterwards. */
+/* The mutex is dropped for reading ahead: the area may be gone afterwards. Anonymous pages in swap, private copies among them, are read by a thread. */
 static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
 	struct object *o = a->object;
@@ -59,9 +59,13 @@ static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	bool major;
 	int err = 0;
 
-	if (o == NULL || (a->flags & AREA_HUGETLB))
+	if (a->flags & AREA_HUGETLB)
 		return 0;
-	object_get(o);
+	if (o != NULL)
+		object_get(o);
+	advise_want(as, start, end);
+	if (o == NULL)
+		return 0;
 	mutex_unlock(&as->mutex);
 	object_read_ahead(o, index, last - index + 1);
 	/* What no disk backs is brought in here. */
@@ -72,7 +76,7 @@ static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_
 			page_put(p);
 	}
 	object_put(o);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	return err == -EINTR ? err : 0;
 }
 
@@ -165,7 +169,7 @@ int aspace_advise(struct aspace *as, virt_addr_t addr, uint64_t length, int advi
 		return 0;
 	if (!user_pages_ok(addr, length))
 		return addr + length < addr ? -EINVAL : -ENOMEM;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	err = advise_locked(as, addr, addr + length, advice);
 	area_merge_range(as, addr, addr + length);
 	mutex_unlock(&as->mutex);
@@ -200,7 +204,7 @@ static unsigned incore_piece(struct aspace *as, virt_addr_t start, virt_addr_t e
 {
 	unsigned n = 0;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	for (virt_addr_t va = start; va < end; va += PAGE_SIZE) {
 		struct area *a = area_covering(as, va);
 
@@ -259,7 +263,7 @@ static int sync_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 		err = object_sync(o, first, last);
 	}
 	object_put(o);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	return err;
 }
 
@@ -298,7 +302,7 @@ int aspace_sync(struct aspace *as, virt_addr_t addr, uint64_t length, int flags)
 		return 0;
 	if (length > USER_TOP || !user_pages_ok(addr, ALIGN_UP(length, PAGE_SIZE)))
 		return -ENOMEM;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	err = sync_locked(as, addr, addr + ALIGN_UP(length, PAGE_SIZE), flags);
 	mutex_unlock(&as->mutex);
 	return err;

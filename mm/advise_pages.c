@@ -99,7 +99,7 @@ static void pageout_flush(struct aspace *as, struct pageout *out)
 	mutex_unlock(&as->mutex); /* the daemon may need what others who want it hold */
 	reclaim_pages(out->pages, out->n);
 	out->n = 0;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 }
 
 int advise_pageout(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
@@ -117,6 +117,30 @@ int advise_pageout(struct aspace *as, struct area *a, virt_addr_t start, virt_ad
 	}
 	pageout_flush(as, &out);
 	return 0;
+}
+
+/* ---- Needed soon ---- */
+
+static void want_entry(struct pte *pte, void *arg)
+{
+	bool *full = arg;
+	struct pte_view v;
+
+	pte_view(pte, &v);
+	if (v.state == PTE_SWAPPED && !*full)
+		*full = !swap_want(v.slot);
+}
+
+void advise_want(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	bool full = false;
+
+	for (virt_addr_t va = pmap_next_leaf(&as->pmap, start, end); va < end && !full;
+	     va = pmap_next_leaf(&as->pmap, va, end))
+		va = advise_chunk(as, va, end, want_entry, &full);
+	mutex_unlock(&as->mutex);
+	swap_want_go();
+	aspace_mutex_lock_call(as);
 }
 
 /* ---- Contents not needed ---- */
@@ -206,7 +230,7 @@ int advise_populate(struct aspace *as, struct area *a, virt_addr_t start, virt_a
 		return -EINVAL;
 	mutex_unlock(&as->mutex);
 	err = populate_range(as, start, end, access);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	/* Beyond a file (-ENXIO), unreadable, or unmapped by somebody meanwhile. */
 	return err == 0 || err == -ENOMEM || err == -EINTR ? err : -EFAULT;
 }
@@ -238,6 +262,6 @@ int advise_remove(struct aspace *as, struct area *a, virt_addr_t start, virt_add
 		object_punch(o, first, last);
 	}
 	object_put(o);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	return err;
 }

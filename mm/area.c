@@ -45,7 +45,8 @@ struct area *area_prev(struct area *a)
 
 struct area *area_find(struct aspace *as, virt_addr_t va)
 {
-	struct area *hit = as->last_hit, *found = NULL;
+	struct area *hit = READ_ONCE(as->last_hit),
+		    *found = NULL; /* faults may be here at the same time */
 	struct rb_node *n = as->areas.node;
 
 	/* In it, or in the free space that it knows right below. */
@@ -64,7 +65,7 @@ struct area *area_find(struct aspace *as, virt_addr_t va)
 		}
 	}
 	if (found != NULL)
-		as->last_hit = found;
+		WRITE_ONCE(as->last_hit, found);
 	return found;
 }
 
@@ -227,21 +228,27 @@ void area_free(struct area *a)
 	kmem_cache_free(area_cache, a);
 }
 
+/* Of two neighbours in order, one has no child where the other is: there the new one goes. */
 void area_insert(struct aspace *as, struct area *a)
 {
-	struct rb_node **link = &as->areas.node, *parent = NULL;
 	struct area *next = area_find(as, a->start), *prev;
+	struct rb_node **link = &as->areas.node, *parent = NULL;
 
 	ASSERT(a->start < a->end && (next == NULL || next->start >= a->end));
-	while (*link != NULL) {
-		parent = *link;
-		link = a->start < area_of(parent)->start ? &parent->left : &parent->right;
-	}
 	prev = next != NULL ? area_prev(next) : area_of(rb_last(&as->areas));
+	if (next != NULL && next->node.left == NULL) {
+		parent = &next->node;
+		link = &parent->left;
+	} else if (prev != NULL) {
+		parent = &prev->node;
+		link = &parent->right;
+	}
 	a->aspace = as;
 	a->gap = gap_below(a, prev);
+	if (next != NULL) /* above a in the tree: its sums are made anew with a's */
+		next->gap = gap_below(next, a);
 	rb_insert_augmented(&as->areas, &a->node, parent, link, area_update);
-	gap_refresh(next);
+	as->last_hit = a; /* who maps something uses it */
 	as->area_count++;
 	account(as, a->flags, area_pages(a), 1);
 	area_list_join(a);
@@ -295,9 +302,13 @@ void area_remove(struct aspace *as, struct area *a)
 	account(as, a->flags, area_pages(a), -1);
 	as->area_count--;
 	if (as->last_hit == a)
-		as->last_hit = NULL;
+		as->last_hit = next; /* which knows the free space below it */
+	if (next != NULL) {
+		/* It is above a, or takes its place, and then perhaps without anything below it that is made anew. */
+		next->gap = gap_below(next, area_prev(a));
+		area_update(&next->node);
+	}
 	rb_remove_augmented(&as->areas, &a->node, area_update);
-	gap_refresh(next);
 }
 
 /* The bounds change at once for those who walk the object's areas. */

@@ -71,10 +71,10 @@ static void aspace_empty(struct aspace *as)
 	uint64_t rss;
 	bool quiet;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	if (as->hugetlb)
 		hugetlb_forgo(hugetlb_promised(as, USER_MIN, USER_TOP));
-	quiet = atomic_load(&as->pmap.active_cpus) == 0;
+	quiet = !pmap_loaded(&as->pmap);
 	rss = quiet ? zap_all(as) : aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, rss);
 	area_free_all(as);
@@ -170,13 +170,13 @@ static size_t access_page(struct aspace *as, virt_addr_t va, uint8_t *kva, size_
 	return done;
 }
 
-int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bool write)
+COLD int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bool write)
 {
 	struct fault f;
 	size_t done = 0, part;
 	int err = 0;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	while (done < n && va + done >= USER_MIN && va + done < USER_TOP && err == 0) {
 		part = access_page(as, va + done, (uint8_t *)kva + done, n - done, write);
 		done += part;
@@ -193,7 +193,7 @@ int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t n, bo
 /* ---- The reaper ---- */
 
 /* Private memory in tables of its own is taken back; shared tables would free nothing now. */
-static void reap_area(struct aspace *as, struct area *a)
+static void reap_area(struct aspace *as, struct area *a, void (*step)(void))
 {
 	virt_addr_t va, stop;
 	struct tlb_batch b;
@@ -207,23 +207,28 @@ static void reap_area(struct aspace *as, struct area *a)
 		if (!pmap_leaf_shared(&as->pmap, va) || pmap_leaf_claim(&as->pmap, va))
 			zap_table(pmap_leaf(&as->pmap, va), from,
 				  from + (unsigned)bytes_to_pages(stop - va), &b);
+		if (step != NULL)
+			step();
 	}
 	tlb_flush(&b);
 }
 
-uint64_t aspace_reap(struct aspace *as)
+COLD uint64_t aspace_reap(struct aspace *as, void (*step)(void))
 {
 	uint64_t before, after;
 	struct area *a;
 
 	/* The victim may sleep on memory with the mutex held: its allocations end, as it is killed.
 	 */
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	before = aspace_rss(as);
 	as->peak_rss = MAX(as->peak_rss, before);
 	for (a = area_first(as); a != NULL; a = area_next(a))
-		if (area_is_private(a) && !(a->flags & AREA_HUGETLB))
-			reap_area(as, a);
+		if (area_is_private(a) && !(a->flags & AREA_HUGETLB)) {
+			reap_area(as, a, step);
+			/* Whoever still copies from here for the dying gets an error, not zeroes. */
+			area_set_flags(as, a, a->flags & ~(unsigned)AREA_RIGHTS);
+		}
 	after = aspace_rss(as);
 	mutex_unlock(&as->mutex);
 	return before - MIN(before, after);

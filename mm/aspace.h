@@ -68,8 +68,10 @@ extern uint32_t area_limit; /* vm.max_map_count: areas per address space; read a
 
 struct aspace {
 	struct mutex mutex;
+	bool parallel; /* faults do without it where they can: who takes it to change anything says aspace_mutex_lock() */
 	struct rb_root areas;
-	struct area *last_hit; /* cache of area_find; under mutex */
+	struct area *
+		last_hit; /* cache of area_find; under mutex, or any that was found while areas stand still */
 	struct pmap pmap;
 	uint32_t refs;  /* tasks that run on it, and transient users (/proc, reaper) */
 	uint32_t users; /* tasks only: at 0 the areas go */
@@ -80,6 +82,7 @@ struct aspace {
 	uint64_t peak_rss, peak_pages; /* as far as they are not in what there is now */
 	uint32_t forks;                /* made of it so far; under mutex */
 	bool forked;                   /* made by a fork */
+	bool shares; /* it forked or was forked: others may share leaf tables with it. Under mutex */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
 	virt_addr_t
 		spare_table; /* of the 2 MB from here on a leaf table may be there that no area needs (mm/zap.c); 0: none */
@@ -87,17 +90,41 @@ struct aspace {
 	virt_addr_t arg_start, arg_end, env_start, env_end;
 	virt_addr_t code_start, code_end, data_start, data_end;
 	unsigned mlock_future; /* AREA_LOCKED | AREA_LOCK_ON_FAULT for new areas */
-	uint64_t minflt, majflt;
+	bool nofault; /* all is locked and there, and will be: faults of real-time tasks are told. Under mutex */
+	uint64_t minflt, majflt; /* under mutex: without those that did without */
 	struct {
 		uint64_t as, data, stack, memlock;
-	} limit;           /* bytes; copied from the process's rlimits by kernel/ */
-	bool hugetlb;      /* has or had areas with AREA_HUGETLB; under mutex */
-	bool cap_ipc_lock; /* memlock limit does not apply */
-	uint32_t marks;    /* enum space_mark; atomic */
-	void *exe_file;    /* struct file, for /proc/PID/exe */
-	uint8_t auxv[512]; /* as given to the program, for /proc/PID/auxv */
+	} limit;            /* bytes; copied from the process's rlimits by kernel/ */
+	bool hugetlb;       /* has or had areas with AREA_HUGETLB; under mutex */
+	bool cap_ipc_lock;  /* memlock limit does not apply */
+	uint32_t spared_by; /* the OOM decision that spares one of its users; the OOM thread's */
+	uint32_t lived_by;  /* the last that found one of them not dying; the OOM thread's */
+	bool ending;        /* the OOM policy ends its users: the reaper is to come, or was here */
+	bool reaped;        /* it was: what can be taken back is */
+	struct list reap_link; /* the reaper's */
+	uint32_t marks;        /* enum space_mark; atomic */
+	void *exe_file;        /* struct file, for /proc/PID/exe */
+	uint8_t auxv[512];     /* as given to the program, for /proc/PID/auxv */
 	size_t auxv_len;
 };
+
+/*
+ * The mutex is the caller's, who is about to change areas, tables or entries: waits for the faults that are at work without it, each at most some 1,500 instructions. Who only wants areas to
+ * stay as they are (a futex's key, what /proc tells) takes the mutex itself by mutex_lock(): faults without it change none.
+ */
+void aspace_wait_faults(struct aspace *as);
+static inline __attribute__((always_inline)) void aspace_mutex_lock(struct aspace *as)
+{
+	mutex_lock(&as->mutex);
+	if (unlikely(as->parallel))
+		aspace_wait_faults(as);
+}
+/* The same as a call: small, for where a few instructions do not matter. */
+void aspace_mutex_lock_call(struct aspace *as);
+/* A second thread is about to run on as, current()'s. Takes the mutex. */
+void aspace_make_parallel(struct aspace *as);
+/* A fault of as is at work on that CPU without the mutex. Any context. */
+bool aspace_faults_on(const struct aspace *as, unsigned cpu);
 
 /* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, write its
  * path, make bytes of it read as zeroes (MADV_REMOVE), and write pages [first, last] of it to its medium as fsync(2) does; these two without a mutex: 0 or negative errno. */
@@ -201,7 +228,7 @@ int area_name(const struct area *a, char *buf, size_t size);
 
 uint64_t aspace_rss(struct aspace *as); /* resident pages, from the tables */
 /* The OOM reaper: takes back the private anonymous pages of `as` in bounded chunks while it may
- * still be in use by its dying tasks. Returns frames freed. */
-uint64_t aspace_reap(struct aspace *as);
+ * still be in use by its dying tasks. Calls step (unless NULL) after every 2 MB; the mutex is held then. Returns frames freed. */
+uint64_t aspace_reap(struct aspace *as, void (*step)(void));
 
 #endif

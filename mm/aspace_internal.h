@@ -228,6 +228,8 @@ int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_add
 
 /* ---- fault.c ---- */
 
+#define FAULT_PARALLEL (1u << 31) /* with the access: parallel.c */
+
 struct fault {
 	struct aspace *as;
 	virt_addr_t va; /* page aligned */
@@ -256,8 +258,11 @@ static inline void fault_begin(struct fault *f, struct aspace *as, virt_addr_t v
 	f->object = NULL;
 	f->major = f->dirtied = false;
 }
+/* parallel.c: resolves the fault without the mutex, if that can be done at once. False: it needs the mutex. */
+bool fault_parallel(struct aspace *as, virt_addr_t va, unsigned access);
 /* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is
- * held again either way. */
+ * held again either way. With FAULT_PARALLEL in f's access the mutex is not held, areas and tables stand still, and nothing sleeps if f has a frame or its area
+ * is none of OTHER_WAYS (parallel.c): 0, or anything else. */
 int fault_handle(struct fault *f) MUST_CHECK;
 /* Drops what f still holds. No table lock. */
 void fault_release(struct fault *f);
@@ -265,6 +270,9 @@ void fault_drop_page(struct fault *f); /* page and slot */
 /* Steps below return 0 (resolved), -EAGAIN (look at the entry again), -EINPROGRESS (drop the mutex,
  * read), or an error. Those with pte unlock it. */
 int fault_none_file(struct fault *f, struct pte *pte);
+/* Gets what a write to an object's page needs where the entry is none, if that takes no reading: its page, and a copy for a private area. No table lock. 0, or as
+ * the steps, but -EAGAIN. */
+int fault_prepare_file(struct fault *f) MUST_CHECK;
 /* p, of a shared object, is about to be entered for writing, or to get that right. The table is locked. */
 static inline void fault_dirty(struct fault *f, struct page *p)
 {
@@ -308,12 +316,16 @@ struct pte *entry_alloc(struct aspace *as, virt_addr_t va);
 
 /* Makes [start, end) present, page by page; mutex not held. 0, -EFAULT, -ENOMEM. */
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access);
+/* The same for what is locked there, areas without rights and what lies beyond a file left out. 0, -ENOMEM, -EINTR. */
+int populate_locked(struct aspace *as, virt_addr_t start, virt_addr_t end);
 
 /* ---- advise_pages.c: madvise(2) for the part [start, end) of a ---- */
 
 /* MADV_COLD, MADV_FREE. 0, -EINVAL. */
 int advise_cold(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 int advise_free(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end) MUST_CHECK;
+/* MADV_WILLNEED of pages in swap: has them read ahead. The mutex is dropped in between. */
+void advise_want(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* The mutex is dropped in between: a may be gone afterwards. MADV_PAGEOUT: 0, -EINVAL. */
 int advise_pageout(struct aspace *as, struct area *a, virt_addr_t start,
 		   virt_addr_t end) MUST_CHECK;
@@ -366,7 +378,10 @@ int stack_grow(struct aspace *as, struct area *a, virt_addr_t va) MUST_CHECK;
 
 /* Takes [start, end) out: areas and entries. 0 or -ENOMEM (nothing changed). */
 int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
-/* Would `pages` more with these flags fit the limits? 0, -ENOMEM, -EAGAIN (locked memory). */
-int limits_check(struct aspace *as, uint64_t pages, unsigned flags) MUST_CHECK;
+/* Pages of [start, end) that areas with all of these flags hold. */
+uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags);
+/* Would `pages` more with these flags fit the limits, in the place of `gone` that are there? 0, -ENOMEM, -EAGAIN: locked memory, of which, as Linux has it, nothing
+ * goes for this. */
+int limits_check(struct aspace *as, uint64_t pages, uint64_t gone, unsigned flags) MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@
  */
 #include "mm/frames.h"
 
+#include "kernel/errno.h"
 #include "kernel/log.h"
 
 /* Blocks given back per lock hold: each may merge through every order. */
@@ -116,10 +117,10 @@ static bool above_floor(uint32_t n, uint32_t floor)
 	return buddy_available() >= (uint64_t)floor + n;
 }
 
-/* Pushes the frames of a block that was taken. */
+/* Pushes the frames of a block that was taken, so that they come off in order: as neighbours they are freed again, most often. */
 static void chain_push_block(struct chain *c, struct page *p, unsigned order)
 {
-	for (unsigned i = 0; i < 1u << order; i++)
+	for (unsigned i = 1u << order; i-- > 0;)
 		chain_push(c, p + i);
 }
 
@@ -129,7 +130,8 @@ static inline unsigned order_within(uint32_t n)
 	return 31 - (unsigned)__builtin_clz(n);
 }
 
-/* Blocks whole, from the smallest up, as long as they are wanted whole; then a part of one. */
+/* Blocks whole, from the smallest up, as long as they are wanted whole; then a part of one, unless that is for a lesser part: so what one refill leaves
+ * of a block does not make the next ones take parts, too. */
 struct chain buddy_take(uint32_t n, uint32_t floor)
 {
 	struct chain c = CHAIN_EMPTY;
@@ -143,6 +145,8 @@ struct chain buddy_take(uint32_t n, uint32_t floor)
 		unsigned most = order_within(n - c.count);
 		struct page *p;
 
+		if (order > most && c.count > 0 && c.count >= n / 2)
+			break;
 		if (order > most)
 			order = most;
 		else if (buddy.head[order] == PFN_NONE)
@@ -204,19 +208,77 @@ bool buddy_has_block(unsigned order)
 	return order <= MAX_ORDER;
 }
 
+/* The largest order whose block fits at start: aligned, and within [start, end). */
+static unsigned order_fitting(pfn_t start, pfn_t end)
+{
+	unsigned order = 0;
+
+	while (order < MAX_ORDER && IS_ALIGNED(start, 2u << order) && end - start >= 2u << order)
+		order++;
+	return order;
+}
+
+struct block {
+	struct page *page;
+	unsigned order;
+};
+
+static void give_blocks(const struct block *blocks, unsigned n)
+{
+	spin_lock(&buddy.lock);
+	while (n-- > 0)
+		give_locked(page_to_pfn(blocks[n].page), blocks[n].order);
+	frames_short_update();
+	spin_unlock(&buddy.lock);
+}
+
 void buddy_give(struct chain *c)
 {
-	struct page *blocks[GIVE_BATCH];
-	unsigned orders[GIVE_BATCH], n;
+	struct block blocks[GIVE_BATCH];
+	unsigned n;
 
 	while (c->count > 0) {
 		for (n = 0; n < GIVE_BATCH && c->count > 0; n++)
-			blocks[n] = chain_pop_block(c, &orders[n]);
-		spin_lock(&buddy.lock);
-		while (n-- > 0)
-			give_locked(page_to_pfn(blocks[n]), orders[n]);
-		frames_short_update();
-		spin_unlock(&buddy.lock);
+			blocks[n].page = chain_pop_block(c, &blocks[n].order);
+		give_blocks(blocks, n);
+	}
+}
+
+/* How many of the n frames from pages[0] on are neighbours in order, upwards or downwards. */
+static unsigned run_length(struct page *const *pages, unsigned n)
+{
+	unsigned run = 1;
+
+	while (run < n && pages[run] == pages[run - 1] + 1)
+		run++;
+	if (run > 1)
+		return run;
+	while (run < n && pages[run] == pages[run - 1] - 1)
+		run++;
+	return run;
+}
+
+void buddy_give_frames(struct page *const *pages, unsigned n)
+{
+	struct block blocks[GIVE_BATCH];
+	unsigned full = 0, run;
+
+	for (; n > 0; pages += run, n -= run) {
+		pfn_t at, end;
+
+		run = run_length(pages, n);
+		at = page_to_pfn(MIN(pages[0], pages[run - 1]));
+		end = at + run;
+		while (at < end) {
+			unsigned order = order_fitting(at, end);
+
+			blocks[full++] = (struct block){ pfn_to_page(at), order };
+			at += 1u << order;
+			if (full == GIVE_BATCH || (at == end && run == n)) {
+				give_blocks(blocks, full);
+				full = 0;
+			}
+		}
 	}
 }
 
@@ -228,17 +290,7 @@ void buddy_give_block(struct page *p, unsigned order)
 	spin_unlock(&buddy.lock);
 }
 
-/* The largest order whose block fits at start: aligned, and within [start, end). */
-static unsigned order_fitting(pfn_t start, pfn_t end)
-{
-	unsigned order = 0;
-
-	while (order < MAX_ORDER && IS_ALIGNED(start, 2u << order) && end - start >= 2u << order)
-		order++;
-	return order;
-}
-
-void buddy_add_range(pfn_t start, pfn_t end)
+COLD void buddy_add_range(pfn_t start, pfn_t end)
 {
 	for (pfn_t pfn = start; pfn < end; pfn++) {
 		struct page *p = pfn_to_page(pfn);
@@ -282,17 +334,43 @@ static uint32_t square_root(uint32_t n)
  * The daemon gets as much again to start in (low) and to work ahead (high); both gaps exceed what a
  * few CPUs' lists can hold.
  */
-static void watermarks_set(void)
+static COLD void watermarks_set(uint32_t rt)
 {
-	uint32_t min = MIN(MAX(square_root(total), 32u), total / 8);
+	uint32_t base = MIN(MAX(square_root(total), 32u), total / 8);
 
-	watermarks = (struct watermarks){ .min = min, .low = 2 * min, .high = 3 * min };
+	/* From the top, so that they are in order for who looks meanwhile, or from the bottom. */
+	if (rt >= watermarks.rt) {
+		WRITE_ONCE(watermarks.high, rt + 3 * base);
+		WRITE_ONCE(watermarks.low, rt + 2 * base);
+		WRITE_ONCE(watermarks.min, rt + base);
+		WRITE_ONCE(watermarks.rt, rt);
+	} else {
+		WRITE_ONCE(watermarks.rt, rt);
+		WRITE_ONCE(watermarks.min, rt + base);
+		WRITE_ONCE(watermarks.low, rt + 2 * base);
+		WRITE_ONCE(watermarks.high, rt + 3 * base);
+	}
+	frames_short_update();
 }
 
-void buddy_init(void)
+int frames_reserve_rt(uint64_t kb)
 {
-	watermarks_set();
-	frames_short_update();
+	static struct mutex mutex = MUTEX_INIT(mutex);
+	uint64_t rt = kb >> (PAGE_SHIFT - 10);
+
+	if (rt > total / 8)
+		return -EINVAL;
+	mutex_lock(&mutex);
+	watermarks_set((uint32_t)rt);
+	mutex_unlock(&mutex);
+	if (memory_short())
+		reclaim_wake();
+	return 0;
+}
+
+COLD void buddy_init(void)
+{
+	watermarks_set(0);
 	pcp_init();
 	zeropool_init();
 	page_init();
@@ -367,7 +445,7 @@ static uint32_t check_order(unsigned order)
 	return n << order;
 }
 
-void buddy_check(void)
+COLD void buddy_check(void)
 {
 	uint32_t sum = 0;
 
@@ -378,7 +456,7 @@ void buddy_check(void)
 	ASSERT(watermarks.min <= watermarks.low && watermarks.low <= watermarks.high);
 }
 
-void buddy_forget(void)
+COLD void buddy_forget(void)
 {
 	buddy = (struct buddy)BUDDY_EMPTY;
 	total = 0;

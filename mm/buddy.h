@@ -4,7 +4,7 @@
  * and, zeroed, from a pool that the idle tasks keep filled.
  *
  * Watermarks (frames free): below `low` the page daemon works; below `min` only tasks allowed to use the reserve get frames:
- * real-time tasks, the page daemon, OOM victims.
+ * real-time tasks, the page daemon, OOM victims; these leave `rt`, real-time tasks a part without which nothing could be evicted.
  */
 #ifndef MM_BUDDY_H
 #define MM_BUDDY_H
@@ -22,13 +22,15 @@ enum alloc_flags {
 	ALLOC_RESERVE = 1 << 2, /* may go below the min watermark whoever asks */
 	ALLOC_USER =
 		1
-		<< 3, /* for a task's memory: may end in the OOM policy; fails for a killed task */
+		<< 3, /* for a task's memory: may end in the OOM policy; fails for a killed task. Its group pays */
+	ALLOC_GROWS = 1 << 4, /* a page that the task did not have before: for the OOM policy */
+	ALLOC_PAID = 1 << 5,  /* no group pays, or one has (mm/memcg.h) */
 };
 
 /*
  * One frame with refs 1 and type PAGE_KERNEL, or NULL. Without ALLOC_NOWAIT it wakes the page daemon and sleeps (killable when
- * ALLOC_USER) until frames come or the OOM policy has decided; a real-time task never sleeps: it may use the reserve instead, and gets
- * NULL at once when that has ended. Kernel allocations without ALLOC_USER and ALLOC_NOWAIT also return NULL at the end: check it.
+ * ALLOC_USER) until frames come or the OOM policy has decided; a real-time task never waits for that: it may use the reserve instead, then takes
+ * what others have (mm/claim.c), and gets NULL at once when there is nothing. Kernel allocations without ALLOC_USER and ALLOC_NOWAIT also return NULL at the end: check it.
  */
 struct page *page_alloc(unsigned flags) MUST_CHECK;
 /* 2^order contiguous, aligned frames; the head page has refs 1. */
@@ -53,8 +55,11 @@ bool buddy_zero_some(void);
 
 struct watermarks {
 	uint32_t min, low, high; /* frames */
+	uint32_t rt;             /* of min: for real-time tasks and the page daemon alone */
 };
 extern struct watermarks watermarks;
+/* vm.rt_reserve_kb: sets watermarks.rt, and with it the others. 0, -EINVAL (more than an eighth of RAM). May sleep. */
+int frames_reserve_rt(uint64_t kb) MUST_CHECK;
 
 uint32_t frames_total(void); /* frames ever given to the buddy */
 uint32_t frames_free(void);  /* free now, per-CPU lists and zeroed pool included */
@@ -67,6 +72,9 @@ int reclaim_wait(unsigned alloc_flags) MUST_CHECK;
 /* Waits while the page daemon evicts until a block of that order (1 and above) is free, for a bounded number of rounds. 0: look again; -ENOMEM
  * as reclaim_wait(). */
 int reclaim_wait_block(unsigned order, unsigned alloc_flags) MUST_CHECK;
+/* For a real-time task whose part of the reserve has ended (mm/claim.c): takes what others can do without. True: try again; false: nobody has anything.
+ * Task context, as page_alloc(); waits for no medium. */
+bool reclaim_claim(unsigned alloc_flags) MUST_CHECK;
 /* Called (any context, no locks held but maybe spin locks) when free frames fall below low: wakes the daemon. */
 void reclaim_wake(void);
 /* Called after frames were freed while someone waits in reclaim_wait. */

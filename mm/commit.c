@@ -59,7 +59,7 @@ int commit_take(uint64_t pages, uint64_t request)
 	return 0;
 }
 
-void commit_give(uint64_t pages)
+NOINLINE void commit_give(uint64_t pages)
 {
 	uint64_t before = atomic_fetch_add(&sum, -pages);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * Overcommit: how much memory has been promised to programs, and when a promise is refused. A page of a private writable area or of
- * shared anonymous memory may one day need a frame or a slot of its own: it counts from mmap(2) on, used or not.
+ * shared anonymous memory may one day need a frame or a slot of its own: it counts from mmap(2) on, used or not. A page of a tmpfs file or a memfd counts
+ * from when it comes until it goes.
  *
  *   mode 0  refuses one request that is larger than RAM and swap together (the default)
  *   mode 1  refuses nothing
  *   mode 2  keeps the sum of all promises at or below the limit: a share of RAM, and all of swap
  *
- * The sum is exact in every mode, so that the mode can change at any time. Memory of files and of tmpfs does not count: tmpfs has a limit of its own.
+ * The sum is exact in every mode, so that the mode can change at any time. Memory of files on disks does not count.
  */
 #ifndef MM_COMMIT_H
 #define MM_COMMIT_H

@@ -107,7 +107,7 @@ static void area_visited(struct area *a)
 
 static void aspace_drop_copies(struct aspace *as, struct object *o, uint32_t first)
 {
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	for (struct area *a = area_first(as); a != NULL; a = area_next(a)) {
 		if (a->object != o || !a->has_anon)
 			continue;

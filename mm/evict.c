@@ -12,13 +12,15 @@
  *                      -> the index names the slot -> frame freed
  *    object's, clean   unmapped -> the index becomes empty -> frame freed
  *
+ * Where nothing is to be written (a batch without victims), dirty pages stay.
+ *
  * Whatever goes wrong, the page stays where it is, dirty as before: a busy table or a locked
  * entry while unmapping; no slot; no room on the medium; a batch that did not reach it; somebody
  * who faulted the page back in, or wrote to it, meanwhile. Frames are freed only after the
  * commit, and only when cache and daemon are their last users.
  */
 #include "kernel/errno.h"
-#include "mm/object.h"
+#include "mm/object_internal.h"
 #include "mm/reclaim_internal.h"
 #include "mm/rmap.h"
 #include "mm/swap/slots.h"
@@ -61,7 +63,9 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		evict_lazy(b, p);
 		return;
 	}
-	if (!page_flag(p, PAGE_DIRTY) || swap_accepts())
+	if (b->victims == NULL)
+		slot = page_flag(p, PAGE_DIRTY) ? 0 : slot_pin_page(p, NULL);
+	else if (!page_flag(p, PAGE_DIRTY) || swap_accepts())
 		slot = slot_pin_page(p, &fresh);
 	if (slot == 0) {
 		evict_keep(b, p);
@@ -76,7 +80,8 @@ static void evict_anon(struct evict_batch *b, struct page *p)
 		evict_keep(b, p);
 		return;
 	}
-	if ((fresh || page_flag(p, PAGE_DIRTY) || !slot_written(slot)) && slot_entries(slot) > 1) {
+	if (b->victims != NULL && slot_entries(slot) > 1 &&
+	    (fresh || page_flag(p, PAGE_DIRTY) || !slot_written(slot))) {
 		enqueue(b, p, NULL, slot);
 		return;
 	}
@@ -99,8 +104,7 @@ static bool object_page_settle(struct object *o, struct page *p)
 	bool idle;
 
 	spin_lock(&o->lock);
-	idle = atomic_load(&p->refs) == 2 && p->rmap == 0 &&
-	       !page_flag(p, PAGE_READING | PAGE_UNEVICTABLE);
+	idle = object_page_idle(p) && !page_flag(p, PAGE_READING | PAGE_UNEVICTABLE);
 	if (idle)
 		page_clear_flag(p, PAGE_DIRTY);
 	spin_unlock(&o->lock);
@@ -111,7 +115,7 @@ static bool object_page_settle(struct object *o, struct page *p)
  * the batch. */
 static bool object_page_queue(struct evict_batch *b, struct object *o, struct page *p)
 {
-	uint32_t slot = slot_alloc();
+	uint32_t slot = slot_alloc(READ_ONCE(p->u.lru.group));
 
 	if (slot == 0)
 		return false;
@@ -127,27 +131,32 @@ static void evict_file(struct evict_batch *b, struct page *p)
 {
 	struct object *o = object_pin(p);
 	uint32_t index;
+	bool dirty;
 
 	if (o == NULL) {
 		evict_keep(b, p); /* truncated: our reference may be the last */
 		return;
 	}
 	index = p->u.file.index;
-	if (READ_ONCE(o->keep))
+	if (READ_ONCE(o->keep) || (b->victims == NULL && page_flag(p, PAGE_DIRTY)))
 		goto keep;
 	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL && !swap_writable())
 		goto keep;
 	if (rmap_unmap_file(o, p, false))
 		goto keep;
-	if (page_flag(p, PAGE_DIRTY) && o->ops->write_pages == NULL) {
+	/* write(2) may make it so at any time: then it is not dropped. */
+	dirty = page_flag(p, PAGE_DIRTY);
+	if (dirty && b->victims == NULL)
+		goto keep;
+	if (dirty && o->ops->write_pages == NULL) {
 		if (object_page_queue(b, o, p))
 			return;
 		goto keep;
 	}
-	if (page_flag(p, PAGE_DIRTY) && object_write_page(o, p))
+	if (dirty && object_write_page(o, p))
 		goto keep;
 	if (object_drop_clean(o, index, p)) {
-		if (page_flag(p, PAGE_DISK))
+		if (page_flag(p, PAGE_DISK) && b->victims != NULL)
 			workingset_evict_file(o, index, p);
 		freed(b, p);
 		object_put(o);

@@ -10,8 +10,8 @@
  *
  * A write under a leaf table that others share parts with it first (share.c).
  *
- * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read). A
- * step that lacks something unlocks the table, gets it and asks for another look at the entry
+ * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read); a write prepares what it most
+ * likely needs before the table is locked. A step that lacks something unlocks the table, gets it and asks for another look at the entry
  * (-EAGAIN); a step that must read asks for the mutex to be dropped (-EINPROGRESS). Either way
  * everything is decided anew, from the area on if the mutex was dropped, so whatever others did
  * meanwhile is seen. What was prepared in vain is given back at the end.
@@ -19,7 +19,9 @@
  * Frames are allocated with the mutex held but never under a table lock: the page daemon needs
  * table locks, not the mutex.
  */
+#include "kernel/nofault.h"
 #include "mm/aspace_internal.h"
+#include "mm/memcg.h"
 
 /* ---- What a fault holds ---- */
 
@@ -30,7 +32,7 @@ int fault_frame(struct fault *f, bool zero)
 		f->copied = NULL;
 	}
 	if (f->frame == NULL) {
-		f->frame = page_alloc(ALLOC_USER | (zero ? ALLOC_ZERO : 0));
+		f->frame = page_alloc(ALLOC_USER | ALLOC_GROWS | (zero ? ALLOC_ZERO : 0));
 		if (f->frame == NULL)
 			return -ENOMEM;
 		f->frame_zeroed = zero;
@@ -162,6 +164,7 @@ static bool page_sole_user(struct page *p)
 
 	if (refs == 1)
 		return true;
+	/* Whoever comes by the cache would be counted only when he is there: it looks itself. */
 	return refs == 2 && page_flag(p, PAGE_SWAPCACHE) && swap_cache_detach(p);
 }
 
@@ -176,6 +179,8 @@ static int enter_swapped(struct fault *f, struct pte *pte, struct page *p, uint3
 	if (err) {
 		pmap_entry_unlock(pte);
 		page_put(p);
+		if (f->access & FAULT_PARALLEL) /* may not wait for memory */
+			return -ENOMEM;
 		return rmap_reserve() ? -ENOMEM : -EAGAIN;
 	}
 	pte_enter(pte, p, prot);
@@ -239,7 +244,7 @@ static void replace_page(struct fault *f, struct pte *pte, const struct pte_view
 
 static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 {
-	bool zero = v->prot & PTE_SPECIAL;
+	bool zero = v->prot & PTE_SPECIAL, ready;
 	int err;
 
 	if (unlikely(v->page->type == PAGE_FILE && (f->area->flags & AREA_HUGETLB))) {
@@ -252,12 +257,16 @@ static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 		pmap_entry_unlock(pte);
 		return 0;
 	}
-	if (f->frame != NULL && (zero ? f->frame_zeroed : f->copied == v->page)) {
+	/* While the entry has a reference, or we, nobody becomes the sole user, so an anonymous page cannot change under the copy. */
+	ready = f->frame != NULL && (zero ? f->frame_zeroed : f->copied == v->page);
+	if (!ready && f->frame != NULL && !zero && f->copied == NULL) {
+		hw_copy_page(page_to_virt(f->frame), page_to_virt(v->page));
+		ready = true;
+	}
+	if (ready) {
 		replace_page(f, pte, v);
 		return 0;
 	}
-	/* While we hold a reference nobody becomes the sole user, so an anonymous page cannot
-	 * change under the copy. */
 	if (!zero)
 		page_get(v->page);
 	pmap_entry_unlock(pte);
@@ -302,7 +311,8 @@ static int fault_area(struct fault *f)
 	if (unlikely(a == NULL))
 		return -EFAULT;
 	if (unlikely(f->va < a->start) &&
-	    (!(a->flags & AREA_GROWSDOWN) || stack_grow(f->as, a, f->va)))
+	    (f->access & FAULT_PARALLEL || !(a->flags & AREA_GROWSDOWN) ||
+	     stack_grow(f->as, a, f->va)))
 		return -EFAULT;
 	if (f->access & FAULT_WRITE)
 		needed = AREA_WRITE;
@@ -325,6 +335,24 @@ static int fault_entry(struct fault *f, struct pte *pte)
 	return fault_present(f, pte, &v);
 }
 
+/* A write: what it most likely needs, before the table's lock is taken. The entry may be something else then, so nothing depends on it.
+ * 0, or as the steps. */
+static int fault_prepare(struct fault *f, const struct pte *pte)
+{
+	struct pte_view v;
+
+	if (pte_is_none(pte))
+		return f->area->object == NULL ? fault_frame(f, true) : fault_prepare_file(f);
+	pte_view(pte, &v);
+	if (v.state != PTE_PRESENT || (v.prot & (PTE_WRITE | PTE_OWN)) ||
+	    (f->area->flags & (AREA_SHARED | AREA_HUGETLB)))
+		return 0;
+	if (v.prot & PTE_SPECIAL)
+		return fault_frame(f, true);
+	return v.page->type == PAGE_FILE || atomic_load(&v.page->refs) > 1 ? fault_frame(f, false)
+									   : 0;
+}
+
 /* From table to entry, until it is resolved, failed, or must read. While the mutex is held the
  * table stays linked and is not shared anew. */
 static int fault_table(struct fault *f)
@@ -334,12 +362,16 @@ static int fault_table(struct fault *f)
 	int err;
 
 	if (unlikely(shared) && (f->access & FAULT_WRITE)) {
+		if (f->access & FAULT_PARALLEL)
+			return -EBUSY;
 		err = unshare_table(f->as, f->va);
 		if (err)
 			return err;
 		pte = pmap_entry(&f->as->pmap, f->va, &shared);
 	}
 	if (unlikely(pte == NULL)) {
+		if (f->access & FAULT_PARALLEL)
+			return -EBUSY;
 		err = huge_fault(f);
 		if (err != -EAGAIN)
 			return err;
@@ -347,10 +379,11 @@ static int fault_table(struct fault *f)
 		if (pte == NULL)
 			return -ENOMEM;
 	}
-	/* What is most likely needed, before the lock is taken. */
-	if ((f->access & FAULT_WRITE) && f->area->object == NULL && pte_is_none(pte) &&
-	    fault_frame(f, true))
-		return -ENOMEM;
+	if (f->access & FAULT_WRITE) {
+		err = fault_prepare(f, pte);
+		if (err)
+			return err;
+	}
 	do
 		pmap_table_lock(pte_table(pte));
 	while ((err = fault_entry(f, pte)) == -EAGAIN);
@@ -375,7 +408,7 @@ static int fault_wait(struct fault *f)
 		f->object = NULL;
 	}
 	f->major |= major;
-	mutex_lock(&f->as->mutex);
+	aspace_mutex_lock(f->as);
 	return err;
 }
 
@@ -387,7 +420,7 @@ int fault_handle(struct fault *f)
 		err = fault_area(f);
 		if (err == 0)
 			err = fault_table(f);
-		if (err != -EINPROGRESS)
+		if (err != -EINPROGRESS || (f->access & FAULT_PARALLEL))
 			return err;
 		err = fault_wait(f);
 		if (err)
@@ -412,12 +445,15 @@ enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned acce
 {
 	struct task *t = current();
 	struct fault f;
+	bool nofault;
 	int err;
 
 	if (unlikely(va < USER_MIN || va >= USER_TOP))
 		return FAULT_NOT_MAPPED;
+	if (unlikely(as->parallel) && fault_parallel(as, va, access))
+		return FAULT_RESOLVED;
 	fault_begin(&f, as, va & PAGE_MASK, access);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	err = fault_handle(&f);
 	if (f.major) {
 		as->majflt++;
@@ -426,12 +462,17 @@ enum fault_outcome aspace_fault(struct aspace *as, virt_addr_t va, unsigned acce
 		as->minflt++;
 		t->minflt++;
 	}
+	nofault = as->nofault;
 	mutex_unlock(&as->mutex);
+	if (unlikely(nofault) && err == 0 && task_is_rt(t))
+		nofault_broken(va);
 	if (f.frame != NULL || f.copied != NULL || f.page != NULL || f.slot != 0)
 		fault_release(&f);
 	if (unlikely(f.dirtied))
 		object_throttle();
 	vm_count(VM_PGFAULT, 1);
+	if (unlikely(memory_group() != 0))
+		memcg_count_fault(f.major);
 	if (f.major)
 		vm_count(VM_PGMAJFAULT, 1);
 	return likely(err == 0) ? FAULT_RESOLVED : outcome_of(err);

@@ -48,11 +48,13 @@ static void file_ahead(struct fault *f, bool mark)
 	f->nahead = (a->flags & AREA_RANDOM) || last < f->ahead ? 0 : last - f->ahead + 1;
 }
 
-/* Finds the page of the fault: -EAGAIN with f->page set, -EINPROGRESS when it must be read, or is the mark of a window, -ENXIO beyond the end. */
+/* Finds the page of the fault, or makes it if it is a hole that needs no reading: -EAGAIN with f->page set, -EINPROGRESS when it must be read, or is the mark
+ * of a window, -ENXIO beyond the end, -ENOMEM, -ENOSPC. */
 static int file_page(struct fault *f)
 {
 	struct object *o = f->area->object;
 	uint32_t index = area_index(f->area, f->va);
+	int err = -EAGAIN;
 	bool mark;
 
 	fault_drop_page(f);
@@ -66,6 +68,12 @@ static int file_page(struct fault *f)
 		page_clear_flag(f->page, PAGE_AHEAD);
 		fault_drop_page(f);
 		vm_count(VM_READAHEAD_HIT, 1);
+	} else {
+		f->page = object_make_page(o, index, &err);
+		if (f->page != NULL)
+			return -EAGAIN;
+		if (err != -EAGAIN)
+			return err;
 	}
 	f->object = object_get(o);
 	f->index = index;
@@ -83,6 +91,20 @@ static bool file_page_fits(const struct fault *f)
 	return p != NULL && p->type == PAGE_FILE &&
 	       READ_ONCE(p->u.file.object) == f->area->object &&
 	       p->u.file.index == area_index(f->area, f->va);
+}
+
+int fault_prepare_file(struct fault *f)
+{
+	int err;
+
+	if (f->area->flags & AREA_HUGETLB)
+		return 0;
+	if (!file_page_fits(f)) {
+		err = file_page(f);
+		if (err != -EAGAIN)
+			return err;
+	}
+	return area_is_private(f->area) && f->copied != f->page ? fault_copy(f, f->page) : 0;
 }
 
 /* Pages of the fault's area and leaf table. */

@@ -13,6 +13,10 @@
  * (PAGE_HOT: stack, data) are copied themselves, as they would be by a fault after this one, unless
  * other threads could write to them meanwhile. Entries of objects' pages are never copied: a fault finds
  * those again.
+ *
+ * What is cheaper is known from the last time. A table that had hot pages, or had to part, is hot: it is copied again. One that
+ * was copied and had none is quiet: it is shared, until it has to part. Of an unknown one only so many pages are copied that it
+ * costs little to be wrong: what a fork costs must not depend on whether a large area's edges happen to lie among few pages.
  */
 #include "mm/aspace_internal.h"
 
@@ -43,75 +47,99 @@ static int fork_areas(struct aspace *parent, struct aspace *child)
 	return 0;
 }
 
-/* Links missing tables of the child on the way to va, the leaf table too when asked. */
-static int child_tables(struct aspace *child, virt_addr_t va, bool leaf)
-{
-	while (!pmap_uppers_present(&child->pmap, va) ||
-	       (leaf && pmap_leaf(&child->pmap, va) == NULL)) {
-		struct page *table = page_alloc(ALLOC_USER | ALLOC_ZERO);
+/* One leaf table of the parent's and what the child gets for it. */
+struct forking {
+	struct aspace *parent, *child;
+	virt_addr_t base;
+	struct area *first; /* of the parent's under it */
+	struct page *table;
+	struct tlb_batch *b;
+};
 
-		if (table == NULL)
-			return -ENOMEM;
-		pmap_table_add(&child->pmap, va, table);
-	}
+static int child_table_add(const struct forking *f)
+{
+	struct page *table = page_alloc(ALLOC_USER | ALLOC_ZERO);
+
+	if (table == NULL)
+		return -ENOMEM;
+	pmap_table_add(&f->child->pmap, f->base, table);
 	return 0;
 }
 
-/* Pages under one leaf table up to which it is copied at once. */
+/* Pages that can be private under one leaf table up to which it may be copied at once, and those that are there, if it is not known to be worth it. */
 #define COPY_AT_ONCE 64
+#define COPY_UNKNOWN 16
 
-static int copy_table(struct aspace *parent, struct aspace *child, virt_addr_t base,
-		      struct tlb_batch *b)
+/* Is table, with so many pages that can be private, one to be copied? Its counts may be late. */
+static bool copying_pays(const struct page *table, uint64_t pages)
 {
-	virt_addr_t top = base + LEAF_SPAN_BYTES;
-	struct area *a = area_first_in(parent, base, top);
-	/* While the only task that could write to them is here. Now and then it must show anew which are hot. */
-	unsigned hot =
-		atomic_load(&parent->users) == 1 && parent->forks % FORKS_HOT != 0 ? COPY_HOT : 0;
-	int err = child_tables(child, base, true);
+	unsigned here = READ_ONCE(table->u.table.present) - READ_ONCE(table->kinds.file);
 
-	for (; err == 0 && a != NULL && a->start < top; a = area_next(a))
+	return pages <= COPY_AT_ONCE && !page_flag(table, PAGE_QUIET) &&
+	       (here <= COPY_UNKNOWN || page_flag(table, PAGE_HOT));
+}
+
+static int copy_table(const struct forking *f)
+{
+	/* While the only task that could write to them is here. Now and then it must show anew which are hot. */
+	unsigned hot = atomic_load(&f->parent->users) == 1 && f->parent->forks % FORKS_HOT != 0
+			       ? COPY_HOT
+			       : 0;
+	virt_addr_t top = f->base + LEAF_SPAN_BYTES;
+	struct page *to;
+	int err = 0;
+
+	while ((to = pmap_leaf(&f->child->pmap, f->base)) == NULL)
+		if (child_table_add(f))
+			return -ENOMEM;
+	if (hot)
+		page_clear_flag(f->table, PAGE_HOT);
+	for (struct area *a = f->first; err == 0 && a != NULL && a->start < top; a = area_next(a))
 		if (!(a->flags & (AREA_DONTFORK | AREA_WIPEONFORK)) && area_may_hold_anon(a))
-			err = copy_entries(pmap_leaf(&parent->pmap, base),
-					   pmap_leaf(&child->pmap, base), MAX(a->start, base),
-					   MIN(a->end, top), a->flags | hot, b);
+			err = copy_entries(f->table, to, MAX(a->start, f->base), MIN(a->end, top),
+					   a->flags | hot, f->b);
+	if (hot && !page_flag(f->table, PAGE_HOT) && f->parent->forks > 1)
+		page_set_flag(f->table, PAGE_QUIET);
 	return err;
 }
 
-static int fork_table(struct aspace *parent, struct aspace *child, virt_addr_t base,
-		      struct tlb_batch *b)
+static int fork_table(struct forking *f)
 {
-	virt_addr_t top = base + LEAF_SPAN_BYTES;
-	struct area *a = area_first_in(parent, base, top);
+	virt_addr_t top = f->base + LEAF_SPAN_BYTES;
 	uint64_t pages = 0;
 	unsigned flags = 0;
-	int err;
 
-	for (; a != NULL && a->start < top; a = area_next(a)) {
+	f->first = area_first_in(f->parent, f->base, top);
+	for (struct area *a = f->first; a != NULL && a->start < top; a = area_next(a)) {
 		flags |= a->flags;
 		if (area_may_hold_anon(a))
-			pages += bytes_to_pages(MIN(a->end, top) - MAX(a->start, base));
+			pages += bytes_to_pages(MIN(a->end, top) - MAX(a->start, f->base));
 	}
 	if (pages == 0)
 		return 0;
-	if ((flags & COPY_FLAGS) || pages <= COPY_AT_ONCE)
-		return copy_table(parent, child, base, b);
-	err = child_tables(child, base, false);
-	if (err == 0)
-		pmap_share_leaf(&parent->pmap, &child->pmap, base, b);
-	return err;
+	f->table = pmap_leaf(&f->parent->pmap, f->base);
+	if ((flags & COPY_FLAGS) || copying_pays(f->table, pages))
+		return copy_table(f);
+	while (!pmap_uppers_present(&f->child->pmap, f->base))
+		if (child_table_add(f))
+			return -ENOMEM;
+	pmap_share_leaf(&f->parent->pmap, &f->child->pmap, f->base, f->b);
+	return 0;
 }
 
 static int fork_tables(struct aspace *parent, struct aspace *child)
 {
 	struct tlb_batch b;
+	struct forking f = { .parent = parent, .child = child, .b = &b };
 	virt_addr_t va;
 	int err = 0;
 
 	tlb_batch_init(&b, &parent->pmap);
 	for (va = pmap_next_leaf(&parent->pmap, USER_MIN, USER_TOP); va < USER_TOP && err == 0;
-	     va = pmap_next_leaf(&parent->pmap, leaf_end(va, USER_TOP), USER_TOP))
-		err = fork_table(parent, child, leaf_base(va), &b);
+	     va = pmap_next_leaf(&parent->pmap, leaf_end(va, USER_TOP), USER_TOP)) {
+		f.base = leaf_base(va);
+		err = fork_table(&f);
+	}
 	/* Also on failure: entries and links have lost rights. */
 	tlb_flush(&b);
 	return err;
@@ -151,10 +179,11 @@ struct aspace *aspace_fork(struct aspace *parent)
 
 	if (child == NULL)
 		return NULL;
-	mutex_lock(&parent->mutex);
-	mutex_lock(&child->mutex);
+	aspace_mutex_lock(parent);
+	aspace_mutex_lock(child);
 	fork_settings(parent, child);
 	parent->forks++;
+	parent->shares = child->shares = true;
 	err = fork_areas(parent, child);
 	/* Each area was asked about when it came; here only the sum counts. */
 	if (err == 0)

@@ -21,9 +21,10 @@
 #ifdef FRAME_HOOKS
 #include FRAME_HOOKS
 #else
-static inline bool frame_alloc_fails(void)
+#include "mm/oom_site.h"
+static inline bool frame_alloc_fails(unsigned flags)
 {
-	return false;
+	return oom_site(flags);
 }
 static inline void frame_freed(pfn_t pfn)
 {
@@ -59,6 +60,23 @@ static inline struct page *chain_pop(struct chain *c)
 	return p;
 }
 
+/* Puts the frames of `front`, which ends up empty, before those of c, in their order. `front` is no longer than a batch. */
+static inline void chain_prepend(struct chain *c, struct chain *front)
+{
+	struct page *last;
+
+	if (front->count == 0)
+		return;
+	if (c->count > 0) {
+		for (last = pfn_to_page(front->head); last->next != PFN_NONE;)
+			last = pfn_to_page(last->next);
+		last->next = c->head;
+	}
+	c->head = front->head;
+	c->count += front->count;
+	*front = CHAIN_EMPTY;
+}
+
 /* Cuts c after its first `keep` frames (at most a CPU list's length) and returns the rest. */
 struct chain chain_cut(struct chain *c, uint32_t keep);
 
@@ -72,6 +90,8 @@ struct page *buddy_take_block(unsigned order, uint32_t floor);
 bool buddy_has_block(unsigned order);
 /* Gives the whole chain back; empty afterwards. A lock round for every few frames. */
 void buddy_give(struct chain *c);
+/* Gives n single frames back, whole blocks where they are neighbours. Likewise. */
+void buddy_give_frames(struct page *const *pages, unsigned n);
 void buddy_give_block(struct page *p, unsigned order);
 /* A reserved frame becomes an allocated one of the total. */
 struct page *buddy_claim(pfn_t pfn);

@@ -7,12 +7,12 @@
  *
  * A stack slot is twice a stack's size and aligned to it; the stack is its upper half, so one bit
  * of the stack pointer tells the stack from the guard below it (the exception entry tests it).
- * Slots are found in a bitmap. A few free stacks stay mapped: making one costs four frames, four
- * entries and, when it goes, a TLB flush on all CPUs.
+ * Slots are found in a bitmap. Making a stack costs four frames, four entries and, when it goes, a TLB
+ * flush on all CPUs: who makes tasks keeps some (kernel/task.c).
  *
  * Windows are for devices and never go, so a bump pointer allocates them.
  *
- * One spin lock over bitmap, cache and bump pointer, a leaf; mapping is done outside it.
+ * One spin lock over bitmap and bump pointer, a leaf; mapping is done outside it.
  */
 #include "mm/kmap.h"
 
@@ -26,7 +26,6 @@
 #define SLOT_SIZE    ((size_t)2 * KSTACK_SIZE)
 #define STACK_SLOTS  32768u /* 1 GB of addresses; each stack in use takes 16 KB of RAM */
 #define SLOT_WORDS   (STACK_SLOTS / 64)
-#define CACHED_MAX   8
 #define WINDOWS_BASE (KERNEL_MAP_BASE + STACK_SLOTS * SLOT_SIZE)
 #define WINDOWS_END  (KERNEL_MAP_BASE + KERNEL_MAP_SIZE)
 /* Windows from here on lie so that blocks can map them: 64 MB of flash then cost no tables. */
@@ -38,15 +37,13 @@ _Static_assert((KSTACK_SIZE & (KSTACK_SIZE - 1)) == 0, "one bit tells stack from
 static struct spinlock lock = SPINLOCK_INIT;
 static uint64_t slots[SLOT_WORDS]; /* bit set: taken */
 static unsigned first_word;        /* no slot is free in words before it */
-static virt_addr_t cached[CACHED_MAX];
-static unsigned cached_count;
-static uint32_t frames; /* mapped for stacks, cached ones included */
+static uint32_t frames;            /* mapped for stacks */
 static virt_addr_t window_next;
 
 void kmap_init(void)
 {
 	memset(slots, 0, sizeof(slots));
-	first_word = cached_count = frames = 0;
+	first_word = frames = 0;
 	window_next = WINDOWS_BASE;
 }
 
@@ -132,15 +129,8 @@ static bool stack_map(virt_addr_t stack)
 
 virt_addr_t kstack_alloc(void)
 {
-	virt_addr_t stack = 0;
+	virt_addr_t stack = slot_take();
 
-	spin_lock(&lock);
-	if (cached_count > 0)
-		stack = cached[--cached_count];
-	spin_unlock(&lock);
-	if (stack != 0)
-		return stack;
-	stack = slot_take();
 	if (stack != 0 && !stack_map(stack)) {
 		slot_give(stack);
 		stack = 0;
@@ -150,18 +140,9 @@ virt_addr_t kstack_alloc(void)
 
 void kstack_free(virt_addr_t stack)
 {
-	bool kept = false;
-
-	ASSERT(stack % SLOT_SIZE == KSTACK_SIZE && stack >= KERNEL_MAP_BASE &&
-	       stack < WINDOWS_BASE);
-	spin_lock(&lock);
-	if (cached_count < CACHED_MAX) {
-		cached[cached_count++] = stack;
-		kept = true;
-	}
-	spin_unlock(&lock);
-	if (kept)
-		return;
+	ASSERT(stack % SLOT_SIZE == KSTACK_SIZE && stack >= KERNEL_MAP_BASE);
+	if (stack >= WINDOWS_BASE)
+		return; /* the boot stack: part of the kernel, and nobody's frames */
 	stack_unmap(stack, STACK_FRAMES);
 	slot_give(stack);
 }

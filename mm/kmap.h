@@ -7,7 +7,7 @@
 
 void kmap_init(void);
 /* A kernel stack of KSTACK_SIZE, aligned to 2*KSTACK_SIZE plus KSTACK_SIZE (bit log2(KSTACK_SIZE) of every address inside is 1), with the unmapped
- * guard range right below. Contents undefined. Returns its lowest address, or 0: no memory. A few free stacks are cached. Task context. */
+ * guard range right below. Contents undefined. Returns its lowest address, or 0: no memory. Task context. */
 virt_addr_t kstack_alloc(void) MUST_CHECK;
 void kstack_free(virt_addr_t stack);
 /* Maps [pa, pa+size) as device memory; any alignment. Returns the address that corresponds to pa, or 0. For good. */

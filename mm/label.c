@@ -98,7 +98,7 @@ int aspace_set_name(struct aspace *as, virt_addr_t addr, uint64_t length, const 
 		if (l == NULL)
 			return -ENOMEM;
 	}
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	err = label_locked(as, addr, addr + pages, l);
 	area_merge_range(as, addr, addr + pages);
 	mutex_unlock(&as->mutex);

@@ -18,7 +18,7 @@
 #include "mm/replace/replace.h"
 #include "mm/swap.h"
 
-#define LOCK_BATCH 16 /* pages moved under one hold of the lock */
+#define LOCK_BATCH 16u /* pages moved under one hold of the lock */
 
 static struct {
 	struct spinlock lock;
@@ -118,22 +118,45 @@ void lru_remove(struct page *p)
 	spin_unlock(&lru.lock);
 }
 
+/* Unlinks pages[0] and as many of those that follow as follow it on its list, towards the new end: together they came, together they go, most
+ * often. How many. Nobody has references to them, so nobody changes their flags: that needs no atomic operations. */
+static unsigned unlink_run_locked(struct page **pages, unsigned n)
+{
+	struct page *first = pages[0], *last = first;
+	enum lru_list list = list_of(first);
+	uint16_t flags = first->flags;
+	unsigned count = 1;
+
+	WRITE_ONCE(first->flags, (uint16_t)(flags & ~PAGE_LRU));
+	for (; count < n; count++) {
+		struct page *p = pages[count];
+
+		if (pfn_to_page(last->prev) != p || p->flags != flags)
+			break;
+		WRITE_ONCE(p->flags, (uint16_t)(flags & ~PAGE_LRU));
+		last = p;
+	}
+	if (last->prev != PFN_NONE)
+		pfn_to_page(last->prev)->next = first->next;
+	else
+		lru.lists[list].head = first->next;
+	if (first->next != PFN_NONE)
+		pfn_to_page(first->next)->prev = last->prev;
+	else
+		lru.lists[list].tail = last->prev;
+	lru.lists[list].count -= count;
+	return count;
+}
+
 void lru_remove_batch(struct page **pages, unsigned n)
 {
 	while (n > 0) {
-		unsigned part = MIN(n, LOCK_BATCH);
+		unsigned left = MIN(n, LOCK_BATCH), some;
 
 		spin_lock(&lru.lock);
-		for (unsigned i = 0; i < part; i++) {
-			if (!page_flag(pages[i], PAGE_LRU))
-				continue;
-			unlink_locked(pages[i]);
-			/* Without references nobody else changes flags, so this needs no atomic operation. */
-			WRITE_ONCE(pages[i]->flags, (uint16_t)(pages[i]->flags & ~PAGE_LRU));
-		}
+		for (; left > 0; left -= some, n -= some, pages += some)
+			some = page_flag(*pages, PAGE_LRU) ? unlink_run_locked(pages, left) : 1;
 		spin_unlock(&lru.lock);
-		pages += part;
-		n -= part;
 	}
 }
 
@@ -153,7 +176,7 @@ void lru_mark_accessed(struct page *p)
 	spin_unlock(&lru.lock);
 }
 
-void lru_deactivate(struct page *p, bool oldest)
+COLD void lru_deactivate(struct page *p, bool oldest)
 {
 	spin_lock(&lru.lock);
 	if (page_flag(p, PAGE_LRU) && !page_flag(p, PAGE_UNEVICTABLE))
@@ -161,11 +184,18 @@ void lru_deactivate(struct page *p, bool oldest)
 	spin_unlock(&lru.lock);
 }
 
-void lru_set_unevictable(struct page *p, bool on)
+COLD void lru_set_unevictable(struct page *p, bool on)
 {
+	bool changes;
+
 	spin_lock(&lru.lock);
+	changes = !page_flag(p, PAGE_UNEVICTABLE) == on;
 	relink_locked(p, on ? PAGE_UNEVICTABLE : 0, on ? 0 : PAGE_UNEVICTABLE, false);
 	spin_unlock(&lru.lock);
+	if (!changes)
+		return;
+	vm_count(on ? VM_PGMLOCKED : VM_PGMUNLOCKED, 1);
+	vm_count(on ? VM_PGCULLED : VM_PGRESCUED, 1);
 }
 
 /* Up to n pages under one hold of the lock. A page whose last reference went is about to be
@@ -203,7 +233,7 @@ unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n)
 	return got;
 }
 
-bool lru_isolate_page(struct page *p)
+COLD bool lru_isolate_page(struct page *p)
 {
 	bool there;
 

@@ -11,21 +11,21 @@
 #include "mm/aspace_internal.h"
 #include "mm/huge_object.h"
 
-int limits_check(struct aspace *as, uint64_t pages, unsigned flags)
+int limits_check(struct aspace *as, uint64_t pages, uint64_t gone, unsigned flags)
 {
+	if ((flags & AREA_LOCKED) && !as->cap_ipc_lock &&
+	    as->locked_pages + pages > bytes_to_pages(as->limit.memlock))
+		return -EAGAIN;
+	pages -= gone;
 	if (as->total_pages + pages > bytes_to_pages(as->limit.as))
 		return -ENOMEM;
 	if ((flags & (AREA_WRITE | AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) == AREA_WRITE &&
 	    as->data_pages + pages > bytes_to_pages(as->limit.data))
 		return -ENOMEM;
-	if ((flags & AREA_LOCKED) && !as->cap_ipc_lock &&
-	    as->locked_pages + pages > bytes_to_pages(as->limit.memlock))
-		return -EAGAIN;
 	return 0;
 }
 
-/* Pages of [start, end) that areas with all of these flags hold. */
-static uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
+uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags)
 {
 	struct area *a = area_first_in(as, start, end);
 	uint64_t pages = 0;
@@ -68,7 +68,7 @@ int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length)
 	length = ALIGN_UP(length, PAGE_SIZE);
 	if (!user_pages_ok(addr, length))
 		return -EINVAL;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	err = unmap_locked(as, addr, addr + length);
 	commit_settle(as);
 	mutex_unlock(&as->mutex);
@@ -87,7 +87,7 @@ int aspace_detach(struct aspace *as, virt_addr_t addr, bool (*mine)(void *file))
 	void *file = NULL;
 	int err = 0;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	for (a = area_find(as, addr); a != NULL && err == 0; a = next) {
 		next = area_next(a);
 		if (a->file == NULL || file_base(a) != addr ||
@@ -169,7 +169,7 @@ static int map_commit(struct aspace *as, const struct area *like, bool replace)
 static int map_area(struct aspace *as, const struct area *like, bool replace)
 {
 	uint64_t gone = replace ? pages_mapped(as, like->start, like->end, 0) : 0;
-	int err = limits_check(as, area_pages(like) - gone, like->flags);
+	int err = limits_check(as, area_pages(like), gone, like->flags);
 
 	if (err)
 		return err;
@@ -300,7 +300,7 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 	writer = object != NULL && area_is_writer(r->flags);
 	if (writer && object_writer_get(object))
 		return -EPERM; /* sealed */
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	at = map_locked(as, r, object);
 	commit_settle(as);
 	populate = r->populate || (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED ||
@@ -339,7 +339,7 @@ int aspace_remap_file(struct aspace *as, virt_addr_t start, uint64_t length, uin
 
 	if (!user_pages_ok(start, length) || page + bytes_to_pages(length) >= UINT32_MAX)
 		return -EINVAL;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	a = shared_run(as, start, start + length);
 	err = a == NULL ? -EINVAL : as->area_count + 2 > READ_ONCE(area_limit) ? -ENOMEM : 0;
 	if (err == 0) {
@@ -378,7 +378,7 @@ virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)
 	bool grown = false;
 	int err = 0;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	from = ALIGN_UP(as->brk, PAGE_SIZE);
 	to = ALIGN_UP(brk, PAGE_SIZE);
 	if (brk < as->brk_start || brk >= USER_TOP) {

@@ -98,11 +98,23 @@ int memblock_add_ram(phys_addr_t base, uint64_t size)
 	end = MIN(end & PAGE_MASK, PHYS_LIMIT);
 	/* Address 0 is memblock_alloc's "none". */
 	first = MAX(first, PAGE_SIZE);
-	if (first != base || end != base + size)
+	if ((first != base && base != 0) || end != base + size)
 		log_warn("memory: %#llx bytes of RAM at %#llx lost to rounding",
 			 (unsigned long long)(size - (end > first ? end - first : 0)),
 			 (unsigned long long)base);
 	return end > first ? table_add(&ram, first, end) : 0;
+}
+
+void memblock_limit_ram(uint64_t bytes)
+{
+	unsigned i;
+
+	bytes &= PAGE_MASK;
+	for (i = 0; i < ram.count && bytes > 0; i++) {
+		ram.range[i].size = MIN(ram.range[i].size, bytes);
+		bytes -= ram.range[i].size;
+	}
+	ram.count = i;
 }
 
 int memblock_reserve(phys_addr_t base, uint64_t size)

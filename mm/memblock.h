@@ -15,6 +15,8 @@ struct memblock_range {
 /* Ranges are merged; parts of pages are rounded (RAM inwards, reservations outwards). 0 or -ENOSPC (table full), -EINVAL (wraps). */
 int memblock_add_ram(phys_addr_t base, uint64_t size) MUST_CHECK;
 int memblock_reserve(phys_addr_t base, uint64_t size) MUST_CHECK;
+/* Of the RAM that was added only the lowest `bytes` (rounded down to pages) are left. */
+void memblock_limit_ram(uint64_t bytes);
 /* Is any part of the pages of [base, base+size) reserved? No wrap. */
 bool memblock_is_reserved(phys_addr_t base, uint64_t size);
 /* Free RAM, aligned (power of two), reserved for the caller; never below the kernel's own knowledge of RAM. 0 when there is none. */

@@ -26,7 +26,7 @@ int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsign
 		if (task_killed(current()))
 			return -EINTR;
 		fault_begin(&f, as, va, access);
-		mutex_lock(&as->mutex);
+		aspace_mutex_lock_call(as);
 		err = fault_handle(&f);
 		next = va == start || leaf_index(va) == 0 ? huge_next(as, va) : va + PAGE_SIZE;
 		mutex_unlock(&as->mutex);
@@ -51,6 +51,9 @@ int aspace_populate(struct aspace *as, virt_addr_t addr, uint64_t len, bool writ
 
 /* ---- Marking ---- */
 
+/* Entries changed under one hold of the table's lock: each page goes to another list, some 280 instructions. */
+#define MARK_CHUNK 6
+
 static void mark_entry(struct pte *pte, bool lock, struct tlb_batch *b)
 {
 	struct pte_view v;
@@ -71,7 +74,7 @@ static void mark_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, 
 	tlb_batch_init(&b, &as->pmap);
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end;
 	     va = pmap_next_leaf(&as->pmap, va, end)) {
-		virt_addr_t stop = MIN(leaf_end(va, end), va + CHUNK_ENTRIES * PAGE_SIZE);
+		virt_addr_t stop = MIN(leaf_end(va, end), va + MARK_CHUNK * PAGE_SIZE);
 		struct pte *pte = pmap_entry_lock(&as->pmap, va);
 
 		for (int i = 0; i < (int)bytes_to_pages(stop - va); i++)
@@ -101,26 +104,19 @@ static int lock_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	return 0;
 }
 
-/* Pages of [start, end) that are not locked yet. */
-static uint64_t pages_unlocked(struct aspace *as, virt_addr_t start, virt_addr_t end)
+/* Would the limit allow [start, end) to be locked? Holes count as if they were mapped; of all there is (`sparse`), what is mapped. */
+static int lock_limit(struct aspace *as, virt_addr_t start, virt_addr_t end, bool sparse)
 {
-	struct area *a = area_first_in(as, start, end);
-	uint64_t pages = 0;
+	uint64_t pages = as->total_pages;
 
-	for (; a != NULL && a->start < end; a = area_next(a))
-		if (!(a->flags & AREA_LOCKED))
-			pages += bytes_to_pages(MIN(a->end, end) - MAX(a->start, start));
-	return pages;
-}
-
-static int lock_limit(struct aspace *as, uint64_t pages)
-{
 	if (as->cap_ipc_lock)
 		return 0;
 	if (as->limit.memlock == 0)
 		return -EPERM;
-	return pages > 0 && as->locked_pages + pages > bytes_to_pages(as->limit.memlock) ? -ENOMEM
-											 : 0;
+	if (!sparse)
+		pages = as->locked_pages + bytes_to_pages(end - start) -
+			pages_mapped(as, start, end, AREA_LOCKED);
+	return pages > bytes_to_pages(as->limit.memlock) ? -ENOMEM : 0;
 }
 
 /* Holes are skipped when `sparse`, else they end it with -ENOMEM. */
@@ -128,7 +124,7 @@ static int lock_locked(struct aspace *as, virt_addr_t start, virt_addr_t end, un
 		       bool sparse)
 {
 	virt_addr_t va = start;
-	int err = lock_flags ? lock_limit(as, pages_unlocked(as, start, end)) : 0;
+	int err = lock_flags ? lock_limit(as, start, end, sparse) : 0;
 
 	while (va < end && err == 0) {
 		struct area *a = area_find(as, va);
@@ -157,7 +153,7 @@ static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end,
 		virt_addr_t from, stop;
 		unsigned flags;
 
-		mutex_lock(&as->mutex);
+		aspace_mutex_lock_call(as);
 		a = area_first_in(as, va, end);
 		from = a != NULL ? MAX(a->start, va) : end;
 		stop = a != NULL ? MIN(a->end, end) : end;
@@ -182,7 +178,8 @@ int aspace_lock(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned l
 	if (addr >= USER_TOP || length > USER_TOP - addr)
 		return -ENOMEM;
 	end = ALIGN_UP(addr + length, PAGE_SIZE);
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
+	as->nofault &= lock_flags == AREA_LOCKED;
 	err = lock_locked(as, start, end, lock_flags & AREA_LOCK_BITS, false);
 	area_merge_range(as, start, end);
 	mutex_unlock(&as->mutex);
@@ -202,11 +199,21 @@ static void grow_stacks(struct aspace *as)
 			(void)!stack_grow(as, a, a->start - LOCKED_STACK_ROOM);
 }
 
+int populate_locked(struct aspace *as, virt_addr_t start, virt_addr_t end)
+{
+	return populate_areas(as, start, end, true);
+}
+
 int aspace_lock_all(struct aspace *as, unsigned current_flags, unsigned future_flags)
 {
 	int err = 0;
 
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
+	as->nofault = false;
+	if (future_flags && as->limit.memlock == 0 && !as->cap_ipc_lock) {
+		mutex_unlock(&as->mutex);
+		return -EPERM;
+	}
 	if (current_flags == AREA_LOCKED)
 		grow_stacks(as);
 	if (current_flags || !future_flags)
@@ -217,5 +224,10 @@ int aspace_lock_all(struct aspace *as, unsigned current_flags, unsigned future_f
 	mutex_unlock(&as->mutex);
 	if (err == 0 && current_flags == AREA_LOCKED)
 		err = populate_areas(as, USER_MIN, USER_TOP, true);
+	if (err == 0 && current_flags == AREA_LOCKED && future_flags == AREA_LOCKED) {
+		aspace_mutex_lock_call(as);
+		as->nofault = as->mlock_future == AREA_LOCKED;
+		mutex_unlock(&as->mutex);
+	}
 	return err;
 }

@@ -19,6 +19,7 @@
 
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/task.h"
 #include "mm/buddy.h"
 #include "mm/commit.h"
@@ -241,7 +242,7 @@ static void page_failed(struct object *o, struct page *p)
 
 /* Puts p into the hole at its index, with nodes if it takes any. 0; -ENOMEM; -EAGAIN: no hole any
  * more, or beyond the end. */
-static int hole_insert(struct object *o, struct page *p)
+static COLD int hole_insert(struct object *o, struct page *p)
 {
 	struct radix_reserve nodes;
 	bool inserted;
@@ -262,18 +263,26 @@ static int hole_insert(struct object *o, struct page *p)
 
 /* ---- Room ---- */
 
-void object_room_give(struct object_room *room, uint64_t pages)
+void object_room_give(struct object *o, uint64_t pages)
 {
-	if (room != NULL)
-		(void)__atomic_sub_fetch(&room->used, pages, __ATOMIC_RELAXED);
+	if (o->room == NULL)
+		return;
+	(void)__atomic_sub_fetch(&o->room->used, pages, __ATOMIC_RELAXED);
+	if (o->committed == 0)
+		commit_give(pages);
 }
 
-static bool room_take(struct object_room *room)
+/* The room stays while anybody can come here. */
+static bool room_take(struct object *o)
 {
-	if (room == NULL ||
-	    __atomic_add_fetch(&room->used, 1, __ATOMIC_RELAXED) <= room->limit(room))
+	struct object_room *room = o->room;
+
+	if (room == NULL)
 		return true;
-	object_room_give(room, 1);
+	if (__atomic_add_fetch(&room->used, 1, __ATOMIC_RELAXED) <= room->limit(room) &&
+	    (o->committed != 0 || commit_take(1, 0) == 0))
+		return true;
+	(void)__atomic_sub_fetch(&room->used, 1, __ATOMIC_RELAXED);
 	return false;
 }
 
@@ -283,10 +292,15 @@ void object_enter_room(struct object *o, struct object_room *room)
 	o->room = room;
 }
 
-void object_leave_room(struct object *o)
+COLD void object_leave_room(struct object *o)
 {
+	uint64_t pages;
+
 	spin_lock(&o->lock);
-	object_room_give(o->room, (uint64_t)o->nr_pages + o->nr_swapped);
+	pages = (uint64_t)o->nr_pages + o->nr_swapped;
+	if (o->room != NULL && o->committed == 0)
+		o->committed = pages; /* they stay promised as long as they are there */
+	object_room_give(o, pages);
 	o->room = NULL;
 	spin_unlock(&o->lock);
 }
@@ -295,16 +309,16 @@ void object_leave_room(struct object *o)
 static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *major)
 {
 	bool read = o->ops->read_page != NULL;
-	struct object_room *room = o->room; /* it stays while anybody can come here */
 	struct page *p;
+	bool waits;
 
-	if (!room_take(room)) {
+	if (!room_take(o)) {
 		*err = -ENOSPC;
 		return NULL;
 	}
 	p = page_create(o, index, read ? 0 : ALLOC_ZERO);
 	if (p == NULL) {
-		object_room_give(room, 1);
+		object_room_give(o, 1);
 		*err = -ENOMEM;
 		return NULL;
 	}
@@ -312,16 +326,17 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 		page_set_flag(p, PAGE_READING);
 	*err = hole_insert(o, p);
 	if (*err) {
-		object_room_give(room, 1);
+		object_room_give(o, 1);
 		page_discard(p);
 		return NULL;
 	}
-	workingset_refault_file(p);
+	waits = workingset_refault_file(p) && read && psi_memory_begin();
 	lru_add(p);
 	if (!read)
 		return p;
 	*major = true;
 	*err = o->ops->read_page(o, p);
+	psi_memory_end(waits);
 	if (*err) {
 		page_failed(o, p);
 		page_put(p);
@@ -331,7 +346,19 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 	return p;
 }
 
-bool object_is_hole(struct object *o, uint32_t index)
+struct page *object_make_page(struct object *o, uint32_t index, int *err)
+{
+	struct page *p = NULL;
+	bool major;
+
+	*err = -EAGAIN;
+	if (o->ops->read_page == NULL && READ_ONCE(o->nr_swapped) == 0 &&
+	    (uint64_t)index << PAGE_SHIFT < object_reach(o))
+		p = fill_hole(o, index, err, &major);
+	return p;
+}
+
+COLD bool object_is_hole(struct object *o, uint32_t index)
 {
 	bool hole;
 
@@ -341,7 +368,7 @@ bool object_is_hole(struct object *o, uint32_t index)
 	return hole;
 }
 
-bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last)
+COLD bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last)
 {
 	uintptr_t word = 0;
 	bool found;
@@ -354,7 +381,19 @@ bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last)
 	return found && word_page(word) == NULL;
 }
 
-struct page *object_page_expect(struct object *o, uint32_t index)
+/* Puts p into its hole; NULL, and p is gone: there is none any more, or no memory. */
+static COLD struct page *page_enter(struct object *o, struct page *p)
+{
+	if (hole_insert(o, p)) {
+		page_discard(p);
+		return NULL;
+	}
+	(void)workingset_refault_file(p);
+	lru_add(p);
+	return p;
+}
+
+COLD struct page *object_page_expect(struct object *o, uint32_t index)
 {
 	struct page *p;
 
@@ -362,13 +401,22 @@ struct page *object_page_expect(struct object *o, uint32_t index)
 	if (p == NULL)
 		return NULL;
 	page_set_flag(p, PAGE_READING);
-	if (hole_insert(o, p)) {
-		page_discard(p);
+	return page_enter(o, p);
+}
+
+COLD struct page *object_page_whole(struct object *o, uint32_t index,
+				    bool (*copy)(void *page, void *arg), void *arg)
+{
+	struct page *p = NULL;
+
+	if (o->ops->read_page != NULL && o->room == NULL && object_is_hole(o, index))
+		p = page_create(o, index, 0);
+	if (p == NULL)
 		return NULL;
-	}
-	workingset_refault_file(p);
-	lru_add(p);
-	return p;
+	if (copy(page_to_virt(p), arg))
+		return page_enter(o, p);
+	page_discard(p);
+	return NULL;
 }
 
 void object_read_ended(struct object *o, struct page *p, int err)
@@ -410,7 +458,7 @@ static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot
 	return p;
 }
 
-/* Waits until p, found at its index, can be used. 0; -EAGAIN: look again. */
+/* Waits until p, found at its index, can be used. 0; -EAGAIN: look again, it has gone since: truncated, or what was to be read ahead was not and there is nothing in it. */
 static int page_settle(struct object *o, struct page *p, bool *major)
 {
 	int err;
@@ -420,12 +468,11 @@ static int page_settle(struct object *o, struct page *p, bool *major)
 		err = page_wait_reading(p);
 		if (err)
 			return err;
-		if (page_flag(p, PAGE_ERROR))
-			return -EIO;
-		if (READ_ONCE(p->u.file.object) != o)
-			return -EAGAIN;
 	}
-	return page_flag(p, PAGE_ERROR) ? -EIO : 0;
+	hw_rmb(); /* contents, and whose they are, after PAGE_READING: pairs with page_end_reading */
+	if (page_flag(p, PAGE_ERROR))
+		return -EIO;
+	return READ_ONCE(p->u.file.object) == o ? 0 : -EAGAIN;
 }
 
 /* One look at the index. The page, or NULL: *err 0 (again), a hole's verdict, or an error. */
@@ -484,7 +531,7 @@ struct page *object_get_page(struct object *o, uint32_t index, enum object_want 
 	return p;
 }
 
-int object_adopt(struct object *o, uint32_t index, struct page *p)
+COLD int object_adopt(struct object *o, uint32_t index, struct page *p)
 {
 	struct radix_reserve nodes;
 	bool fits;
@@ -497,7 +544,7 @@ int object_adopt(struct object *o, uint32_t index, struct page *p)
 	p->u.file.index = index;
 	page_set_flag(p, PAGE_DIRTY);
 	spin_lock(&o->lock);
-	fits = radix_get(&o->pages, index) == 0;
+	fits = radix_get(&o->pages, index) == 0 && (o->room == NULL || commit_take(1, 0) == 0);
 	if (fits) {
 		radix_set(&o->pages, index, (uintptr_t)p, &nodes);
 		o->nr_pages++;

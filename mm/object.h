@@ -36,7 +36,7 @@ struct object_ops {
 	void (*release)(struct object *o);
 };
 
-/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs. */
+/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs. Each is a promise (mm/commit.h) as long as it is there. */
 struct object_room {
 	uint64_t used;                                     /* pages; atomic */
 	uint64_t (*limit)(const struct object_room *room); /* as it is now; any context */
@@ -57,15 +57,27 @@ struct object {
 	struct spinlock areas_lock;
 	struct list areas;        /* that map it, by object_link; areas_lock (mm/rmap_file.c) */
 	struct object_room *room; /* that its pages count in, or NULL; lock */
-	uint64_t committed;       /* pages promised (mm/commit.h), given back with the object */
+	uint64_t
+		committed; /* pages promised at once, given back with the object; 0: in a room, each as it comes */
 	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
 };
 
-/* How far contents go: bytes that a write has brought count before the size tells of them. */
+/*
+ * How far contents go: bytes that a write has brought count before the size tells of them. Without o->lock too: who finds that nothing grows any more sees the size that it grew to, as
+ * `growing` is looked at first here and given up last there (object_grown).
+ */
 static inline uint64_t object_reach(const struct object *o)
 {
-	return MAX(READ_ONCE(o->size), READ_ONCE(o->growing));
+	uint64_t growing = atomic_load_acquire(&o->growing);
+
+	return MAX(READ_ONCE(o->size), growing);
+}
+
+/* Nothing grows any more; o->size has been set. o->lock is held. */
+static inline void object_grown(struct object *o)
+{
+	atomic_store_release(&o->growing, (uint64_t)0);
 }
 
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
@@ -102,10 +114,12 @@ enum object_want {
 	OBJECT_MAP,   /* as READ, but a hole becomes a page (for a mapping) */
 };
 /* The page at index, resident and readable, with a reference for the caller; NULL and *err: 0
- * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size), -ENOSPC (its room is full). *major is set when it had to be read. May
+ * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size), -ENOSPC (its room is full, or no page more may be promised). *major is set when it had to be read. May
  * sleep; no aspace mutex held when the page may have to be read (object_lookup tells). */
 struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
 			     bool *major);
+/* A page for the hole at index of an object that is not read, with a reference. NULL: *err, as above, or -EAGAIN: it is none, or beyond the end. May sleep, on memory alone. */
+struct page *object_make_page(struct object *o, uint32_t index, int *err);
 /* Only what is resident and not being read, with a reference, or NULL. Never sleeps. */
 struct page *object_lookup(struct object *o, uint32_t index);
 /* object_lookup for `count` indices from `first` on: pages[i] gets a page or NULL. count at most
@@ -116,8 +130,8 @@ void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct 
  * pages[i]. No pages that are PAGE_AHEAD, so that who comes to one notices; exec: only those that are PAGE_FETCHABLE. Returns the bits of those. The lock of the entries' table held. */
 unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool exec,
 			struct page **pages);
-/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST,
- * -ENOMEM; on success the cache owns the reference. */
+/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST (also: it
+ * may not be promised), -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
 /* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed, private copies of them too; what lies behind the smaller
  * of both ends in its page reads as zeroes. 0, -EFBIG, or why that page could not be had: then nothing has changed. May sleep; takes address spaces' mutexes, unless
@@ -144,6 +158,8 @@ int object_write_page(struct object *o, struct page *p) MUST_CHECK;
 /* Writes what is dirty in [first, last] when it comes to it, and waits, also for what others write. 0 or the first error, which has also been noted
  * for object_error_tell() unless it is -EAGAIN. May sleep. */
 int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
+/* Nothing of o is dirty or being written. Any context without locks of files and pages. */
+bool object_is_clean(struct object *o);
 /* Errors of writing back are told once to each open file, as fsync(2) has it: *told belongs to the file. What it is at open: an error that nobody has been
  * told of will be. */
 #define WRITE_ERROR_TOLD 0x100u

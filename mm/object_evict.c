@@ -44,7 +44,7 @@ static uintptr_t word_take(struct object *o, uint32_t *index, uint32_t last)
 		} else {
 			o->nr_swapped--;
 		}
-		object_room_give(o->room, 1);
+		object_room_give(o, 1);
 	}
 	spin_unlock(&o->lock);
 	return word;
@@ -65,7 +65,7 @@ void object_remove_pages(struct object *o, uint32_t first, uint32_t last)
 	}
 }
 
-void object_take_out(struct object *o, struct page *p)
+COLD void object_take_out(struct object *o, struct page *p)
 {
 	uint32_t index = p->u.file.index;
 	bool there;
@@ -75,7 +75,7 @@ void object_take_out(struct object *o, struct page *p)
 	if (there) {
 		radix_remove(&o->pages, index);
 		o->nr_pages--;
-		object_room_give(o->room, 1);
+		object_room_give(o, 1);
 		object_count(p, (uint32_t)-1);
 	}
 	spin_unlock(&o->lock);
@@ -116,8 +116,8 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 	spin_lock(&o->lock);
 	/* References come from the index, under o->lock, and from mappings: neither can be added
 	 * now. */
-	ok = radix_get(&o->pages, index) == (uintptr_t)p && atomic_load(&p->refs) == 2 &&
-	     p->rmap == 0 && !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_UNEVICTABLE);
+	ok = radix_get(&o->pages, index) == (uintptr_t)p && object_page_idle(p) &&
+	     !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_UNEVICTABLE);
 	if (ok) {
 		if (word != 0)
 			radix_replace(&o->pages, index, word);
@@ -126,7 +126,7 @@ static bool page_evict(struct object *o, uint32_t index, struct page *p, uintptr
 		o->nr_pages--;
 		o->nr_swapped += word != 0;
 		if (word == 0)
-			object_room_give(o->room, 1);
+			object_room_give(o, 1);
 		object_count(p, (uint32_t)-1);
 		page_forget(o, p);
 	}

@@ -28,8 +28,21 @@ static inline void object_count(const struct page *p, uint32_t by)
 		(void)atomic_fetch_add(&object_pages[page_flag(p, PAGE_DISK)], by);
 }
 
+/* Only index and caller have p. What others did to it before they let go of it is seen by what is read of it afterwards. */
+static inline bool object_page_idle(const struct page *p)
+{
+	return atomic_load_acquire(&p->refs) == 2 && atomic_load_acquire(&p->rmap) == 0;
+}
+
 /* A page being read, put into the hole at index, with a reference for the caller; NULL: no hole, no frame. */
 struct page *object_page_expect(struct object *o, uint32_t index);
+
+/*
+ * A page that copy(page, arg) has filled to its end, before anybody else sees it, put into the hole at index where it would be read otherwise; clean, with a reference for the caller, who makes it
+ * dirty. NULL: no hole, no frame, or copy failed: by the ordinary way then. May sleep; copy may fault.
+ */
+struct page *object_page_whole(struct object *o, uint32_t index,
+			       bool (*copy)(void *page, void *arg), void *arg);
 
 /* A reference to o, whose memory is sure to stay for now, or NULL: its last one went. */
 struct object *object_get_live(struct object *o);
@@ -47,8 +60,8 @@ struct object_watch {
 };
 void object_watch(const struct object_watch *w);
 
-/* Pages of an object that counts in `room` (or in none) went for good. */
-void object_room_give(struct object_room *room, uint64_t pages);
+/* Pages of o, which counts in a room or in none, went for good. */
+void object_room_give(struct object *o, uint64_t pages);
 /* Changes the size and clears what must not be seen (mm/object_size.c); pages behind a new end are left to the caller. 0, or why the page at the edge could
  * not be had. o's mutex is held. */
 int object_resize_locked(struct object *o, uint64_t size) MUST_CHECK;

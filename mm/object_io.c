@@ -3,7 +3,7 @@
  * read(2) and write(2) on an object. User memory may itself be a mapping of the same object, so
  * nothing is locked while it is copied: a reference pins the page, the page is marked dirty after
  * the copy, and a page that was truncated or evicted meanwhile is noticed by the next look at the
- * index.
+ * index. A page that is written whole and is not there is copied to before it is put in: nothing is read for it.
  *
  * A page is not evicted while it is referenced (page_evict), so what write(2) stored cannot be lost
  * to the page daemon. Truncation may win against a write in progress: the same outcome as the other
@@ -116,15 +116,35 @@ int64_t object_read_file(struct object *o, struct readahead *ra, uint64_t pos, v
 	return done > 0 || err == -ENXIO ? (int64_t)done : err;
 }
 
+struct whole {
+	const uint8_t *from;
+	bool user;
+};
+
+static bool copy_whole(void *page, void *arg)
+{
+	const struct whole *w = arg;
+
+	return copy_in(page, w->from, PAGE_SIZE, w->user) == 0;
+}
+
 static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, size_t n, bool user,
 			 int *err)
 {
-	struct page *p = page_for_io(o, (uint32_t)(pos >> PAGE_SHIFT), OBJECT_WRITE, err);
-	size_t offset = pos & (PAGE_SIZE - 1), left;
+	uint32_t index = (uint32_t)(pos >> PAGE_SHIFT);
+	size_t offset = pos & (PAGE_SIZE - 1), left = 0;
+	struct whole w = { from, user };
+	struct page *p = NULL;
 
-	if (p == NULL)
-		return 0;
-	left = copy_in((uint8_t *)page_to_virt(p) + offset, from, n, user);
+	/* What is all new is not read first. */
+	if (n == PAGE_SIZE)
+		p = object_page_whole(o, index, copy_whole, &w);
+	if (p == NULL) {
+		p = page_for_io(o, index, OBJECT_WRITE, err);
+		if (p == NULL)
+			return 0;
+		left = copy_in((uint8_t *)page_to_virt(p) + offset, from, n, user);
+	}
 	page_changed(p);
 	page_dirty(p);
 	lru_mark_accessed(p);
@@ -177,7 +197,7 @@ static void growth_end(struct object *o, bool nothing, uint64_t before)
 		object_remove_pages(o, (uint32_t)DIV_ROUND_UP(o->size, PAGE_SIZE), UINT32_MAX);
 	}
 	spin_lock(&o->lock);
-	o->growing = 0;
+	object_grown(o);
 	spin_unlock(&o->lock);
 	mutex_unlock(&o->mutex);
 }

@@ -72,7 +72,7 @@ int object_resize_locked(struct object *o, uint64_t size)
 		return err;
 	spin_lock(&o->lock);
 	o->size = size;
-	o->growing = 0;
+	object_grown(o);
 	if (p != NULL)
 		tail_clear(p, edge);
 	spin_unlock(&o->lock);

@@ -278,9 +278,40 @@ static struct page *resident_next(struct object *o, uint32_t *index, uint32_t la
 	return p;
 }
 
-static bool busy(const struct disk_object *d)
+bool object_is_clean(struct object *o)
 {
-	return READ_ONCE(d->nr_dirty) + READ_ONCE(d->nr_writing) > 0;
+	bool clean = true;
+
+	if (o->ops->write_pages == NULL)
+		return clean;
+	spin_lock(&all.lock); /* what begins to be written counts as that at once */
+	clean = disk_of(o)->nr_dirty + disk_of(o)->nr_writing == 0;
+	spin_unlock(&all.lock);
+	return clean;
+}
+
+/*
+ * Sees to it that what p, at index, holds now is written, and of the dirty pages behind it, at most to `last`, as many as go with it: *written in all, 0 when somebody
+ * else wrote p. Two looks: what he had begun before we were asked may be older than what is wanted, what he begins after that is not.
+ * If that fails, it is tried here once more.
+ */
+static int page_sync(struct object *o, struct page *p, uint32_t index, uint32_t last,
+		     unsigned *written)
+{
+	uint16_t state;
+	int err = 0;
+
+	*written = 0;
+	for (unsigned looks = 0; looks < 3 && *written == 0 && err == 0; looks++) {
+		state = atomic_load(&p->flags) & (PAGE_DIRTY | PAGE_WRITEBACK);
+		if (state == 0)
+			break;
+		if (state & PAGE_WRITEBACK)
+			page_wait_written(p);
+		if (page_flag(p, PAGE_DIRTY))
+			err = run_write(o, index, last, written);
+	}
+	return err;
 }
 
 int object_sync(struct object *o, uint32_t first, uint32_t last)
@@ -292,12 +323,8 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 
 	if (o->ops->write_pages == NULL)
 		return 0;
-	while (busy(disk_of(o)) && (p = resident_next(o, &index, last)) != NULL) {
-		/* What somebody else began may be older than what we are asked for. */
-		if (page_flag(p, PAGE_WRITEBACK))
-			page_wait_written(p);
-		n = 0;
-		err = page_flag(p, PAGE_DIRTY) ? run_write(o, index, last, &n) : 0;
+	while (!object_is_clean(o) && (p = resident_next(o, &index, last)) != NULL) {
+		err = page_sync(o, p, index, last, &n);
 		page_put(p);
 		if (first_err == 0)
 			first_err = err;

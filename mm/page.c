@@ -8,6 +8,7 @@
 #include "mm/page.h"
 
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/waitq.h"
 #include "mm/frames.h"
 #include "mm/lru.h"
@@ -64,19 +65,25 @@ static __attribute__((noinline)) void special_release(struct page *p)
 		hugetlb_put(p);
 }
 
+/* Returns p, which is about to be free. */
+static inline struct page *page_unused(struct page *p)
+{
+	ASSERT(p != zero_page);
+	ASSERT(p->rmap == 0 || p->type == PAGE_KERNEL);
+	return p;
+}
+
 /* Nobody holds p any more, so no one else changes it: not even the daemon, which takes a live
  * reference first. */
 static void page_release(struct page *p)
 {
-	ASSERT(p != zero_page);
 	if (page_flag(p, PAGE_LRU)) {
 		lru_remove(p);
 	} else if (page_is_special(p)) {
 		special_release(p);
 		return;
 	}
-	ASSERT(p->rmap == 0 || p->type == PAGE_KERNEL);
-	page_free(p, 0);
+	page_free(page_unused(p), 0);
 }
 
 void page_put(struct page *p)
@@ -97,21 +104,18 @@ void page_put_batch(struct page **pages, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		struct page *p = pages[i];
-		uint32_t refs = atomic_dec(&p->refs);
+		uint32_t refs = atomic_load(&p->refs);
 
-		ASSERT(refs != UINT32_MAX);
+		if (refs != 0) /* else page_claim_last() has dropped it */
+			refs = atomic_dec(&p->refs);
 		if (refs == 0 && unlikely(page_is_special(p)))
 			special_release(p);
 		else if (refs == 0)
-			pages[last++] = p;
+			pages[last++] = page_unused(p);
 		else if (refs == 1 && page_flag(p, PAGE_SWAPCACHE))
 			swap_cache_trim(p);
 	}
 	lru_remove_batch(pages, last);
-	for (unsigned i = 0; i < last; i++) {
-		ASSERT(pages[i] != zero_page);
-		ASSERT(pages[i]->rmap == 0 || pages[i]->type == PAGE_KERNEL);
-	}
 	page_free_batch(pages, last);
 }
 
@@ -122,9 +126,14 @@ static struct waitq *queue_of(const struct page *p)
 
 int page_wait_reading(struct page *p)
 {
+	/* A page that comes back is waited for for want of memory. */
+	bool comes_back = p->type == PAGE_ANON || page_flag(p, PAGE_WORKINGSET);
+	bool memory = comes_back && psi_memory_begin(), io = psi_io_begin();
 	int err = wait_event(queue_of(p), !page_flag(p, PAGE_READING), WAIT_KILLABLE, WAIT_FOREVER);
 
 	hw_rmb(); /* the contents after the flag; pairs with the release in page_end_reading */
+	psi_io_end(io);
+	psi_memory_end(memory);
 	return err;
 }
 
@@ -139,8 +148,11 @@ void page_end_reading(struct page *p, bool failed)
 
 void page_wait_written(struct page *p)
 {
+	bool io = psi_io_begin();
+
 	(void)wait_event(queue_of(p), !page_flag(p, PAGE_WRITEBACK), WAIT_UNINTERRUPTIBLE,
 			 WAIT_FOREVER);
+	psi_io_end(io);
 }
 
 void page_end_writing(struct page *p)

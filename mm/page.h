@@ -55,7 +55,8 @@ enum page_flag {
 		1 << 13, /* a frame of a unit of the pool (mm/hugetlb.c); leaf table: maps one */
 	PAGE_HOT =
 		1
-		<< 14, /* anon: was copied for a write since a fork shared what it is a copy of: the next fork copies it at once */
+		<< 14, /* anon: was copied for a write since a fork shared what it is a copy of: the next fork copies it at once. Leaf table: has, or had, such pages (mm/fork.c) */
+	PAGE_QUIET = PAGE_REFERENCED, /* leaf table: the last fork that copied it did so in vain */
 };
 
 #define PFN_NONE UINT32_MAX
@@ -82,6 +83,7 @@ struct page {
 			uint16_t special, file;
 			pfn_t fold; /* 0: none. Folded leaf table: the table that holds its link; level-2 table: its side table */
 		} kinds; /* leaf table: of its present entries those of no counted frame (the zero page), of objects' pages; u.table.lock */
+		uint16_t slab_group; /* SLAB: as lru.group */
 		uint64_t
 			granules; /* KERNEL, the swap pool's: a bit for each 64 bytes in use; the pool's lock */
 	};
@@ -95,15 +97,18 @@ struct page {
 		} file;
 		struct {
 			uint32_t other[3]; /* anon, file */
-			uint32_t uses;     /* ANON, FILE: the replacement policy's */
+			uint16_t uses;     /* ANON, FILE: the replacement policy's */
+			uint16_t
+				group; /* whatever ALLOC_USER got, but slabs: who pays for it (mm/memcg.h), 0: nobody */
 		} lru;
 		struct {
 			uint32_t
-				base; /* leaf table: first address it maps >> 21 (va bits 21..47) */
+				base; /* leaf table: first address it maps >> 21 (va bits 21..47); others: the last entry that was ever used */
 			uint16_t present, swapped; /* leaf table: entries in these states; `lock` */
 			uint16_t
 				sharers; /* leaf table: address spaces that link it, or 1 with TABLE_ flags (table_sharers); `lock` */
 			struct spinlock lock; /* leaf table: over its 512 entries and the counts */
+			uint16_t group;       /* as lru.group */
 		} table;
 		struct {
 			uint32_t run; /* granules of its longest free run: the list it is on */
@@ -116,6 +121,10 @@ struct page {
 };
 
 _Static_assert(sizeof(struct page) <= 40, "struct page may have at most 40 bytes");
+_Static_assert(offsetof(struct page, u.lru.group) == offsetof(struct page, u.table.group) &&
+		       offsetof(struct page, u.lru.group) >=
+			       offsetof(struct page, u.file.index) + sizeof(uint32_t),
+	       "the group stays where it is while a frame's type changes");
 
 /* In u.table.sharers, where they make a table that one address space has look shared: who changes an entry needs one test. */
 #define TABLE_FOLDED 0x8000u /* hardware is shown a block instead of the entries */
@@ -202,16 +211,20 @@ static inline void page_unlock(struct page *p)
 	preempt_enable();
 }
 
+static inline COLD void page_not_fetchable(struct page *p)
+{
+	page_lock(p);
+	page_clear_flag(p, PAGE_FETCHABLE);
+	page_unlock(p);
+}
+
 /* The kernel wrote to a frame that may be or have been mapped executable (a cached file page): after the last byte, without the page lock. The
  * barrier pairs with the one in pmap: either the flag is seen here, or what was written is seen by the cache maintenance there. */
 static inline void page_changed(struct page *p)
 {
 	hw_mb();
-	if (likely(!page_flag(p, PAGE_FETCHABLE)))
-		return;
-	page_lock(p);
-	page_clear_flag(p, PAGE_FETCHABLE);
-	page_unlock(p);
+	if (unlikely(page_flag(p, PAGE_FETCHABLE)))
+		page_not_fetchable(p);
 }
 
 static inline void page_get(struct page *p)
@@ -220,9 +233,17 @@ static inline void page_get(struct page *p)
 }
 /* Takes a reference unless the frame is already on its way out (refs 0). */
 bool page_get_live(struct page *p) MUST_CHECK;
+/* If the caller's reference is the only one: drops it, so that nobody can get another, and leaves what is left to do to page_put_batch(), which the
+ * frame still has to go through. False: nothing done. */
+static inline bool MUST_CHECK page_claim_last(struct page *p)
+{
+	uint32_t one = 1;
+
+	return atomic_compare_exchange(&p->refs, &one, 0);
+}
 /* Drops a reference; the last one takes the frame off the LRU and frees it. Any context but interrupts. */
 void page_put(struct page *p);
-/* page_put() of n pages, for less than one by one. pages[] is scratch memory afterwards. */
+/* page_put() of n pages, for less than one by one; those that page_claim_last() has claimed are freed. pages[] is scratch memory afterwards. */
 void page_put_batch(struct page **pages, unsigned n);
 
 /* Takes a frame with PAGE_HUGETLB whose last reference went (mm/hugetlb.c). */

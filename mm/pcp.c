@@ -9,9 +9,9 @@
  * instructions), and it lets a CPU that runs out take back what the others hold (pcp_drain_all)
  * without interrupting them. So no frame is out of reach of a real-time task.
  *
- * Who gets the last frames: ordinary tasks leave `watermarks.min` frames in buddy and pool.
- * Real-time tasks, tasks with memory_reserve (the page daemon) or oom_victim, and ALLOC_RESERVE
- * leave none. Frames already on a CPU's list are not part of the reserve. While less than `low` is
+ * Who gets the last frames: ordinary tasks leave `watermarks.min` frames in buddy and pool, OOM
+ * victims `rt` and half of the rest, real-time tasks an eighth of it: without any the page daemon
+ * could not free more. It, others with memory_reserve, and ALLOC_RESERVE leave none. Frames already on a CPU's list are not part of the reserve. While less than `low` is
  * available, freed frames go straight to the buddy, where everyone sees them.
  *
  * Counted on A64 with the list filled: page_alloc 50 instructions, page_free 57.
@@ -20,11 +20,16 @@
 
 #include "kernel/log.h"
 #include "kernel/task.h"
+#include "mm/memcg.h"
 
-#define PCP_HIGH    32 /* a dirty list longer than this spills its colder half */
+#define PCP_HIGH 32 /* a dirty list longer than this spills its colder half */
+#define PCP_SPILL_LESS                                                                             \
+	28 /* it keeps so many when whoever frees holds a spin lock: that takes a quarter of the time */
 #define ZERO_REFILL 8
 #define ZERO_KEPT   16 /* zeroed frames that a CPU keeps of those that are freed */
-#define ORDER_TRIES 4  /* rounds of reclaim that a block larger than a frame is worth */
+#define DAEMON_PART                                                                                \
+	8 /* of the reserve, without what is real-time tasks' alone: that share is the page daemon's */
+#define ORDER_TRIES 4 /* rounds of reclaim that a block larger than a frame is worth */
 
 /* Which list: ALLOC_ZERO in the flags is the index. */
 enum { DIRTY = 0, ZEROED = 1 };
@@ -85,21 +90,22 @@ static inline struct page *page_hand_out(struct page *p, unsigned order)
 static uint32_t floor_for(unsigned flags)
 {
 	const struct task *t = current();
+	uint32_t base = watermarks.min - watermarks.rt;
 
-	if ((flags & ALLOC_RESERVE) || task_is_rt(t) || t->memory_reserve || t->oom_victim)
+	if ((flags & ALLOC_RESERVE) || t->memory_reserve)
 		return 0;
-	return watermarks.min;
+	if (task_is_rt(t))
+		return base / DAEMON_PART;
+	return t->oom_victim ? watermarks.rt + base / 2 : watermarks.min;
 }
 
-/* Puts frames on this CPU's list of their kind: the chain is empty afterwards. At most a refill's
+/* Puts frames on this CPU's list of their kind, in their order: the chain is empty afterwards. At most a refill's
  * worth. */
 static void pcp_put(struct chain *c, unsigned kind)
 {
 	struct pcp *l = pcp_lock();
-	struct page *p;
 
-	while ((p = chain_pop(c)) != NULL)
-		chain_push(&l->list[kind], p);
+	chain_prepend(&l->list[kind], c);
 	pcp_unlock(l);
 }
 
@@ -150,8 +156,11 @@ static struct page *pcp_refill(unsigned flags)
 		p = refill_dirty(floor);
 	if (p == NULL)
 		p = refill_zeroed(1, floor);
-	if (unlikely(memory_short()))
+	if (unlikely(memory_short())) {
 		reclaim_wake();
+		if (flags & ALLOC_GROWS)
+			WRITE_ONCE(current()->grew, time_now());
+	}
 	return p;
 }
 
@@ -172,7 +181,7 @@ static void pcp_drain(struct pcp *l, unsigned kind)
 
 void pcp_drain_all(void)
 {
-	for (unsigned i = 0; i < NR_CPUS_MAX; i++) {
+	for (unsigned i = 0; i < hw_cpus(); i++) {
 		pcp_drain(&pcps[i], DIRTY);
 		pcp_drain(&pcps[i], ZEROED);
 	}
@@ -182,7 +191,7 @@ uint32_t pcp_count(void)
 {
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
+	for (unsigned i = 0; i < hw_cpus(); i++)
 		n += READ_ONCE(pcps[i].list[DIRTY].count) + READ_ONCE(pcps[i].list[ZEROED].count);
 	return n;
 }
@@ -195,7 +204,7 @@ static struct page *take_block(unsigned order, unsigned flags)
 
 /* The easy ways failed: takes back what CPUs and pool hold apart, then lets the page daemon work,
  * as the contract says. */
-static struct page *alloc_slow(unsigned order, unsigned flags)
+static COLD struct page *alloc_slow(unsigned order, unsigned flags)
 {
 	for (unsigned tries = 0;; tries++) {
 		struct page *p;
@@ -210,11 +219,16 @@ static struct page *alloc_slow(unsigned order, unsigned flags)
 		if (p != NULL)
 			return p;
 		reclaim_wake();
-		if ((flags & ALLOC_NOWAIT) || task_is_rt(current()) || current()->memory_reserve)
-			return NULL;
-		if (order > 0 && tries == ORDER_TRIES)
+		if ((flags & ALLOC_NOWAIT) || current()->memory_reserve)
 			return NULL;
 		ASSERT(preemptible());
+		if (task_is_rt(current())) {
+			if (order > 0 || !reclaim_claim(flags))
+				return NULL;
+			continue;
+		}
+		if (order > 0 && tries == ORDER_TRIES)
+			return NULL;
 		if (reclaim_wait(flags) != 0 ||
 		    (order > 0 && reclaim_wait_block(order, flags) != 0))
 			return NULL;
@@ -239,7 +253,7 @@ static __attribute__((noinline)) struct page *page_alloc_refill(unsigned flags)
  * for always. */
 static inline void check_may_sleep(unsigned flags)
 {
-	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || current()->hot.preempt_count == 0);
+	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || task_may_sleep());
 }
 
 struct page *page_alloc(unsigned flags)
@@ -248,7 +262,9 @@ struct page *page_alloc(unsigned flags)
 	struct pcp *l;
 
 	check_may_sleep(flags);
-	if (frame_alloc_fails())
+	if (unlikely(memory_group() != 0) && (flags & (ALLOC_USER | ALLOC_PAID)) == ALLOC_USER)
+		return memcg_page_alloc(flags);
+	if (frame_alloc_fails(flags))
 		return NULL;
 	l = pcp_lock();
 	p = chain_pop(&l->list[flags & ALLOC_ZERO]);
@@ -269,7 +285,7 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 	if (order == 0)
 		return page_alloc(flags);
 	check_may_sleep(flags);
-	if (order > MAX_ORDER || frame_alloc_fails())
+	if (order > MAX_ORDER || frame_alloc_fails(flags))
 		return NULL;
 	p = take_block(order, flags);
 	if (p == NULL)
@@ -288,12 +304,18 @@ struct page *page_alloc_order(unsigned order, unsigned flags)
 
 struct page *page_alloc_spare(unsigned order)
 {
-	struct page *p = frame_alloc_fails() ? NULL : buddy_take_block(order, watermarks.high);
+	struct page *p =
+		frame_alloc_fails(ALLOC_NOWAIT) ? NULL : buddy_take_block(order, watermarks.high);
 
 	for (unsigned i = 0; p != NULL && i < 1u << order; i++) {
 		if (!(p[i].flags & PAGE_ZEROED))
 			hw_clear_page(page_to_virt(p + i));
 		page_hand_out(p + i, 0);
+	}
+	if (p != NULL && unlikely(memory_group() != 0) && !memcg_charge_run(p, 1u << order)) {
+		for (unsigned i = 0; i < 1u << order; i++)
+			page_free(p + i, 0);
+		return NULL;
 	}
 	return p;
 }
@@ -301,12 +323,19 @@ struct page *page_alloc_spare(unsigned order)
 /* Checks that p is in use and marks it free, on no list yet. */
 static inline void page_mark_free(struct page *p)
 {
-	ASSERT(!page_is_free(p) && p->type != PAGE_RESERVED);
+	ASSERT(p->type > PAGE_BUDDY); /* neither reserved nor free */
 	ASSERT(!(p->flags & (PAGE_LRU | PAGE_RMAP_LOCK | PAGE_SWAPCACHE)));
 	p->type = PAGE_FREE;
 	p->flags = 0;
 	atomic_store(&p->refs, 0);
 	frame_freed(page_to_pfn(p));
+}
+
+/* A single frame's group pays no more. */
+static inline void page_unpay(struct page *p)
+{
+	if (unlikely(p->u.lru.group != 0))
+		memcg_uncharge(p);
 }
 
 static void free_order(struct page *p, unsigned order)
@@ -332,8 +361,9 @@ static __attribute__((noinline)) void free_short(struct page *p)
 /* Gives the part of this CPU's dirty list to the buddy that was not used for longest. */
 static __attribute__((noinline)) void pcp_spill(void)
 {
+	unsigned keep = preemptible() ? PCP_HIGH - BUDDY_BATCH : PCP_SPILL_LESS;
 	struct pcp *l = pcp_lock();
-	struct chain c = chain_cut(&l->list[DIRTY], PCP_HIGH - BUDDY_BATCH);
+	struct chain c = chain_cut(&l->list[DIRTY], keep);
 
 	pcp_unlock(l);
 	buddy_give(&c);
@@ -349,6 +379,7 @@ void page_free(struct page *p, unsigned order)
 		return;
 	}
 	page_mark_free(p);
+	page_unpay(p);
 	if (unlikely(memory_short())) {
 		free_short(p);
 		return;
@@ -361,7 +392,7 @@ void page_free(struct page *p, unsigned order)
 		pcp_spill();
 }
 
-void page_free_zeroed(struct page *p)
+COLD void page_free_zeroed(struct page *p)
 {
 	struct pcp *l;
 	bool full;
@@ -374,6 +405,7 @@ void page_free_zeroed(struct page *p)
 		return;
 	}
 	page_mark_free(p);
+	page_unpay(p);
 	p->flags = PAGE_ZEROED;
 	l = pcp_lock();
 	/* Kept wherever the frame goes, it is worth most here. */
@@ -403,12 +435,20 @@ static void pcp_put_batch(struct page **pages, unsigned n)
 		pcp_spill();
 }
 
+/* What is more than the lists would keep has no use for them: it is the buddy's at once, in blocks. */
 void page_free_batch(struct page **pages, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	bool was_short = memory_short();
+
+	for (unsigned i = 0; i < n; i++) {
 		page_mark_free(pages[i]);
-	for (; n > 0 && memory_short(); n--)
-		free_short(pages[n - 1]);
-	for (; n > 0; n -= MIN(n, BUDDY_BATCH), pages += BUDDY_BATCH)
-		pcp_put_batch(pages, MIN(n, BUDDY_BATCH));
+		page_unpay(pages[i]);
+	}
+	if (n > 0 && n <= BUDDY_BATCH && !was_short) {
+		pcp_put_batch(pages, n);
+		return;
+	}
+	buddy_give_frames(pages, n);
+	for (unsigned i = 0; was_short && i < n; i += BUDDY_BATCH)
+		reclaim_frames_freed();
 }

@@ -36,7 +36,6 @@ struct pmap {
 	struct page *root;     /* top-level table; set at init */
 	struct pte *top;       /* its entries: saves the hot path the way from page to address */
 	uint64_t context;      /* ASID and its generation; arch's lock */
-	uint64_t active_cpus;  /* CPUs on which it is loaded; atomic */
 	struct spinlock links; /* who unlinks a leaf table, and who finds one without the mutex */
 };
 
@@ -113,6 +112,8 @@ void tlb_flush_only(struct tlb_batch *b);
 void pmap_init(struct pmap *pm, struct page *root);
 /* Loads pm (NULL: no user mappings, for kernel threads that must not borrow) on this CPU. Interrupts off. Called by arch_switch and exec. */
 void pmap_activate(struct pmap *pm);
+/* A CPU has it loaded. Means something only while nobody can begin to use it: its last user has gone. */
+bool pmap_loaded(const struct pmap *pm);
 /* No CPU will run pm any more (none does but perhaps this one: asserted; it is deactivated): flushes its ASID and gives it up. Afterwards nothing of pm can be in a TLB,
  * so that flushes for it cost nothing. */
 void pmap_retire(struct pmap *pm);

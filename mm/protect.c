@@ -56,6 +56,9 @@ static int protect_check(struct aspace *as, const struct area *a, uint64_t pages
 	    !(a->flags & (AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) &&
 	    as->data_pages + pages > bytes_to_pages(as->limit.data))
 		return -ENOMEM;
+	if ((flags & ~a->flags & AREA_LOCKED) && !as->cap_ipc_lock &&
+	    as->locked_pages + pages > bytes_to_pages(as->limit.memlock))
+		return -ENOMEM;
 	return 0;
 }
 
@@ -71,6 +74,9 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 		flags |= commit_flags(flags) & AREA_ACCOUNT;
 	if (flags == a->flags)
 		return 0;
+	/* mlockall(MCL_FUTURE) leaves out what is mapped without rights until it gets some: a reservation, a new thread's stack. */
+	if (!(a->flags & (AREA_RIGHTS | AREA_LOCK_BITS)) && !(flags & AREA_HUGETLB))
+		flags |= as->mlock_future;
 	err = protect_check(as, a, pages, flags);
 	if (err == 0 && (flags & ~a->flags & AREA_ACCOUNT))
 		err = commit_reserve(as, pages, pages);
@@ -127,6 +133,7 @@ static int protect_from_start(struct aspace *as, virt_addr_t *addr, virt_addr_t 
 int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigned prot)
 {
 	virt_addr_t end;
+	bool locked;
 	int err = 0;
 
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
@@ -139,13 +146,17 @@ int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigne
 	if (!user_pages_ok(addr, length))
 		return -ENOMEM;
 	end = addr + length;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock(as);
 	if (prot & AREA_GROWSDOWN)
 		err = protect_from_start(as, &addr, end);
 	if (err == 0)
 		err = protect_locked(as, addr, end, prot & AREA_RIGHTS);
 	area_merge_range(as, addr, end);
 	commit_settle(as);
+	locked = as->locked_pages > 0;
 	mutex_unlock(&as->mutex);
+	/* What could not be there without these rights. Only faults are to be spared: who gets no memory now has got the rights. */
+	if (unlikely(locked) && err == 0 && (prot & AREA_RIGHTS))
+		(void)!populate_locked(as, addr, end);
 	return err;
 }

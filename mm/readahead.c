@@ -20,7 +20,7 @@
 #include "mm/object_internal.h"
 #include "mm/swap.h"
 
-#define WINDOW_FIRST 4 /* pages, at least */
+#define WINDOW_FIRST 4u /* pages, at least */
 
 /* Reads the holes of [first, first + n) within the file, as many at once as lie together; the page `marker` gets PAGE_AHEAD. */
 static void begin(struct object *o, uint32_t first, uint32_t n, uint32_t marker)

@@ -16,7 +16,11 @@
  * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a
  * real-time task comes to want and so become real-time while it waits. The daemon looks at the
  * waiters between batches: it borrows the highest priority among them, and wakes those that are
- * real-time by now, to go on from the reserve.
+ * real-time by now, to go on from the reserve. Who waits for a group's pages (reclaim_group) looks
+ * itself, as the daemon may be in the middle of a long write: it goes on without, beyond the limit.
+ *
+ * Those who want pages out, these (reclaim_pages) or some of a group's, are served in order of arrival, the two kinds by turns, and no more than a few
+ * before the machine's own shortage is looked at: whoever asks again and again waits for all others.
  *
  * Everything is preemptible; locks are held for a batch of sixteen links at most, or for a look
  * at the waiters.
@@ -25,21 +29,31 @@
 
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
+#include "mm/memcg.h"
 #include "mm/object.h"
+#include "mm/oom.h"
 #include "mm/reclaim_internal.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
 #include "mm/swap/slots.h"
+#include "mm/thrash.h"
 
 #define MS                ((uint64_t)1000 * 1000)
 #define FRUITLESS         2          /* rounds without a frame before somebody is ended */
 #define LOOK_AGAIN        (100 * MS) /* a waiter's longest sleep without a look */
+#define LOOK_SOON         (2 * MS) /* that of who may hold a mutex meanwhile and waits for the medium */
 #define PAUSE             (5 * MS) /* between fruitless rounds, for a victim to get on with dying */
+#define SHORT_PAUSE       (MS / 5) /* while nobody dies: others may be about to free memory */
 #define REST              (200 * MS) /* after a fruitless round that nobody waited for */
+#define QUICKLY           (100 * MS) /* as Linux has it */
 #define WAITERS_LOOKED_AT 16
+#define GROUP_TURN        16 /* rounds for the machine, where it is short, before one for a group */
+#define GROUP_PAUSE       (100 * MS) /* or a round, when they take so long */
+#define SERVED_AT_ONCE    16         /* requests, before the machine has its turn */
 #define BLOCK_ROUNDS      64 /* of EVICT_BATCH frames each, before the daemon gives up on a block */
 
 struct frame_waiter {
@@ -47,11 +61,14 @@ struct frame_waiter {
 	struct task *task;
 };
 
-/* Pages that somebody wants out and waits for. */
+/* Pages that somebody wants out and waits for: these, or n of a group's. */
 struct page_request {
 	struct list link;
 	struct page **pages;
+	struct memcg *group; /* NULL: pages[] */
 	unsigned n;
+	bool force;
+	unsigned freed;
 	bool done;
 };
 
@@ -61,9 +78,15 @@ static struct {
 	bool wanted;        /* written by anyone: frames are short */
 	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
 	uint32_t kept;      /* value of fruitless when swap that was to go was kept instead */
+	unsigned
+		turns; /* rounds for the machine since a group had one, and when that had ended; the daemon's */
+	uint64_t group_ended;
 	struct spinlock lock;
-	struct list waiters;  /* struct frame_waiter; lock */
-	struct list requests; /* struct page_request; lock */
+	struct list waiters;                  /* struct frame_waiter; lock */
+	struct list requests, group_requests; /* struct page_request, in order of arrival; lock */
+	bool group_next; /* a group's request has waited for one of the others; lock */
+	struct page_request *
+		serving; /* taken by the daemon; NULL: none, or nobody waits for it any more; lock */
 	unsigned
 		block_order; /* the largest block that somebody waits for, 0: none; written under lock */
 	uint32_t block_turns; /* how often the daemon did what it could for one; the daemon's */
@@ -75,6 +98,7 @@ static struct {
 	.lock = SPINLOCK_INIT,
 	.waiters = LIST_INIT(reclaim.waiters),
 	.requests = LIST_INIT(reclaim.requests),
+	.group_requests = LIST_INIT(reclaim.group_requests),
 };
 
 /* ---- The daemon ---- */
@@ -111,22 +135,36 @@ static bool somebody_waits(void)
 	return !list_empty(&reclaim.waiters); /* a hint, without the lock */
 }
 
+/* A hint, without the lock. */
+static bool requests_wait(void)
+{
+	return !list_empty(&reclaim.requests) || !list_empty(&reclaim.group_requests);
+}
+
 static void daemon_sleep(uint64_t deadline)
 {
-	(void)wait_event(&reclaim.daemon_wait,
-			 READ_ONCE(reclaim.wanted) || !list_empty(&reclaim.requests),
+	uint64_t began = time_now();
+
+	(void)wait_event(&reclaim.daemon_wait, READ_ONCE(reclaim.wanted) || requests_wait(),
 			 WAIT_UNINTERRUPTIBLE, deadline);
 	WRITE_ONCE(reclaim.wanted, false);
+	hw_mb();
+	/* What was freed did not last. */
+	if (time_now() - began < QUICKLY && frames_free() < watermarks.high)
+		vm_count(frames_free() < watermarks.low ? VM_LOW_HIT_QUICKLY : VM_HIGH_HIT_QUICKLY,
+			 1);
 }
 
 bool reclaim_step(bool *force)
 {
 	struct object_stats caches;
 
+	reclaim.turns++;
 	if (reclaim_round(*force) > 0) {
 		*force = false;
 		return true;
 	}
+	reclaim.turns = GROUP_TURN; /* nothing that groups would keep the machine from */
 	if (!*force) {
 		*force = true;
 		return true;
@@ -137,7 +175,8 @@ bool reclaim_step(bool *force)
 	WRITE_ONCE(reclaim.fruitless, reclaim.fruitless + 1);
 	waitq_wake_all(&reclaim.frame_wait);
 	if (somebody_waits())
-		return time_sleep_until(time_now() + PAUSE, WAIT_UNINTERRUPTIBLE) == 0;
+		return time_sleep_until(time_now() + (oom_under_way() ? PAUSE : SHORT_PAUSE),
+					WAIT_UNINTERRUPTIBLE) == 0;
 	return wait_event(&reclaim.daemon_wait, somebody_waits(), WAIT_UNINTERRUPTIBLE,
 			  time_now() + REST) == 0;
 }
@@ -148,6 +187,8 @@ static void balance(void)
 {
 	bool force = false;
 
+	if (frames_free() < watermarks.high)
+		vm_count(VM_PAGEOUTRUN, 1);
 	while (frames_free() < watermarks.high && reclaim_step(&force))
 		reclaim_serve();
 	waitq_wake_all(&reclaim.frame_wait);
@@ -172,21 +213,26 @@ void reclaim_make_block(void)
 
 static void daemon_main(void *arg)
 {
+	bool waits;
+
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
 		daemon_sleep(WAIT_FOREVER);
+		waits = psi_memory_begin(); /* what it does brings nobody on but those who wait */
 		reclaim_serve();
 		balance();
 		reclaim_make_block();
 		reclaim_look_at_waiters();
 		while (swap_clean() && !READ_ONCE(reclaim.wanted))
 			reclaim_serve();
+		psi_memory_end(waits);
 	}
 }
 
 void reclaim_wake(void)
 {
+	hw_mb(); /* the frames were taken, or the wish noted; pairs with daemon_sleep() */
 	if (READ_ONCE(reclaim.wanted))
 		return;
 	WRITE_ONCE(reclaim.wanted, true);
@@ -230,19 +276,27 @@ static enum wait_mode mode_for(unsigned alloc_flags)
 	return alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
 }
 
+/* Real-time by now, or to die: goes on with the reserve. */
+static bool needs_no_wait(void)
+{
+	return task_is_rt(current()) || READ_ONCE(current()->oom_victim);
+}
+
 /* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0,
  * -EINTR, -ETIMEDOUT. */
 static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 {
+	bool waits = psi_memory_begin();
 	struct frame_waiter w;
 	int err;
 
 	(void)waiter_join(&w, 0);
 	err = wait_event(&reclaim.frame_wait,
 			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
-				 task_is_rt(current()),
+				 needs_no_wait(),
 			 mode_for(alloc_flags), time_now() + LOOK_AGAIN);
 	waiter_leave(&w);
+	psi_memory_end(waits);
 	return err;
 }
 
@@ -250,16 +304,24 @@ int reclaim_wait_block(unsigned order, unsigned alloc_flags)
 {
 	struct frame_waiter w;
 	uint32_t turns;
+	bool waits;
 	int err;
 
 	if (reclaim.task == NULL || current()->oom_victim)
 		return -ENOMEM;
+	waits = psi_memory_begin();
 	turns = waiter_join(&w, order);
 	err = wait_event(&reclaim.frame_wait,
-			 READ_ONCE(reclaim.block_turns) != turns || task_is_rt(current()),
+			 READ_ONCE(reclaim.block_turns) != turns || needs_no_wait(),
 			 mode_for(alloc_flags), WAIT_FOREVER);
 	waiter_leave(&w);
+	psi_memory_end(waits);
 	return err == 0 ? 0 : -ENOMEM;
+}
+
+void reclaim_let_go(void)
+{
+	waitq_wake_all(&reclaim.frame_wait);
 }
 
 int reclaim_wait(unsigned alloc_flags)
@@ -280,7 +342,7 @@ int reclaim_wait(unsigned alloc_flags)
 			WRITE_ONCE(reclaim.kept, now);
 		if (now - READ_ONCE(reclaim.kept) <= FRUITLESS)
 			continue;
-		if (!oom_kill(alloc_flags))
+		if (!oom_kill(alloc_flags, NULL))
 			return -ENOMEM;
 		first = now = READ_ONCE(reclaim.fruitless);
 	}
@@ -289,48 +351,127 @@ int reclaim_wait(unsigned alloc_flags)
 
 /* ---- Those who want pages out ---- */
 
-static struct page_request *request_take(void)
+static struct page_request *first_of(const struct list *requests)
 {
-	struct page_request *r = NULL;
+	return list_empty(requests) ? NULL : list_first(requests, struct page_request, link);
+}
+
+/*
+ * Takes the next, as a copy: who waits for it may leave. Groups' requests and others have turns, in each kind the first is served first: so whoever asks again and again waits for all others.
+ * False: there is none; or those that there are are groups', and it is the machine's turn: one that pages at its own limit has a batch written for each page that it takes, and who is outside of it would wait for them all.
+ */
+static bool request_take(struct page_request *copy)
+{
+	bool groups = frames_free() >= watermarks.low || reclaim.turns >= GROUP_TURN ||
+		      (reclaim.turns > 0 && time_now() - reclaim.group_ended >= GROUP_PAUSE);
+	struct page_request *r, *of_group;
 
 	spin_lock(&reclaim.lock);
-	if (!list_empty(&reclaim.requests)) {
-		r = list_first(&reclaim.requests, struct page_request, link);
+	r = first_of(&reclaim.requests);
+	of_group = groups ? first_of(&reclaim.group_requests) : NULL;
+	if (r == NULL || (of_group != NULL && reclaim.group_next))
+		r = of_group;
+	reclaim.group_next = r != of_group;
+	if (r != NULL) {
+		reclaim.turns = r->group != NULL ? 0 : reclaim.turns;
+		reclaim.serving = r;
 		list_remove(&r->link);
+		*copy = *r;
 	}
 	spin_unlock(&reclaim.lock);
-	return r;
+	return r != NULL;
+}
+
+static void request_done(unsigned freed)
+{
+	spin_lock(&reclaim.lock);
+	if (reclaim.serving != NULL) {
+		reclaim.serving->freed = freed;
+		atomic_store_release(&reclaim.serving->done, true);
+		reclaim.serving = NULL;
+	}
+	spin_unlock(&reclaim.lock);
+	waitq_wake_all(&reclaim.request_wait);
 }
 
 void reclaim_serve(void)
 {
-	struct page_request *r;
+	struct page_request r;
+	unsigned freed;
 
-	while ((r = request_take()) != NULL) {
+	thrash_turn();
+	for (unsigned n = 0; n < SERVED_AT_ONCE && request_take(&r); n++) {
+		freed = 0;
 		reclaim_look_at_waiters();
-		reclaim_evict(r->pages, r->n);
-		atomic_store_release(&r->done, true);
-		waitq_wake_all(&reclaim.request_wait);
+		if (r.group != NULL) {
+			freed = reclaim_group_round(r.group, r.n, r.force);
+			memcg_unpin(r.group);
+			reclaim.group_ended = time_now();
+		} else {
+			reclaim_evict(r.pages, r.n);
+		}
+		request_done(freed);
 	}
+}
+
+/* Served; or a group's, and who waits is to die, or real-time by now: it goes on without. */
+static bool request_is_over(struct page_request *r, bool was_rt)
+{
+	return atomic_load_acquire(&r->done) ||
+	       (r->group != NULL && (task_killed(current()) || (!was_rt && needs_no_wait())));
+}
+
+/* Afterwards nobody knows r. True: the daemon has not taken it. */
+static bool request_leave(struct page_request *r, struct frame_waiter *w)
+{
+	bool untaken;
+
+	spin_lock(&reclaim.lock);
+	list_remove(&w->link);
+	untaken = !r->done && reclaim.serving != r;
+	if (untaken)
+		list_remove(&r->link);
+	else if (!r->done)
+		reclaim.serving = NULL;
+	spin_unlock(&reclaim.lock);
+	return untaken;
+}
+
+static void request_wait(struct page_request *r)
+{
+	struct frame_waiter w = { .task = current() };
+	bool rt = task_is_rt(current());
+
+	spin_lock(&reclaim.lock);
+	list_push_back(r->group != NULL ? &reclaim.group_requests : &reclaim.requests, &r->link);
+	list_push_back(&reclaim.waiters, &w.link); /* for its priority */
+	spin_unlock(&reclaim.lock);
+	waitq_wake_one(&reclaim.daemon_wait);
+	while (wait_event(&reclaim.request_wait, request_is_over(r, rt), WAIT_UNINTERRUPTIBLE,
+			  time_now() + LOOK_SOON))
+		;
+	if (request_leave(r, &w))
+		memcg_unpin(r->group);
 }
 
 void reclaim_pages(struct page **pages, unsigned n)
 {
 	struct page_request r = { .pages = pages, .n = n };
-	struct frame_waiter w = { .task = current() };
 
-	if (reclaim.task == NULL) {
+	if (reclaim.task == NULL)
 		lru_put_back(pages, n);
-		return;
-	}
-	spin_lock(&reclaim.lock);
-	list_push_back(&reclaim.requests, &r.link);
-	list_push_back(&reclaim.waiters, &w.link); /* for its priority */
-	spin_unlock(&reclaim.lock);
-	waitq_wake_one(&reclaim.daemon_wait);
-	(void)wait_event(&reclaim.request_wait, atomic_load_acquire(&r.done), WAIT_UNINTERRUPTIBLE,
-			 WAIT_FOREVER);
-	waiter_leave(&w);
+	else
+		request_wait(&r);
+}
+
+unsigned reclaim_group(struct memcg *m, unsigned want, bool force)
+{
+	struct page_request r = { .group = m, .n = want, .force = force };
+
+	if (!memcg_pin(m)) /* for the daemon, which may have it longer than we wait */
+		return 0;
+	request_wait(&r);
+	return r.freed;
 }
 
 void reclaim_init(void)
@@ -340,5 +481,6 @@ void reclaim_init(void)
 	if (IS_ERR(t))
 		panic("no memory for the page daemon");
 	WRITE_ONCE(reclaim.task, t);
+	thrash_changed();
 	oom_init();
 }

@@ -32,13 +32,12 @@ struct swap_area_stats {
 };
 /* Of the i-th area; false past the last. May sleep. */
 bool swap_area_stats(unsigned i, struct swap_area_stats *st);
+/* What may be written to the area whose medium has that name. 0, or -ENODEV: there is none. May sleep. */
+int swap_area_allow(const char *name, struct swap_allowance budget);
 /* The segments from the first-th on, counted through all areas, n at most: how many there were. May sleep. */
 uint32_t swap_segments(uint32_t first, struct store_segment *to, uint32_t n);
 
-/* mm/oom/: picks and kills. Called by reclaim_wait when neither eviction nor refusal can help. Returns true when a victim is dying or has died (try again),
- * false when there is nobody to end. */
-bool oom_kill(unsigned alloc_flags);
-/* Starts the threads of the OOM policy. reclaim_init calls it. */
-void oom_init(void);
+/* Tasks that were made OOM victims do not wait for frames any more: wakes those that do. */
+void reclaim_let_go(void);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What the files of eviction share: the lists from the daemon's side (lru.c), evicting a batch
-// (evict.c), choosing (scan.c), the daemon (reclaim.c).
+// (evict.c), choosing (scan.c), the daemon (reclaim.c), what real-time tasks take (claim.c).
 #ifndef MM_RECLAIM_INTERNAL_H
 #define MM_RECLAIM_INTERNAL_H
 
 #include "mm/lru.h"
+
+struct memcg;
 
 enum lru_list {
 	LRU_INACTIVE_ANON,
@@ -53,7 +55,8 @@ struct victim {
 };
 
 struct evict_batch {
-	struct victim victims[EVICT_BATCH]; /* unmapped, waiting to be written */
+	struct victim *
+		victims; /* EVICT_BATCH, unmapped, waiting to be written; NULL: nothing is written, what would have to be stays */
 	unsigned count;
 	struct page *keep[EVICT_BATCH]; /* to be put back */
 	unsigned kept;
@@ -62,11 +65,16 @@ struct evict_batch {
 
 /* Takes p (isolated) out of every map, if need be with room in swap for it: frees it at once,
  * when its contents are to be had again, or leaves it to evict_finish, or has it put back. Task
- * context. */
+ * context; with victims the page daemon alone. */
 void evict_page(struct evict_batch *b, struct page *p);
 /* Writes what waits, commits, frees the frames that nobody took back meanwhile, puts back all
  * others. Returns frames freed since the batch began. */
 unsigned evict_finish(struct evict_batch *b);
+static inline void evict_begin(struct evict_batch *b, struct victim *victims)
+{
+	b->victims = victims;
+	b->count = b->kept = b->freed = 0;
+}
 static inline void evict_keep(struct evict_batch *b, struct page *p)
 {
 	b->keep[b->kept++] = p;
@@ -81,6 +89,10 @@ unsigned reclaim_round(bool force);
  * The daemon's. */
 void reclaim_evict(struct page **pages, unsigned n);
 
+/* Evicts pages that group m or one below pays for, until `want` frames are free or its hand has been around (twice, without force: pages used since it came by
+ * last are passed then). Returns frames freed. The daemon's. */
+unsigned reclaim_group_round(struct memcg *m, unsigned want, bool force);
+
 /* ---- reclaim.c ---- */
 
 /* Between batches: the daemon borrows the highest priority among those who wait, and wakes who need
@@ -93,6 +105,9 @@ bool reclaim_step(bool *force);
 /* Has the daemon evict n isolated pages (at most EVICT_BATCH), used or not, and waits for that: what cannot
  * go is put back. May sleep; no locks held. */
 void reclaim_pages(struct page **pages, unsigned n);
+/* Has the daemon do a round for group m, which the caller has pinned, and waits for that, unless it is to die, or becomes real-time meanwhile by what it holds. Returns frames
+ * freed, 0 if it did not wait. May sleep; no locks that the daemon takes. */
+unsigned reclaim_group(struct memcg *m, unsigned want, bool force);
 /* The daemon's part in it. */
 void reclaim_serve(void);
 /* Evicts for those who wait for a block, if anybody does, and tells them. The daemon's; sleeps. */

@@ -60,6 +60,9 @@ static unsigned move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, 
 	struct tlb_batch b;
 	unsigned i;
 
+	/* Where both ranges share a leaf table, that may have been linked for the target, after the source was looked at: it has nothing of the source's. */
+	if (target == NULL)
+		return n;
 	tlb_batch_init(&b, &as->pmap);
 	lock_both(source, target);
 	for (i = 0; i < n; i++)
@@ -221,7 +224,7 @@ static int64_t grow_in_place(struct remap *m)
 static int remap_more(struct remap *m)
 {
 	uint64_t more = m->flags & MREMAP_DONTUNMAP ? m->new_len : m->new_len - m->old_len;
-	int err = limits_check(m->as, bytes_to_pages(more), m->area->flags);
+	int err = limits_check(m->as, bytes_to_pages(more), 0, m->area->flags);
 
 	if (err == 0 && (m->area->flags & AREA_ACCOUNT))
 		err = commit_reserve(m->as, bytes_to_pages(more), bytes_to_pages(more));
@@ -258,7 +261,7 @@ static int64_t duplicate(struct remap *m)
 	to = remap_place(m);
 	like.start = to;
 	like.end = to + m->new_len;
-	err = to == 0 ? -ENOMEM : limits_check(as, bytes_to_pages(m->new_len), like.flags);
+	err = to == 0 ? -ENOMEM : limits_check(as, bytes_to_pages(m->new_len), 0, like.flags);
 	if (err == 0 && as->area_count >= READ_ONCE(area_limit))
 		err = -ENOMEM;
 	if (err == 0)
@@ -361,7 +364,7 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 	at = arguments_check(&m);
 	if (at < 0)
 		return at;
-	mutex_lock(&as->mutex);
+	aspace_mutex_lock_call(as);
 	at = remap_locked(&m);
 	commit_settle(as);
 	populate = at > 0 && new_len > old_len &&

@@ -56,37 +56,32 @@ void rmap_remove(struct page *p, struct pte *pte)
 	page_unlock(p);
 }
 
-static void taken_remove(const struct pte_taken *t, unsigned i)
+/* An anonymous page. Most often nobody else has it, nor can get it then, so no daemon looks at its set: that is cheaper to find out than a lock. */
+static inline void taken_remove(struct page *p, struct pte *pte)
 {
-	struct page *p = t->at[i].page;
+	bool mine = likely(page_claim_last(p));
 
-	page_lock_raw(p); /* the table's lock keeps preemption off */
-	rmap_set_remove(&p->rmap, t->at[i].pte);
-	page_unlock_raw(p);
+	if (!mine)
+		page_lock_raw(p); /* the table's lock keeps preemption off */
+	rmap_set_remove(&p->rmap, pte);
+	if (!mine)
+		page_unlock_raw(p);
 }
 
-void rmap_remove_taken(struct pte_taken *t)
+void rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b)
 {
-	unsigned left = 0;
-
-	if (!t->file) {
-		for (unsigned i = 0; i < t->n; i++)
-			taken_remove(t, i);
-		return;
-	}
 	for (unsigned i = 0; i < t->n; i++) {
 		struct page *p = t->at[i].page;
 
-		if (p->type != PAGE_FILE)
-			taken_remove(t, i);
+		if (!t->file || p->type != PAGE_FILE)
+			taken_remove(p, t->at[i].pte);
 		else if (likely(!rmap_file_remove(p)))
 			continue;
-		t->at[left++].page = p;
+		tlb_batch_page(b, p);
 	}
-	t->n = left;
 }
 
-int rmap_move(struct page *p, struct pte *from, struct pte *to)
+COLD int rmap_move(struct page *p, struct pte *from, struct pte *to)
 {
 	int err;
 
@@ -96,7 +91,7 @@ int rmap_move(struct page *p, struct pte *from, struct pte *to)
 	return err;
 }
 
-unsigned rmap_count(struct page *p)
+COLD unsigned rmap_count(struct page *p)
 {
 	unsigned n;
 
@@ -116,7 +111,7 @@ static unsigned entry_sharers(const struct pte *pte)
 	return table_sharers(pte_table(pte));
 }
 
-unsigned rmap_sharers(struct page *p, const struct pte *pte)
+COLD unsigned rmap_sharers(struct page *p, const struct pte *pte)
 {
 	struct pte *ptes[SHARERS_SAMPLE];
 	unsigned sum = 0, n, all;

@@ -30,9 +30,9 @@ int rmap_move(struct page *p, struct pte *from, struct pte *to) MUST_CHECK;
 /* Makes sure the next rmap_add on this CPU's path can have a chunk. May sleep. 0 or -ENOMEM. */
 int rmap_reserve(void) MUST_CHECK;
 void rmap_remove(struct page *p, struct pte *pte);
-/* rmap_remove() for all that pte_take_run() took, rmap_file_remove() for objects' pages, which the TLBs have forgotten; the table's lock still held. What is left
- * in t are pages of which the caller has a reference to drop. */
-void rmap_remove_taken(struct pte_taken *t);
+/* rmap_remove() for all that pte_take_run() took, rmap_file_remove() for objects' pages, which the TLBs have forgotten; the table's lock still held. The
+ * pages of which there is a reference to drop go on b, which has room for all of t. */
+void rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b);
 
 /* Number of entries that map p; a snapshot without the page lock. */
 unsigned rmap_count(struct page *p);

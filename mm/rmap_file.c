@@ -211,6 +211,8 @@ void rmap_clean(struct object *o, struct page *p)
 {
 	struct walk w = { .object = o, .page = p, .visit = visit_clean };
 
+	/* Marked clean before entries are counted: who makes one counts it before it looks whether the page is dirty. */
+	hw_mb();
 	tlb_batch_init(&w.batch, NULL);
 	walk(&w);
 }

@@ -16,6 +16,7 @@
  *
  * By force, pages go as they lie, used or not: a task would have to be ended otherwise.
  */
+#include "mm/memcg.h"
 #include "mm/reclaim.h"
 #include "mm/replace/replace.h"
 #include "mm/rmap.h"
@@ -31,31 +32,52 @@ struct round {
 	uint32_t scanned;
 };
 
+/* Whom a batch is for. */
+struct choice {
+	bool force; /* as pages lie */
+	bool all;   /* protected ones, too: somebody wants these pages out */
+	struct memcg *
+		root; /* for this group's limit, by use alone; NULL: for the machine, as the policy has it */
+};
+
+static bool page_was_used(struct page *p, bool young)
+{
+	bool used = young || page_flag(p, PAGE_REFERENCED);
+
+	page_clear_flag(p, PAGE_REFERENCED);
+	return used;
+}
+
 /* Is p, isolated, to go? Else its flags say where it belongs. */
-static bool page_is_due(struct page *p, bool force)
+static bool page_is_due(struct page *p, const struct choice *c)
 {
 	bool locked = false;
 	int young;
 
 	if (page_flag(p, PAGE_READING | PAGE_WRITEBACK))
 		return false;
+	if (unlikely(p->u.lru.group != 0) && !c->all &&
+	    memcg_spares(p->u.lru.group, c->root, c->force))
+		return false;
 	young = rmap_test_clear_young(p, &locked);
+	if (locked)
+		vm_count(VM_PGCULLED, 1);
 	if (locked || young < 0)
 		return false;
-	if (!force)
+	if (!c->force && c->root == NULL)
 		return replacement()->due(p, young > 0);
-	page_clear_flag(p, PAGE_REFERENCED);
-	return true;
+	return !page_was_used(p, young > 0) || c->force;
 }
 
 /* Evicts of n isolated pages those that are due. Returns frames freed. */
-static unsigned evict_due(struct page **pages, unsigned n, bool force)
+static unsigned evict_due(struct page **pages, unsigned n, const struct choice *c)
 {
-	static struct evict_batch b; /* the daemon's alone, and large for a stack */
+	static struct victim victims[EVICT_BATCH]; /* the daemon's alone, and large for a stack */
+	struct evict_batch b;
 
-	b.freed = 0;
+	evict_begin(&b, victims);
 	for (unsigned i = 0; i < n; i++)
-		if (page_is_due(pages[i], force))
+		if (page_is_due(pages[i], c))
 			evict_page(&b, pages[i]);
 		else
 			evict_keep(&b, pages[i]);
@@ -64,7 +86,26 @@ static unsigned evict_due(struct page **pages, unsigned n, bool force)
 
 void reclaim_evict(struct page **pages, unsigned n)
 {
-	(void)evict_due(pages, n, true);
+	(void)evict_due(pages, n, &(struct choice){ .force = true, .all = true });
+}
+
+unsigned reclaim_group_round(struct memcg *m, unsigned want, bool force)
+{
+	struct choice c = { .force = force, .root = m };
+	uint32_t left = (force ? 1 : 2) * memcg_span();
+	struct page *pages[EVICT_BATCH];
+	unsigned freed = 0, n;
+
+	while (freed < want && (n = memcg_isolate(m, pages, EVICT_BATCH, &left)) > 0) {
+		unsigned some = evict_due(pages, n, &c);
+
+		memcg_count_reclaim(m, n, some);
+		vm_count(VM_PGSCAN, n);
+		vm_count(VM_PGSTEAL, some);
+		freed += some;
+		reclaim_look_at_waiters();
+	}
+	return freed;
 }
 
 /* Looks at a batch of kind. Returns frames freed. */
@@ -75,7 +116,7 @@ static unsigned shrink(struct round *r, enum lru_kind kind)
 
 	replacement()->balance(kind);
 	n = lru_isolate(lru_list_of(kind, false), pages, EVICT_BATCH);
-	freed = evict_due(pages, n, r->force);
+	freed = evict_due(pages, n, &(struct choice){ .force = r->force });
 	r->scanned += n;
 	vm_count(VM_PGSCAN, n);
 	vm_count(VM_PGSCAN_ANON + kind, n);

@@ -29,12 +29,25 @@
 /* How an area's entries are copied. */
 struct copying {
 	bool private;
-	unsigned hot; /* pages that may still get a frame of their own for being hot */
+	unsigned hot;       /* pages that may still get a frame of their own for being hot */
+	unsigned prot;      /* of an entry that maps such a frame */
+	struct page *frame; /* for the next of them; NULL: none */
 	struct tlb_batch *b;
 };
 
-/* Copies one entry between two locked tables. 0; -ENOMEM: rmap_reserve and again; -EBUSY: copy_page instead. */
-static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
+/* `frame` becomes a copy of p that pte, in a locked table, maps. Its contents stand still: some 350 instructions. */
+static NOINLINE void enter_copy(struct pte *pte, struct page *frame, struct page *p, unsigned prot)
+{
+	hw_copy_page(page_to_virt(frame), page_to_virt(p));
+	frame->type = PAGE_ANON;
+	frame->flags = PAGE_DIRTY;
+	rmap_set_first(frame, pte);
+	pte_enter(pte, frame, prot);
+	lru_add(frame);
+}
+
+/* Copies one entry between two locked tables. 0; -ENOMEM: rmap_reserve and again; -EBUSY: the page is hot, and a frame is wanted. */
+static int copy_entry(struct pte *from, struct pte *to, struct copying *c)
 {
 	struct pte_view v;
 	unsigned prot;
@@ -57,8 +70,14 @@ static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 		if (v.page->type == PAGE_FILE)
 			return 0;
 
-		if (c->private && c->hot > 0 && page_flag(v.page, PAGE_HOT))
-			return -EBUSY;
+		if (c->private && c->hot > 0 && page_flag(v.page, PAGE_HOT)) {
+			if (c->frame == NULL)
+				return -EBUSY;
+			enter_copy(to, c->frame, v.page, c->prot);
+			c->frame = NULL;
+			c->hot--;
+			return 0;
+		}
 		err = rmap_add(v.page, to);
 		if (err)
 			return err;
@@ -72,12 +91,12 @@ static int copy_entry(struct pte *from, struct pte *to, const struct copying *c)
 	return 0;
 }
 
-/* Copies up to COPY_CHUNK of [*i, end): *i says how far. -ENOMEM: a reverse map chunk is
+/* Copies up to COPY_CHUNK of [*i, end), one hot page at most: *i says how far. -ENOMEM: a reverse map chunk is
  * missing. -EBUSY: the page at *i is hot. */
 static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end,
-		      const struct copying *c)
+		      struct copying *c)
 {
-	unsigned room = COPY_CHUNK;
+	unsigned room = c->frame != NULL ? COPY_CHUNK / 2 : COPY_CHUNK;
 	int err = 0;
 
 	pmap_table_lock(from);
@@ -87,58 +106,47 @@ static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned 
 		if (err)
 			break;
 		(*i)++;
+		if (preempt_wanted())
+			break;
 	}
 	pmap_table_unlock(to);
 	pmap_table_unlock(from);
 	return err;
 }
 
-/* Does pte map a page that a copy gets a frame of its own for: one that is hot, or in locked memory, where only what could be written
- * to must be copied? */
-static bool wants_copy(const struct pte *pte, bool hot)
+/* The rights of an entry that maps a frame of its own in an area with `flags`. */
+static unsigned own_prot(unsigned flags)
 {
-	struct pte_view v;
-
-	if (!hot)
-		return pte_is_owned(pte);
-	pte_view(pte, &v);
-	return v.state == PTE_PRESENT && !(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON;
+	return prot_of_flags(flags & ~(unsigned)AREA_LOCKED) | (flags & AREA_WRITE ? PTE_WRITE : 0);
 }
 
-/* A private page of an area with `flags`, that the copy gets a frame of its own for, now. The original's entry stays as it is: its owner never
+/* A private page of locked memory that could be written to: the copy gets a frame of its own, now. The original's entry stays as it is: its owner never
  * notices. 0; -ENOENT: no such page; -ENOMEM. */
-static int copy_page(struct page *from, struct page *to, unsigned i, unsigned flags, bool hot)
+static COLD NOINLINE int copy_page(struct page *from, struct page *to, unsigned i, unsigned prot)
 {
-	unsigned prot = prot_of_flags(flags & ~(unsigned)AREA_LOCKED) |
-			(flags & AREA_WRITE ? PTE_WRITE : 0);
 	struct pte *pte = pmap_table_entry(from, i);
 	struct pte_view v;
 	struct page *frame;
 	bool mine;
 
-	if (!wants_copy(pte, hot))
+	if (!pte_is_owned(pte))
 		return -ENOENT;
-	frame = page_alloc(hot ? ALLOC_USER | ALLOC_NOWAIT : ALLOC_USER);
+	frame = page_alloc(ALLOC_USER);
 	if (frame == NULL)
 		return -ENOMEM;
 	pmap_table_lock(from);
-	pte_view(pte, &v);
-	mine = wants_copy(pte, hot);
-	if (mine) /* under the lock, so that it stays there meanwhile: some 350 instructions */
-		hw_copy_page(page_to_virt(frame), page_to_virt(v.page));
-	pmap_table_unlock(from);
-	if (!mine) {
-		page_put(frame);
-		return -ENOENT;
-	}
-	frame->type = PAGE_ANON;
-	frame->flags = PAGE_DIRTY;
 	pmap_table_lock(to);
-	rmap_set_first(frame, pmap_table_entry(to, i));
-	pte_enter(pmap_table_entry(to, i), frame, prot);
+	mine = pte_is_owned(pte);
+	if (mine) {
+		pte_view(pte, &v);
+		enter_copy(pmap_table_entry(to, i), frame, v.page, prot);
+	}
 	pmap_table_unlock(to);
-	lru_add(frame);
-	return 0;
+	pmap_table_unlock(from);
+	if (mine)
+		return 0;
+	page_put(frame);
+	return -ENOENT;
 }
 
 /* A hot page had to be copied after an earlier fork, by a fault on either side, and so it will have to be after this one. What cannot be had
@@ -149,32 +157,36 @@ int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_add
 	unsigned i = leaf_index(start), last = i + (unsigned)bytes_to_pages(end - start);
 	struct copying c = { .private = !(flags & AREA_SHARED),
 			     .hot = flags & COPY_HOT ? HOT_MAX : 0,
+			     .prot = own_prot(flags),
 			     .b = b };
 	bool locked = c.private && (flags & AREA_LOCKED);
 	int err = 0;
 
 	while (i < last && err == 0) {
 		if (locked) {
-			err = copy_page(from, to, i, flags, false);
+			err = copy_page(from, to, i, c.prot);
 			i += err == 0;
 			if (err != -ENOENT)
 				continue;
 		}
 		err = copy_chunk(from, to, &i, locked ? i + 1 : last, &c);
 		if (err == -EBUSY) {
-			err = copy_page(from, to, i, flags, true);
-			c.hot = err == 0 ? c.hot - 1 : 0;
-			i += err == 0;
+			page_set_flag(from, PAGE_HOT);
+			c.frame = page_alloc(ALLOC_USER | ALLOC_NOWAIT);
+			if (c.frame == NULL)
+				c.hot = 0;
 			err = 0;
 		} else if (err) {
 			err = rmap_reserve();
 		}
 	}
+	if (c.frame != NULL)
+		page_put(c.frame);
 	return err;
 }
 
 /* Copies what as's areas have under the leaf table of va. */
-static int copy_areas(struct aspace *as, virt_addr_t va, struct page *from, struct page *to)
+static COLD int copy_areas(struct aspace *as, virt_addr_t va, struct page *from, struct page *to)
 {
 	virt_addr_t base = leaf_base(va), top = base + LEAF_SPAN_BYTES;
 	struct area *a = area_first_in(as, base, top);
@@ -198,7 +210,7 @@ void table_discard(struct aspace *as, struct page *table)
 	page_put(table);
 }
 
-int unshare_table(struct aspace *as, virt_addr_t va)
+COLD int unshare_table(struct aspace *as, virt_addr_t va)
 {
 	struct page *copy, *old;
 	struct area *a;
@@ -223,17 +235,22 @@ int unshare_table(struct aspace *as, virt_addr_t va)
 		table_discard(as, copy);
 		return err;
 	}
+	page_set_flag(copy, PAGE_HOT); /* both: mm/fork.c */
+	page_set_flag(pmap_leaf(&as->pmap, va), PAGE_HOT);
+	page_clear_flag(pmap_leaf(&as->pmap, va), PAGE_QUIET);
 	old = pmap_leaf_replace(&as->pmap, va, copy);
 	if (old != NULL)
 		table_discard(as, old);
 	return 0;
 }
 
-int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
+COLD int unshare_range(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	virt_addr_t va;
 	int err = 0;
 
+	if (!as->shares)
+		return 0;
 	for (va = pmap_next_leaf(&as->pmap, start, end); va < end && err == 0;
 	     va = pmap_next_leaf(&as->pmap, leaf_end(va, end), end))
 		err = unshare_table(as, va);
@@ -255,9 +272,11 @@ int unshare_edges(struct aspace *as, virt_addr_t start, virt_addr_t end)
 	virt_addr_t last = end - PAGE_SIZE;
 	int err = 0;
 
-	if (pmap_leaf(&as->pmap, start) != NULL && table_needed_outside(as, start, start, end))
+	if (!as->shares)
+		return 0;
+	if (pmap_leaf_shared(&as->pmap, start) && table_needed_outside(as, start, start, end))
 		err = unshare_table(as, start);
-	if (err == 0 && leaf_base(last) != leaf_base(start) && pmap_leaf(&as->pmap, last) != NULL &&
+	if (err == 0 && leaf_base(last) != leaf_base(start) && pmap_leaf_shared(&as->pmap, last) &&
 	    table_needed_outside(as, last, start, end))
 		err = unshare_table(as, last);
 	return err;

@@ -24,6 +24,8 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
+#include "mm/memcg.h"
+#include "mm/oom_site.h"
 #include "mm/slab_impl.h"
 
 #define EMPTIES_KEPT 1
@@ -62,7 +64,9 @@ static char *slab_object(const struct kmem_cache *c, const struct page *slab, un
 /* New frames, threaded, on no list. NULL: no memory. No locks held. */
 static struct page *slab_create(struct kmem_cache *c, unsigned flags)
 {
-	struct page *slab = page_alloc_order(c->order, flags & ~(unsigned)ALLOC_ZERO);
+	struct page *slab =
+		page_alloc_order(c->order, (flags & ~(unsigned)ALLOC_ZERO) | ALLOC_PAID);
+	char *object;
 
 	if (slab == NULL)
 		return NULL;
@@ -73,15 +77,27 @@ static struct page *slab_create(struct kmem_cache *c, unsigned flags)
 	}
 	slab->refs = 0;
 	slab->u.slab.free = NULL;
+	if (memory_group() != 0 && !(flags & ALLOC_PAID))
+		memcg_charge_slab(slab);
+	object = slab_object(c, slab, c->per_slab);
 	for (unsigned i = c->per_slab; i-- > 0;) {
-		char *object = slab_object(c, slab, i);
-
+		object -= c->stride;
 		if (c->debug)
 			slab_debug_init(c, object);
 		*slab_link(c, object) = slab->u.slab.free;
 		slab->u.slab.free = object;
 	}
 	return slab;
+}
+
+/* Frees it. No locks held. */
+static void slab_destroy(struct kmem_cache *c, struct page *slab)
+{
+	for (unsigned i = 0; i < 1u << c->order; i++)
+		if (slab[i].slab_group != 0)
+			memcg_uncharge(slab + i);
+	slab->u.slab.free = NULL; /* where other frames have their group */
+	page_free(slab, c->order);
 }
 
 /* An object off a slab that has one, or NULL. */
@@ -169,7 +185,7 @@ void slab_objects_give(struct kmem_cache *c, void **objects, unsigned n)
 	}
 	spin_unlock(&c->lock);
 	while (spares > 0)
-		page_free(spare[--spares], c->order);
+		slab_destroy(c, spare[--spares]);
 }
 
 void slab_free_empties(struct kmem_cache *c)
@@ -187,7 +203,7 @@ void slab_free_empties(struct kmem_cache *c)
 		spin_unlock(&c->lock);
 		if (slab == NULL)
 			return;
-		page_free(slab, c->order);
+		slab_destroy(c, slab);
 	}
 }
 
@@ -211,7 +227,9 @@ void *slab_alloc(struct kmem_cache *c, unsigned flags, void *caller)
 {
 	void *object;
 
-	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || current()->hot.preempt_count == 0);
+	DEBUG_ASSERT((flags & ALLOC_NOWAIT) || task_may_sleep());
+	if (oom_site(flags))
+		return NULL;
 	object = c->magazine_size > 0 ? magazine_take(c) : NULL;
 	if (unlikely(object == NULL)) {
 		object = alloc_slow(c, flags);

@@ -12,7 +12,7 @@
 #include "mm/swap.h"
 
 #define BATCH                                                                                      \
-	2 /* entries under one hold of a table's lock: the sharers of each are counted, up to some 56 */
+	2u /* entries under one hold of a table's lock: the sharers of each are counted, up to some 56 */
 #define LEAF_SPAN  ((virt_addr_t)1 << 21)
 #define LEAF_PAGES (LEAF_SPAN >> PAGE_SHIFT)
 

@@ -22,7 +22,7 @@ int stack_grow(struct aspace *as, struct area *a, virt_addr_t va)
 		return -ENOMEM;
 	if (prev != NULL && va < prev->end)
 		return -ENOMEM;
-	err = limits_check(as, more, a->flags);
+	err = limits_check(as, more, 0, a->flags);
 	if (err == 0 && (a->flags & AREA_ACCOUNT))
 		err = commit_reserve(as, more, more);
 	if (err == 0)

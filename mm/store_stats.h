@@ -28,6 +28,8 @@ struct store_stats {
 	uint32_t rated_cycles; /* erases that each segment is good for, as far as is known */
 	uint64_t recent_bytes,
 		recent_ns; /* programmed in the last half day to day, or since the store was opened; in so much time */
+	uint64_t budget_day,
+		budget_burst; /* what may be programmed a day, 0: any amount; and at once */
 	int64_t budget_left; /* bytes, negative: overdrawn; without meaning when there is no budget */
 	bool budget_spent;   /* nothing is taken until more has come in */
 	uint64_t budget_refusals;
@@ -41,10 +43,17 @@ struct store_segment {
 	uint32_t erases, live; /* since new; bytes of live records */
 };
 
-/* What each store may program: bytes a day (0: no limit) and at once (0: a day's); README.md, "Write budget". Any values up to the most, at any time. */
-#define SWAP_BUDGET_MAX ((uint64_t)1 << 44)
+/* What each store may program: bytes a day (0: no limit; auto: as its medium needs it) and at once (0: a day's); README.md, "Write budget". Any values up to the most, at any time. */
+#define SWAP_BUDGET_MAX  ((uint64_t)1 << 44)
+#define SWAP_BUDGET_AUTO UINT64_MAX
 extern uint64_t swap_budget, swap_burst;
-/* Erases that segments are rated for; 0: what is usual for the kind of medium. */
+/* The same for one medium. */
+struct swap_allowance {
+	bool own; /* else what is said for all counts */
+	uint64_t day, burst;
+};
+/* Erases that segments are rated for; 0: what is usual for the kind of medium. At most so many: times the bytes of the largest store they fit 64 bits. */
+#define SWAP_CYCLES_MAX 100000000u
 extern unsigned swap_cycles;
 
 #endif

@@ -18,16 +18,21 @@ void slot_put(uint32_t slot);
 unsigned slot_entries(uint32_t slot);
 
 /* A page-in: the frame of `slot`, readable, with a reference for the caller. Reads it when nobody has yet (concurrent callers read once, *major set for each
- * that waited or read). No locks held; sleeps. NULL with *err = -EIO (poisoned), -ENOMEM, -EINTR (killed). The caller must have made sure the slot
+ * that waited or read). No locks held; sleeps. NULL with *err = -EIO (poisoned, or its medium is not there), -ENOMEM, -EINTR (killed). The caller must have made sure the slot
  * stays alive (slot_get under the table lock, slot_put afterwards). */
 struct page *swap_in(uint32_t slot, int *err, bool *major);
 /* The slot's cached frame when it is resident and not being read, with a reference; else NULL. Never sleeps. */
 struct page *swap_cache_lookup(uint32_t slot);
-/* p (PAGE_SWAPCACHE) is about to be written by its only user: when no swapped entry names its slot, unbinds and frees the slot and returns true;
- * false: others still need the contents: copy instead. Page's table lock held. */
+/* p (PAGE_SWAPCACHE) is about to be written by the user who asks: when the only references are his and the cache's, and no swapped entry names the slot,
+ * unbinds and frees it and returns true; false: others have the page or need its contents: copy instead. Page's table lock held. */
 bool swap_cache_detach(struct page *p);
 /* Called by page_put for the last reference but the cache's: drops p from the swap cache when nobody names the slot. */
 void swap_cache_trim(struct page *p);
+
+/* madvise(2) said that the slot will be wanted: notes it, to be read ahead; false: there is no frame to note it in. Bounded; may be under a table lock. */
+bool swap_want(uint32_t slot);
+/* Has what was noted read by a thread, as far as frames are to be had at once. May sleep for memory; no locks held. */
+void swap_want_go(void);
 
 struct swap_stats {
 	uint64_t slots_total, slots_used, cached, bytes_total, bytes_used;
@@ -62,6 +67,8 @@ enum vm_event {
 	VM_PGSTEAL,
 	VM_PGSTEAL_ANON,
 	VM_PGSTEAL_FILE,
+	VM_PGSCAN_DIRECT,
+	VM_PGSTEAL_DIRECT,
 	VM_PGACTIVATE,
 	VM_PGDEACTIVATE,
 	VM_PGREFILL,
@@ -87,6 +94,13 @@ enum vm_event {
 	VM_ZSWPWB,
 	VM_SWAP_RA,
 	VM_SWAP_RA_HIT,
+	VM_PAGEOUTRUN,
+	VM_LOW_HIT_QUICKLY,
+	VM_HIGH_HIT_QUICKLY,
+	VM_PGCULLED, /* of unevictable pages, as the next three */
+	VM_PGRESCUED,
+	VM_PGMLOCKED,
+	VM_PGMUNLOCKED,
 	VM_THP_FAULT_ALLOC,
 	VM_THP_FAULT_FALLBACK,
 	VM_EVENTS

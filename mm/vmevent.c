@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Event counters for /proc/vmstat. Each CPU adds to counters of its own, with preemption off so
- * that no addition is lost; whoever reads sums up. A sum is as exact as a moving target can be:
- * 64-bit loads are whole, and counters never go down.
+ * Event counters for /proc/vmstat. Each CPU adds to counters of its own, which lie in its cache; whoever reads
+ * sums up. The addition is atomic, so that it does not matter when a task is moved to another CPU halfway: that takes fewer
+ * instructions than to turn preemption off. A sum is as exact as a moving target can be: 64-bit loads are whole, and counters never go down.
  */
-#include "kernel/preempt.h"
+#include "kernel/lib/atomic.h"
 #include "mm/swap.h"
 
-static struct {
+static struct counts {
 	uint64_t count[VM_EVENTS];
 } __attribute__((aligned(64))) cpus[NR_CPUS_MAX];
 
@@ -22,6 +22,8 @@ static const char *const names[VM_EVENTS] = {
 	[VM_PGSTEAL] = "pgsteal_kswapd",
 	[VM_PGSTEAL_ANON] = "pgsteal_anon",
 	[VM_PGSTEAL_FILE] = "pgsteal_file",
+	[VM_PGSCAN_DIRECT] = "pgscan_direct",
+	[VM_PGSTEAL_DIRECT] = "pgsteal_direct",
 	[VM_PGACTIVATE] = "pgactivate",
 	[VM_PGDEACTIVATE] = "pgdeactivate",
 	[VM_PGREFILL] = "pgrefill",
@@ -47,26 +49,28 @@ static const char *const names[VM_EVENTS] = {
 	[VM_ZSWPWB] = "zswpwb",
 	[VM_SWAP_RA] = "swap_ra",
 	[VM_SWAP_RA_HIT] = "swap_ra_hit",
+	[VM_PAGEOUTRUN] = "pageoutrun",
+	[VM_LOW_HIT_QUICKLY] = "kswapd_low_wmark_hit_quickly",
+	[VM_HIGH_HIT_QUICKLY] = "kswapd_high_wmark_hit_quickly",
+	[VM_PGCULLED] = "unevictable_pgs_culled",
+	[VM_PGRESCUED] = "unevictable_pgs_rescued",
+	[VM_PGMLOCKED] = "unevictable_pgs_mlocked",
+	[VM_PGMUNLOCKED] = "unevictable_pgs_munlocked",
 	[VM_THP_FAULT_ALLOC] = "thp_fault_alloc",
 	[VM_THP_FAULT_FALLBACK] = "thp_fault_fallback",
 };
 
 void vm_count(enum vm_event e, unsigned n)
 {
-	uint64_t *count;
-
-	preempt_disable();
-	count = &cpus[hw_cpu()].count[e];
-	WRITE_ONCE(*count, *count + n);
-	preempt_enable();
+	(void)atomic_fetch_add(&cpus[hw_cpu()].count[e], n);
 }
 
 uint64_t vm_events(enum vm_event e)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
-		sum += READ_ONCE(cpus[i].count[e]);
+	for (const struct counts *c = cpus; c < cpus + hw_cpus(); c++)
+		sum += READ_ONCE(c->count[e]);
 	return sum;
 }
 

@@ -50,6 +50,11 @@ uint32_t workingset_cost(enum lru_kind kind)
 	return atomic_load(&cost[kind]);
 }
 
+uint32_t workingset_evictions(void)
+{
+	return READ_ONCE(evicted);
+}
+
 uint32_t workingset_evict(const struct page *p)
 {
 	uint32_t now = (evicted + 1) & INT32_MAX;
@@ -63,7 +68,7 @@ uint32_t workingset_evict(const struct page *p)
 	return now << 1 | page_flag(p, PAGE_WORKINGSET);
 }
 
-void workingset_refault(struct page *p, uint32_t shadow)
+bool workingset_refault(struct page *p, uint32_t shadow)
 {
 	uint32_t distance = (READ_ONCE(evicted) - (shadow >> 1)) & INT32_MAX;
 	const struct replacement *policy = replacement();
@@ -71,14 +76,15 @@ void workingset_refault(struct page *p, uint32_t shadow)
 
 	vm_count(VM_REFAULT_ANON + kind, 1);
 	if (distance >= pages_held())
-		return;
+		return false;
 	(void)atomic_fetch_add(&cost[kind], 1);
 	if (policy->admit == NULL || !policy->admit(p))
-		return;
+		return true;
 	page_set_flag(p, PAGE_ACTIVE | PAGE_WORKINGSET);
 	vm_count(VM_ACTIVATE_ANON + kind, 1);
 	if (shadow & 1)
 		vm_count(VM_RESTORE_ANON + kind, 1);
+	return true;
 }
 
 /* ---- Pages of disk files ---- */
@@ -162,13 +168,13 @@ static uint32_t shadow_of(uint32_t entry)
 	return (now - units * unit) << 1 | ((entry & WAS_ACTIVE) != 0);
 }
 
-void workingset_refault_file(struct page *p)
+bool workingset_refault_file(struct page *p)
 {
 	struct place at;
 	uint32_t *frame;
 
 	if (READ_ONCE(table) == NULL || !page_flag(p, PAGE_DISK))
-		return;
+		return false;
 	at = place_of(p->u.file.object, p->u.file.index);
 	frame = READ_ONCE(*at.frame);
 	for (unsigned i = 0; frame != NULL && i < BUCKET; i++) {
@@ -177,9 +183,9 @@ void workingset_refault_file(struct page *p)
 		if ((seen & (USED | TAG_MASK)) != at.tag)
 			continue;
 		WRITE_ONCE(*entry, 0);
-		workingset_refault(p, shadow_of(seen));
-		return;
+		return workingset_refault(p, shadow_of(seen));
 	}
+	return false;
 }
 
 void workingset_forget(void)

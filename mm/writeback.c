@@ -12,6 +12,7 @@
 #include "mm/writeback.h"
 
 #include "kernel/errno.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/waitq.h"
@@ -72,8 +73,10 @@ static bool too_many(bool upper)
 
 /* ---- The thread ---- */
 
+/* What there is to do has been noted; the thread forgets that it was woken before it looks. */
 static void wake(void)
 {
+	hw_mb();
 	if (READ_ONCE(wb.wanted))
 		return;
 	WRITE_ONCE(wb.wanted, true);
@@ -153,6 +156,7 @@ static void thread_main(void *arg)
 			deadline = time_now() + (uint64_t)interval * 10 * NSEC_PER_MSEC;
 		(void)wait_event(&wb.wait, READ_ONCE(wb.wanted), WAIT_UNINTERRUPTIBLE, deadline);
 		WRITE_ONCE(wb.wanted, false);
+		hw_mb(); /* pairs with wake() */
 		turn();
 	}
 }
@@ -169,6 +173,7 @@ static bool may_go(uint32_t turns)
 static void throttle(void)
 {
 	uint32_t turns = READ_ONCE(wb.turns);
+	bool waits = psi_io_begin();
 	int err = 0;
 
 	if (too_many(false))
@@ -179,6 +184,7 @@ static void throttle(void)
 		err = wait_event(&wb.throttled, may_go(turns), WAIT_KILLABLE,
 				 time_now() + LOOK_AGAIN);
 	}
+	psi_io_end(waits);
 }
 
 /* ---- Sources ---- */

@@ -141,9 +141,12 @@ static char *read_figures(void)
 {
 	const size_t room = 32768;
 	char *text = malloc(room);
-	FILE *f = text ? fopen(FIGURES, "r") : NULL;
 	size_t n = 0;
+	FILE *f;
 
+	if (text == NULL)
+		return NULL;
+	f = fopen(FIGURES, "r");
 	if (f) {
 		n = fread(text, 1, room - 1, f);
 		fclose(f);

@@ -3,7 +3,7 @@
  * Address space identifiers. TLB entries of user pages carry the ASID under which they were walked, so a switch needs no flush. ASIDs are fewer than
  * address spaces can be, so they are lent for a generation:
  *
- *    pmap->context:   | generation (63..bits) | ASID (bits-1..0) |        0: never had one
+ *    pmap->context:   | generation (63..16) | ASID (15..0) |        0: never had one
  *
  * A context is good while its generation is the current one. When the ASIDs of a generation are used up, roll-over begins the next: all ASIDs are
  * free again but those that some CPU is running right now, and every CPU must flush its own TLB before it loads its next
@@ -31,7 +31,8 @@
 #include "kernel/log.h"
 
 #define ASID_BITS_MAX 16
-#define ASID_SHIFT    48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1) */
+#define GENERATION    ((uint64_t)1 << ASID_BITS_MAX)
+#define ASID_SHIFT    48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1): the generation is shifted out */
 #define WORD_BITS     64
 
 static struct spinlock asid_lock = SPINLOCK_INIT;
@@ -39,6 +40,7 @@ static struct spinlock asid_lock = SPINLOCK_INIT;
 static uint64_t generation;
 static unsigned asid_bits;
 static uint64_t empty_root;
+static uint64_t cpus_seen; /* that ever loaded an address space; atomic */
 /* Under asid_lock. */
 static uint64_t flush_pending;
 static uint64_t used[(1 << ASID_BITS_MAX) / WORD_BITS];
@@ -53,7 +55,7 @@ static struct asid_cpu {
 void asid_init(phys_addr_t empty_table)
 {
 	asid_bits = tcr_read() & TCR_AS ? 16 : 8;
-	generation = (uint64_t)1 << asid_bits;
+	generation = GENERATION;
 	empty_root = empty_table;
 	next_asid = 1;
 	flush_pending = 0;
@@ -64,7 +66,7 @@ void asid_init(phys_addr_t empty_table)
 
 static uint64_t context_asid(uint64_t context)
 {
-	return context & (((uint64_t)1 << asid_bits) - 1);
+	return context & (GENERATION - 1);
 }
 
 uint64_t asid_of(const struct pmap *pm)
@@ -88,7 +90,7 @@ static void roll_over_locked(void)
 {
 	memset(used, 0, ((size_t)1 << asid_bits) / 8);
 	next_asid = 1;
-	atomic_store(&generation, generation + ((uint64_t)1 << asid_bits));
+	atomic_store(&generation, generation + GENERATION);
 	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		uint64_t context = atomic_exchange(&asid_cpus[cpu].active, 0);
 
@@ -142,7 +144,7 @@ static uint64_t context_new_locked(uint64_t old)
 
 static bool context_current(uint64_t context)
 {
-	return ((context ^ atomic_load(&generation)) >> asid_bits) == 0;
+	return ((context ^ atomic_load(&generation)) >> ASID_BITS_MAX) == 0;
 }
 
 static uint64_t context_get_slow(struct pmap *pm, unsigned cpu)
@@ -161,41 +163,55 @@ static uint64_t context_get_slow(struct pmap *pm, unsigned cpu)
 	}
 	atomic_store(&asid_cpus[cpu].active, context);
 	spin_unlock_raw(&asid_lock);
+	atomic_fetch_or(&cpus_seen, (uint64_t)1 << cpu);
 	dsb_ish(); /* the flush is done, and the context visible, before the first walk under it: see above */
 	return context;
 }
 
-static uint64_t context_get(struct pmap *pm, unsigned cpu)
+/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). Walks
+ * through the old root may still be under way when others see that it is not loaded: pmap_retire()'s TLBI and DSB wait for them. */
+static inline void load(struct cpu_local *cpu, struct pmap *pm, uint64_t ttbr)
 {
-	uint64_t context = atomic_load(&pm->context);
-	uint64_t old = atomic_load(&asid_cpus[cpu].active);
+	ttbr0_write(ttbr);
+	isb();
+	atomic_store_release(&cpu->pmap, pm);
+}
 
-	if (likely(old && context_current(context) &&
-		   atomic_compare_exchange(&asid_cpus[cpu].active, &old, context)))
-		return context;
-	return context_get_slow(pm, cpu);
+static inline uint64_t ttbr_of(const struct pmap *pm, uint64_t context)
+{
+	return virt_to_phys(pm->top) | context << ASID_SHIFT;
+}
+
+/* pm has no context of this generation, or none was loaded here since the last roll-over. */
+static NOINLINE void activate_slow(struct cpu_local *cpu, struct pmap *pm)
+{
+	load(cpu, pm, pm ? ttbr_of(pm, context_get_slow(pm, cpu->index)) : empty_root);
 }
 
 void pmap_activate(struct pmap *pm)
 {
 	struct cpu_local *cpu = cpu_local();
-	struct pmap *old = cpu->pmap;
-	uint64_t bit = (uint64_t)1 << cpu->index;
-	uint64_t ttbr = empty_root;
+	uint64_t *active = &asid_cpus[cpu->index].active;
 
-	ASSERT(hw_irqs_off() && empty_root);
-	if (pm == old)
+	DEBUG_ASSERT(hw_irqs_off() && empty_root);
+	if (pm == cpu->pmap)
 		return;
-	if (pm) {
-		atomic_fetch_or(&pm->active_cpus, bit);
-		ttbr = page_to_phys(pm->root) | context_asid(context_get(pm, cpu->index))
-							<< ASID_SHIFT;
+	if (likely(pm)) {
+		uint64_t context = atomic_load(&pm->context), old = atomic_load(active);
+
+		if (likely(old && context_current(context) &&
+			   atomic_compare_exchange(active, &old, context))) {
+			load(cpu, pm, ttbr_of(pm, context));
+			return;
+		}
 	}
-	cpu->pmap = pm;
-	/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). */
-	ttbr0_write(ttbr);
-	isb();
-	/* Walks through the old root may still be under way: pmap_retire()'s TLBI and DSB wait for them. */
-	if (old)
-		atomic_fetch_and_release(&old->active_cpus, ~bit);
+	activate_slow(cpu, pm);
+}
+
+bool pmap_loaded(const struct pmap *pm)
+{
+	for (uint64_t set = atomic_load(&cpus_seen); set != 0; set &= set - 1)
+		if (atomic_load_acquire(&cpu_locals[__builtin_ctzll(set)].pmap) == pm)
+			return true;
+	return false;
 }

@@ -94,37 +94,149 @@
 	add	x29, sp, #REGS_SYSCALL_X0
 	.endm
 
-	.macro	vector label
-	.balign	128
-	b	\label
+	.macro	vector n
+	.org	vectors + \n * 128	// fails when what is before does not fit
 	.endm
 
+/* What a vector has room for is in it, 32 instructions; the vectors that are not used have the rest of others behind their one branch. */
 	.section .text
 	.balign	2048
 	.global vectors
 vectors:
-	vector	el1t_any		// EL1 with SP_EL0: never used
-	vector	el1t_any
-	vector	el1t_any
-	vector	el1t_any
-	vector	el1_sync
-	vector	el1_irq
-	vector	el1_fiq
-	vector	el1_serror
-	vector	el0_sync
-	vector	el0_irq
-	vector	el0_fiq
-	vector	el0_serror
-	vector	el0_fiq			// AArch32: no task has such a PSTATE
-	vector	el0_fiq
-	vector	el0_fiq
-	vector	el0_fiq
+/* EL1 with SP_EL0: never used. It would mean that SP_EL0, the task, is a stack: take the emergency stack. */
+el1t_any:
+	msr	spsel, #1
+	b	to_emergency
+/* x0 and sp are still mixed as in enter_kernel. */
+stack_overflow:
+	sub	x0, sp, x0
+	sub	sp, sp, x0
+to_emergency:				// TPIDRRO_EL0 and PAR_EL1 are free: there is no way back from here
+	msr	tpidrro_el0, x0
+	mov	x0, sp
+	msr	par_el1, x0
+	mrs	x0, tpidr_el1
+	ldr	x0, [x0, #CPU_EMERGENCY]
+	mov	sp, x0
+	mrs	x0, tpidrro_el0
+	sub	sp, sp, #REGS_SIZE
+	b	on_emergency
+
+	vector	1
+	b	el1t_any
+on_emergency:
+	save_general
+	mrs	x21, par_el1
+	add	x21, x21, #REGS_SIZE
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	finish_enter_kernel
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	bl	kernel_stack_overflow
+
+	vector	2
+	b	el1t_any
+el1_irq_done:
+	mrs	x20, sp_el0
+	ldr	x1, [x20]		// preempt_count below, pending above
+	tbz	x1, #32, el1_exit	// TASK_NEED_RESCHED
+	cbnz	w1, 1f
+	bl	preempt_schedule_irq
+	b	el1_exit
+1:	bl	latency_switch_waits
+	b	el1_exit
+
+	vector	3
+	b	el1t_any
+el1_sync_more:
+	bl	kernel_fault
+el1_exit:
+	msr	daifset, #2		// ELR and SPSR must survive from here to ERET
+	ldp	x22, x23, [sp, #REGS_PC_PSTATE]
+	ldr	x30, [sp, #REGS_X30_SP]
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	load_general
+	add	sp, sp, #REGS_SIZE
+	eret
+
+/* ---- From the kernel ------------------------------------------------------------------------------------------------- */
+
+	vector	4			// synchronous
+	enter_kernel
+	finish_enter_kernel
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	b	el1_sync_more
+
+	vector	5			// IRQ
+	enter_kernel
+	finish_enter_kernel
+	bl	irq_dispatch
+	b	el1_irq_done
+
+	vector	6			// FIQ
+	enter_kernel
+	finish_enter_kernel
+	mov	x0, sp
+	mrs	x1, esr_el1
+	bl	unexpected_exception
+
+	vector	7			// SError
+	enter_kernel
+	finish_enter_kernel
+	mov	x0, sp
+	mrs	x1, esr_el1
+	bl	kernel_serror
 
 /* ---- From user mode -------------------------------------------------------------------------------------------------- */
 
-el0_sync:
+	vector	8			// synchronous
 	enter_user
 	mrs	x1, esr_el1
+	b	el0_sync_more
+
+	vector	9			// IRQ
+	enter_user
+	bl	irq_dispatch
+	b	user_exit
+
+	vector	10			// FIQ
+el0_fiq:
+	enter_user
+	mov	x0, sp
+	mrs	x1, esr_el1
+	bl	unexpected_exception
+
+	vector	11			// SError
+	enter_user
+	mov	x0, sp
+	mrs	x1, esr_el1
+	b	el0_serror_more
+
+	vector	12			// AArch32: no task has such a PSTATE
+	b	el0_fiq
+user_work_off:
+	mov	x0, sp
+	bl	user_pending		// comes back with nothing pending and interrupts off
+	b	user_leave
+
+	vector	13
+	b	el0_fiq
+el0_serror_more:
+	msr	daifclr, #6
+	bl	user_serror
+	b	user_exit
+
+	vector	14
+	b	el0_fiq
+
+	vector	15
+	b	el0_fiq
+el0_sync_more:
 	lsr	x24, x1, #EC_SHIFT
 	cmp	x24, #EC_SVC64
 	b.ne	1f
@@ -143,8 +255,9 @@ el0_sync:
 user_exit:				// x20: the running task
 	msr	daifset, #2
 	ldr	w1, [x20, #TASK_PENDING]
-	cbnz	w1, 2f
-1:	mrs	x24, cntvct_el0
+	cbnz	w1, user_work_off
+user_leave:
+	mrs	x24, cntvct_el0
 	ldr	x25, [x20, #TASK_USER_TIME]
 	ldp	x22, x23, [sp, #REGS_PC_PSTATE]
 	ldp	x30, x21, [sp, #REGS_X30_SP]
@@ -156,106 +269,13 @@ user_exit:				// x20: the running task
 	load_general
 	add	sp, sp, #REGS_SIZE
 	eret
-2:	mov	x0, sp
-	bl	user_pending		// comes back with nothing pending and interrupts off
-	b	1b
-
-el0_irq:
-	enter_user
-	bl	irq_dispatch
-	b	user_exit
-
-el0_serror:
-	enter_user
-	mov	x0, sp
-	mrs	x1, esr_el1
-	msr	daifclr, #6
-	bl	user_serror
-	b	user_exit
-
-el0_fiq:
-	enter_user
-	mov	x0, sp
-	mrs	x1, esr_el1
-	bl	unexpected_exception
-
-/* ---- From the kernel ------------------------------------------------------------------------------------------------- */
-
-el1_irq:
-	enter_kernel
-	finish_enter_kernel
-	bl	irq_dispatch
-	mrs	x20, sp_el0
-	ldr	x1, [x20]		// preempt_count below, pending above
-	cbnz	w1, el1_exit
-	tbz	x1, #32, el1_exit	// TASK_NEED_RESCHED
-	bl	preempt_schedule_irq
-	b	el1_exit
-
-el1_sync:
-	enter_kernel
-	finish_enter_kernel
-	mov	x0, sp
-	mrs	x1, esr_el1
-	mrs	x2, far_el1
-	bl	kernel_fault
-el1_exit:
-	msr	daifset, #2		// ELR and SPSR must survive from here to ERET
-	ldp	x22, x23, [sp, #REGS_PC_PSTATE]
-	ldr	x30, [sp, #REGS_X30_SP]
-	msr	elr_el1, x22
-	msr	spsr_el1, x23
-	load_general
-	add	sp, sp, #REGS_SIZE
-	eret
-
-el1_serror:
-	enter_kernel
-	finish_enter_kernel
-	mov	x0, sp
-	mrs	x1, esr_el1
-	bl	kernel_serror
-
-el1_fiq:
-	enter_kernel
-	finish_enter_kernel
-	mov	x0, sp
-	mrs	x1, esr_el1
-	bl	unexpected_exception
-
-/* Running with SP_EL0 as stack pointer would mean that SP_EL0, the task, is a stack: take the emergency stack. */
-el1t_any:
-	msr	spsel, #1
-	b	to_emergency
-/* x0 and sp are still mixed as in enter_kernel. */
-stack_overflow:
-	sub	x0, sp, x0
-	sub	sp, sp, x0
-to_emergency:				// TPIDRRO_EL0 and PAR_EL1 are free: there is no way back from here
-	msr	tpidrro_el0, x0
-	mov	x0, sp
-	msr	par_el1, x0
-	mrs	x0, tpidr_el1
-	ldr	x0, [x0, #CPU_EMERGENCY]
-	mov	sp, x0
-	mrs	x0, tpidrro_el0
-	sub	sp, sp, #REGS_SIZE
-	save_general
-	mrs	x21, par_el1
-	add	x21, x21, #REGS_SIZE
-	mrs	x22, elr_el1
-	mrs	x23, spsr_el1
-	finish_enter_kernel
-	mov	x0, sp
-	mrs	x1, esr_el1
-	mrs	x2, far_el1
-	bl	kernel_stack_overflow
 
 /* ---- Beginnings ------------------------------------------------------------------------------------------------------ */
 
-/* First steps of a task (cpu_switch returned here): x0 the task that ran before, x19 a function, x20 its argument. */
+/* First steps of a task (switch_stacks in thread.c leads here): x0 the task that ran before; a function and its argument on the stack. */
 	.global kernel_thread_start
 kernel_thread_start:
+	ldp	x19, x20, [sp], #16
 	bl	sched_finish_switch
 	msr	daifclr, #6
 	mov	x0, x20
@@ -264,6 +284,7 @@ kernel_thread_start:
 
 	.global user_thread_start
 user_thread_start:
+	add	sp, sp, #16		// what kernel threads have there
 	bl	sched_finish_switch
 	.global arch_user_exit
 arch_user_exit:				// sp: the user's registers

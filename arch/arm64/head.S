@@ -175,7 +175,7 @@ build_tables:
 	add	x1, x1, #4096
 	str	x1, [x0, #8]
 
-	address_of x9, idmap_start	// identity map: one page, read-only, executable
+	address_of x9, image_start	// identity map: one page, read-only, executable
 	ldr	x2, =PTE_KERNEL_TEXT
 	orr	x2, x2, x9
 	.macro	identity_level table, shift, entry

@@ -16,7 +16,7 @@
 #ifndef __ASSEMBLER__
 
 /* head.S and granule.ld */
-extern char image_start[], text_end[], rodata_end[], data_end[], image_end[], tables_start[];
+extern char image_start[], text_end[], rodata_end[], data_end[], image_end[], tables_end[];
 extern uint64_t kernel_root[TABLE_ENTRIES];
 extern uint64_t empty_table[TABLE_ENTRIES];
 extern char boot_table_pool[], boot_stack[];

@@ -21,7 +21,7 @@ phys_addr_t boot_table_alloc(void)
 {
 	char *table = boot_table_pool + pool_used * PAGE_SIZE;
 
-	if (pool_used == BOOT_TABLE_POOL)
+	if (table == tables_end)
 		return 0;
 	pool_used++;
 	memset(table, 0, PAGE_SIZE);
@@ -30,7 +30,7 @@ phys_addr_t boot_table_alloc(void)
 
 phys_addr_t boot_table_rest(uint64_t *size)
 {
-	*size = (BOOT_TABLE_POOL - pool_used) * PAGE_SIZE;
+	*size = (size_t)(tables_end - boot_table_pool) - pool_used * PAGE_SIZE;
 	return image_to_phys(boot_table_pool + pool_used * PAGE_SIZE);
 }
 
@@ -118,7 +118,7 @@ void boot_release_rest(void)
 	uint64_t size;
 	phys_addr_t pa = boot_table_rest(&size);
 
-	pool_used = BOOT_TABLE_POOL;
+	pool_used += size / PAGE_SIZE;
 	memblock_release(pa, size);
 }
 

@@ -20,9 +20,6 @@
 #define REGS_SYSCALL_X0 272
 #define REGS_SIZE       288
 
-/* What cpu_switch pushes: x19..x30. */
-#define SWITCH_SIZE 96
-
 #define FP_STATE_FPSR 512
 
 /* log2(KSTACK_SIZE): one in every address of a kernel stack, zero in the guard below it (mm/kmap.h). */

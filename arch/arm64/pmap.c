@@ -24,7 +24,7 @@
  *       may invalidate by its own ASID.
  *   (5) A table leaves its address space only after, or on a batch that is freed only after, its walk-cache entries were invalidated.
  *   (6) An upper table's groups has a bit per eight entries, set when one of them may be valid: walks over sparse
- *       tables skip the rest. Changed under the mutex; readers without it (pmap_usage) may be late.
+ *       tables skip the rest, and all behind the last entry that was ever used, u.table.base. Changed under the mutex; readers without it (pmap_usage) may be late.
  *
  * Sharing is in pmap_share.c, blocks are in pmap_fold.c.
  */
@@ -64,6 +64,8 @@ void upper_link(struct pte *e, uint64_t raw)
 	struct page *table = virt_to_page(e);
 
 	WRITE_ONCE(table->groups, table->groups | (uint64_t)1 << entry_index(e) / GROUP);
+	if (entry_index(e) > table->u.table.base)
+		WRITE_ONCE(table->u.table.base, entry_index(e));
 	upper_store(e, raw);
 }
 
@@ -100,7 +102,6 @@ void pmap_init(struct pmap *pm, struct page *root)
 	pm->root = root;
 	pm->top = table_entries(root);
 	pm->context = 0;
-	pm->active_cpus = 0;
 	spin_init(&pm->links);
 	dsb_ishst(); /* its zeroes, before TTBR0 can point at it */
 }
@@ -230,8 +231,9 @@ bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 static unsigned table_next(const struct pte *table, unsigned i)
 {
 	/* Groups from i's on that may have something; of the first the part behind i alone counts. */
-	uint64_t groups = i < TABLE_ENTRIES
-				  ? READ_ONCE(virt_to_page(table)->groups) >> i / GROUP << i / GROUP
+	const struct page *p = virt_to_page(table);
+	uint64_t groups = i <= READ_ONCE(p->u.table.base)
+				  ? READ_ONCE(p->groups) >> i / GROUP << i / GROUP
 				  : 0;
 
 	for (; groups != 0; groups &= groups - 1) {
@@ -273,7 +275,7 @@ virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 	return end;
 }
 
-void pmap_usage(struct pmap *pm, struct pmap_usage *u)
+COLD void pmap_usage(struct pmap *pm, struct pmap_usage *u)
 {
 	*u = (struct pmap_usage){ .present = 0 };
 	for (virt_addr_t va = pmap_next_leaf(pm, 0, USER_TOP); va < USER_TOP;
@@ -342,7 +344,7 @@ void pmap_retire(struct pmap *pm)
 	if (cpu_local()->pmap == pm)
 		pmap_activate(NULL);
 	hw_irq_restore(irqs);
-	ASSERT(atomic_load_acquire(&pm->active_cpus) == 0);
+	ASSERT(!pmap_loaded(pm));
 	if (pm->context) {
 		tlb_flush_pmap(pm);
 		atomic_store(&pm->context, 0); /* its ASID waits for the roll-over */

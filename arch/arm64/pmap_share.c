@@ -82,7 +82,7 @@ bool pmap_leaf_claim(struct pmap *pm, virt_addr_t va)
 	return last;
 }
 
-struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *copy)
+COLD struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page *copy)
 {
 	struct pte *link = link_of(pm, va);
 	struct page *old = leaf_of(link);

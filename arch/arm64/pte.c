@@ -20,12 +20,13 @@
  * lost is one setting of the flag between our load and our store, and with it one use of a page:
  * harmless.
  *
- * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation
- * table entries"): invalid -> valid              a DSB before somebody relies on it;
- * pmap_entry_unlock does one for all changes made under the lock rights, access flag           no
- * break; a TLBI when rights were taken away another frame                 break, TLBI, DSB, make:
- * pte_replace No caller may re-enter a cleared entry with another frame before its batch was
- * flushed.
+ * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation table entries"):
+ *
+ * - invalid to valid: a DSB before somebody relies on it; pmap_entry_unlock does one for all changes made under the lock
+ * - rights, access flag: no break; a TLBI when rights were taken away
+ * - another frame: break, TLBI, DSB, make (pte_replace)
+ *
+ * No caller may re-enter a cleared entry with another frame before its batch was flushed.
  *
  * A shared leaf table (sharers > 1) translates for several ASIDs, so flushes noted for its entries
  * turn the batch into one for every address space.
@@ -177,31 +178,39 @@ static inline unsigned entry_next(const struct page *table, const struct pte *e,
 	return end;
 }
 
-unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
+NOINLINE unsigned pmap_table_next(const struct page *table, unsigned i, unsigned end)
 {
 	return entry_next(table, page_to_virt(table), i, end);
 }
 
-/* Before `prot` is granted on page: what the kernel or user wrote through the data cache must be
- * what the instruction side fetches (DDI 0487, B2.4.4 "Cache maintenance for instruction
- * accesses"), and a page that user mode may write stops being known for that. About 270
- * instructions with the page lock held, the first time a page of code is entered anywhere; others
+/* What the kernel or user wrote through the data cache must be what the instruction side fetches (DDI 0487, B2.4.4 "Cache maintenance
+ * for instruction accesses"). About 270 instructions with the page lock held, the first time a page of code is entered anywhere; others
  * that enter it wait for the lock. */
-static inline void contents_prepare(struct page *page, unsigned prot)
+static COLD void make_fetchable(struct page *page)
+{
+	page_lock(page);
+	if (!page_flag(page, PAGE_FETCHABLE)) {
+		page_set_flag(page, PAGE_FETCHABLE); /* first: see page_changed() */
+		hw_mb();
+		hw_icache_sync(page_to_virt(page), PAGE_SIZE);
+	}
+	page_unlock(page);
+}
+
+/* Before `prot` is granted on page; one that user mode may write stops being known as fetchable. */
+static NOINLINE void contents_prepare(struct page *page, unsigned prot)
 {
 	/* Known to be fetchable and not locked: the maintenance that the flag announces is over. */
 	if ((prot & PTE_EXEC) && (atomic_load_acquire(&page->flags) &
-				  (PAGE_FETCHABLE | PAGE_RMAP_LOCK)) != PAGE_FETCHABLE) {
-		page_lock(page);
-		if (!page_flag(page, PAGE_FETCHABLE)) {
-			page_set_flag(page, PAGE_FETCHABLE); /* first: see page_changed() */
-			hw_mb();
-			hw_icache_sync(page_to_virt(page), PAGE_SIZE);
-		}
-		page_unlock(page);
-	}
+				  (PAGE_FETCHABLE | PAGE_RMAP_LOCK)) != PAGE_FETCHABLE)
+		make_fetchable(page);
 	if (prot & PTE_WRITE)
 		page_changed(page);
+}
+
+void pmap_make_fetchable(struct page *p)
+{
+	contents_prepare(p, PTE_EXEC);
 }
 
 /* A present entry's kind is in the entry: who clears it need not look at the frame. */
@@ -236,7 +245,7 @@ static inline void enter_prepared(struct pte *pte, struct page *page, unsigned p
 }
 
 /* Apart, so that the common path needs no stack frame. */
-static __attribute__((noinline)) void enter_code(struct pte *pte, struct page *page, unsigned prot)
+static NOINLINE void enter_code(struct pte *pte, struct page *page, unsigned prot)
 {
 	contents_prepare(page, prot);
 	enter_prepared(pte, page, prot);
@@ -248,11 +257,6 @@ void pte_enter(struct pte *pte, struct page *page, unsigned prot)
 		enter_code(pte, page, prot);
 	else
 		enter_prepared(pte, page, prot);
-}
-
-void pmap_make_fetchable(struct page *p)
-{
-	contents_prepare(p, PTE_EXEC);
 }
 
 unsigned pte_none_run(const struct pte *pte, unsigned n)
@@ -293,7 +297,7 @@ void pte_enter_run(struct pte *pte, struct page **pages, unsigned mask, unsigned
 	group_mark(table, pte + last);
 }
 
-void pte_enter_joined(struct pte *pte, struct page *first, unsigned prot)
+COLD void pte_enter_joined(struct pte *pte, struct page *first, unsigned prot)
 {
 	uint64_t raw = leaf_make(first, prot) | kind_of(first, prot) | PTE_CONT;
 	struct page *table = pte_table(pte);
@@ -313,7 +317,7 @@ void pte_enter_joined(struct pte *pte, struct page *first, unsigned prot)
 }
 
 /* Those of the two entries' runs that have the contiguous bit. */
-static __attribute__((noinline)) void runs_split(struct pte *first, struct pte *last)
+static NOINLINE void runs_split(struct pte *first, struct pte *last)
 {
 	if (pte_load(first) & PTE_CONT)
 		run_split(first, false);
@@ -336,7 +340,7 @@ void pte_enter_slot(struct pte *pte, uint32_t slot)
 }
 
 /* flush_note() for a table that is not just one address space's, entry by entry. */
-static __attribute__((noinline)) void flush_note_special(const struct pte *pte, struct tlb_batch *b)
+static NOINLINE void flush_note_special(const struct pte *pte, struct tlb_batch *b)
 {
 	struct page *table = pte_table(pte);
 
@@ -387,7 +391,7 @@ static inline void entry_clear_single(struct pte *pte, uint64_t old, struct tlb_
 }
 
 /* Apart, as enter_code() is. */
-static __attribute__((noinline)) void entry_clear_run(struct pte *pte, struct tlb_batch *b)
+static NOINLINE void entry_clear_run(struct pte *pte, struct tlb_batch *b)
 {
 	run_split(pte, b->retired);
 	entry_clear_single(pte, pte_load(pte), b);
@@ -436,12 +440,19 @@ static void flush_note_taken(const struct pte_taken *t, unsigned present, const 
 		b->naddresses += TLB_BATCH_ADDRESSES;
 }
 
-/* What a run may cost: a counted frame three, an entry of the zero page one. */
-#define TAKE_FRAME  3
-#define TAKE_BUDGET (PTE_TAKE_MAX * TAKE_FRAME)
+/* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of frames that others may have since a fork, the reverse map has to find the entry
+ * among theirs: these cost more; if they are many, where what remembers them is a tree and gives memory back, half a run. */
+#define TAKE_SHARED 4
+#define TAKE_MANY   (PTE_TAKE_MAX / 2)
+#define MANY        8 /* references */
+
+static unsigned shared_cost(uint64_t raw)
+{
+	return atomic_load(&phys_to_page(pte_pa(raw))->refs) > MANY ? TAKE_MANY : TAKE_SHARED;
+}
 
 /* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may it be taken like others. Returns what it holds then, 0: it may not. */
-static __attribute__((noinline)) uint64_t take_odd(const struct pte *e, uint64_t raw, bool retired)
+static NOINLINE uint64_t take_odd(const struct pte *e, uint64_t raw, bool retired)
 {
 	if ((raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID)
 		return 0;
@@ -452,12 +463,12 @@ static __attribute__((noinline)) uint64_t take_odd(const struct pte *e, uint64_t
 unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte_taken *taken,
 		      struct tlb_batch *b)
 {
+	const uint64_t kinds = PTE_AP_READONLY | PTE_SW_FILE | PTE_SW_OWN;
 	struct pte *base = page_to_virt(table), *pte = NULL, *first = NULL;
-	unsigned n = 0, present = 0, file = 0;
-	int budget = TAKE_BUDGET;
+	unsigned n = 0, room = PTE_TAKE_MAX, special = 0, file = 0;
 
 	taken->odd = false;
-	for (; from < to && budget > 0; from++) {
+	for (; from < to && n < room; from++) {
 		uint64_t raw = pte_load(&base[from]);
 
 		if (raw == 0) {
@@ -472,28 +483,36 @@ unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte
 			if (raw == 0)
 				break;
 		}
+		if (raw & PTE_SW_SPECIAL) {
+			room -= ++special % 4 == 0;
+		} else if (unlikely((raw & kinds) == PTE_AP_READONLY)) { /* perhaps others', too */
+			unsigned more = shared_cost(raw) - 1;
+
+			if (n + more >= room)
+				break;
+			room -= more;
+		}
 		pte = &base[from];
 		pte_store(pte, 0);
-		if (present++ == 0)
+		if (first == NULL)
 			first = pte;
-		budget--;
 		if (raw & PTE_SW_SPECIAL)
 			continue;
-		budget -= TAKE_FRAME - 1;
-		file += raw >> PTE_SW_FILE_SHIFT & 1;
+		if (raw & PTE_SW_FILE)
+			file++;
 		taken->at[n].page = phys_to_page(pte_pa(raw));
 		taken->at[n++].pte = pte;
 	}
 	taken->n = n;
 	taken->file = file > 0;
-	if (present == 0)
+	if (first == NULL)
 		return from;
-	table->u.table.present = (uint16_t)(table->u.table.present - present);
-	table->kinds.special = (uint16_t)(table->kinds.special - (present - n));
+	table->u.table.present = (uint16_t)(table->u.table.present - n - special);
+	table->kinds.special = (uint16_t)(table->kinds.special - special);
 	table->kinds.file = (uint16_t)(table->kinds.file - file);
 	group_check(table);
 	if (!b->retired || table->u.table.sharers > 1)
-		flush_note_taken(taken, present, first, pte, b);
+		flush_note_taken(taken, n + special, first, pte, b);
 	return from;
 }
 
@@ -595,6 +614,24 @@ static uint64_t run_entry_exec(uint64_t old, uint64_t raw, unsigned prot)
 	return write ? raw & ~PTE_AP_READONLY : raw;
 }
 
+#define NO_KIND (PTE_ADDR_MASK | PTE_AF) /* in which entries of one kind differ */
+
+/* Makes the same change to those entries behind pte that are of the kind of `old`, up to the first that is not: most are. The last that was changed. */
+static inline struct pte *run_alike(struct pte *pte, const struct pte *end, uint64_t old,
+				    uint64_t change)
+{
+	const uint64_t kind = old & ~NO_KIND;
+
+	for (; pte + 1 < end; pte++) {
+		uint64_t next = pte_load(pte + 1);
+
+		if ((next & ~NO_KIND) != kind)
+			break;
+		pte_store(pte + 1, next ^ change);
+	}
+	return pte;
+}
+
 void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write may_write,
 		     struct tlb_batch *b)
 {
@@ -602,6 +639,7 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 		PTE_AP_USER | PTE_AP_READONLY | PTE_UXN | PTE_SW_LOCKED | PTE_SW_OWN;
 	const uint64_t clean = leaf_make(pfn_to_page(0), prot & ~(unsigned)PTE_WRITE) & rights;
 	struct pte *end = pte + n, *first = NULL, *last = NULL;
+	bool lost = false;
 
 	/* Of runs that n entries reach into, one at either end is all there can be. */
 	DEBUG_ASSERT(n > 0 && n <= RUN_ENTRIES);
@@ -617,12 +655,13 @@ void pte_protect_run(struct pte *pte, unsigned n, unsigned prot, pte_may_write m
 		if (raw == old)
 			continue;
 		pte_store(pte, raw);
-		if (rights_lost(old, raw)) {
-			first = first != NULL ? first : pte;
-			last = pte;
-		}
+		first = first != NULL ? first : pte;
+		lost |= rights_lost(old, raw);
+		if (entry_owns(old) && !(prot & PTE_EXEC)) /* nothing hangs on the page */
+			pte = run_alike(pte, end, old, raw ^ old);
+		last = pte;
 	}
-	if (first != NULL)
+	if (lost)
 		flush_note_run(first, last, b);
 	else
 		entry_changed(end - 1);
@@ -639,8 +678,7 @@ void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 	contents_prepare(page, prot);
 	kind_count(pte_table(pte), old, -1);
 	kind_count(pte_table(pte), raw, 1);
-	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the
-	 * address space's mutex. */
+	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the table's lock, or for the address space's mutex. */
 	pte_store(pte, 0);
 	tlb_flush_page_all(pte_address(pte));
 	pte_store(pte, raw);

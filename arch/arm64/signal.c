@@ -16,6 +16,7 @@
 
 #include "arch/arm64/sysreg.h"
 #include "arch/arm64/thread.h"
+#include "arch/arm64/usercopy.h"
 #include "arch/arm64/vdso.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -32,30 +33,33 @@ struct frame_record {
 	uint64_t fp, lr;
 };
 
-/* struct ucontext up to the reserved space, which holds the records. */
-struct context_head {
+/* The frame up to the registers, which are those of struct user_regs from x[] to pstate. */
+struct frame_head {
+	struct ksiginfo info;
+	uint8_t info_rest[128 - sizeof(struct ksiginfo)];
 	uint64_t flags, link;
 	stack_t stack;
 	uint64_t mask;
 	uint8_t unused[120];
-	_Alignas(16) uint64_t fault_address;
-	uint64_t regs[31], sp, pc, pstate;
-	uint64_t pad;
+	uint64_t pad, fault_address;
 };
 
+#define REGS_IN_FRAME   offsetof(struct rt_sigframe, uc.uc_mcontext.regs)
+#define REGS_BYTES      (offsetof(struct user_regs, pstate) + sizeof(uint64_t))
 #define RESERVED_OFFSET offsetof(struct rt_sigframe, uc.uc_mcontext.__reserved)
 #define RESERVED_SIZE   sizeof(((struct sigcontext *)0)->__reserved)
 #define HEAD_MATCHES(field, theirs)                                                                \
-	_Static_assert(offsetof(struct context_head, field) == offsetof(struct ucontext, theirs),  \
+	_Static_assert(offsetof(struct frame_head, field) == offsetof(struct rt_sigframe, theirs), \
 		       #field)
 
-HEAD_MATCHES(stack, uc_stack);
-HEAD_MATCHES(mask, uc_sigmask);
-HEAD_MATCHES(fault_address, uc_mcontext.fault_address);
-HEAD_MATCHES(pstate, uc_mcontext.pstate);
-_Static_assert(sizeof(struct context_head) == offsetof(struct ucontext, uc_mcontext.__reserved),
-	       "head");
-_Static_assert(sizeof(struct fpsimd_context) == 528, "the layout of Linux");
+HEAD_MATCHES(stack, uc.uc_stack);
+HEAD_MATCHES(mask, uc.uc_sigmask);
+HEAD_MATCHES(fault_address, uc.uc_mcontext.fault_address);
+_Static_assert(sizeof(struct frame_head) == REGS_IN_FRAME, "head");
+_Static_assert(REGS_IN_FRAME + offsetof(struct user_regs, pstate) ==
+		       offsetof(struct rt_sigframe, uc.uc_mcontext.pstate),
+	       "registers in one piece");
+_Static_assert(sizeof(struct fpsimd_context) + 8 == FP_RECORD_SIZE, "the layout of Linux");
 
 static bool on_signal_stack(const struct task *t, virt_addr_t sp)
 {
@@ -85,11 +89,11 @@ static bool has_fault_address(const struct ksiginfo *info)
 		info->signo == SIGFPE || info->signo == SIGTRAP);
 }
 
-static int write_context(virt_addr_t frame, const struct user_regs *regs,
-			 const struct ksiginfo *info, uint64_t blocked)
+static int write_head(virt_addr_t frame, const struct user_regs *regs, const struct ksiginfo *info,
+		      uint64_t blocked)
 {
 	const struct task *t = current();
-	struct context_head head;
+	struct frame_head head;
 	uint32_t flags = t->sigalt_flags & SS_AUTODISARM;
 
 	if (t->sigalt_size == 0)
@@ -97,28 +101,14 @@ static int write_context(virt_addr_t frame, const struct user_regs *regs,
 	else if (on_signal_stack(t, regs->sp))
 		flags |= SS_ONSTACK;
 	memset(&head, 0, sizeof(head));
+	head.info = *info;
+	head.mask = blocked;
 	head.stack.ss_sp = (void *)t->sigalt_base;
 	head.stack.ss_size = t->sigalt_size;
 	head.stack.ss_flags = (int)flags;
-	head.mask = blocked;
-	head.fault_address = has_fault_address(info) ? info->u.fault.addr : 0;
-	memcpy(head.regs, regs->x, sizeof(regs->x));
-	head.sp = regs->sp;
-	head.pc = regs->pc;
-	head.pstate = regs->pstate;
-	return copy_to_user(frame + offsetof(struct rt_sigframe, uc), &head, sizeof(head));
-}
-
-/* FP registers and the empty record that ends the list. */
-static int write_fp(virt_addr_t reserved)
-{
-	const struct fp_state *fp = arch_fp_current();
-	uint32_t head[4] = { FPSIMD_MAGIC, sizeof(struct fpsimd_context), fp->fpsr, fp->fpcr };
-	int err = copy_to_user(reserved, head, sizeof(head));
-
-	if (err == 0)
-		err = copy_to_user(reserved + sizeof(head), fp->v, sizeof(fp->v));
-	return err ? err : user_store64(reserved + sizeof(struct fpsimd_context), 0);
+	if (has_fault_address(info))
+		head.fault_address = info->u.fault.addr;
+	return copy_to_user(frame, &head, sizeof(head));
 }
 
 int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksigaction *act,
@@ -127,14 +117,13 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 	struct task *t = current();
 	struct user_regs *regs = task_user_regs(t);
 	virt_addr_t frame = frame_place(t, regs, act->flags);
-	struct frame_record record = { regs->x[29], regs->x[30] };
 	virt_addr_t record_at = frame + sizeof(struct rt_sigframe);
 
-	if (frame == 0 || copy_to_user(record_at, &record, sizeof(record)) != 0 ||
-	    write_context(frame, regs, info, blocked) != 0 ||
-	    write_fp(frame + RESERVED_OFFSET) != 0)
-		return -EFAULT;
-	if (siginfo_to_user(frame, info) != 0)
+	if (frame == 0 || user_store64(record_at, regs->x[29]) != 0 ||
+	    user_store64(record_at + offsetof(struct frame_record, lr), regs->x[30]) != 0 ||
+	    write_head(frame, regs, info, blocked) != 0 ||
+	    copy_to_user(frame + REGS_IN_FRAME, regs, REGS_BYTES) != 0 ||
+	    user_fp_record(frame + RESERVED_OFFSET) != 0)
 		return -EFAULT;
 	if (t->sigalt_flags & SS_AUTODISARM) {
 		t->sigalt_base = 0;
@@ -156,34 +145,38 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 static int find_fp(virt_addr_t reserved, virt_addr_t *at)
 {
 	size_t offset = 0;
-	uint32_t head[2];
+	uint64_t head;
 
 	*at = 0;
 	for (;;) {
+		uint32_t magic, size;
+
 		if (offset > RESERVED_SIZE - sizeof(head) ||
-		    copy_from_user(head, reserved + offset, sizeof(head)) != 0)
+		    user_load64(&head, reserved + offset) != 0)
 			return -EFAULT;
-		if (head[0] == 0)
-			return head[1] == 0 && *at ? 0 : -EFAULT;
-		if (head[1] < sizeof(head) || head[1] > RESERVED_SIZE - offset || head[1] % 16)
+		magic = (uint32_t)head;
+		size = (uint32_t)(head >> 32);
+		if (magic == 0)
+			return size == 0 && *at ? 0 : -EFAULT;
+		if (size < sizeof(head) || size > RESERVED_SIZE - offset || size % 16)
 			return -EFAULT;
-		if (head[0] == FPSIMD_MAGIC && head[1] == sizeof(struct fpsimd_context) && *at == 0)
+		if (magic == FPSIMD_MAGIC && size == sizeof(struct fpsimd_context) && *at == 0)
 			*at = reserved + offset;
-		else if (head[0] != ESR_MAGIC)
+		else if (magic != ESR_MAGIC)
 			return -EFAULT;
-		offset += head[1];
+		offset += size;
 	}
 }
 
 static int read_fp(virt_addr_t at, struct fp_state *fp)
 {
-	uint32_t head[4];
+	uint64_t words; /* FPSR below, FPCR above */
 
-	if (copy_from_user(head, at, sizeof(head)) != 0 ||
-	    copy_from_user(fp->v, at + sizeof(head), sizeof(fp->v)) != 0)
+	if (user_load64(&words, at + offsetof(struct fpsimd_context, fpsr)) != 0 ||
+	    copy_from_user(fp->v, at + offsetof(struct fpsimd_context, vregs), sizeof(fp->v)) != 0)
 		return -EFAULT;
-	fp->fpsr = head[2];
-	fp->fpcr = head[3];
+	fp->fpsr = (uint32_t)words;
+	fp->fpcr = (uint32_t)(words >> 32);
 	return 0;
 }
 
@@ -217,24 +210,39 @@ static int restore_fp(virt_addr_t frame)
 	return 0;
 }
 
+/* The general registers come last: a frame that is bad in any other way has not touched them. One whose PSTATE is not user mode, 64-bit, nothing
+ * masked, would be a way into the kernel. */
+static int restore_regs(struct user_regs *regs, virt_addr_t frame)
+{
+	uint64_t good = regs->pstate;
+	int err = copy_from_user(regs, frame + REGS_IN_FRAME, REGS_BYTES);
+
+	if (err == 0 && (regs->pstate & (PSTATE_MODE | PSTATE_DAIF)) == 0) {
+		regs->pstate &= PSTATE_USER;
+		return 0;
+	}
+	regs->pstate = good;
+	return -EFAULT;
+}
+
 int arch_signal_return(uint64_t *blocked)
 {
 	struct user_regs *regs = task_user_regs(current());
 	virt_addr_t frame = regs->sp;
-	struct context_head head;
+	struct {
+		stack_t stack;
+		uint64_t mask;
+	} head;
 
+	_Static_assert(offsetof(struct frame_head, mask) ==
+			       offsetof(struct frame_head, stack) + sizeof(stack_t),
+		       "in one piece");
 	if (!IS_ALIGNED(frame, (virt_addr_t)16) ||
 	    !user_range_ok(frame, sizeof(struct rt_sigframe)) ||
-	    copy_from_user(&head, frame + offsetof(struct rt_sigframe, uc), sizeof(head)) != 0)
+	    copy_from_user(&head, frame + offsetof(struct frame_head, stack), sizeof(head)) != 0 ||
+	    restore_fp(frame) != 0)
 		return -EFAULT;
-	/* User mode, 64-bit, nothing masked: anything else would be a way into the kernel. */
-	if ((head.pstate & (PSTATE_MODE | PSTATE_DAIF)) != 0 || restore_fp(frame) != 0)
-		return -EFAULT;
-	*blocked = head.mask;
 	restore_signal_stack(&head.stack);
-	memcpy(regs->x, head.regs, sizeof(regs->x));
-	regs->sp = head.sp;
-	regs->pc = head.pc;
-	regs->pstate = head.pstate & PSTATE_USER;
-	return 0;
+	*blocked = head.mask;
+	return restore_regs(regs, frame);
 }

@@ -10,6 +10,7 @@
 #include "arch/boot.h"
 #include "arch/thread.h"
 #include "arch/timer.h"
+#include "kernel/driver.h"
 #include "kernel/dt.h"
 #include "kernel/errno.h"
 #include "kernel/lib/atomic.h"
@@ -18,6 +19,7 @@
 #include "kernel/sched.h"
 #include "kernel/task_alloc.h"
 #include "kernel/time.h"
+#include "kernel/watchdog.h"
 #include "mm/buddy.h"
 #include "mm/kmap.h"
 
@@ -71,8 +73,9 @@ static void release_cpu(struct cpu_local *cpu)
 
 /* ---- Starting one ---- */
 
-/* Spin table (Devicetree Specification 3.8.1): the CPU waits in WFE until the word at release_addr is its entry. The word may be
- * watched with caches off. */
+/* Spin table (Devicetree Specification 3.8.1): the CPU waits in WFE until the word at release_addr is its entry, which it reads with its caches off: so
+ * it is written around them, and a line of it that firmware left in one is first written back, or it would come over the word later. The
+ * barrier has the store, and what was cleaned before, in memory when the event comes (DDI 0487, B2.8 mismatched memory attributes). */
 static int spin_table_release(phys_addr_t release_addr, phys_addr_t entry)
 {
 	volatile uint64_t *word;
@@ -81,6 +84,7 @@ static int spin_table_release(phys_addr_t release_addr, phys_addr_t entry)
 	if (!window)
 		return -ENOMEM;
 	word = (volatile uint64_t *)window;
+	__asm__ volatile("dc civac, %0\n\tdsb sy" : : "r"(word) : "memory");
 	*word = entry;
 	__asm__ volatile("dsb sy\n\tsev" : : : "memory");
 	return 0;
@@ -88,8 +92,8 @@ static int spin_table_release(phys_addr_t release_addr, phys_addr_t entry)
 
 static int start_cpu(const struct dt_cpu *dt, struct cpu_local *cpu)
 {
-	/* The CPU reads these words with its MMU and caches on, but the firmware may look before: memory must have them. */
-	hw_dma_clean(cpu, sizeof(*cpu));
+	/* A CPU that comes from a spin table looks for itself among all of these with its caches off: memory must have them. */
+	hw_dma_clean(cpu_locals, sizeof(cpu_locals));
 	if (dt->psci)
 		return psci_cpu_on(dt->mpidr, image_to_phys(secondary_entry), (uint64_t)cpu);
 	if (dt->release_addr)
@@ -109,10 +113,22 @@ static bool wait_online(unsigned index)
 	return true;
 }
 
+/* maxcpus=N, as Linux has it: so many at most, 0 meaning one. */
+static unsigned cpus_wanted(void)
+{
+	char text[8];
+	const char *end;
+	uint64_t n;
+
+	if (!cmdline_get("maxcpus", text, sizeof(text)) || parse_size(text, &end, &n) != 0 || *end)
+		return NR_CPUS_MAX;
+	return (unsigned)MIN(MAX(n, 1ull), (uint64_t)NR_CPUS_MAX);
+}
+
 void smp_start_all(void)
 {
 	struct dt_cpu dt;
-	unsigned index = 1;
+	unsigned index = 1, wanted = cpus_wanted();
 	uint64_t self = cpu_locals[0].mpidr;
 
 	for (unsigned i = 0; dt_cpu(i, &dt); i++) {
@@ -120,12 +136,13 @@ void smp_start_all(void)
 
 		if (dt.mpidr == self)
 			continue;
-		if (index == NR_CPUS_MAX) {
-			log_warn("smp: more than %u CPUs: the rest stay off", NR_CPUS_MAX);
+		if (index == wanted) {
+			log_info("smp: %u CPUs are all that are wanted: the rest stay off", wanted);
 			break;
 		}
 		err = prepare_cpu(&cpu_locals[index], index, dt.mpidr);
 		if (err == 0) {
+			WRITE_ONCE(cpus_started, index + 1);
 			err = start_cpu(&dt, &cpu_locals[index]);
 			if (err)
 				release_cpu(&cpu_locals[index]);
@@ -165,6 +182,8 @@ void machine_off(int status)
 	hw_irq_disable();
 	emulator_exit(status);
 	psci_system_off();
+	if (watchdog_end(true))
+		arch_cpu_stop();
 	log_set_synchronous();
 	log_info("The system is down; it is safe to turn it off.");
 	arch_cpu_stop();
@@ -175,6 +194,8 @@ void machine_reset(void)
 	log_flush();
 	hw_irq_disable();
 	psci_system_reset();
+	if (watchdog_end(false))
+		arch_cpu_stop();
 	log_set_synchronous();
 	log_error("This board cannot be reset by software.");
 	arch_cpu_stop();

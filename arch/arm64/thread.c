@@ -5,11 +5,21 @@
  *    kstack + KSTACK_SIZE  +----------------------+
  *                          | struct user_regs     |  as the last entry from user mode left them
  *                          +----------------------+  <- sp in the kernel begins here
- *                          | x19..x30             |  of a task that is switched out (cpu_switch)
+ *                          | x29, where to go on  |  of a task that is switched out (switch_stacks)
  *                          +----------------------+  <- arch.sp
  *
+ * A switch of stacks saves no other registers: it stands in a C function, in the middle of which every task is switched out, and whose compiler is told that
+ * all of them change. So what the function saves anyway when it begins is saved once.
+ *
+ * A task may be preempted between a TLBI, DC or IC instruction and the DSB that waits for it, and go on on another CPU. A DSB completes the
+ * maintenance of the CPU that executes it and of no other (Arm ARM DDI 0487, "Data Synchronization Barrier" and "Ordering and completion
+ * of TLB maintenance instructions"), so the one that the task executes there would wait for nothing. Hence one in the switch, before the
+ * task can be taken over. With no maintenance under way it waits for the store buffer alone: on a Cortex-A72 about as long as the
+ * context synchronisation that a change of address space needs in any case; that much each switch pays.
+ *
  * FP registers belong to the user task that ran last on the CPU (cpu_local.fp_owner). They are written to the task's memory whenever it
- * is switched out, so that it can go on anywhere, and read back only when they were used for somebody else since, or elsewhere.
+ * is switched out, so that it can go on anywhere, and read back only when they were used for somebody else since, or elsewhere. The kernel is compiled
+ * without them; a function of a library that wants them is called by hw_with_vectors().
  */
 #include "arch/arm64/thread.h"
 
@@ -37,8 +47,8 @@ _Static_assert(offsetof(struct fp_state, fpsr) == FP_STATE_FPSR, "offsets.h");
 _Static_assert(KSTACK_SIZE == 1 << KSTACK_BIT, "offsets.h");
 
 struct cpu_local cpu_locals[NR_CPUS_MAX];
+unsigned cpus_started = 1;
 
-struct task *cpu_switch(struct task *prev, struct task *next);
 void fp_save(struct fp_state *fp);
 void fp_load(const struct fp_state *fp);
 void kernel_thread_start(void);
@@ -59,10 +69,25 @@ uint64_t arch_user_ticks(const struct task *t)
 
 /* ---- FP state ---- */
 
+/* The registers that are taken for next's are. */
+static void fp_check(const struct task *next)
+{
+#ifdef CONFIG_DEBUG
+	struct fp_state fp = { 0 };
+
+	fp_save(&fp);
+	DEBUG_ASSERT(memcmp(&fp, &next->arch.fp, sizeof(fp)) == 0);
+#else
+	(void)next;
+#endif
+}
+
 static void fp_switch_in(struct cpu_local *cpu, struct task *next)
 {
-	if (cpu->fp_owner == next && next->arch.fp_cpu == cpu->index)
+	if (cpu->fp_owner == next && next->arch.fp_cpu == cpu->index) {
+		fp_check(next);
 		return;
+	}
 	fp_load(&next->arch.fp);
 	cpu->fp_owner = next;
 	next->arch.fp_cpu = cpu->index;
@@ -76,29 +101,55 @@ struct fp_state *arch_fp_current(void)
 
 void arch_fp_replace(const struct fp_state *fp)
 {
-	struct task *t = current();
-	uint64_t irq = hw_irq_save(); /* a switch in between would save the old registers over it */
+	struct cpu_local *cpu;
+	uint64_t irq = hw_irq_save();
 
-	t->arch.fp = *fp;
-	cpu_local()->fp_owner = NULL;
-	fp_switch_in(cpu_local(), t);
+	cpu = cpu_local();
+	fp_load(fp); /* memory follows when the task is switched out */
+	cpu->fp_owner = current();
+	current()->arch.fp_cpu = cpu->index;
 	hw_irq_restore(irq);
+}
+
+/* Between save and load the registers are the task's as they are between two system calls: a switch takes them along, to its struct fp_state and back, so fn
+ * may be preempted. A kernel thread has nothing to keep, but is given registers for the time, which makes switches do the same for it. Whoever had those that lie in the CPU
+ * has them in memory, too, as it does not run. */
+void hw_with_vectors(void (*fn)(void *), void *arg)
+{
+	struct task *t = current();
+	struct cpu_local *cpu;
+	struct fp_state user;
+	uint64_t irq;
+
+	if (t->arch.user) {
+		fp_save(&user);
+		fn(arg);
+		fp_load(&user);
+		return;
+	}
+	irq = hw_irq_save();
+	cpu = cpu_local();
+	cpu->fp_owner = t;
+	/* A CPU of an earlier call, which may still name t its owner, has not what fn works with. */
+	t->arch.fp_cpu = cpu->index;
+	t->arch.user = true;
+	hw_irq_restore(irq);
+	fn(arg);
+	t->arch.user = false;
 }
 
 /* ---- New tasks ---- */
 
-/* What cpu_switch pops, lowest address first. */
-struct switch_frame {
-	uint64_t x19, x20, x21_x28[8], x29, x30;
+/* What switch_stacks() pops, and kernel_thread_start after it. */
+struct first_frame {
+	uint64_t x29, pc, fn, arg;
 };
-_Static_assert(sizeof(struct switch_frame) == SWITCH_SIZE, "offsets.h");
 
-static struct switch_frame *first_frame(struct task *t, void (*start)(void))
+static struct first_frame *first_frame(struct task *t, void (*start)(void))
 {
-	struct switch_frame *f = (struct switch_frame *)task_user_regs(t) - 1;
+	struct first_frame *f = (struct first_frame *)task_user_regs(t) - 1;
 
-	memset(f, 0, sizeof(*f));
-	f->x30 = (uint64_t)start;
+	*f = (struct first_frame){ .pc = (uint64_t)start };
 	t->arch.sp = (uint64_t)f;
 	t->arch.fp_cpu = FP_CPU_NONE;
 	return f;
@@ -106,10 +157,10 @@ static struct switch_frame *first_frame(struct task *t, void (*start)(void))
 
 void arch_task_init_kernel(struct task *t, void (*fn)(void *), void *arg)
 {
-	struct switch_frame *f = first_frame(t, kernel_thread_start);
+	struct first_frame *f = first_frame(t, kernel_thread_start);
 
-	f->x19 = (uint64_t)fn;
-	f->x20 = (uint64_t)arg;
+	f->fn = (uint64_t)fn;
+	f->arg = (uint64_t)arg;
 	t->arch.user = false;
 }
 
@@ -131,18 +182,17 @@ void arch_task_init_fork(struct task *child, struct task *parent, virt_addr_t sp
 
 void arch_exec_start(virt_addr_t pc, virt_addr_t sp)
 {
-	static const struct fp_state zero;
+	static struct fp_state zero; /* never written; no constant: so it is in bss */
 	struct task *t = current();
 	struct user_regs *regs = task_user_regs(t);
 
 	memset(regs, 0, sizeof(*regs));
 	regs->pc = pc;
 	regs->sp = sp;
+	t->arch.user = true;
+	barrier(); /* before the registers change: from now on they are saved and loaded when a kernel thread that becomes a program is switched */
 	arch_fp_replace(&zero);
 	write_sysreg(tpidr_el0, 0);
-	t->arch.tpidr = 0;
-	barrier(); /* a kernel thread that was switched out before this line has zeroes in memory, as it has in the registers */
-	t->arch.user = true;
 }
 
 void arch_return_to_user(void)
@@ -151,6 +201,31 @@ void arch_return_to_user(void)
 }
 
 /* ---- The switch ---- */
+
+/* Interrupts off. Comes back, on the stack of next, with the task that ran before it. */
+static inline struct task *switch_stacks(struct task *prev, struct task *next)
+{
+	register struct task *from __asm__("x0") = prev;
+	register struct task *to __asm__("x1") = next;
+
+	__asm__ volatile("adr	x9, 1f\n\t"
+			 "stp	x29, x9, [sp, #-16]!\n\t"
+			 "mov	x10, sp\n\t"
+			 "str	x10, [x0, %[at]]\n\t"
+			 "dsb	ish\n\t" /* the old task's maintenance is complete: see above */
+			 "ldr	x10, [x1, %[at]]\n\t"
+			 "msr	sp_el0, x1\n\t"
+			 "mov	sp, x10\n\t"
+			 "ldp	x29, x30, [sp], #16\n\t"
+			 "ret\n"
+			 "1:"
+			 : "+r"(from), "+r"(to)
+			 : [at] "i"(offsetof(struct task, arch.sp))
+			 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
+			   "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22",
+			   "x23", "x24", "x25", "x26", "x27", "x28", "x30", "cc", "memory");
+	return from;
+}
 
 struct task *arch_switch(struct task *prev, struct task *next)
 {
@@ -167,5 +242,5 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	}
 	if (next->aspace != prev->aspace)
 		pmap_activate(next->aspace ? &next->aspace->pmap : NULL);
-	return cpu_switch(prev, next);
+	return switch_stacks(prev, next);
 }

@@ -7,7 +7,7 @@
 
 /* The running task's FP state, brought up to date in memory. Task context. */
 struct fp_state *arch_fp_current(void);
-/* Gives the running task this FP state, in memory and in the registers. Task context. */
+/* Gives the running task this FP state, in the registers. Task context. */
 void arch_fp_replace(const struct fp_state *fp);
 
 #endif

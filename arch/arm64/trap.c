@@ -18,6 +18,24 @@
 /* Entered from entry.S. */
 void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far);
 void user_pending(struct user_regs *regs);
+/* ELR and SPSR are the interrupt's own until its handler opens interrupts (DDI 0487, D1.3); entry.S has made a frame record of the
+ * registers that it saved, so they stand in this function's chain. */
+virt_addr_t arch_interrupted(virt_addr_t *from)
+{
+	const virt_addr_t *record = __builtin_frame_address(0);
+	virt_addr_t pc = read_sysreg(elr_el1);
+
+	*from = 0;
+	if ((read_sysreg(spsr_el1) & PSTATE_MODE) == 0)
+		return 0;
+	while (record && record[1] != pc)
+		record = (const virt_addr_t *)record[0];
+	if (record)
+		*from = container_of((const uint64_t *)record, const struct user_regs, syscall_x0)
+				->x[30];
+	return pc;
+}
+
 void user_serror(struct user_regs *regs, uint64_t esr);
 void kernel_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far);
 NORETURN void kernel_serror(struct user_regs *regs, uint64_t esr);

@@ -7,7 +7,7 @@
  * There are no pairs of them, so blocks are stored by STP, with PAN lifted: a page that user mode may not write (AP[2:1]: PROT_NONE, read-only) is none that
  * the kernel may write, so EL1's rights come to the same. That is so for stores only: PROT_NONE is memory that the kernel could read.
  *
- * A copy works in blocks of 64 and 8 bytes and never moves its pointers inside a block: when one faults for good, the fix-up goes over the
+ * A copy works in blocks of 64 and 8 bytes, to the user of 256 too, where most of what read(2) moves passes, and never moves its pointers inside a block: when one faults for good, the fix-up goes over the
  * block again byte by byte, and the byte that faults then is exactly where the copy ends.
  */
 	.macro	user insn:vararg	// one instruction; label 8 is where it goes on after a fault
@@ -76,7 +76,25 @@ user_copy_in:
 /* size_t user_copy_out(virt_addr_t dst, const void *src, size_t n): bytes not copied. */
 	.global user_copy_out
 user_copy_out:
-	subs	x3, x2, #64
+	subs	x3, x2, #256
+	b.lo	5f
+6:
+	.irp	at, 0, 64, 128, 192
+	ldp	x4, x5, [x1, #\at]
+	ldp	x6, x7, [x1, #\at + 16]
+	ldp	x8, x9, [x1, #\at + 32]
+	ldp	x10, x11, [x1, #\at + 48]
+	user stp x4, x5, [x0, #\at]
+	user stp x6, x7, [x0, #\at + 16]
+	user stp x8, x9, [x0, #\at + 32]
+	user stp x10, x11, [x0, #\at + 48]
+	.endr
+	add	x1, x1, #256
+	add	x0, x0, #256
+	mov	x2, x3
+	subs	x3, x3, #256
+	b.hs	6b
+5:	subs	x3, x2, #64
 	b.lo	2f
 1:	ldp	x4, x5, [x1]
 	ldp	x6, x7, [x1, #16]
@@ -108,6 +126,41 @@ user_copy_out:
 	subs	x2, x2, #1
 	b.ne	4b
 9:	mov	x0, x2
+	ret
+
+/* int user_store_fp(virt_addr_t dst): the FP registers as a signal frame has them (struct fpsimd_context; uapi asm/sigcontext.h), and the empty record
+ * behind them; 16-byte aligned. 0, or 1 after a fault. PAN is lifted by the caller. */
+	.arch_extension fp
+	.arch_extension simd
+	.global user_store_fp
+user_store_fp:
+	mov	x1, #0x8001		// FPSIMD_MAGIC, the size above it
+	movk	x1, #0x4650, lsl #16
+	movk	x1, #528, lsl #32
+	mrs	x2, fpsr
+	mrs	x3, fpcr
+	orr	x2, x2, x3, lsl #32
+	user_byte stp x1, x2, [x0]
+	user_byte stp q0, q1, [x0, #16]
+	user_byte stp q2, q3, [x0, #48]
+	user_byte stp q4, q5, [x0, #80]
+	user_byte stp q6, q7, [x0, #112]
+	user_byte stp q8, q9, [x0, #144]
+	user_byte stp q10, q11, [x0, #176]
+	user_byte stp q12, q13, [x0, #208]
+	user_byte stp q14, q15, [x0, #240]
+	user_byte stp q16, q17, [x0, #272]
+	user_byte stp q18, q19, [x0, #304]
+	user_byte stp q20, q21, [x0, #336]
+	user_byte stp q22, q23, [x0, #368]
+	user_byte stp q24, q25, [x0, #400]
+	user_byte stp q26, q27, [x0, #432]
+	user_byte stp q28, q29, [x0, #464]
+	user_byte stp q30, q31, [x0, #496]
+	user_byte str xzr, [x0, #528]
+	mov	w0, #0
+	ret
+9:	mov	w0, #1
 	ret
 
 /* size_t user_clear(virt_addr_t dst, size_t n): bytes not cleared. */

@@ -21,6 +21,7 @@ int user_load_word32(uint32_t *value, virt_addr_t src);
 int user_load_word64(uint64_t *value, virt_addr_t src);
 int user_store_word32(virt_addr_t dst, uint32_t value);
 int user_store_word64(virt_addr_t dst, uint64_t value);
+int user_store_fp(virt_addr_t dst);
 int user_exchange_word32(virt_addr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen);
 
 struct fixup {
@@ -133,6 +134,18 @@ int user_store32(virt_addr_t dst, uint32_t value)
 int user_store64(virt_addr_t dst, uint64_t value)
 {
 	return !user_range_ok(dst, sizeof(value)) || user_store_word64(dst, value) ? -EFAULT : 0;
+}
+
+int user_fp_record(virt_addr_t dst)
+{
+	int result;
+
+	if (!user_range_ok(dst, FP_RECORD_SIZE))
+		return -EFAULT;
+	pan_set(false);
+	result = user_store_fp(dst);
+	pan_set(true);
+	return result ? -EFAULT : 0;
 }
 
 int user_compare_exchange32(virt_addr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen)

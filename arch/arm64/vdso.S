@@ -5,7 +5,7 @@
  *    __kernel_clock_gettime, __kernel_gettimeofday, __kernel_clock_getres   clocks without a system call
  *    __kernel_rt_sigreturn                                                  where handlers without a restorer of their own return to
  *
- * The clock's terms (struct vdso_clock) lie at the page's end, written by the kernel alone (arch_clock_set): nanoseconds are
+ * The clock's terms (struct vdso_clock) lie behind the code, written by the kernel alone (arch_clock_set): nanoseconds are
  *
  *    counter * whole + (counter * frac >> 64) (+ offset for the wall clock)
  *
@@ -38,8 +38,8 @@
 #define DT_VERDEFNUM         0x6ffffffd
 
 	.section .rodata
-	.balign	4096
-	.global vdso_page
+	.balign	64
+	.global vdso_page, vdso_end
 vdso_page:
 	/* ELF header */
 	.byte	0x7f
@@ -208,5 +208,4 @@ clock_getres:
 clock_getres_end:
 
 	.org	vdso_page + VDSO_CLOCK
-	.skip	24
-	.org	vdso_page + 4096
+vdso_end:			// the rest of the page is zero, but for the clock

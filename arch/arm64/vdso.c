@@ -24,7 +24,7 @@ struct vdso_clock {
 
 _Static_assert(VDSO_CLOCK + sizeof(struct vdso_clock) <= PAGE_SIZE, "the clock fits the page");
 
-extern const char vdso_page[PAGE_SIZE];
+extern const char vdso_page[], vdso_end[]; /* without the clock */
 
 static struct mutex vdso_mutex = MUTEX_INIT(vdso_mutex);
 static struct object *vdso_object; /* set once; vdso_mutex */
@@ -55,6 +55,7 @@ void arch_clock_set(struct clock_scale scale, uint64_t wall_offset)
 static struct object *vdso_create(void)
 {
 	struct object *o = object_create_anon(PAGE_SIZE);
+	const size_t size = (size_t)(vdso_end - vdso_page);
 	struct page *p = NULL;
 	uint64_t irqs;
 	bool major;
@@ -62,7 +63,7 @@ static struct object *vdso_create(void)
 
 	if (!o)
 		return NULL;
-	if (object_write(o, 0, vdso_page, PAGE_SIZE, false) == PAGE_SIZE)
+	if (object_write(o, 0, vdso_page, size, false) == (int64_t)size)
 		p = object_get_page(o, 0, OBJECT_READ, &err, &major);
 	if (!p) {
 		object_put(o);

@@ -106,12 +106,13 @@ guest_initrd()
 	fi
 }
 
-# guest_disk FILE BASE DIR...: the DIRs and GUEST_FILES, and no others of former runs, lie in FILE's ext2; a new FILE begins with BASE.
+# guest_disk FILE BASE DIR...: the DIRs and GUEST_FILES, and no others of former runs, lie in FILE's ext2, which may begin in the middle of it
+# (FILE?offset=BYTES); a new FILE begins with BASE.
 guest_disk()
 {
 	local how=()
 	guest_archives "${@:3}"
-	[[ -e $1 ]] || how=(--new) ARCHIVES=("$2" "${ARCHIVES[@]}")
+	[[ -e ${1%%\?offset=*} ]] || how=(--new) ARCHIVES=("$2" "${ARCHIVES[@]}")
 	"$GRANULE/boards/common/mkdisk" "${how[@]}" --absent etc/granule/exec --absent etc/granule/stdin \
 		--absent etc/granule/window -- "$1" "${ARCHIVES[@]}" || exit 2
 }
@@ -162,20 +163,41 @@ guest_close_log()
 	wait "$COPIER"
 }
 
+# Sets OUTPUT: where the console writes to. A command's output begins after the boot loader's (GUEST_UBOOT), which goes to $WORK/uboot.
+guest_open_output()
+{
+	LOADER=
+	if [[ -z ${GUEST_UBOOT-} || -z $GUEST_EXEC ]]; then
+		exec {OUTPUT}>&1
+		return
+	fi
+	exec {OUTPUT}> >(exec "$GRANULE/boards/common/after-uboot" "$WORK/uboot")
+	LOADER=$!
+}
+
+guest_close_output()
+{
+	exec {OUTPUT}>&-
+	[[ -z $LOADER ]] || wait "$LOADER"
+}
+
 # guest_run TIMEOUT COMMAND...: runs QEMU to its end and sets STATUS. 0 seconds: no limit. Should this shell be killed,
-# QEMU ends as well.
+# QEMU ends as well. What it says that matches GUEST_NOISE is not worth telling.
 guest_run()
 {
 	local limit=$1 started=$SECONDS
 	shift
 	guest_open_input
 	guest_open_log
+	guest_open_output
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" \
-		<&"$INPUT" 2>"$WORK/qemu-errors" &
+		<&"$INPUT" >&"$OUTPUT" 2>"$WORK/qemu-errors" &
 	GUEST=$!
 	wait "$GUEST"
 	STATUS=$?
 	GUEST=
+	[[ -z ${GUEST_NOISE-} ]] || sed -i -E "\\#$GUEST_NOISE#d" "$WORK/qemu-errors"
+	guest_close_output
 	guest_close_log
 	TIMED_OUT=
 	if (( limit > 0 && SECONDS - started >= limit && (STATUS == 124 || STATUS == 137) )); then
@@ -243,6 +265,7 @@ guest_refused()
 guest_end()
 {
 	[[ -z ${GUEST_LOG-} ]] || sleep 0.3 # the log's last lines
+	[[ -s $WORK/log || ! -s $WORK/uboot ]] || tr -d '\r' <"$WORK/uboot" >&2
 	if [[ -n $TIMED_OUT ]]; then
 		[[ -n ${GUEST_LOG-} ]] || log_tail 20
 		say "time is up: the guest was ended after $GUEST_TIMEOUT seconds"

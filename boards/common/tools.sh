@@ -9,7 +9,6 @@
 tool_package()
 {
 	case $1 in
-	cmake | python3 | clang | clang-format | clang-tidy | cppcheck | e2fsprogs) echo "$1" ;;
 	ninja) echo ninja-build ;;
 	cross-gcc) echo gcc-aarch64-linux-gnu ;;
 	cross-libc) echo libc6-dev-arm64-cross ;;
@@ -19,8 +18,10 @@ tool_package()
 	host-fdt) echo libfdt-dev ;;
 	clang-rt) echo libclang-rt-dev ;;
 	qemu) echo qemu-system-arm ;;
+	mkimage) echo u-boot-tools ;;
+	dtc) echo device-tree-compiler ;;
 	certificates) echo ca-certificates ;;
-	*) die "no package is known for the tool $1" ;;
+	*) echo "$1" ;; # most are called what their package is
 	esac
 }
 
@@ -36,6 +37,9 @@ tool_present()
 	host-fdt) [[ -e /usr/include/libfdt.h ]] ;;
 	clang-rt) compgen -G "$(clang -print-resource-dir)/lib/linux/libclang_rt.asan-*.a" ;;
 	qemu) command -v qemu-system-aarch64 ;;
+	mtools) command -v mcopy ;;
+	dosfstools) PATH=$PATH:/sbin:/usr/sbin command -v mkfs.fat ;;
+	dtc) command -v fdtput ;;
 	e2fsprogs) PATH=$PATH:/sbin:/usr/sbin command -v mke2fs ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
@@ -108,6 +112,25 @@ need_qemu()
 {
 	need_tools qemu
 	local have
-	have=$(qemu-system-aarch64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')
+	have=$(qemu_version qemu-system-aarch64)
 	version_at_least "$have" 7.2 || die "QEMU $have is too old: 7.2 or later is needed (Debian 12's has it)"
+}
+
+qemu_version() { "$@" --version 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p'; }
+
+# need_qemu_rpi4: sets QEMU_RPI4 to a QEMU that knows the board raspi4b, which came with version 9: the host's own, or, as files, the one of its
+# release's backports. GRANULE_QEMU_RPI4=none: as if there were none.
+need_qemu_rpi4()
+{
+	local files=$BUILD/packages/arm64/qemu have
+	QEMU_RPI4=(qemu-system-aarch64)
+	have=$(qemu_version "${QEMU_RPI4[@]}")
+	! version_at_least "${have:-0}" 9 || return 0
+	[[ ${GRANULE_QEMU_RPI4-} != none ]] && "$GRANULE/boards/common/packages" qemu 2>"$BUILD/log/qemu-rpi4.log" ||
+		die "QEMU ${have:-0} has no board raspi4b, which 9 and later have: install qemu-system-arm of this release's backports, or use Debian 13"
+	QEMU_RPI4=(env "LD_LIBRARY_PATH=$(echo "$files"/usr/lib/*-linux-gnu)" "QEMU_MODULE_DIR=$(echo "$files"/usr/lib/*-linux-gnu/qemu)"
+		"$files/usr/bin/qemu-system-aarch64" -L "$files/usr/share/qemu")
+	have=$(qemu_version "${QEMU_RPI4[@]}")
+	version_at_least "${have:-0}" 9 ||
+		die "the backports' QEMU is ${have:-not usable} here: install qemu-system-arm 9 or later, or use Debian 13"
 }

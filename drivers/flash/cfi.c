@@ -14,6 +14,7 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/time.h"
 
 #define SPIN_NS          (200 * NSEC_PER_USEC)
@@ -88,10 +89,13 @@ int cfi_read(struct cfi_chip *c, uint64_t at, void *buf, size_t n)
 {
 	uint8_t *to = buf;
 	unsigned skip = at % CFI_WORD;
+	bool waits;
 
 	if (!inside(c, at, n))
 		return -EINVAL;
+	waits = psi_io_begin();
 	reader_lock(c);
+	psi_io_end(waits);
 	if (stuck(c)) {
 		mutex_unlock(&c->lock);
 		return -ENODEV;
@@ -177,9 +181,11 @@ int cfi_program(struct cfi_chip *c, uint64_t at, const void *buf, size_t n)
 	uint32_t window = c->buffer ? c->buffer : 64;
 	const uint8_t *data = buf;
 	int err = 0;
+	bool waits;
 
 	if (!inside(c, at, n) || at % UNIT != 0 || n % UNIT != 0)
 		return -EINVAL;
+	waits = psi_io_begin();
 	mutex_lock(&c->writer);
 	while (n > 0 && !err) {
 		size_t part = MIN(n, window - (size_t)(at % window));
@@ -190,6 +196,7 @@ int cfi_program(struct cfi_chip *c, uint64_t at, const void *buf, size_t n)
 		n -= part;
 	}
 	mutex_unlock(&c->writer);
+	psi_io_end(waits);
 	return err;
 }
 
@@ -200,11 +207,12 @@ static bool reader_waits(struct cfi_chip *c)
 	return c->can_suspend && atomic_load(&c->waiting) > 0;
 }
 
-/* Lets waiting readers in. `lock` is released meanwhile: readers stand in line for it and so come first. */
-static void erase_give_way(struct cfi_chip *c, uint64_t at)
+/* Lets waiting readers in, who take `lock` while it is released. One who is not fast enough comes at the next suspension: then the lock is handed to him. False: the
+ * erase has ended, or the chip does not stop. */
+static bool erase_give_way(struct cfi_chip *c, uint64_t at)
 {
 	if (!c->commands->suspend(c, at))
-		return;
+		return false;
 	c->suspensions++;
 	for (unsigned i = 0; i == 0 || (i < READERS_MAX && reader_waits(c)); i++) {
 		c->commands->array_mode(c);
@@ -213,11 +221,13 @@ static void erase_give_way(struct cfi_chip *c, uint64_t at)
 	}
 	c->commands->resume(c, at);
 	(void)time_sleep_until(time_now() + ERASE_QUANTUM_NS, WAIT_UNINTERRUPTIBLE);
+	return true;
 }
 
 static int erase_wait(struct cfi_chip *c, uint64_t at)
 {
 	uint64_t left = c->erase_max_ns + ERASE_POLL_NS, since = time_now();
+	bool stops = true;
 
 	for (;;) {
 		uint64_t spent = time_now() - since;
@@ -227,12 +237,15 @@ static int erase_wait(struct cfi_chip *c, uint64_t at)
 			return status;
 		if (spent > left)
 			return get_stuck(c, "an erase", at);
-		(void)wait_event(&c->wanted, reader_waits(c), WAIT_UNINTERRUPTIBLE,
+		(void)wait_event(&c->wanted, stops && reader_waits(c), WAIT_UNINTERRUPTIBLE,
 				 time_now() + ERASE_POLL_NS);
-		if (reader_waits(c)) {
-			/* Time that readers take is not the erase's. */
-			left -= MIN(left, time_now() - since);
-			erase_give_way(c, at);
+		if (!stops || !reader_waits(c))
+			continue;
+		/* Time that readers take is not the erase's. A chip that did not stop is not told to again. */
+		spent = time_now() - since;
+		stops = erase_give_way(c, at);
+		if (stops) {
+			left -= MIN(left, spent);
 			since = time_now();
 		}
 	}
@@ -240,6 +253,7 @@ static int erase_wait(struct cfi_chip *c, uint64_t at)
 
 int cfi_erase(struct cfi_chip *c, uint64_t at)
 {
+	bool waits = psi_io_begin();
 	int err;
 
 	mutex_lock(&c->writer);
@@ -249,6 +263,7 @@ int cfi_erase(struct cfi_chip *c, uint64_t at)
 		err = erase_wait(c, at);
 	mutex_unlock(&c->lock);
 	mutex_unlock(&c->writer);
+	psi_io_end(waits);
 	return err;
 }
 

@@ -99,7 +99,9 @@ static int program_words(struct cfi_chip *c, uint64_t at, const uint8_t *data, u
 			bool late = time_now() > deadline;
 
 			status = intel_status(c, at);
-			if (status < 0 || (status == CFI_BUSY && late))
+			if (status < 0)
+				return status;
+			if (status == CFI_BUSY && late)
 				return -EIO;
 		}
 	}

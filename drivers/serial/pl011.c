@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * PL011 UART (Arm DDI 0183). The firmware has set the speed, and knows the clock better than the device tree does, so the divisors stay as they are.
- *
- * Receiving: the interrupt comes at half a FIFO or after 32 bit times of silence. Sending: bytes go into the FIFO as they come; when it
- * is full the transmit interrupt is opened and comes once the FIFO has drained to its level.
- * The lock is held for a FIFO's length of bytes at most.
+ * The receive interrupt comes at half a FIFO or after 32 bit times of silence, the transmit interrupt once the FIFO has drained to half.
  */
-#include "kernel/driver.h"
-#include "kernel/dt.h"
-#include "kernel/errno.h"
-#include "kernel/irq.h"
-#include "kernel/lib/string.h"
-#include "kernel/lock.h"
-#include "kernel/log.h"
-#include "kernel/serial.h"
-#include "mm/slab.h"
+#include "drivers/serial/port.h"
 
 enum pl011_register {
 	UARTDR = 0x00,    /* data; reading, bits 8..11 are errors */
@@ -45,215 +34,80 @@ enum pl011_register {
 #define DR_PARITY  (1u << 9)
 #define DR_BREAK   (1u << 10)
 #define DR_OVERRUN (1u << 11)
-#define DR_ERRORS  (DR_FRAMING | DR_PARITY | DR_BREAK | DR_OVERRUN)
 
-#define FIFO_BURST  16      /* bytes per lock hold */
-#define PANIC_SPINS 1000000 /* tries for the lock before a panic writes without it */
+static void pl011_enable(volatile void *base, unsigned events)
+{
+	mmio_write32(base, UARTIMSC,
+		     (events & PORT_RX ? INT_RX | INT_RT : 0) | (events & PORT_TX ? INT_TX : 0));
+}
 
-struct pl011 {
-	struct uart uart;
-	char name[16];
-	volatile void *base;
-	struct spinlock lock; /* all registers; interrupts off */
-	uint32_t mask;        /* UARTIMSC as written; lock */
+static void pl011_start(volatile void *base)
+{
+	pl011_enable(base, 0);
+	mmio_write32(base, UARTICR, INT_ALL);
+	mmio_write32(base, UARTIFLS, IFLS_HALF);
+	mmio_write32(base, UARTLCR_H, LCR_8BIT | LCR_FEN);
+	mmio_write32(base, UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
+}
+
+static unsigned pl011_events(volatile void *base)
+{
+	uint32_t status = mmio_read32(base, UARTMIS);
+
+	/* Those of the receiver fall when the FIFO is read. */
+	mmio_write32(base, UARTICR, status & ~(INT_RX | INT_RT));
+	return (status & (INT_RX | INT_RT) ? PORT_RX : 0) | (status & INT_TX ? PORT_TX : 0);
+}
+
+static bool pl011_put(volatile void *base, uint8_t c)
+{
+	if (mmio_read32(base, UARTFR) & FR_TXFF)
+		return false;
+	mmio_write32(base, UARTDR, c);
+	return true;
+}
+
+static bool pl011_get(volatile void *base, uint8_t *c, unsigned *flags)
+{
+	uint32_t dr;
+
+	if (mmio_read32(base, UARTFR) & FR_RXFE) {
+		mmio_write32(base, UARTICR, INT_RT); /* it may have come for bytes that are gone */
+		return false;
+	}
+	dr = mmio_read32(base, UARTDR);
+	*c = (uint8_t)dr;
+	*flags = (dr & DR_FRAMING ? UART_FRAMING : 0) | (dr & DR_PARITY ? UART_PARITY : 0) |
+		 (dr & DR_BREAK ? UART_BREAK : 0) | (dr & DR_OVERRUN ? UART_OVERRUN : 0);
+	return true;
+}
+
+static bool pl011_idle(volatile void *base)
+{
+	return (mmio_read32(base, UARTFR) & (FR_TXFE | FR_BUSY)) == FR_TXFE;
+}
+
+static const struct port_hw pl011_hw = {
+	.kind = "PL011",
+	.prefix = "ttyAMA",
+	.start = pl011_start,
+	.enable = pl011_enable,
+	.events = pl011_events,
+	.put = pl011_put,
+	.get = pl011_get,
+	.idle = pl011_idle,
 };
-
-/* Puts up to n bytes into the FIFO. */
-static size_t fifo_fill(volatile void *base, const uint8_t *buf, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n && !(mmio_read32(base, UARTFR) & FR_TXFF))
-		mmio_write32(base, UARTDR, buf[done++]);
-	return done;
-}
-
-static void mask_set_locked(struct pl011 *p, uint32_t mask)
-{
-	if (mask != p->mask) {
-		p->mask = mask;
-		mmio_write32(p->base, UARTIMSC, mask);
-	}
-}
-
-static size_t pl011_write(struct uart *u, const uint8_t *buf, size_t n)
-{
-	struct pl011 *p = u->driver;
-	size_t done = 0;
-
-	while (done < n) {
-		size_t burst = MIN(n - done, (size_t)FIFO_BURST), took;
-		uint64_t irq = spin_lock_irq(&p->lock);
-
-		took = fifo_fill(p->base, buf + done, burst);
-		if (took < burst)
-			mask_set_locked(p, p->mask | INT_TX);
-		spin_unlock_irq(&p->lock, irq);
-		done += took;
-		if (took < burst)
-			break;
-	}
-	return done;
-}
-
-static void pl011_write_polled(struct uart *u, const uint8_t *buf, size_t n)
-{
-	struct pl011 *p = u->driver;
-
-	while (n) {
-		uint64_t irq = hw_irq_save();
-		unsigned spins = 0;
-		bool locked;
-		size_t took;
-
-		/* A stopped CPU may hold the lock for ever: in a panic the text matters more. */
-		while (!(locked = spin_trylock(&p->lock)) && ++spins < PANIC_SPINS)
-			hw_relax();
-		took = fifo_fill(p->base, buf, MIN(n, (size_t)FIFO_BURST));
-		if (locked)
-			spin_unlock(&p->lock);
-		hw_irq_restore(irq);
-		buf += took;
-		n -= took;
-		if (!took)
-			hw_relax();
-	}
-}
-
-static bool pl011_tx_empty(struct uart *u)
-{
-	struct pl011 *p = u->driver;
-
-	return (mmio_read32(p->base, UARTFR) & (FR_TXFE | FR_BUSY)) == FR_TXFE;
-}
-
-static void pl011_rx_enable(struct uart *u, bool on)
-{
-	struct pl011 *p = u->driver;
-	uint64_t irq = spin_lock_irq(&p->lock);
-
-	mask_set_locked(p, on ? p->mask | INT_RX | INT_RT : p->mask & ~(INT_RX | INT_RT));
-	spin_unlock_irq(&p->lock, irq);
-}
-
-static const struct uart_ops pl011_ops = {
-	.write = pl011_write,
-	.write_polled = pl011_write_polled,
-	.tx_empty = pl011_tx_empty,
-	.rx_enable = pl011_rx_enable,
-};
-
-static unsigned error_flags(uint32_t dr)
-{
-	return (dr & DR_FRAMING ? UART_FRAMING : 0) | (dr & DR_PARITY ? UART_PARITY : 0) |
-	       (dr & DR_BREAK ? UART_BREAK : 0) | (dr & DR_OVERRUN ? UART_OVERRUN : 0);
-}
-
-/* Takes bytes until the FIFO is empty, one has an error, or the buffer is full. */
-static size_t fifo_drain(struct pl011 *p, uint8_t *buf, size_t size, unsigned *flags)
-{
-	size_t n = 0;
-
-	*flags = 0;
-	while (n < size && !*flags && !(mmio_read32(p->base, UARTFR) & FR_RXFE)) {
-		uint32_t dr = mmio_read32(p->base, UARTDR);
-
-		buf[n++] = (uint8_t)dr;
-		if (dr & DR_ERRORS)
-			*flags = error_flags(dr);
-	}
-	return n;
-}
-
-static void pl011_interrupt(unsigned irq, void *arg)
-{
-	struct pl011 *p = arg;
-	const struct uart_client *client = atomic_load_acquire(&p->uart.client);
-	uint8_t buf[FIFO_BURST];
-	unsigned flags;
-	uint32_t status;
-	size_t n;
-
-	(void)irq;
-	spin_lock(&p->lock);
-	status = mmio_read32(p->base, UARTMIS);
-	mmio_write32(p->base, UARTICR,
-		     status & ~(INT_RX | INT_RT)); /* those fall when the FIFO is read */
-	n = status & (INT_RX | INT_RT) ? fifo_drain(p, buf, sizeof(buf), &flags) : 0;
-	if (n == 0)
-		mmio_write32(p->base, UARTICR, status & INT_RT);
-	if (status & INT_TX)
-		mask_set_locked(p, p->mask & ~INT_TX);
-	spin_unlock(&p->lock);
-	/* What is still in the FIFO raises the interrupt again. */
-	if (n && client)
-		client->rx(&p->uart, buf, n, flags);
-	if ((status & INT_TX) && client)
-		client->tx_ready(&p->uart);
-}
-
-static void pl011_start(struct pl011 *p)
-{
-	p->mask = 0;
-	mmio_write32(p->base, UARTIMSC, 0);
-	mmio_write32(p->base, UARTICR, INT_ALL);
-	mmio_write32(p->base, UARTIFLS, IFLS_HALF);
-	mmio_write32(p->base, UARTLCR_H, LCR_8BIT | LCR_FEN);
-	mmio_write32(p->base, UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
-}
 
 static int pl011_probe(struct device *dev)
 {
 	static unsigned instances;
-	struct pl011 *p;
-	phys_addr_t base;
-	uint64_t size;
-	unsigned irq;
-	bool edge;
-	int err = device_reg(dev, 0, &base, &size);
+	int err = port_probe(dev, &pl011_hw, instances);
 
-	if (!err)
-		err = device_irq(dev, 0, &irq, &edge);
-	if (err)
-		return err;
-	p = kmalloc(sizeof(*p), ALLOC_ZERO);
-	if (!p)
-		return -ENOMEM;
-	p->base = mmio_map(base, PAGE_SIZE);
-	if (!p->base) {
-		err = -ENOMEM;
-		goto map_failed;
-	}
-	spin_init(&p->lock);
-	format(p->name, sizeof(p->name), "ttyAMA%u", instances);
-	p->uart = (struct uart){ .name = p->name, .ops = &pl011_ops, .driver = p };
-	pl011_start(p);
-	err = irq_register(irq, edge, pl011_interrupt, p, p->name);
-	if (err)
-		goto irq_failed;
-	err = uart_register(&p->uart, dt_stdout() == dev->node);
-	if (err)
-		goto register_failed;
-	instances++;
-	log_info("%s: PL011 at %#lx, interrupt %u", p->name, (unsigned long)base, irq);
-	return 0;
-
-register_failed:
-	irq_unregister(irq);
-irq_failed: /* the window stays: kmap_device is for good */
-map_failed:
-	kfree(p);
+	instances += err == 0;
 	return err;
 }
 
-static void pl011_putc(volatile void *base, char c)
-{
-	while (mmio_read32(base, UARTFR) & FR_TXFF)
-		hw_relax();
-	mmio_write32(base, UARTDR, (uint8_t)c);
-}
-
-EARLY_CONSOLE(pl011_early, "arm,pl011", pl011_putc);
+EARLY_CONSOLE(pl011_early, "arm,pl011", pl011_put);
 
 static const char *const pl011_compatible[] = { "arm,pl011", NULL };
 

@@ -76,6 +76,7 @@ static int root_mount(void)
 	super_type_register(&devtmpfs_type);
 	super_type_register(&proc_type);
 	super_type_register(&sysfs_type);
+	super_type_register(&cgroup2_type);
 	super_type_register(&ext2_type);
 	s = tmpfs_type.create(&tmpfs_type, "tmpfs", "mode=0755", 0);
 	if (IS_ERR(s))
@@ -131,6 +132,7 @@ void fs_boot(phys_addr_t initrd, uint64_t size)
 	if (size)
 		(void)initramfs_unpack(
 			initrd, size); /* has said what it could not read; the rest is there */
+	tmpfs_limit_inodes(current()->fs->root.mount->super);
 	root_choose();
 	err = mount_on("/dev", &devtmpfs_type, MOUNT_NOSUID, "mode=0755");
 	if (!err)
@@ -139,6 +141,9 @@ void fs_boot(phys_addr_t initrd, uint64_t size)
 		err = mount_on("/proc", &proc_type, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, "");
 	if (!err)
 		err = mount_on("/sys", &sysfs_type, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, "");
+	if (!err)
+		err = mount_on("/sys/fs/cgroup", &cgroup2_type,
+			       MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, "");
 	if (!err)
 		err = open_console();
 	if (err)

@@ -128,7 +128,7 @@ int path_text(const struct path *p, const struct path *root, char *buf, size_t s
 {
 	static const char deleted[] = " (deleted)", unreachable[] = "(unreachable)";
 	char *end = buf + size, *at;
-	bool fits, reached, gone;
+	bool fits = false, reached = false, gone;
 	uint32_t seen;
 
 	for (int tries = 0; tries < 5; tries++) {

@@ -8,6 +8,7 @@
  */
 #include <linux/resource.h>
 
+#define FD_INLINE /* here is the copy for those that are compiled for size */
 #include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/process.h"
@@ -152,7 +153,7 @@ static struct file *slot_clear(struct files *fs, unsigned fd)
 int file_install(struct file *f, int min, bool cloexec)
 {
 	struct files *fs = current()->files;
-	uint64_t limit = MIN(process_limit(RLIMIT_NOFILE), FILES_MAX);
+	uint64_t limit = MIN(process_limit(RLIMIT_NOFILE), (uint64_t)FILES_MAX);
 	unsigned fd;
 	int err;
 
@@ -229,6 +230,16 @@ struct file *files_lookup(struct files *fs, unsigned fd)
 		f = file_get(fs->file[fd]);
 	spin_unlock(&fs->lock);
 	return f;
+}
+
+bool files_hold(struct files *fs, unsigned fd, const struct file *f)
+{
+	bool holds;
+
+	spin_lock(&fs->lock);
+	holds = fd < fs->size && fs->file[fd] == f;
+	spin_unlock(&fs->lock);
+	return holds;
 }
 
 struct file *file_get_fd(int fd)

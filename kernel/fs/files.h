@@ -30,7 +30,14 @@ struct fdref {
 	bool counted;
 };
 
-static inline struct fdref fd_borrow(int fd)
+/* Inline for speed; what is compiled for size calls the copy in files.c. */
+#if defined(__OPTIMIZE_SIZE__) && !defined(FD_INLINE)
+struct fdref fd_borrow(int fd);
+#else
+#ifndef FD_INLINE
+#define FD_INLINE static inline
+#endif
+FD_INLINE struct fdref fd_borrow(int fd)
 {
 	struct files *fs = current()->files;
 	struct file *f;
@@ -44,6 +51,7 @@ static inline struct fdref fd_borrow(int fd)
 	f = files_lookup(fs, (unsigned)fd);
 	return (struct fdref){ f, f != NULL };
 }
+#endif
 
 static inline void fd_return(struct fdref r)
 {

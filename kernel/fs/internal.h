@@ -37,6 +37,8 @@ void epoll_file_gone(struct file *f);
 
 /* files.c: under the lock of fs, with a reference; for /proc/PID/fd. */
 struct file *files_lookup(struct files *fs, unsigned fd);
+/* Whether f is still there. */
+bool files_hold(struct files *fs, unsigned fd, const struct file *f);
 /* The first used descriptor >= fd, or -1. */
 int files_next(struct files *fs, unsigned fd);
 bool files_get_cloexec(struct files *fs, unsigned fd);
@@ -72,11 +74,12 @@ int path_text(const struct path *p, const struct path *root, char *buf, size_t s
 int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 
 /* Makes the file system's own objects. */
-extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, ext2_type;
+extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, cgroup2_type, ext2_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops, huge_file_ops;
 extern const struct inode_ops tmpfs_inode_ops;
-/* An instance of tmpfs may take as much as RAM and swap can hold. */
+/* An instance of tmpfs may take as much as RAM and swap can hold, and as many inodes; as many as usual from now on. */
 void tmpfs_make_roomy(struct super *s);
+void tmpfs_limit_inodes(struct super *s);
 
 /* Opens a FIFO node or makes both ends of a pipe. */
 extern const struct file_ops fifo_ops;

@@ -224,7 +224,20 @@ static int64_t get_lock(struct file_locks *l, const struct file_lock *want, stru
 	return copy_to_user((virt_addr_t)arg, fl, sizeof(*fl));
 }
 
-int64_t locks_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+static void drop_owned(struct inode *i, const void *owner)
+{
+	struct file_locks *l = READ_ONCE(i->locks);
+	struct file_lock *o, *next;
+
+	mutex_lock(&l->mutex);
+	list_for_each_safe (o, next, &l->list, link)
+		if (o->owner == owner)
+			drop(l, o);
+	mutex_unlock(&l->mutex);
+	waitq_wake_all(&l->freed);
+}
+
+int64_t locks_fcntl(struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	struct file_lock want = {
@@ -254,8 +267,13 @@ int64_t locks_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 	if ((fl.l_type == F_RDLCK && !(f->mode & FILE_READ)) ||
 	    (fl.l_type == F_WRLCK && !(f->mode & FILE_WRITE)))
 		return -EBADF;
-	return apply_waiting(l, &want, fl.l_type == F_UNLCK,
-			     cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	err = apply_waiting(l, &want, fl.l_type == F_UNLCK, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	/* Closing clears the descriptor, then drops the locks: those that it did not find any more go here. */
+	if (!err && !ofd && !files_hold(current()->files, (unsigned)fd, f)) {
+		drop_owned(f->inode, want.owner);
+		err = -EBADF;
+	}
+	return err;
 }
 
 int64_t locks_flock(struct file *f, unsigned op)
@@ -275,19 +293,6 @@ int64_t locks_flock(struct file *f, unsigned op)
 	want.exclusive = what == LOCK_EX;
 	err = apply_waiting(l, &want, what == LOCK_UN, !(op & LOCK_NB));
 	return err == -EAGAIN ? -EWOULDBLOCK : err;
-}
-
-static void drop_owned(struct inode *i, const void *owner)
-{
-	struct file_locks *l = READ_ONCE(i->locks);
-	struct file_lock *o, *next;
-
-	mutex_lock(&l->mutex);
-	list_for_each_safe (o, next, &l->list, link)
-		if (o->owner == owner)
-			drop(l, o);
-	mutex_unlock(&l->mutex);
-	waitq_wake_all(&l->freed);
 }
 
 void file_locks_close(struct file *f, struct files *owner)

@@ -10,6 +10,7 @@
 
 #include "kernel/fs/internal.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/log.h"
 #include "mm/slab.h"
 
 #ifndef MNT_DETACH
@@ -279,6 +280,32 @@ static struct mount *child_of_locked(const struct mount *m)
 	return NULL;
 }
 
+/* Whoever else has m open, or has mounted something in it, counts beside the table and the caller's path. */
+static bool is_busy_locked(const struct mount *m)
+{
+	return atomic_load(&m->refs) > 2;
+}
+
+/* Takes m out of the table, if nobody came while it was synced. What he does to it from now on is written when its super goes. */
+static int detach_unused(struct mount *m)
+{
+	struct path point;
+	bool busy;
+
+	spin_lock(&dentry_lock);
+	busy = is_busy_locked(m);
+	if (!busy) {
+		list_remove(&m->link);
+		detach_locked(m, &point);
+	}
+	spin_unlock(&dentry_lock);
+	if (busy)
+		return -EBUSY;
+	path_put(point);
+	mount_put(m);
+	return 0;
+}
+
 /* Takes m and every mount inside it out of the table. */
 static void detach_all(struct mount *m)
 {
@@ -311,13 +338,17 @@ int mount_remove(const struct path *at, unsigned flags)
 	spin_lock(&dentry_lock);
 	if (list_empty(&m->link) || m == root_mount)
 		err = m == root_mount ? -EBUSY : -EINVAL;
-	else if (!(flags & MNT_DETACH) && atomic_load(&m->refs) > 2)
-		err = -EBUSY; /* the table's reference and the caller's path */
+	else if (!(flags & MNT_DETACH) && is_busy_locked(m))
+		err = -EBUSY;
 	spin_unlock(&dentry_lock);
 	if (!err) {
-		if (m->super->ops->sync)
-			err = m->super->ops->sync(m->super);
-		detach_all(m);
+		/* It is unmounted all the same, so the caller is told that, as Linux does. */
+		if (m->super->ops->sync && m->super->ops->sync(m->super))
+			log_error("umount: not all could be written to the disk");
+		if (flags & MNT_DETACH)
+			detach_all(m);
+		else
+			err = detach_unused(m);
 	}
 	mutex_unlock(&mount_mutex);
 	return err;

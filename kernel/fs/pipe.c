@@ -7,7 +7,7 @@
  * only). Sleepers test head, tail and the counts without it: each is one word.
  *
  * Wake-ups go to one sleeper; whoever has transferred something passes the wake-up on when there is more for another. Writes of up to PIPE_BUF
- * bytes wait until they fit as a whole.
+ * bytes wait until they fit as a whole: where there is room for some of them only, all writers are woken.
  */
 #include "kernel/fs/pipe.h"
 
@@ -147,30 +147,41 @@ static void wake(struct waitq *wq)
 		waitq_wake_one(wq);
 }
 
+/* What fits is known to the writer alone. */
+static void wake_writers(struct pipe *p)
+{
+	if (!waitq_active(&p->writable))
+		return;
+	if (capacity(p) - filled(p) >= PIPE_BUF)
+		waitq_wake_one(&p->writable);
+	else
+		waitq_wake_all(&p->writable);
+}
+
 int64_t pipe_read(struct file *f, struct io *io)
 {
 	struct pipe *p = f->inode->pipe;
 	int64_t done;
-	bool more;
+	bool more, ended;
 
 	if (io->n == 0)
 		return 0;
 	for (;;) {
+		if (wait_event(&p->readable, io->nonblock || filled(p) || !READ_ONCE(p->writers),
+			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+			return -ERESTART;
 		mutex_lock(&p->mutex);
 		if (p->head != p->tail)
 			break;
-		done = p->writers ? -EAGAIN : 0;
+		ended = p->writers == 0;
 		mutex_unlock(&p->mutex);
-		if (done == 0 || io->nonblock)
-			return done;
-		if (wait_event(&p->readable, filled(p) || !READ_ONCE(p->writers),
-			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
-			return -ERESTART;
+		if (ended || io->nonblock)
+			return ended ? 0 : -EAGAIN;
 	}
 	done = take(p, io);
 	more = p->head != p->tail;
 	mutex_unlock(&p->mutex);
-	wake(&p->writable);
+	wake_writers(p);
 	if (more)
 		wake(&p->readable);
 	return done;
@@ -205,6 +216,7 @@ int64_t pipe_write(struct file *f, struct io *io)
 	struct pipe *p = f->inode->pipe;
 	size_t need = room_needed(io->n), total = io->n;
 	int64_t n = 0;
+	bool waited = false;
 
 	if (total == 0)
 		return 0;
@@ -218,6 +230,7 @@ int64_t pipe_write(struct file *f, struct io *io)
 			n = -EAGAIN;
 			break;
 		}
+		waited = true;
 		n = wait_event(&p->writable,
 			       filled(p) + need <= capacity(p) || !READ_ONCE(p->readers),
 			       WAIT_INTERRUPTIBLE, WAIT_FOREVER);
@@ -226,9 +239,9 @@ int64_t pipe_write(struct file *f, struct io *io)
 			break;
 		}
 	}
-	/* Another writer may find room too. */
-	if (filled(p) < capacity(p))
-		wake(&p->writable);
+	/* Who took a wake-up passes it on: another writer may find room too. */
+	if (waited && filled(p) < capacity(p))
+		wake_writers(p);
 	if (n == -EPIPE)
 		signal_send(current(), SIGPIPE, NULL);
 	return io->n < total ? (int64_t)(total - io->n) : n;
@@ -294,7 +307,7 @@ static int resize(struct pipe *p, uint32_t npages)
 	return 0;
 }
 
-int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+COLD int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct pipe *p = f->inode->pipe;
 	uint64_t size = PAGE_SIZE;
@@ -313,6 +326,6 @@ int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 	mutex_lock(&p->mutex);
 	err = resize(p, (uint32_t)(size >> PAGE_SHIFT));
 	mutex_unlock(&p->mutex);
-	wake(&p->writable);
+	wake_writers(p);
 	return err ? err : (int64_t)size;
 }

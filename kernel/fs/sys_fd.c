@@ -120,7 +120,7 @@ static int64_t fcntl_setfl(struct file *f, unsigned flags)
 	return 0;
 }
 
-static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
+static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_GETFL: return f->flags;
@@ -130,7 +130,7 @@ static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 	case F_SETLKW:
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW: return locks_fcntl(f, cmd, arg);
+	case F_OFD_SETLKW: return locks_fcntl(f, fd, cmd, arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ: return pipe_fcntl(f, cmd, arg);
 	case F_ADD_SEALS:
@@ -168,7 +168,7 @@ SYSCALL(fcntl)
 	else if (cmd == F_SETFD)
 		ret = files_set_cloexec(fs, (unsigned)fd, args[2] & FD_CLOEXEC);
 	else
-		ret = fcntl_file(r.file, cmd, args[2]);
+		ret = fcntl_file(r.file, fd, cmd, args[2]);
 	fd_return(r);
 	return ret;
 }

@@ -14,7 +14,7 @@
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_RELATIME | MS_SILENT |     \
 	 MS_STRICTATIME | MS_NODIRATIME)
 
-static int64_t remount(const struct path *at, unsigned flags)
+static int64_t remount(const struct path *at, const char *options, unsigned flags)
 {
 	struct super *s = at->mount->super;
 	int err = 0;
@@ -23,7 +23,7 @@ static int64_t remount(const struct path *at, unsigned flags)
 		return -EINVAL;
 	/* One mount is all that a file system on a device has. */
 	if (s->ops->remount)
-		err = s->ops->remount(s, flags & MS_RDONLY);
+		err = s->ops->remount(s, options, flags & MS_RDONLY);
 	if (err)
 		return err;
 	WRITE_ONCE(at->mount->flags, flags & MOUNT_FLAGS);
@@ -98,7 +98,7 @@ SYSCALL(mount)
 	if (err >= 0)
 		err = path_lookup_user(AT_FDCWD, args[1], 0, &at);
 	if (!err) {
-		err = flags & MS_REMOUNT ? remount(&at, flags)
+		err = flags & MS_REMOUNT ? remount(&at, text + PATH_MAX, flags)
 					 : mount_new(&at, type, text, text + PATH_MAX, flags);
 		path_put(at);
 	}

@@ -376,7 +376,7 @@ static int64_t send_files(struct file *in, struct file *out, uint64_t *upos, uin
 	return done;
 }
 
-SYSCALL(sendfile)
+COLD SYSCALL(sendfile)
 {
 	struct fdref out = fd_borrow((int)args[0]), in = fd_borrow((int)args[1]);
 	uint64_t pos = 0;

@@ -165,7 +165,7 @@ static uint64_t deadline_of(const struct timerfd *t, uint64_t value, bool absolu
 		absolute = false;
 	}
 	if (absolute)
-		return MAX(value, 1);
+		return MAX(value, (uint64_t)1);
 	return __builtin_add_overflow(now, value, &deadline) ? INT64_MAX : deadline;
 }
 

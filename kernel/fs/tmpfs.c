@@ -8,6 +8,9 @@
  * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's, which includes what the initramfs gave it, and that of files without a mount are all of RAM
  * and swap but what programs need to run at all, a quarter of RAM. Each page counts from the moment that it comes, by write(2) or by a store through a
  * mapping (struct object_room), until its file goes: a mapping may keep the pages a little longer.
+ *
+ * Inodes: what is not in pages is limited by number, as Linux does it: half as many as RAM has pages, or nr_inodes=. A further link to a file counts like a
+ * file, for its name takes memory as well. What the initramfs brought to the root does not use up the limit; files without a mount have none but descriptors'.
  */
 #include <linux/falloc.h>
 #include <linux/magic.h>
@@ -19,6 +22,7 @@
 #include "kernel/fs/regular.h"
 #include "kernel/fs/seals.h"
 #include "mm/buddy.h"
+#include "mm/commit.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
@@ -26,10 +30,11 @@
 
 struct tmpfs {
 	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
-	bool limit_given;
+	bool limit_given, inodes_given;
 	bool roomy;              /* the limit is what RAM and swap together can hold */
 	struct object_room room; /* that the files' pages count in */
-	uint64_t inodes;         /* atomic */
+	uint64_t inodes;         /* and further links; atomic */
+	uint64_t inodes_max;     /* 0: no limit */
 	uint32_t mode, uid, gid; /* of the root */
 };
 
@@ -38,10 +43,30 @@ static struct tmpfs *tmpfs_of(const struct inode *i)
 	return i->super->data;
 }
 
+static void inode_give(struct tmpfs *t)
+{
+	(void)__atomic_sub_fetch(&t->inodes, 1, __ATOMIC_RELAXED);
+}
+
+static bool inode_take(struct tmpfs *t)
+{
+	uint64_t max = READ_ONCE(t->inodes_max);
+
+	if (__atomic_add_fetch(&t->inodes, 1, __ATOMIC_RELAXED) <= max || max == 0)
+		return true;
+	inode_give(t);
+	return false;
+}
+
 static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mode)
 {
-	struct inode *i = inode_alloc(s, mode);
+	struct inode *i = NULL;
 
+	if (inode_take(s->data)) {
+		i = inode_alloc(s, mode);
+		if (!i)
+			inode_give(s->data);
+	}
 	if (!i)
 		return NULL;
 	inode_init_owner(i, dir, mode);
@@ -55,11 +80,11 @@ static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mo
 		i->object = object_create_anon(0);
 		if (!i->object) {
 			inode_free(i);
+			inode_give(s->data);
 			return NULL;
 		}
 		object_enter_room(i->object, &tmpfs_of(i)->room);
 	}
-	__atomic_add_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
 	return i;
 }
 
@@ -109,14 +134,16 @@ static int tmpfs_readlink(struct inode *i, char *buf, size_t size)
 
 static int tmpfs_link(struct inode *dir, const struct name *name, struct inode *inode)
 {
-	(void)dir, (void)name, (void)inode;
-	return 0;
+	(void)dir, (void)name;
+	/* The first name of one that was made without is paid for. */
+	return inode->nlink == 0 || inode_take(tmpfs_of(inode)) ? 0 : -ENOSPC;
 }
 
 static int tmpfs_unlink(struct inode *dir, struct dentry *victim)
 {
 	(void)dir;
-	victim->inode->nlink--;
+	if (--victim->inode->nlink > 0)
+		inode_give(tmpfs_of(victim->inode));
 	inode_touch_ctime(victim->inode);
 	return 0;
 }
@@ -165,7 +192,17 @@ static uint64_t limit_of(const struct object_room *room)
 
 void tmpfs_make_roomy(struct super *s)
 {
-	((struct tmpfs *)s->data)->roomy = true;
+	struct tmpfs *t = s->data;
+
+	t->roomy = true;
+	t->inodes_max = 0;
+}
+
+void tmpfs_limit_inodes(struct super *s)
+{
+	struct tmpfs *t = s->data;
+
+	t->inodes_max = atomic_load(&t->inodes) + t->limit; /* half of RAM, as none is given */
 }
 
 static int64_t tmpfs_write(struct file *f, struct io *io)
@@ -185,7 +222,7 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 	return n;
 }
 
-/* Whether the holes in pages [first, end) fit into what is left of the mount. */
+/* Whether the holes in pages [first, end) fit into what is left of the mount, and of what may be promised. */
 static bool holes_fit(struct inode *i, uint64_t first, uint64_t end)
 {
 	struct object_room *room = &tmpfs_of(i)->room;
@@ -196,7 +233,10 @@ static bool holes_fit(struct inode *i, uint64_t first, uint64_t end)
 
 	for (uint64_t at = first; at < MIN(end, there) && need <= left; at++)
 		need += object_is_hole(i->object, (uint32_t)at);
-	return need <= left;
+	if (need > left || commit_take(need, 0))
+		return false;
+	commit_give(need); /* asked only: each page is promised as it comes */
+	return true;
 }
 
 static int allocate_locked(struct inode *i, int mode, uint64_t off, uint64_t len)
@@ -263,7 +303,7 @@ static void tmpfs_evict(struct inode *i)
 	} else if (i->object) {
 		object_leave_room(i->object);
 	}
-	__atomic_sub_fetch(&tmpfs_of(i)->inodes, 1, __ATOMIC_RELAXED);
+	inode_give(tmpfs_of(i));
 	inode_free(i);
 }
 
@@ -271,37 +311,35 @@ static int tmpfs_statfs(struct super *s, struct statfs *st)
 {
 	struct tmpfs *t = s->data;
 	uint64_t used = atomic_load(&t->room.used), limit = limit_of(&t->room);
+	uint64_t inodes = atomic_load(&t->inodes), inodes_max = READ_ONCE(t->inodes_max);
 
 	if (limit == UINT64_MAX)
 		limit = used + frames_free();
 
 	st->f_blocks = (__statfs_word)limit;
 	st->f_bfree = st->f_bavail = (__statfs_word)(limit > used ? limit - used : 0);
-	st->f_files = (__statfs_word)(atomic_load(&t->inodes) + frames_free());
-	st->f_ffree = (__statfs_word)frames_free();
+	st->f_files = (__statfs_word)inodes_max; /* without a limit both are 0, as Linux has it */
+	st->f_ffree = (__statfs_word)(inodes_max > inodes ? inodes_max - inodes : 0);
 	return 0;
 }
 
 static int tmpfs_show_options(struct super *s, char *buf, size_t size)
 {
 	struct tmpfs *t = s->data;
+	int n = 0;
 
-	if (!t->limit_given)
-		return format(buf, size, "%s", "");
-	return format(buf, size, ",size=%juk", t->limit << (PAGE_SHIFT - 10));
+	buf[0] = '\0';
+	if (t->limit_given)
+		n = format(buf, size, ",size=%juk", t->limit << (PAGE_SHIFT - 10));
+	if (t->inodes_given)
+		n += format(buf + n, size - (size_t)n, ",nr_inodes=%ju", t->inodes_max);
+	return n;
 }
 
 static void tmpfs_put(struct super *s)
 {
 	kfree(s->data);
 }
-
-static const struct super_ops tmpfs_super_ops = {
-	.evict = tmpfs_evict,
-	.statfs = tmpfs_statfs,
-	.put = tmpfs_put,
-	.options = tmpfs_show_options,
-};
 
 static int parse_octal(const char *s, uint32_t *value)
 {
@@ -316,28 +354,34 @@ static int parse_octal(const char *s, uint32_t *value)
 /* One option "name=value" of n bytes. Unknown ones are refused, as Linux does. */
 static int parse_option(struct tmpfs *t, const char *s, size_t n)
 {
-	const char *end = s + n, *at;
+	const char *end = s + n, *at = strchr(s, '=');
 	uint64_t v = 0;
 	int err;
 
-	if (n > 5 && memcmp(s, "mode=", 5) == 0)
-		return parse_octal(s + 5, &t->mode);
-	if (n > 5 && memcmp(s, "size=", 5) == 0) {
-		err = parse_size(s + 5, &at, &v);
-		if (!err && at < end && *at == '%') {
+	if (!at || ++at >= end)
+		return -EINVAL;
+	if (strncmp(s, "mode=", 5) == 0)
+		return parse_octal(at, &t->mode);
+	err = parse_size(at, &at, &v);
+	if (strncmp(s, "size=", 5) == 0) {
+		if (!err && *at == '%') {
 			v = v * frames_total() / 100 * PAGE_SIZE;
 			at++;
 		}
 		t->limit = DIV_ROUND_UP(v, PAGE_SIZE);
 		t->limit_given = true;
-		return err || at != end ? -EINVAL : 0;
+		t->roomy = false;
+	} else if (strncmp(s, "nr_inodes=", 10) == 0) {
+		t->inodes_max = v;
+		t->inodes_given = true;
+	} else if (strncmp(s, "uid=", 4) == 0) {
+		t->uid = (uint32_t)v;
+	} else if (strncmp(s, "gid=", 4) == 0) {
+		t->gid = (uint32_t)v;
+	} else {
+		err = -EINVAL;
 	}
-	if (n > 4 && (memcmp(s, "uid=", 4) == 0 || memcmp(s, "gid=", 4) == 0)) {
-		err = parse_size(s + 4, &at, &v);
-		*(s[0] == 'u' ? &t->uid : &t->gid) = (uint32_t)v;
-		return err || at != end ? -EINVAL : 0;
-	}
-	return n > 10 && memcmp(s, "nr_inodes=", 10) == 0 ? 0 : -EINVAL;
+	return err || at != end ? -EINVAL : 0;
 }
 
 static int parse_options(struct tmpfs *t, const char *s)
@@ -354,6 +398,32 @@ static int parse_options(struct tmpfs *t, const char *s)
 	return 0;
 }
 
+/* New limits, if what is there keeps to them; whose the root is stays as it was. */
+static int tmpfs_remount(struct super *s, const char *options, bool rdonly)
+{
+	struct tmpfs *t = s->data, to = *t;
+	int err = parse_options(&to, options);
+
+	(void)rdonly;
+	if (err || (!to.roomy && limit_of(&to.room) < atomic_load(&t->room.used)) ||
+	    (to.inodes_max && to.inodes_max < atomic_load(&t->inodes)))
+		return -EINVAL;
+	WRITE_ONCE(t->limit, to.limit);
+	WRITE_ONCE(t->roomy, to.roomy);
+	WRITE_ONCE(t->inodes_max, to.inodes_max);
+	t->limit_given = to.limit_given;
+	t->inodes_given = to.inodes_given;
+	return 0;
+}
+
+static const struct super_ops tmpfs_super_ops = {
+	.evict = tmpfs_evict,
+	.statfs = tmpfs_statfs,
+	.put = tmpfs_put,
+	.options = tmpfs_show_options,
+	.remount = tmpfs_remount,
+};
+
 static struct super *tmpfs_make(const struct super_type *type, const char *source,
 				const char *options, unsigned flags)
 {
@@ -366,7 +436,7 @@ static struct super *tmpfs_make(const struct super_type *type, const char *sourc
 	if (!t)
 		return ERR_PTR(-ENOMEM);
 	t->mode = type == &tmpfs_type ? 01777 : 0755;
-	t->limit = frames_total() / 2;
+	t->limit = t->inodes_max = frames_total() / 2;
 	t->room.limit = limit_of;
 	err = parse_options(t, options);
 	if (!err)

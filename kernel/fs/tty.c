@@ -25,9 +25,10 @@
 #define DECISECOND      (100 * NSEC_PER_MSEC)
 #define GENERATION_NONE UINT64_MAX
 
-#define TTYAUX_MAJOR     5
-#define AMBA_MAJOR       204
-#define AMBA_FIRST_MINOR 64
+#define TTYAUX_MAJOR 5
+#define TTY_MAJOR    4 /* ttyS0 ... */
+#define AMBA_MAJOR   204
+#define FIRST_MINOR  64
 
 static struct tty *ttys[TTYS_MAX];
 static unsigned tty_count;
@@ -309,7 +310,8 @@ static void port_register(struct uart *u)
 		kfree(t);
 		return;
 	}
-	t->devno = DEVNO(AMBA_MAJOR, AMBA_FIRST_MINOR + tty_count);
+	t->devno = DEVNO(strncmp(u->name, "ttyS", 4) == 0 ? TTY_MAJOR : AMBA_MAJOR,
+			 FIRST_MINOR + u->name[strlen(u->name) - 1] - '0');
 	*n = (struct device_node){ u->name, S_IFCHR | 0660, t->devno, &port_ops, t, NULL };
 	device_node_register(n);
 	ttys[tty_count++] = t;

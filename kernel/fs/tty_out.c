@@ -10,7 +10,7 @@
 #include "kernel/syscall.h"
 #include "kernel/time.h"
 
-#define PUSH_MAX    32  /* bytes to the port per locked step */
+#define PUSH_MAX    32u /* bytes to the port per locked step */
 #define WRITE_CHUNK 128 /* user bytes processed per locked step */
 #define ROOM_WAKE   512 /* free bytes in the ring that are worth waking a writer for */
 

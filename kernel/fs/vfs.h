@@ -166,8 +166,8 @@ struct super_ops {
 	int (*statfs)(struct super *s, struct statfs *st);
 	/* Everything dirty to the medium. NULL: nothing to do. */
 	int (*sync)(struct super *s);
-	/* All mounts become read-only or writable: -EBUSY, -EROFS. NULL: nothing to do. May sleep. */
-	int (*remount)(struct super *s, bool rdonly);
+	/* All mounts become read-only or writable, with other options: -EBUSY, -EROFS, -EINVAL. NULL: nothing to do. May sleep. */
+	int (*remount)(struct super *s, const char *options, bool rdonly);
 	/* The last mount went; the tree is gone already. Frees what data points to. NULL: nothing. */
 	void (*put)(struct super *s);
 	/* Text for /proc/mounts after the options every file system has, such as ",size=4k". NULL: none. */

@@ -27,9 +27,12 @@ static inline bool list_empty(const struct list *l)
 /* Insert `e` right before `pos`: with pos = head, at the tail. */
 static inline void list_insert_before(struct list *pos, struct list *e)
 {
+	struct list *prev =
+		pos->prev; /* kept: stores may be to anywhere, as far as a compiler knows */
+
 	e->next = pos;
-	e->prev = pos->prev;
-	pos->prev->next = e;
+	e->prev = prev;
+	prev->next = e;
 	pos->prev = e;
 }
 
@@ -46,8 +49,10 @@ static inline void list_push_front(struct list *head, struct list *e)
 /* Unlink `e` and leave it an empty list, so that removing it twice is harmless. */
 static inline void list_remove(struct list *e)
 {
-	e->prev->next = e->next;
-	e->next->prev = e->prev;
+	struct list *next = e->next, *prev = e->prev;
+
+	prev->next = next;
+	next->prev = prev;
 	list_init(e);
 }
 

@@ -31,20 +31,15 @@ static unsigned parse_base(const char **s)
 
 static unsigned suffix_shift(char c)
 {
-	switch (c) {
-	case 'k':
-	case 'K': return 10;
-	case 'm':
-	case 'M': return 20;
-	case 'g':
-	case 'G': return 30;
-	default: return 0;
-	}
+	static const char units[] = "kmgtpe";
+	const char *unit = c ? strchr(units, c | 0x20) : NULL; /* small letters */
+
+	return unit ? 10 * (unsigned)(unit - units + 1) : 0;
 }
 
-int parse_size(const char *s, const char **end, uint64_t *value)
+int parse_uint(const char *s, const char **end, uint64_t *value)
 {
-	unsigned base = parse_base(&s), shift;
+	unsigned base = parse_base(&s);
 	uint64_t v = 0;
 
 	if (digit_value(*s) >= (int)base)
@@ -53,14 +48,21 @@ int parse_size(const char *s, const char **end, uint64_t *value)
 		if (__builtin_mul_overflow(v, (uint64_t)base, &v) ||
 		    __builtin_add_overflow(v, (uint64_t)digit_value(*s), &v))
 			return -ERANGE;
-	shift = suffix_shift(*s);
-	if (shift != 0) {
-		if (v >> (64 - shift) != 0)
-			return -ERANGE;
-		v <<= shift;
-		s++;
-	}
 	*end = s;
 	*value = v;
 	return 0;
+}
+
+int parse_size(const char *s, const char **end, uint64_t *value)
+{
+	int err = parse_uint(s, end, value);
+	unsigned shift = err ? 0 : suffix_shift(**end);
+
+	if (shift != 0) {
+		if (*value >> (64 - shift) != 0)
+			return -ERANGE;
+		*value <<= shift;
+		++*end;
+	}
+	return err;
 }

@@ -28,7 +28,9 @@ size_t string_copy(char *dst, const char *src, size_t size);
 int format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int format_va(char *buf, size_t size, const char *fmt, va_list ap);
 
-/* Parses an unsigned number (0x…, 0…, decimal) with optional k/M/G suffix. Returns 0 and *end behind it, or -EINVAL / -ERANGE. */
+/* Parses an unsigned number (0x…, 0…, decimal). Returns 0 and *end behind it, or -EINVAL / -ERANGE. */
+int parse_uint(const char *s, const char **end, uint64_t *value) MUST_CHECK;
+/* Likewise with an optional suffix, k M G T P E: times a power of 1024. */
 int parse_size(const char *s, const char **end, uint64_t *value) MUST_CHECK;
 
 #endif

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Candidates for the OOM policy, and ending one. Everything here looks at processes under the
- * lock of their tree, where nothing may wait for memory: what is found is copied to an array of
- * fixed size.
- *
- * Exempt are process 1 and whoever shares its memory; oom_score_adj -1000; real-time tasks with
- * locked memory, which have been given their share and are counted on; and who has been ended
- * already.
+ * Candidates for the policy. Everything here looks at processes under the lock of their tree, where nothing may wait for memory: what is found is copied to an
+ * array of fixed size. When it is full, whoever is exempt makes room first, then the lowest score; who dies already is always kept.
  */
 #include <linux/sched.h>
 
@@ -19,37 +14,51 @@
 
 struct collect {
 	const struct oom_policy *policy;
+	const struct cgroup *group;
 	struct oom_candidate *table;
 	unsigned n, seen;
 	uint64_t total;
-	const struct aspace *init; /* process 1's, only compared */
 };
+
+static uint32_t decision; /* the last oom_note_users(); the OOM thread's */
 
 struct thread_facts {
 	bool realtime, victim;
+	int urgency;
+	uint64_t grew;
 };
+
+static int urgency_of(const struct sched *s)
+{
+	if (s->policy == SCHED_DEADLINE)
+		return OOM_URGENCY_RT + PRIO_DEADLINE;
+	if (s->policy == SCHED_FIFO || s->policy == SCHED_RR)
+		return OOM_URGENCY_RT + s->rt_priority;
+	return s->policy == SCHED_IDLE ? 0 : 20 - s->nice;
+}
 
 static struct thread_facts threads_of(struct process *p)
 {
-	struct thread_facts f = { false, false };
+	struct thread_facts f = { 0 };
 	struct task *t;
 
 	spin_lock(&p->lock);
 	list_for_each (t, &p->threads, process_link) {
-		f.realtime |= t->sched.policy == SCHED_FIFO || t->sched.policy == SCHED_RR;
+		f.urgency = MAX(f.urgency, urgency_of(&t->sched));
+		f.grew = MAX(f.grew, READ_ONCE(t->grew));
 		f.victim |= t->oom_victim;
 	}
 	spin_unlock(&p->lock);
+	f.realtime = f.urgency >= OOM_URGENCY_RT;
 	return f;
 }
 
-static const char *exempt_why(const struct collect *c, const struct process *p,
-			      const struct aspace *as, struct thread_facts f)
+/* By what p is itself. */
+static const char *spared_why(const struct process *p, const struct aspace *as,
+			      struct thread_facts f)
 {
-	if (as == c->init)
+	if (p->pid == 1)
 		return "init";
-	if (f.victim)
-		return "ended already";
 	if (p->oom_score_adj == -1000)
 		return "oom_score_adj";
 	if (f.realtime && READ_ONCE(as->locked_pages) > 0)
@@ -57,29 +66,82 @@ static const char *exempt_why(const struct collect *c, const struct process *p,
 	return NULL;
 }
 
-/* A place in the table: a new one, or that of the lowest score if it is lower; or NULL. */
-static struct oom_candidate *place_for(struct collect *c, int64_t score)
+/* An address space ends with all its users: one of them that is spared spares the others, one that lives keeps it from dying. */
+static int note_user(struct process *p, void *arg)
+{
+	struct aspace *as = p->zombie ? NULL : process_aspace(p);
+
+	(void)arg;
+	if (as == NULL)
+		return 0;
+	if (spared_why(p, as, threads_of(p)) != NULL)
+		as->spared_by = decision;
+	if (!p->exiting)
+		as->lived_by = decision;
+	aspace_put(as);
+	return 0;
+}
+
+void oom_note_users(void)
+{
+	decision++;
+	(void)process_for_each_locked(note_user, NULL);
+}
+
+static const char *exempt_why(const struct process *p, const struct aspace *as,
+			      struct thread_facts f)
+{
+	const char *why = spared_why(p, as, f);
+
+	if (why == NULL && f.victim)
+		return "ended already";
+	if (why == NULL && as->spared_by == decision)
+		return "shares memory";
+	return why;
+}
+
+bool oom_is_exempt(struct process *p, const struct aspace *as)
+{
+	return exempt_why(p, as, threads_of(p)) != NULL;
+}
+
+static int64_t rank(const struct oom_candidate *c)
+{
+	if (c->exempt != NULL)
+		return INT64_MIN;
+	return c->dying ? INT64_MAX : c->score;
+}
+
+static void keep(struct collect *c, const struct oom_candidate *one)
 {
 	struct oom_candidate *low = c->table;
 
-	if (c->n < OOM_CANDIDATES)
-		return &c->table[c->n++];
+	if (c->n < OOM_CANDIDATES) {
+		c->table[c->n++] = *one;
+		return;
+	}
 	for (unsigned i = 1; i < c->n; i++)
-		if (c->table[i].score < low->score)
+		if (rank(&c->table[i]) < rank(low))
 			low = &c->table[i];
-	return low->score < score ? low : NULL;
+	if (rank(low) < rank(one))
+		*low = *one;
 }
 
 static int collect_one(struct process *p, void *arg)
 {
 	struct collect *c = arg;
-	struct aspace *as = p->zombie ? NULL : process_aspace(p);
-	struct oom_candidate one, *place;
+	struct aspace *as;
+	struct oom_candidate one;
 	struct pmap_usage usage;
+	struct thread_facts f;
 
+	if (p->zombie || (c->group != NULL && !oom_groups->holds(c->group, p)))
+		return 0;
+	as = process_aspace(p);
 	if (as == NULL)
 		return 0;
 	pmap_usage(&as->pmap, &usage);
+	f = threads_of(p);
 	one = (struct oom_candidate){
 		.pid = p->pid,
 		.start_time = p->start_time,
@@ -87,76 +149,39 @@ static int collect_one(struct process *p, void *arg)
 		.swapped = usage.swapped,
 		.tables = usage.tables,
 		.adj = p->oom_score_adj,
-		.dying = p->exiting,
-		.exempt = exempt_why(c, p, as, threads_of(p)),
+		.urgency = f.urgency,
+		.grew = f.grew,
+		.dying = as->lived_by != decision,
+		.exempt = exempt_why(p, as, f),
 	};
+	aspace_put(as);
 	string_copy(one.name, p->leader->name, sizeof(one.name));
 	one.score = c->policy->score(&one, c->total);
 	c->seen++;
-	place = place_for(c, one.score);
-	if (place != NULL)
-		*place = one;
-	aspace_put(as);
+	keep(c, &one);
 	return 0;
 }
 
-unsigned oom_collect(const struct oom_policy *p, struct oom_candidate *table, unsigned *seen)
+static uint64_t machine_total(void)
 {
-	struct collect c = { .policy = p, .table = table };
-	struct aspace *init = NULL;
 	struct swap_stats swap;
-	struct process *one;
 
 	swap_stats(&swap);
-	c.total = frames_total() + swap.slots_total;
+	return frames_total() + swap.slots_total;
+}
+
+unsigned oom_collect(const struct oom_policy *p, const struct cgroup *group,
+		     struct oom_candidate *table, unsigned *seen)
+{
+	struct collect c = { .policy = p, .group = group, .table = table };
+
+	c.total = machine_total();
+	if (group != NULL)
+		c.total = MIN(c.total, oom_groups->limit(group));
 	process_tree_lock();
-	one = process_find_locked(1);
-	if (one != NULL)
-		init = process_aspace(one);
-	c.init = init;
+	oom_note_users();
 	(void)process_for_each_locked(collect_one, &c);
 	process_tree_unlock();
-	if (init != NULL)
-		aspace_put(init);
 	*seen = c.seen;
 	return c.n;
-}
-
-/* Lets the threads of p use the reserve, and ends them. */
-static void process_end(struct process *p)
-{
-	struct task *t;
-
-	spin_lock(&p->lock);
-	list_for_each (t, &p->threads, process_link)
-		WRITE_ONCE(t->oom_victim, true);
-	spin_unlock(&p->lock);
-	signal_kill(p);
-}
-
-static int end_sharer(struct process *p, void *arg)
-{
-	struct aspace *as = p->zombie ? NULL : process_aspace(p);
-
-	if (as == NULL)
-		return 0;
-	if (as == arg)
-		process_end(p);
-	aspace_put(as);
-	return 0;
-}
-
-struct aspace *oom_end(const struct oom_candidate *c)
-{
-	struct aspace *as = NULL;
-	struct process *p;
-
-	process_tree_lock();
-	p = process_find_locked(c->pid);
-	if (p != NULL && p->start_time == c->start_time && !p->zombie)
-		as = process_aspace(p);
-	if (as != NULL)
-		(void)process_for_each_locked(end_sharer, as);
-	process_tree_unlock();
-	return as;
 }

@@ -3,44 +3,229 @@
  * One decision at a time. Whoever finds nothing to be had asks (oom_kill) and waits for the end
  * of the round; the thread answers all who asked meanwhile together:
  *
- *    frames have come already            -> yes
- *    policy names somebody               -> ended, reaped; the round lasts until frames
- *                                           came, it is gone, or VICTIM_TIME is up -> yes
+ *    memory has come already             -> yes
+ *    policy names somebody               -> ended, reaped; as soon as memory came: yes; the round
+ *                                           lasts until the victim is gone, or VICTIM_TIME is up
  *    policy names nobody                 -> no: the allocations fail
+ *    policy restarts the machine         -> no return
  *
  * So nobody else is ended before the last victim's memory came back, and a victim that does not
- * come to its end cannot hold everyone up for ever.
+ * come to its end cannot hold everyone up for ever. "No" is said only to who asked about the same
+ * scope, the machine or a group; the others ask again.
+ *
+ * Who is the victim itself does not wait for its own end. Nor does who has become real-time by a mutex that it holds, which
+ * the victim may need: it goes on from the reserve.
+ *
+ * A real-time task that asks lends its priority to the thread and to the reaper, goes on with the first frames that
+ * come, and waits for a victim no longer than there is something to be taken from it. Before it is ended itself, or the machine restarts for it, or it is told
+ * "no", dirty pages of files are written.
  */
+#include <linux/sched.h>
+
+#include "arch/thread.h"
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
-#include "kernel/log.h"
+#include "kernel/process.h"
 #include "kernel/sched.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
+#include "mm/object.h"
 #include "mm/oom/oom.h"
-#include "mm/reclaim.h"
-#include "mm/swap.h"
+#include "mm/swap/slots.h"
 
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* that nobody else is ended for */
 #define VICTIM_LOOK (2 * NSEC_PER_MSEC)
 
 static struct {
 	struct spinlock lock;
-	struct waitq work, answered;
+	struct waitq work, answered, news;
+	struct task *task;
 	struct oom_request request; /* of the first who asked in this round; lock */
 	bool asked;                 /* lock */
-	uint32_t round;             /* counts answers; lock */
-	bool answer;                /* of the last round; lock */
+	bool busy;                  /* a round is under way; lock */
+	bool has_news;
+	uint32_t round;                    /* counts answers; lock */
+	bool answer;                       /* of the last round; lock */
+	const struct cgroup *answer_scope; /* only compared; lock */
 } oom = { .lock = SPINLOCK_INIT,
 	  .work = WAITQ_INIT(oom.work),
-	  .answered = WAITQ_INIT(oom.answered) };
+	  .answered = WAITQ_INIT(oom.answered),
+	  .news = WAITQ_INIT(oom.news) };
+
+const struct oom_groups *oom_groups;
 
 /* The thread's; apart from what has a first value, as that lies in the Image. */
 static struct oom_candidate candidates[OOM_CANDIDATES];
 
-static bool frames_came(void)
+void oom_set_groups(const struct oom_groups *groups)
 {
-	return frames_free() > watermarks.low;
+	oom_groups = groups;
+}
+
+/* What r wants is there. Who thrashes has frames all the time; in a test they are there when a victim's have come. */
+static bool memory_came(const struct oom_request *r, const struct aspace *victim)
+{
+	if (r->why == OOM_THRASHING)
+		return false;
+	if (CONFIG_DEBUG && r->why == OOM_TEST)
+		return victim != NULL && READ_ONCE(victim->reaped);
+	if (r->group != NULL)
+		return oom_groups->room(r->group) > 0;
+	/* Below `min` what comes is for real-time tasks. */
+	return frames_free() >
+	       (r->prio >= PRIO_RT_MIN ? watermarks.min - watermarks.rt : watermarks.low);
+}
+
+/* Whoever changes the priority comes here afterwards, so that the last one's stays. */
+static void urgency_lend(void)
+{
+	int prio;
+
+	do {
+		prio = READ_ONCE(oom.request.prio);
+		sched_boost(oom.task, prio);
+	} while (prio != READ_ONCE(oom.request.prio));
+}
+
+static int reaper_urgency(void)
+{
+	return MAX(READ_ONCE(oom.request.prio), PRIO_RT_MIN);
+}
+
+/* ---- Who asks ---- */
+
+/* Notes the request if none is there yet, and how urgent it is. */
+static bool request_note(enum oom_reason why, unsigned alloc_flags, struct cgroup *group)
+{
+	int prio = READ_ONCE(current()->sched.prio);
+	int pid = current()->process != NULL ? current()->process->pid : 0;
+
+	if (oom.asked) {
+		if (prio > oom.request.prio) {
+			oom.request.prio = prio;
+			oom.request.pid = pid;
+		}
+		return false;
+	}
+	oom.request = (struct oom_request){ .tid = current()->tid,
+					    .pid = pid,
+					    .alloc_flags = alloc_flags,
+					    .prio = prio,
+					    .why = why,
+					    .group = group };
+	string_copy(oom.request.name, current()->name, sizeof(oom.request.name));
+	if (group != NULL)
+		oom_groups->get(group);
+	oom.asked = true;
+	return true;
+}
+
+/* The answer has come, or need not be waited for (any more). */
+static bool wait_is_over(uint32_t round, bool was_rt)
+{
+	const struct task *t = current();
+
+	return READ_ONCE(oom.round) != round || READ_ONCE(t->oom_victim) ||
+	       (!was_rt && task_is_rt(t));
+}
+
+bool oom_ask_and_wait(enum oom_reason why, unsigned alloc_flags, struct cgroup *group)
+{
+	enum wait_mode mode = alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
+	bool rt = task_is_rt(current()), answer;
+	uint32_t round;
+
+	spin_lock(&oom.lock);
+	round = oom.round;
+	(void)request_note(why, alloc_flags, group);
+	spin_unlock(&oom.lock);
+	if (rt)
+		urgency_lend();
+	waitq_wake_one(&oom.work);
+	oom_news();
+	if (wait_event(&oom.answered, wait_is_over(round, rt), mode, WAIT_FOREVER))
+		return true; /* killed: perhaps we are the victim */
+	spin_lock(&oom.lock);
+	answer = oom.round == round || oom.answer || oom.answer_scope != group;
+	spin_unlock(&oom.lock);
+	return answer;
+}
+
+bool oom_kill(unsigned alloc_flags, struct cgroup *group)
+{
+	return oom_ask_and_wait(OOM_MEMORY, alloc_flags, group);
+}
+
+void oom_look_again(void)
+{
+	waitq_wake_all(&oom.answered);
+}
+
+bool oom_ask(enum oom_reason why, struct cgroup *group)
+{
+	bool noted;
+
+	spin_lock(&oom.lock);
+	noted = !oom.busy && request_note(why, 0, group);
+	spin_unlock(&oom.lock);
+	if (noted)
+		waitq_wake_one(&oom.work);
+	return noted;
+}
+
+bool oom_under_way(void)
+{
+	return READ_ONCE(oom.asked) || READ_ONCE(oom.busy);
+}
+
+/* ---- The thread ---- */
+
+/* Ends the wait of all who asked. Returns whether anybody had. */
+static void answer_all(bool answer)
+{
+	struct cgroup *group;
+	bool asked;
+
+	spin_lock(&oom.lock);
+	asked = oom.asked;
+	group = oom.request.group;
+	oom.asked = false;
+	oom.request.group = NULL;
+	oom.request.prio = PRIO_FAIR;
+	if (asked) {
+		oom.answer = answer;
+		oom.answer_scope = group;
+		oom.round++;
+	}
+	spin_unlock(&oom.lock);
+	if (!asked)
+		return;
+	waitq_wake_all(&oom.answered);
+	urgency_lend();
+	if (group != NULL)
+		oom_groups->put(group);
+}
+
+/* Answers who waits for memory that is there by now. False: nobody does, or it is not. */
+static bool answer_if_came(const struct aspace *victim)
+{
+	struct oom_request r;
+	bool asked;
+
+	spin_lock(&oom.lock);
+	asked = oom.asked;
+	r = oom.request;
+	spin_unlock(&oom.lock);
+	if (asked && !memory_came(&r, victim)) {
+		oom_reap_urgently(reaper_urgency());
+		oom_look_again();
+	}
+	if (!asked || !memory_came(&r, victim))
+		return false;
+	oom_reap_urgently(
+		PRIO_FAIR); /* first: it may go before us once we have lost what was lent */
+	answer_all(true);
+	return true;
 }
 
 /* No task runs on it and nothing is left in it. */
@@ -49,61 +234,137 @@ static bool is_empty(struct aspace *as)
 	return READ_ONCE(as->users) == 0 && aspace_rss(as) == 0;
 }
 
-/* Until the victim's memory came back or its address space is empty. Our reference keeps `as`;
- * the reaper has its own. */
-static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
+/* There is nothing more to be taken from the victim, and a real-time task waits. */
+static bool next_is_urgent(struct aspace *as)
 {
-	while (time_now() - start < VICTIM_TIME && !is_empty(as) && !frames_came())
-		(void)time_sleep_until(time_now() + VICTIM_LOOK, WAIT_UNINTERRUPTIBLE);
-	log_info("oom: %s (%d) %s; %u KB free after %ju us", c->name, c->pid,
-		 is_empty(as) ? "is gone" : "is on its way",
-		 frames_free() * (unsigned)(PAGE_SIZE / 1024),
-		 (uintmax_t)((time_now() - start) / NSEC_PER_USEC));
+	return READ_ONCE(as->reaped) && READ_ONCE(oom.request.prio) >= PRIO_RT_MIN;
 }
 
-/* True when somebody was ended. */
-static bool decide(const struct oom_request *r)
+void oom_news(void)
 {
-	const struct oom_policy *p = &oom_policy_linux;
+	WRITE_ONCE(oom.has_news, true);
+	waitq_wake_one(&oom.news);
+}
+
+static void news_wait(void)
+{
+	(void)wait_event(&oom.news, READ_ONCE(oom.has_news), WAIT_UNINTERRUPTIBLE,
+			 time_now() + VICTIM_LOOK);
+	WRITE_ONCE(oom.has_news, false);
+}
+
+static uintmax_t micros_since(uint64_t start)
+{
+	return (time_now() - start) / NSEC_PER_USEC;
+}
+
+/* Until the victim's address space is empty. Our reference keeps `as`. */
+static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
+{
+	uintmax_t came = 0;
+	uint64_t taken = 0;
+
+	while (time_now() - start < VICTIM_TIME && !is_empty(as)) {
+		if (answer_if_came(as) && came == 0)
+			came = micros_since(start);
+		else if (next_is_urgent(as))
+			break;
+		news_wait();
+	}
+	oom_reap_urgently(PRIO_FAIR);
+	taken = oom_reaped();
+	oom_say(LOG_INFO,
+		"oom: %s (%d) is %s after %ju us; %ju KB taken back, memory came after %ju us; %ju KB free",
+		c->name, c->pid, is_empty(as) ? "gone" : "not gone", micros_since(start),
+		taken << (PAGE_SHIFT - 10), came != 0 ? came : micros_since(start),
+		(uintmax_t)frames_free() << (PAGE_SHIFT - 10));
+	answer_all(true);
+}
+
+static NORETURN void restart(void)
+{
+	log_flush();
+	machine_reset();
+}
+
+/* Memory has not ended: a group has reached its limit; or a real-time task does not wait for what swap would take. */
+static bool machine_is_well(const struct oom_request *r)
+{
+	return r->group != NULL || (r->prio >= PRIO_RT_MIN && swap_writable());
+}
+
+/* A real-time task has asked, and nobody would go but itself or the machine. Then it waits for a medium after all: the page daemon writes what is dirty of
+ * files. True: memory came. */
+static bool writing_helps(const struct oom_request *r, int chosen)
+{
 	uint64_t start = time_now();
-	struct oom_candidate *c;
+	struct object_stats caches;
+
+	object_stats(&caches);
+	if (r->prio < PRIO_RT_MIN || r->group != NULL || r->why != OOM_MEMORY ||
+	    (chosen >= 0 && candidates[chosen].pid != r->pid) || caches.dirty + caches.writing == 0)
+		return false;
+	while (!memory_came(r, NULL)) {
+		if (time_now() - start >= VICTIM_TIME)
+			return false;
+		reclaim_wake();
+		news_wait();
+	}
+	return true;
+}
+
+static void decide(const struct oom_request *r)
+{
+	const struct oom_policy *p = oom_policy();
+	uint64_t start = time_now();
 	struct aspace *as;
 	unsigned n, seen;
 	int chosen;
 
-	n = oom_collect(p, candidates, &seen);
+	n = oom_collect(p, r->group, candidates, &seen);
 	chosen = p->decide(candidates, n);
-	oom_report(r, p, candidates, n, chosen);
-	if (seen > n)
-		log_warn("oom: and %u more with lower scores", seen - n);
-	if (chosen < 0)
-		return false;
-	c = &candidates[chosen];
-	as = oom_end(c);
-	if (as == NULL)
-		return true; /* it ended meanwhile */
-	vm_count(VM_OOM_KILL, 1);
-	(void)oom_reap(aspace_get(as), c->name, c->pid);
-	victim_wait(as, c, start);
+	if (chosen == OOM_RESTART && machine_is_well(r))
+		chosen = oom_highest(candidates, n);
+	if (writing_helps(r, chosen)) {
+		answer_all(true);
+		return;
+	}
+	oom_report(r, p, candidates, n, seen, chosen);
+	if (chosen == OOM_RESTART)
+		restart();
+	if (chosen < 0) {
+		answer_all(false);
+		return;
+	}
+	oom_reap_urgently(reaper_urgency());
+	as = oom_end(&candidates[chosen], r->group);
+	if (as == NULL) {
+		answer_all(true); /* it ended meanwhile */
+		return;
+	}
+	victim_wait(as, &candidates[chosen], start);
 	aspace_put(as);
-	return true;
 }
 
 void oom_answer(void)
 {
 	struct oom_request r;
-	bool answer;
 
 	spin_lock(&oom.lock);
 	r = oom.request;
+	oom.busy = true;
+	if (r.group != NULL)
+		oom_groups->get(r.group); /* for us: who asked may leave */
 	spin_unlock(&oom.lock);
-	answer = frames_came() || decide(&r);
+	if (memory_came(&r, NULL))
+		answer_all(true);
+	else
+		decide(&r);
+	if (r.group != NULL)
+		oom_groups->put(r.group);
 	spin_lock(&oom.lock);
-	oom.asked = false;
-	oom.answer = answer;
-	oom.round++;
+	oom.busy = false;
 	spin_unlock(&oom.lock);
-	waitq_wake_all(&oom.answered);
 }
 
 static void oom_main(void *arg)
@@ -117,29 +378,10 @@ static void oom_main(void *arg)
 	}
 }
 
-bool oom_kill(unsigned alloc_flags)
-{
-	enum wait_mode mode = alloc_flags & ALLOC_USER ? WAIT_KILLABLE : WAIT_UNINTERRUPTIBLE;
-	uint32_t round;
-
-	spin_lock(&oom.lock);
-	round = oom.round;
-	if (!oom.asked) {
-		oom.request.alloc_flags = alloc_flags;
-		oom.request.tid = current()->tid;
-		string_copy(oom.request.name, current()->name, sizeof(oom.request.name));
-		oom.asked = true;
-	}
-	spin_unlock(&oom.lock);
-	waitq_wake_one(&oom.work);
-	if (wait_event(&oom.answered, READ_ONCE(oom.round) != round, mode, WAIT_FOREVER))
-		return true; /* killed: perhaps we are the victim */
-	return READ_ONCE(oom.answer);
-}
-
 void oom_init(void)
 {
-	if (IS_ERR(task_create_kernel("oom", oom_main, NULL, SCHED_OTHER, 0)))
+	oom.task = task_create_kernel("oom", oom_main, NULL, SCHED_FIFO, PRIO_RT_MIN + 1);
+	if (IS_ERR(oom.task))
 		panic("no memory for the OOM policy");
 	oom_reaper_init();
 }

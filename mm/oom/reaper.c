@@ -1,78 +1,77 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reaper: takes a victim's private memory back at once, without waiting for it to run, in
- * bounded steps (aspace_reap). It needs the victim's mutex, which a task that looks at the
- * victim from outside may hold while it waits for memory itself; so nobody waits for the reaper
- * but the OOM thread, and that for a bounded time.
+ * The reaper: takes victims' private memory back at once, without waiting for them to run, in bounded steps (aspace_reap). As long as somebody waits for memory it has
+ * the lowest real-time priority, or that of a real-time task that waits: those who fill memory do not hold it up, and whoever holds a victim's mutex, waiting for memory
+ * himself perhaps, inherits it and with that goes on from the reserve. So does a victim that was faster and empties its memory itself, however little of a CPU it is
+ * due: the reaper knows victims by their memory, not by their processes, and waits for that mutex. When memory came, the rest is work that others go before.
  */
+#include <linux/sched.h>
+
 #include "kernel/errno.h"
-#include "kernel/lib/string.h"
-#include "kernel/log.h"
+#include "kernel/process.h"
 #include "kernel/sched.h"
 #include "mm/aspace.h"
 #include "mm/oom/oom.h"
 
-#define QUEUE 8 /* victims that wait for the reaper */
-
-struct job {
-	struct aspace *as;
-	char name[TASK_NAME_LEN];
-	int pid;
-	uint64_t since; /* time_now() of the order */
-};
-
 static struct {
 	struct spinlock lock;
+	struct list victims; /* address spaces with a reference each; lock */
 	struct waitq work;
-	struct job jobs[QUEUE]; /* a ring; lock */
-	unsigned put, taken;    /* count jobs; lock */
-} reaper = { .lock = SPINLOCK_INIT, .work = WAITQ_INIT(reaper.work) };
+	struct task *task;
+	uint64_t frames; /* taken since they were last asked for; atomic */
+} reaper = { .lock = SPINLOCK_INIT,
+	     .victims = LIST_INIT(reaper.victims),
+	     .work = WAITQ_INIT(reaper.work) };
 
-bool oom_reap(struct aspace *as, const char *name, int pid)
+void oom_reap(struct aspace *as)
 {
-	bool room;
-
 	spin_lock(&reaper.lock);
-	room = reaper.put - reaper.taken < QUEUE;
-	if (room) {
-		struct job *j = &reaper.jobs[reaper.put++ % QUEUE];
-
-		*j = (struct job){ .as = as, .pid = pid, .since = time_now() };
-		string_copy(j->name, name, sizeof(j->name));
-	}
+	list_push_back(&reaper.victims, &aspace_get(as)->reap_link);
 	spin_unlock(&reaper.lock);
-	if (room)
-		waitq_wake_one(&reaper.work);
-	else
-		aspace_put(as);
-	return room;
+	waitq_wake_one(&reaper.work);
 }
 
-static void reap(const struct job *j)
+void oom_reap_urgently(int prio)
 {
-	uint64_t frames = aspace_reap(j->as);
+	sched_boost(reaper.task, prio);
+}
 
-	/* None: it was faster itself. */
-	if (frames > 0)
-		log_info("oom: took %ju KB back from %s (%d), %ju us after its end was decided",
-			 frames << (PAGE_SHIFT - 10), j->name, j->pid,
-			 (uintmax_t)((time_now() - j->since) / NSEC_PER_USEC));
-	aspace_put(j->as);
+uint64_t oom_reaped(void)
+{
+	return atomic_exchange(&reaper.frames, 0);
+}
+
+static struct aspace *victim_take(void)
+{
+	struct aspace *as = NULL;
+
+	spin_lock(&reaper.lock);
+	if (!list_empty(&reaper.victims)) {
+		as = list_first(&reaper.victims, struct aspace, reap_link);
+		list_remove(&as->reap_link);
+	}
+	spin_unlock(&reaper.lock);
+	return as;
+}
+
+/* Who waits may be of the reaper's priority by its own lending: it goes first. */
+static void step_done(void)
+{
+	oom_news();
+	sched_yield_cpu();
 }
 
 bool oom_reap_next(void)
 {
-	struct job j;
-	bool any;
+	struct aspace *as = victim_take();
 
-	spin_lock(&reaper.lock);
-	any = reaper.put != reaper.taken;
-	if (any)
-		j = reaper.jobs[reaper.taken++ % QUEUE];
-	spin_unlock(&reaper.lock);
-	if (any)
-		reap(&j);
-	return any;
+	if (as == NULL)
+		return false;
+	(void)atomic_fetch_add(&reaper.frames, aspace_reap(as, step_done));
+	WRITE_ONCE(as->reaped, true);
+	aspace_put(as);
+	oom_news();
+	return true;
 }
 
 static void reaper_main(void *arg)
@@ -80,14 +79,15 @@ static void reaper_main(void *arg)
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		(void)wait_event(&reaper.work, READ_ONCE(reaper.put) != READ_ONCE(reaper.taken),
-				 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)wait_event(&reaper.work, !list_empty(&reaper.victims), WAIT_UNINTERRUPTIBLE,
+				 WAIT_FOREVER);
 		(void)oom_reap_next();
 	}
 }
 
 void oom_reaper_init(void)
 {
-	if (IS_ERR(task_create_kernel("oomreaper", reaper_main, NULL, SCHED_OTHER, 0)))
+	reaper.task = task_create_kernel("oomreaper", reaper_main, NULL, SCHED_OTHER, 0);
+	if (IS_ERR(reaper.task) || sched_set(reaper.task, SCHED_OTHER, 0, 19))
 		panic("no memory for the reaper");
 }

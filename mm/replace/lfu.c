@@ -20,11 +20,11 @@ static void balance(enum lru_kind kind)
 static bool due(struct page *p, bool used)
 {
 	/* Referenced by a system call alone, or by another policy: some count or other. */
-	uint32_t uses = page_flag(p, PAGE_REFERENCED) ? MIN(p->u.lru.uses, USES_MOST) : 0;
+	uint32_t uses = page_flag(p, PAGE_REFERENCED) ? MIN((uint32_t)p->u.lru.uses, USES_MOST) : 0;
 	bool goes = !used && uses == 0;
 
 	uses = used ? MIN(uses + 1, USES_MOST) : uses / 2;
-	p->u.lru.uses = uses;
+	p->u.lru.uses = (uint16_t)uses;
 	if (uses > 0)
 		page_set_flag(p, PAGE_REFERENCED);
 	else

@@ -51,7 +51,7 @@ unsigned active_age(enum lru_kind kind, unsigned n, bool all)
 	struct page *pages[EVICT_BATCH];
 	unsigned moved = 0;
 
-	n = lru_isolate(lru_list_of(kind, true), pages, MIN(n, EVICT_BATCH));
+	n = lru_isolate(lru_list_of(kind, true), pages, MIN(n, (unsigned)EVICT_BATCH));
 	for (unsigned i = 0; i < n; i++) {
 		struct page *p = pages[i];
 		bool locked, used = rmap_test_clear_young(p, &locked) > 0;

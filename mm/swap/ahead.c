@@ -10,27 +10,43 @@
  * follows a first; it doubles, up to 2^page_cluster, while half of the last one was used, halves while less was, and is none when nothing was: until two faults follow each
  * other again. So pages wanted at random cost no transfer.
  *
+ * madvise(2)'s WILLNEED names slots itself. Those that follow each other, up or down, are noted as one run, wherever they are kept, in frames that are taken as they fill and given
+ * back as they are read; the thread makes rows of them. Nothing that is asked for is forgotten while there are frames to note it in, and NOTES_MOST of them are enough for the worst order.
+ *
  * A thread does the reading, at no priority of its own: who faulted waits for its own page alone. It binds one slot at a time, as a page-in does, so who needs one of the others does
  * not wait for it either, but reads, or finds, its own. What was read ahead is clean and on the inactive list; where there is no frame at once, nothing is read.
  *
- * Lock: ahead.lock, a leaf but for waking the thread, below swap.lock.
+ * Lock: ahead.lock, a leaf but for waking the thread, below swap.lock. `starting`: mutex, the outermost.
  */
 #include "mm/swap/ahead.h"
 
 #include "kernel/errno.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
 #include "kernel/waitq.h"
 #include "mm/buddy.h"
 #include "mm/swap/swap_internal.h"
 
-#define STREAMS 4u
-#define ROWS    4u /* asked for and not begun; more are forgotten */
+#define STREAMS    4u
+#define ROWS       4u   /* asked for and not begun; more are forgotten */
+#define WANTED_ROW 8u   /* slots of advice that are read at a time */
+#define NOTES_MOST 256u /* frames */
 
 struct row {
 	uint32_t from;
-	unsigned n;
+	uint16_t n;
+	bool wanted; /* by advice */
+	bool down;   /* advice, not made rows yet: slots that are from, from - 1, ... */
 };
+
+/* A frame of runs that were asked for by advice. */
+struct notes {
+	struct notes *next;
+	unsigned n, begun; /* runs */
+	struct row runs[];
+};
+#define NOTES_RUNS ((PAGE_SIZE - sizeof(struct notes)) / sizeof(struct row))
 
 struct stream {
 	uint32_t from, next; /* the last row */
@@ -46,9 +62,14 @@ static struct {
 	uint32_t turn;
 	struct row rows[ROWS];
 	unsigned asked, begun; /* rows, since the start */
+	struct notes *wanted,
+		*last;  /* of advice; NULL: nothing. `last` is good while wanted is not NULL */
+	unsigned notes; /* so many */
 	struct waitq wake;
-	struct task *thread;
+	struct task *thread; /* starting */
 } ahead = { .lock = SPINLOCK_INIT, .wake = WAITQ_INIT(ahead.wake) };
+
+static struct mutex starting = MUTEX_INIT(starting);
 
 /* ---- What to read ---- */
 
@@ -70,7 +91,7 @@ static bool row_ask_locked(struct stream *st, uint32_t from)
 	*st = (struct stream){ .from = from, .next = from + n, .turn = ++ahead.turn };
 	if (n == 0 || ahead.asked - ahead.begun == ROWS)
 		return false;
-	ahead.rows[ahead.asked++ % ROWS] = (struct row){ from, n };
+	ahead.rows[ahead.asked++ % ROWS] = (struct row){ .from = from, .n = (uint16_t)n };
 	return true;
 }
 
@@ -140,21 +161,76 @@ void swap_ahead_hit(struct page *p, uint32_t slot)
 		waitq_wake_one(&ahead.wake);
 }
 
+/* True: slot is the next of the run. */
+static bool run_extend(struct row *r, uint32_t slot)
+{
+	if (r->n == 1)
+		r->down = slot < r->from;
+	if (r->n == UINT16_MAX || slot != (r->down ? r->from - r->n : r->from + r->n))
+		return false;
+	r->n++;
+	return true;
+}
+
+/* Another frame of notes, behind the others. */
+static bool notes_add_locked(void)
+{
+	struct page *p = ahead.notes < NOTES_MOST ? page_alloc(ALLOC_NOWAIT) : NULL;
+	struct notes *notes;
+
+	if (p == NULL)
+		return false;
+	notes = page_to_virt(p);
+	*notes = (struct notes){ .next = NULL };
+	*(ahead.wanted == NULL ? &ahead.wanted : &ahead.last->next) = notes;
+	ahead.last = notes;
+	ahead.notes++;
+	return true;
+}
+
+bool swap_want(uint32_t slot)
+{
+	bool noted = true;
+
+	spin_lock(&ahead.lock);
+	if (ahead.wanted == NULL || !run_extend(&ahead.last->runs[ahead.last->n - 1], slot)) {
+		noted = (ahead.wanted != NULL && ahead.last->n < NOTES_RUNS) || notes_add_locked();
+		if (noted)
+			ahead.last->runs[ahead.last->n++] =
+				(struct row){ .from = slot, .n = 1, .wanted = true };
+	}
+	spin_unlock(&ahead.lock);
+	return noted;
+}
+
+static bool any_asked(void)
+{
+	return READ_ONCE(ahead.asked) != READ_ONCE(ahead.begun) || READ_ONCE(ahead.wanted) != NULL;
+}
+
+void swap_want_go(void)
+{
+	if (any_asked() && swap_ahead_start() == 0)
+		waitq_wake_one(&ahead.wake);
+}
+
 /* ---- Reading ---- */
 
-/* Reads one slot, if such a medium alone has it and memory is at hand; `whole`: the row that it is the first of, to be had with it. */
-static bool slot_read_ahead(uint32_t slot, const struct row *whole)
+/* Reads one slot, if nobody has, a medium that takes long alone has it, or it is wanted, and memory is at hand; `whole`: the row that it is the first of, to be had with it.
+ * True: that was asked of the medium. */
+static bool slot_read_ahead(uint32_t slot, const struct row *row, bool whole)
 {
 	struct page *p;
 	bool begun;
 
-	if (!slot_pin_distant(slot))
+	if (!slot_pin_unread(slot, row->wanted))
 		return false;
-	p = page_alloc(ALLOC_NOWAIT);
+	p = page_alloc(ALLOC_USER | ALLOC_NOWAIT);
 	begun = p != NULL && reading_begin(p, slot, true);
-	/* While the slot is being read its area stays. */
-	if (begun && whole != NULL)
-		store_read_ahead(swap.areas[slot_at(slot)->area].store, whole->from, whole->n);
+	/* While the slot is being read its contents stay where they are. */
+	whole = whole && begun && slot_at(slot)->kept == KEPT_NOT;
+	if (whole)
+		store_read_ahead(swap.areas[slot_at(slot)->area].store, row->from, row->n);
 	if (begun && slot_read(p, slot))
 		p = NULL; /* it is gone */
 	else if (begun)
@@ -162,31 +238,61 @@ static bool slot_read_ahead(uint32_t slot, const struct row *whole)
 	if (p != NULL)
 		page_put(p);
 	slot_put(slot);
-	return begun;
+	return whole;
+}
+
+/* A row of what was wanted first. Returns the notes that this was the last of, or NULL. */
+static struct notes *wanted_take_locked(struct row *r)
+{
+	struct notes *notes = ahead.wanted;
+	struct row *run = &notes->runs[notes->begun];
+
+	*r = *run;
+	r->n = MIN(run->n, WANTED_ROW);
+	run->n -= r->n;
+	if (run->down) {
+		run->from -= r->n;
+		r->from = run->from + 1;
+	} else {
+		run->from += r->n;
+	}
+	if (run->n > 0 || ++notes->begun < notes->n)
+		return NULL;
+	WRITE_ONCE(ahead.wanted, notes->next);
+	ahead.notes--;
+	return notes;
 }
 
 static bool row_take(struct row *r)
 {
+	struct notes *over = NULL;
 	bool any;
 
 	spin_lock(&ahead.lock);
-	any = ahead.asked != ahead.begun;
-	if (any)
+	any = any_asked();
+	if (ahead.asked != ahead.begun)
 		*r = ahead.rows[ahead.begun++ % ROWS];
+	else if (any)
+		over = wanted_take_locked(r);
 	spin_unlock(&ahead.lock);
+	if (over != NULL)
+		page_free(virt_to_page(over), 0);
 	return any;
 }
 
 bool swap_ahead_turn(void)
 {
-	bool first = true;
+	bool first = true, waits;
 	struct row r;
 
 	if (!row_take(&r))
 		return false;
+	/* On behalf of who will need the pages. Of who gave advice nobody knows that it waits. */
+	waits = !r.wanted && psi_memory_begin();
 	for (; r.n > 0; r.from++, r.n--)
-		if (slot_read_ahead(r.from, first ? &r : NULL))
+		if (slot_read_ahead(r.from, &r, first))
 			first = false;
+	psi_memory_end(waits);
 	return true;
 }
 
@@ -194,8 +300,7 @@ static void thread_main(void *arg)
 {
 	(void)arg;
 	for (;;) {
-		(void)wait_event(&ahead.wake, READ_ONCE(ahead.asked) != READ_ONCE(ahead.begun),
-				 WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)wait_event(&ahead.wake, any_asked(), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		(void)swap_ahead_turn();
 	}
 }
@@ -203,12 +308,16 @@ static void thread_main(void *arg)
 int swap_ahead_start(void)
 {
 	struct task *t;
+	int err = 0;
 
-	if (ahead.thread != NULL)
-		return 0;
-	t = task_create_kernel("swapahead", thread_main, NULL, SCHED_OTHER, 0);
-	if (IS_ERR(t))
-		return PTR_ERR(t);
-	ahead.thread = t;
-	return 0;
+	mutex_lock(&starting);
+	if (ahead.thread == NULL) {
+		t = task_create_kernel("swapahead", thread_main, NULL, SCHED_OTHER, 0);
+		if (IS_ERR(t))
+			err = PTR_ERR(t);
+		else
+			ahead.thread = t;
+	}
+	mutex_unlock(&starting);
+	return err;
 }

@@ -5,7 +5,7 @@
 
 #include "mm/page.h"
 
-/* Starts the thread, once. 0 or -ENOMEM. One caller at a time; may sleep. */
+/* Starts the thread, once. 0 or -ENOMEM. May sleep. */
 int swap_ahead_start(void) MUST_CHECK;
 /* A task is about to read the slot from a `distant` medium. Wakes the thread when slots behind it are to be read as well. Bounded; any task context. */
 void swap_ahead_fault(uint32_t slot);

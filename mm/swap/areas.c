@@ -10,7 +10,8 @@
  * Before anybody is ended for want of memory, an area that is leaving stays (swap_keep): swapoff fails instead.
  *
  * The daemon writes to the area of the highest priority that takes pages; areas of one priority have a batch each in turn. Areas that an
- * error or a full medium made refuse are asked again when a slot is freed; when a write budget was spent, also after a while.
+ * error or a full medium made refuse are asked again when a slot is freed; those whose write budget is spent or whose medium is gone, also after a while; one whose medium came back as
+ * another's is asked nothing more.
  *
  * Locks: `control` (swap on and off, one at a time) -> `writing` (the daemon's writes, cleaning, figures; opening and closing) -> the store's -> swap.lock.
  * A page-in needs none of the mutexes: the slot that it has bound keeps its area. Under `writing` nobody waits for memory: the daemon needs it to make some.
@@ -27,7 +28,7 @@
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
 
-#define ASK_AGAIN  NSEC_PER_SEC        /* an area whose write budget was spent */
+#define ASK_AGAIN  NSEC_PER_SEC /* an area whose write budget was spent, or whose medium was gone */
 #define WARN_PAUSE (60 * NSEC_PER_SEC) /* between two warnings about that */
 
 static struct mutex control = MUTEX_INIT(control), writing = MUTEX_INIT(writing);
@@ -49,7 +50,8 @@ static struct swap_area *area_choose(void)
 	for (unsigned i = 0; i < SWAP_AREAS; i++) {
 		struct swap_area *a = &swap.areas[i];
 
-		if (a->store == NULL || a->leaving || swap.refusing >> i & 1)
+		if (a->store == NULL || a->leaving || READ_ONCE(a->medium->lost) ||
+		    swap.refusing >> i & 1)
 			continue;
 		if (best == NULL || a->prio > best->prio ||
 		    (a->prio == best->prio && (int32_t)(a->turn - best->turn) < 0))
@@ -60,16 +62,11 @@ static struct swap_area *area_choose(void)
 	return best;
 }
 
-/* The write budget is spent: full for now, and asked again after a while. */
-static void area_spent(struct swap_area *a)
+static void warn_spent(const struct swap_area *a)
 {
 	static uint64_t warned;
 	uint64_t now = time_now();
 
-	spin_lock(&swap.lock);
-	swap.refusing |= 1u << (a - swap.areas);
-	WRITE_ONCE(swap.ask_again, now + ASK_AGAIN);
-	spin_unlock(&swap.lock);
 	if (warned != 0 && now - warned < WARN_PAUSE)
 		return;
 	warned = now;
@@ -81,15 +78,18 @@ static void area_spent(struct swap_area *a)
 static void area_refused(struct swap_area *a, int err)
 {
 	static uint64_t last;
+	bool gone = err == -EROFS || err == -ENODEV; /* the store said so, once */
 
-	if (err == -EDQUOT) {
-		area_spent(a);
-		return;
-	}
 	spin_lock(&swap.lock);
 	swap.refusing |= 1u << (a - swap.areas);
+	if (gone || err == -EDQUOT) {
+		swap.spent = err == -EDQUOT;
+		WRITE_ONCE(swap.ask_again, time_now() + ASK_AGAIN);
+	}
 	spin_unlock(&swap.lock);
-	if (swap_may_log(&last))
+	if (err == -EDQUOT)
+		warn_spent(a);
+	else if (!gone && swap_may_log(&last))
 		log_warn("swap: nothing can be written to %s (%s, error %d): counts as full",
 			 a->medium->name, err == -ENOSPC ? "full" : "failing", -err);
 }
@@ -151,6 +151,29 @@ static void slot_lost(uint32_t slot, void *arg)
 	l->lost(slot, l->arg);
 }
 
+/* What areas but `without` promise: no more than there are numbers. swap.lock held. */
+static uint32_t promised_locked(const struct swap_area *without)
+{
+	uint64_t n = 0;
+
+	for (const struct swap_area *a = swap.areas; a < swap.areas + SWAP_AREAS; a++)
+		n += a->leaving || a == without ? 0 : a->slots;
+	return (uint32_t)MIN(n, (uint64_t)SLOTS_MOST);
+}
+
+/* Segments that were retired took their share of what is promised along. `writing` held. */
+static void area_shrink(struct swap_area *a)
+{
+	uint32_t capacity = store_capacity(a->store);
+
+	if (a->slots <= capacity)
+		return;
+	spin_lock(&swap.lock);
+	a->slots = capacity;
+	swap.total = promised_locked(NULL);
+	spin_unlock(&swap.lock);
+}
+
 int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
 {
 	struct loss loss = { lost, arg };
@@ -165,6 +188,8 @@ int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
 		if (err)
 			area_refused(a, err);
 		first = first ? first : err;
+		if (a->store != NULL)
+			area_shrink(a);
 	}
 	tier_written_back();
 	batches++;
@@ -198,6 +223,29 @@ static struct swap_area *area_nth(unsigned i)
 	return NULL;
 }
 
+static uint32_t area_room(const struct swap_area *a)
+{
+	return a->leaving ? 0 : a->slots - MIN(a->slots, a->used);
+}
+
+/* Slots that count as the area's: those it has, and of those that none has, with their contents in the pool or in frames alone, what does not fit areas of higher priority: so all
+ * areas together have as many as are used, and none has more than there are. */
+static uint32_t area_counts(const struct swap_area *a)
+{
+	uint32_t elsewhere, before = 0, n;
+
+	spin_lock(&swap.lock);
+	elsewhere = swap.used;
+	for (const struct swap_area *b = swap.areas; b < swap.areas + SWAP_AREAS; b++) {
+		elsewhere -= b->used;
+		if (b->prio > a->prio || (b->prio == a->prio && b < a))
+			before += area_room(b);
+	}
+	n = a->used + MIN(elsewhere - MIN(elsewhere, before), area_room(a));
+	spin_unlock(&swap.lock);
+	return n;
+}
+
 bool swap_area_stats(unsigned i, struct swap_area_stats *st)
 {
 	const struct swap_area *a;
@@ -206,13 +254,27 @@ bool swap_area_stats(unsigned i, struct swap_area_stats *st)
 	a = area_nth(i);
 	if (a != NULL) {
 		*st = (struct swap_area_stats){ .pages = a->slots,
-						.used = READ_ONCE(a->used),
+						.used = area_counts(a),
 						.prio = a->prio };
 		(void)string_copy(st->name, a->medium->name, sizeof(st->name));
 		store_stats(a->store, &st->store);
 	}
 	mutex_unlock(&writing);
 	return a != NULL;
+}
+
+int swap_area_allow(const char *name, struct swap_allowance budget)
+{
+	struct swap_area *a;
+	unsigned i = 0;
+
+	mutex_lock(&writing);
+	while ((a = area_nth(i++)) != NULL && strcmp(a->medium->name, name) != 0)
+		;
+	if (a != NULL)
+		store_allow(a->store, budget);
+	mutex_unlock(&writing);
+	return a != NULL ? 0 : -ENODEV;
 }
 
 uint32_t swap_segments(uint32_t first, struct store_segment *to, uint32_t n)
@@ -240,6 +302,16 @@ static int priority_for(int wanted)
 	return wanted >= 0 ? wanted : --least_prio;
 }
 
+/* One that was given without being asked for is free: those given after it move up, as on Linux. */
+static void priority_back(int prio)
+{
+	least_prio++;
+	spin_lock(&swap.lock);
+	for (unsigned i = 0; i < SWAP_AREAS; i++)
+		swap.areas[i].prio += swap.areas[i].prio < prio;
+	spin_unlock(&swap.lock);
+}
+
 /* Every store takes slots up to `last`. */
 static int stores_grow(struct store *added, uint32_t last)
 {
@@ -260,7 +332,7 @@ static void area_publish(struct swap_area *a, struct swap_area area)
 	*a = area;
 	swap.refusing = 0;
 	swap.refused = false;
-	swap.total += area.slots;
+	swap.total = promised_locked(NULL);
 	spin_unlock(&swap.lock);
 	mutex_unlock(&writing);
 }
@@ -273,8 +345,8 @@ static int area_open(struct swap_area *a, struct medium *m, bool format, int pri
 
 	if (err)
 		return err;
-	slots = MIN(slots, SWAP_PARTS * PART_SLOTS - 1 - swap.total);
-	last = MAX(swap.total + slots, swap.limit);
+	slots = MIN(slots, SLOTS_MOST);
+	last = MAX(MIN(swap.total + slots, SLOTS_MOST), swap.limit);
 	err = slots == 0 ? -ENOSPC : slots_extend(last);
 	if (!err && m->distant)
 		err = swap_ahead_start();
@@ -312,8 +384,9 @@ int swap_attach(struct medium *m, bool format, int prio)
 	err = area_add(m, format, prio);
 	mutex_unlock(&control);
 	if (err == 0)
-		log_info("swap: %s, %u KB for pages in all", m->name,
-			 READ_ONCE(swap.total) * (unsigned)(PAGE_SIZE / 1024));
+		log_info("swap: %s, %u KB for pages in all%s", m->name,
+			 READ_ONCE(swap.total) * (unsigned)(PAGE_SIZE / 1024),
+			 READ_ONCE(swap.total) == SLOTS_MOST ? ", the most there can be" : "");
 	else if (err == -EMEDIUMTYPE)
 		log_error("swap: %s holds something else: left alone, no swap. Erase it to use it",
 			  m->name);
@@ -365,7 +438,7 @@ static int slot_bring_back(uint32_t slot, unsigned area)
 
 	if (!slot_pin_of(slot, area))
 		return 0;
-	p = swap_in(slot, &err, &major);
+	p = slot_in(slot, &err, &major);
 	if (p != NULL || err == -EIO)
 		slot_release(slot, area, p);
 	if (p != NULL)
@@ -390,7 +463,7 @@ static int area_empty(struct swap_area *a)
 			err = !READ_ONCE(a->leaving)   ? -ENOMEM
 			      : task_killed(current()) ? -EINTR
 						       : slot_bring_back(slot, area);
-	return err;
+	return err ? err : READ_ONCE(a->leaving) ? 0 : -ENOMEM;
 }
 
 /* False: it was so. */
@@ -401,8 +474,7 @@ static bool area_mark(struct swap_area *a, bool leaving)
 	spin_lock(&swap.lock);
 	changes = a->leaving != leaving;
 	a->leaving = leaving;
-	if (changes)
-		swap.total = leaving ? swap.total - a->slots : swap.total + a->slots;
+	swap.total = promised_locked(NULL);
 	swap.refused = false;
 	spin_unlock(&swap.lock);
 	return changes;
@@ -439,24 +511,32 @@ static bool area_close(struct swap_area *a)
 static bool area_fits(const struct swap_area *a)
 {
 	uint64_t room = frames_free() + lru_size(LRU_INACTIVE_FILE) + lru_size(LRU_ACTIVE_FILE);
-	uint32_t total = READ_ONCE(swap.total) - a->slots;
-	uint32_t elsewhere = READ_ONCE(swap.used) - MIN(READ_ONCE(a->used), READ_ONCE(swap.used));
+	uint32_t total, elsewhere, used;
 
-	return room + total - MIN(elsewhere, total) >= READ_ONCE(a->used);
+	spin_lock(&swap.lock);
+	used = a->used;
+	total = promised_locked(a);
+	elsewhere = swap.used - MIN(used, swap.used);
+	spin_unlock(&swap.lock);
+	return room + total - MIN(elsewhere, total) >= used;
 }
 
 static int area_remove(struct swap_area *a)
 {
-	int err;
+	int err, prio;
 
 	if (!area_fits(a))
 		return -ENOMEM;
+	prio = a->prio;
 	(void)area_mark(a, true);
-	err = area_empty(a);
-	if (!err && !area_close(a))
-		err = -ENOMEM;
+	/* A batch that had chosen the area before it was marked may end between the two: then there is something in it again. */
+	do
+		err = area_empty(a);
+	while (!err && !area_close(a));
 	if (err)
 		(void)area_mark(a, false);
+	else if (prio < 0)
+		priority_back(prio);
 	return err;
 }
 

@@ -10,7 +10,7 @@
  *      | length of the first, 16 bits | block | block |
  *
  * Of what does not pack at all, a program's code or pictures, the first quarter tells in most cases: then the rest, three times the work, is not tried, unless
- * words of it are seen to repeat, as behind the end of what a page has. It costs seven bytes a page, and one in a hundred pages of programs that would just have packed.
+ * words of it are seen to repeat, as behind the end of what a page has. It costs seven bytes a page, and of a hundred pages of programs two or three that would just have packed.
  */
 #include "mm/swap/codec.h"
 

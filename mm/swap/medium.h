@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices (kernel/swap_disk.c) fulfil it. All calls are made from task context and may
+ * What the swap store needs of flash. NOR (drivers/flash/cfi.c) and block devices (kernel/swap_medium.c) fulfil it. All calls are made from task context and may
  * sleep; at most one program() or erase() is in progress at a time, while reads may come from other tasks at any time and must not wait for
  * a whole erase where the chip can suspend it. Beside that one call, up to `programs` pieces may be on their way that program_begin() was given: nobody reads what they write
  * before program_end() has told of it.
@@ -8,7 +8,7 @@
 #ifndef MM_SWAP_MEDIUM_H
 #define MM_SWAP_MEDIUM_H
 
-#include "kernel/lib/types.h"
+#include "mm/store_stats.h"
 
 struct medium;
 
@@ -49,6 +49,10 @@ struct medium {
 	bool discards; /* an erase only says that contents are worth nothing: no wear, and good to know early */
 	bool distant; /* a read takes long, however short it is: what follows is read ahead */
 	bool exposed; /* easily read elsewhere: encrypted unless the command line says otherwise */
+	bool card; /* flash that wears out and does not tell: a write budget unless somebody says otherwise */
+	struct swap_allowance
+		budget; /* what may be written to it; while a store is open under its writer */
+	bool lost; /* the medium's: it came back as another's. It is asked nothing more, and what was on it is lost */
 	bool erased_is_ff; /* an erased block reads 0xff and only clears bits when programmed */
 };
 

@@ -29,6 +29,7 @@
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "mm/buddy.h"
+#include "mm/memcg.h"
 #include "mm/reclaim_internal.h"
 #include "mm/slab.h"
 #include "mm/swap/ahead.h"
@@ -64,6 +65,7 @@ static void slot_settle_locked(uint32_t slot, struct slot *s)
 	if (s->entries > 0 || s->frame != PFN_NONE)
 		return;
 	slot_unstore_locked(slot, s);
+	swap_owner_clear_locked(slot);
 	s->poisoned = 0;
 	*slot_word_of(slot) |= (uint64_t)1 << slot % 64;
 	swap.used--;
@@ -203,10 +205,11 @@ struct page *swap_cache_lookup(uint32_t slot)
 			swap_ahead_hit(p, slot);
 	}
 	spin_unlock(&swap.lock);
+	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 	return p;
 }
 
-bool slot_pin_distant(uint32_t slot)
+bool slot_pin_unread(uint32_t slot, bool anywhere)
 {
 	struct slot *s;
 	bool pin;
@@ -215,15 +218,19 @@ bool slot_pin_distant(uint32_t slot)
 		return false;
 	s = slot_at(slot);
 	spin_lock(&swap.lock);
-	pin = s->entries > 0 && s->frame == PFN_NONE && s->written && s->kept == KEPT_NOT &&
-	      !s->poisoned && swap.areas[s->area].medium->distant;
+	pin = s->entries > 0 && s->frame == PFN_NONE && !s->poisoned;
+	if (anywhere)
+		pin = pin && slot_saved(s);
+	else
+		pin = pin && s->written && s->kept == KEPT_NOT &&
+		      swap.areas[s->area].medium->distant;
 	s->entries += pin;
 	spin_unlock(&swap.lock);
 	return pin;
 }
 
-/* Unbinds p if nothing but the binding names its slot, and drops the binding's reference; p's
- * contents live in RAM alone then. */
+/* Unbinds p if nothing but the binding names its slot, and `refs` (0: any number) have the page, and drops the binding's reference; p's contents live in
+ * RAM alone then. Who takes a reference from the cache does so under this lock, while its entry still names the slot: none comes in between. */
 static bool unbind_unnamed(struct page *p, uint32_t refs)
 {
 	struct slot *s;
@@ -245,7 +252,7 @@ static bool unbind_unnamed(struct page *p, uint32_t refs)
 
 bool swap_cache_detach(struct page *p)
 {
-	return unbind_unnamed(p, 0);
+	return unbind_unnamed(p, 2);
 }
 
 void swap_cache_trim(struct page *p)
@@ -265,6 +272,7 @@ bool swap_cache_evict(struct page *p, uint32_t slot)
 	bool idle;
 
 	spin_lock(&swap.lock);
+	/* Who makes a bound page dirty does it under this lock. */
 	idle = s->frame == page_to_pfn(p) && atomic_load(&p->refs) == 2 &&
 	       !page_flag(p, PAGE_DIRTY) && slot_saved(s);
 	if (idle) {
@@ -295,7 +303,7 @@ static int part_create(struct swap_part *part)
 		kfree(chunks);
 		return -ENOMEM;
 	}
-	*part = (struct swap_part){ free, chunks };
+	*part = (struct swap_part){ .free = free, .chunks = chunks };
 	return 0;
 }
 
@@ -306,9 +314,10 @@ int slots_extend(uint32_t last)
 	for (uint32_t i = 0; i <= last / PART_SLOTS; i++)
 		if (swap.parts[i].free == NULL && part_create(&swap.parts[i]) != 0)
 			return -ENOMEM; /* the parts made until now serve the next time */
-	for (uint32_t slot = swap.limit + 1; slot <= last; slot++) {
+	for (uint32_t slot = swap.limit + 1, end; slot <= last; slot = end + 1) {
+		end = MIN(slot | 63, last); /* a word at a time: there may be millions */
 		spin_lock(&swap.lock);
-		*slot_word_of(slot) |= (uint64_t)1 << slot % 64;
+		*slot_word_of(slot) |= ~(uint64_t)0 << slot % 64 & ~(uint64_t)0 >> (63 - end % 64);
 		spin_unlock(&swap.lock);
 	}
 	hw_wmb(); /* whoever sees the numbers finds their part */
@@ -353,23 +362,31 @@ static uint32_t slot_find_free(void)
 	return 0;
 }
 
-/* As above, and its entry exists; 0 also when there is not even a frame for that. */
-static uint32_t slot_find(void)
+/* As above for a page that `group` pays for, and its entry exists; 0 also when there is not even a frame for that, or the group may have no more. */
+static uint32_t slot_find(unsigned group)
 {
-	uint32_t slot = slot_find_free();
+	uint32_t slot = swap_writable() && memcg_swap_has_room(group) ? slot_find_free() : 0;
 
-	return slot != 0 && slot_chunk_ready(slot) ? slot : 0;
+	return slot != 0 && slot_chunk_ready(slot) && swap_owner_ready(slot, group) ? slot : 0;
+}
+
+/* Where the numbers begin again. Each that was ever used costs memory for good, here and in the stores: so those far above what is in use wait until they are needed. */
+#define SLOTS_SPARE 32768u
+static uint32_t slots_reach(void)
+{
+	return MIN(swap.limit, 2 * swap.used + SLOTS_SPARE);
 }
 
 /* Takes the slot with one pin. */
-static struct slot *slot_take_locked(uint32_t slot)
+static struct slot *slot_take_locked(uint32_t slot, unsigned group)
 {
 	struct slot *s = slot_at(slot);
 
 	*slot_word_of(slot) &= ~((uint64_t)1 << slot % 64);
 	swap.used++;
-	swap.cursor = slot < swap.limit ? slot + 1 : 1;
+	swap.cursor = slot < slots_reach() ? slot + 1 : 1;
 	s->entries = 1;
+	swap_owner_set_locked(slot, group);
 	return s;
 }
 
@@ -381,36 +398,47 @@ bool swap_accepts(void)
 	       (!READ_ONCE(swap.refused) || (again != 0 && time_now() >= again));
 }
 
+const char *swap_refusal(void)
+{
+	if (!READ_ONCE(swap.refused))
+		return NULL;
+	if (READ_ONCE(swap.ask_again) == 0)
+		return "full, failing, or its medium is another's";
+	return READ_ONCE(swap.spent) ? "its write budget is spent" : "its medium is gone";
+}
+
 bool swap_writable(void)
 {
 	return swap_accepts() && READ_ONCE(swap.used) < READ_ONCE(swap.total);
 }
 
-uint32_t slot_alloc(void)
+uint32_t slot_alloc(unsigned group)
 {
-	uint32_t slot = swap_writable() ? slot_find() : 0;
+	uint32_t slot = slot_find(group);
 
 	if (slot == 0)
 		return 0;
 	spin_lock(&swap.lock);
-	slot_take_locked(slot);
+	slot_take_locked(slot, group);
 	spin_unlock(&swap.lock);
 	return slot;
 }
 
 uint32_t slot_pin_page(struct page *p, bool *fresh)
 {
-	uint32_t free = !page_flag(p, PAGE_SWAPCACHE) && swap_writable() ? slot_find() : 0, slot;
+	unsigned group = READ_ONCE(p->u.lru.group);
+	uint32_t free = fresh == NULL || page_flag(p, PAGE_SWAPCACHE) ? 0 : slot_find(group), slot;
 	struct slot *s;
 
 	spin_lock(&swap.lock);
 	s = slot_of_page_locked(p, &slot);
-	*fresh = s == NULL;
+	if (fresh != NULL)
+		*fresh = s == NULL;
 	if (s != NULL) {
 		s->entries++;
 	} else if (free != 0 && p->rmap != 0) {
 		slot = free;
-		slot_bind_locked(p, slot, slot_take_locked(slot));
+		slot_bind_locked(p, slot, slot_take_locked(slot, group));
 	} else {
 		slot = 0;
 	}

@@ -15,13 +15,15 @@
 bool swap_writable(void);
 /* The medium takes pages, as far as is known: a page that has a slot already can be written. */
 bool swap_accepts(void);
+/* Why no area takes a page that leaves now, for people; NULL: one does, as far as is known. What is left of a budget only the store knows, whose mutex may be held for a long erase. */
+const char *swap_refusal(void);
 /* Less than an eighth of the slots is free: those that only save a rewrite are given up, so that
  * RAM and swap hold their sum. Not earlier, as every rewrite wears the flash. */
 bool slots_scarce(void);
-/* A free slot, pinned, without frame; 0: none. The page daemon alone. */
-uint32_t slot_alloc(void);
+/* A free slot that `group` (0: nobody) pays for, pinned, without frame; 0: none. The page daemon alone. */
+uint32_t slot_alloc(unsigned group);
 /* Pins the slot that p (anonymous, isolated) is bound to, or binds it to a new one (*fresh); 0:
- * none is free, or p is used by nobody. The page daemon alone. */
+ * none is free, or p is used by nobody. The page daemon alone; with fresh NULL, which binds nothing, any task. */
 uint32_t slot_pin_page(struct page *p, bool *fresh);
 /* Ends the binding that slot_pin_page made, when only the pin names the slot: p is as before, the
  * pin stays. False: entries name it by now. */

@@ -308,7 +308,7 @@ static int map_extend(struct store *s, uint32_t slot)
 {
 	loc_t **chunk = &s->map[slot >> MAP_SHIFT], *entries;
 
-	if (*chunk != map_nothing)
+	if (*chunk != map_nothing())
 		return 0;
 	entries = kmalloc(MAP_CHUNK * sizeof(*entries), ALLOC_ZERO | ALLOC_NOWAIT);
 	if (!entries)
@@ -333,7 +333,7 @@ int store_grow(struct store *s, uint32_t last)
 	old = s->map;
 	had = (s->last >> MAP_SHIFT) + 1;
 	for (uint32_t i = 0; i < n; i++)
-		map[i] = i < had ? old[i] : map_nothing;
+		map[i] = i < had ? old[i] : map_nothing();
 	irq = spin_lock_irq(&s->lock);
 	s->map = map;
 	s->last = last;
@@ -346,15 +346,14 @@ int store_grow(struct store *s, uint32_t last)
 /* Room for one record in the head. */
 static int make_room(struct store *s)
 {
-	while (!head_has_room(s)) {
-		int err = head_advance(s, false);
+	int err = clean_finish(s);
 
+	while (!err && !head_has_room(s)) {
+		err = head_advance(s, false);
 		if (err == -ENOSPC && clean_one(s, true))
-			continue;
-		if (err)
-			return err;
+			err = 0;
 	}
-	return 0;
+	return err && s->gone ? s->gone : err;
 }
 
 static int append(struct store *s, uint32_t slot, struct payload payload)
@@ -382,6 +381,8 @@ static int append(struct store *s, uint32_t slot, struct payload payload)
 			s->stats.records_packed += payload.length < RECORD_PAYLOAD;
 		}
 	}
+	if (err)
+		head_give_up(s);
 	mutex_unlock(&s->writer);
 	return err;
 }

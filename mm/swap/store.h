@@ -19,6 +19,8 @@ struct store;
 /* Opens the store on m: reads segment headers (erase counts survive), takes blank media, refuses foreign content with -EMEDIUMTYPE unless `format`. -EINVAL: too small
  * (says in the log how small is too small). -ENOMEM, -EIO. Contents of former boots are never reused. *slots: how many pages of 4 KB the store promises to hold. */
 int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots) MUST_CHECK;
+/* How many it promises by now: fewer when segments retired. Any context. */
+uint32_t store_capacity(const struct store *s);
 /* Slots from now on may be numbered up to `last`, however many the store promises to hold. 0 or -ENOMEM: as before. May sleep. */
 int store_grow(struct store *s, uint32_t last) MUST_CHECK;
 /* Frees the memory; the medium keeps its wear records. No reads or writes under way. */
@@ -45,6 +47,8 @@ bool store_dead(const struct store *s);
 /* Discards a segment that holds nothing any more; cleans while segments are scarce, there is something to gain and the write budget is not spent, a bounded amount a call; true when there is more to do. May sleep. */
 bool store_clean(struct store *s);
 
+/* What may be written to its medium from now on. Waits as store_stats. */
+void store_allow(struct store *s, struct swap_allowance budget);
 /* Figures (mm/store_stats.h). Waits for a write or a cleaning under way; may sleep. */
 void store_stats(struct store *s, struct store_stats *st);
 /* The segments from number `first` on, n of them if there are as many (all but `area`); returns how many there are in all. As store_stats. */

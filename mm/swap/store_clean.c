@@ -10,7 +10,9 @@
  *      keep their blocks from sharing the wear. Once in WEAR_TURN cleanings, and more often the more it is behind
  *
  * A victim's records are found by walking the map, not the records: a damaged record header can then hide nothing. What the cleaner moved
- * is on the medium before the original is given up. One call cleans one segment, at most a segment's worth of copying.
+ * is on the medium before the original is given up: until that is committed no segment is released, and if it fails the slots are back at the originals. One call cleans one segment, at most a segment's worth of copying.
+ *
+ * A victim that the medium went away under is the next one, and before that nothing is appended: there was room for one victim's records, and parts of several would leave none.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -152,28 +154,49 @@ static int move_records(struct store *s, uint32_t victim)
 	return head_commit(s);
 }
 
-static bool clean_segment(struct store *s, uint32_t victim)
+static int clean_segment(struct store *s, uint32_t victim)
 {
+	int err = 0;
+
 	s->cleanings++;
-	if (live_bytes(&s->segments[victim]) > 0 && move_records(s, victim))
-		return false;
+	if (live_bytes(&s->segments[victim]) > 0 || head_unsettled(s))
+		err = move_records(s, victim);
+	s->victim = medium_gone(err) ? victim : NO_SEGMENT;
+	if (err) {
+		head_give_up(s);
+		return err;
+	}
 	ASSERT(live_bytes(&s->segments[victim]) == 0);
 	segment_release(s, victim);
-	return true;
+	return 0;
+}
+
+int clean_finish(struct store *s)
+{
+	int err = 0;
+
+	if (s->victim != NO_SEGMENT && s->segments[s->victim].state != SEGMENT_SEALED)
+		s->victim = NO_SEGMENT; /* all of it died meanwhile */
+	if (s->victim != NO_SEGMENT)
+		err = clean_segment(s, s->victim);
+	return medium_gone(err) ? err : 0;
 }
 
 bool clean_one(struct store *s, bool any)
 {
 	uint32_t least = any ? RECORD_SIZE : s->per_segment * RECORD_SIZE / 8;
-	uint32_t victim = suspect_victim(s);
+	uint32_t victim;
 
+	if (clean_finish(s))
+		return false;
+	victim = suspect_victim(s);
 	if (victim == NO_SEGMENT)
 		victim = cold_victim(s);
 	if (victim == NO_SEGMENT || !fits(s, &s->segments[victim]))
 		victim = best_victim(s, least);
 	if (victim == NO_SEGMENT || !fits(s, &s->segments[victim]))
 		return false;
-	return clean_segment(s, victim);
+	return clean_segment(s, victim) == 0;
 }
 
 /* Whether the background has work: few free segments, or one to be rid of. */
@@ -184,11 +207,7 @@ static bool wanted(const struct store *s)
 
 static uint32_t ready_count(const struct store *s)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < s->nsegments; i++)
-		n += s->segments[i].state == SEGMENT_READY;
-	return n;
+	return segments_in(s, 1u << SEGMENT_READY);
 }
 
 /* Erases ahead. True when it did. */
@@ -204,9 +223,10 @@ static bool prepare_one(struct store *s)
 /* A segment that was used and holds nothing is worth telling a medium of that makes use of it; its header waits until it is needed. True when there was one. */
 static bool discard_one(struct store *s)
 {
-	if (!store_dead(s))
+	if (!store_dead(s) || head_unsettled(s))
 		return false;
-	WRITE_ONCE(s->dead, false); /* before looking: what dies meanwhile sets it again */
+	WRITE_ONCE(s->dead, false);
+	hw_mb(); /* before looking: what dies meanwhile sets it again */
 	for (uint32_t i = 0; i < s->nsegments; i++) {
 		struct segment *g = &s->segments[i];
 
@@ -223,15 +243,14 @@ static bool discard_one(struct store *s)
 
 bool store_clean(struct store *s)
 {
-	bool did;
+	bool did = false;
 
 	mutex_lock(&s->writer);
-	if (discard_one(s)) {
-		mutex_unlock(&s->writer);
-		return true;
+	/* Of a medium that takes nothing an append finds out when it does again. */
+	if (s->gone == 0 && !(did = discard_one(s))) {
+		did = !budget_spent(s) && (prepare_one(s) || (wanted(s) && clean_one(s, false)));
+		did = did && (ready_count(s) < READY_TARGET || wanted(s));
 	}
-	did = !budget_spent(s) && (prepare_one(s) || (wanted(s) && clean_one(s, false)));
-	did = did && (ready_count(s) < READY_TARGET || wanted(s));
 	mutex_unlock(&s->writer);
 	return did;
 }

@@ -12,11 +12,17 @@
 
 unsigned swap_cycles;
 
-static void wear_stats(const struct store *s, struct store_stats *st)
+uint32_t rated_cycles(const struct store *s)
 {
 	uint32_t usual = s->medium->erased_is_ff ? CYCLES_NOR : CYCLES_CARD;
+	uint32_t told = READ_ONCE(swap_cycles);
 
-	st->rated_cycles = READ_ONCE(swap_cycles) ? READ_ONCE(swap_cycles) : usual;
+	return told ? told : usual;
+}
+
+static void wear_stats(const struct store *s, struct store_stats *st)
+{
+	st->rated_cycles = rated_cycles(s);
 	st->erase_min = UINT32_MAX;
 	for (uint32_t i = 0; i < s->nsegments; i++) {
 		const struct segment *g = &s->segments[i];
@@ -50,7 +56,9 @@ void store_stats(struct store *s, struct store_stats *st)
 	st->recent_bytes = s->rate.bytes;
 	st->recent_ns = time_now() - s->rate.since;
 	st->budget_spent = budget_spent(s);
-	st->budget_left = s->budget.left;
+	st->budget_day = budget_day(s);
+	st->budget_burst = budget_burst(s);
+	st->budget_left = budget_left(s);
 	st->budget_refusals = s->budget.refusals;
 	mutex_unlock(&s->writer);
 }

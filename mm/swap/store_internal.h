@@ -16,7 +16,7 @@
  * Invariants
  *   (1) seg.live = sum of the sizes of the map entries that point into it; their number over all segments is live_records
  *   (2) a map entry changes from nothing to a location only under `writer`; anybody may clear it
- *   (3) header_area <= first <= fill, programmed <= begun <= fill <= segment_size, fill - first <= ring_size
+ *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <= ring_size; between calls programmed <= begun <= fill
  *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere to go
  *   (5) a segment closes when it has no room for a plain record: it then holds per_segment records or more. As fewer than that times the
  *       segments may be live, some segment has at least one dead record and so RECORD_SIZE to gain, whatever the sizes are
@@ -28,6 +28,7 @@
 #include "kernel/lock.h"
 #include "kernel/waitq.h"
 #include "kernel/lib/chacha20.h"
+#include "mm/page.h"
 #include "mm/swap/store.h"
 
 #define STORE_MAGIC    0x50535247u /* "GRSP" in memory */
@@ -55,14 +56,17 @@ typedef uint64_t loc_t; /* offset in the lower half, size in the upper */
 /* On the medium, little-endian. Each is programmed once per erase. */
 struct segment_header {
 	uint32_t magic;
-	uint16_t version, spent; /* how much of the write budget's burst was, store_budget.c */
+	uint16_t version, spent; /* what is missing in the write budget's bucket, store_budget.c */
 	uint32_t segment_size;
 	uint32_t erase_count; /* including the erase before this header */
 	uint32_t sequence;    /* records of this life of the segment carry the same */
 	uint32_t crc;         /* CRC-32C of the header with this field 0 */
-	uint64_t
-		bytes_ever; /* programmed since the medium was new, and what may be before the next header */
+	/* Programmed since the medium was new, and what may be before the next header; how many segments, from the first on, have ever been erased or begun
+	 * (USED_UNKNOWN: all may; so may 0, of stores that did not tell). */
+	uint64_t bytes_ever : 48, used : 16;
 };
+#define USED_UNKNOWN   UINT16_MAX
+#define BYTES_EVER_MAX (((uint64_t)1 << 48) - 1)
 
 struct record_header {
 	uint32_t slot;
@@ -102,7 +106,7 @@ struct rate {
 };
 
 struct budget {
-	int64_t left;   /* bytes; negative: overdrawn */
+	uint64_t taken; /* bytes out of the bucket that have not come in again */
 	uint64_t since; /* time_now() up to which it has been filled */
 	bool spent;     /* refused last, and not yet full enough */
 	uint64_t refusals;
@@ -112,10 +116,16 @@ struct head {
 	uint32_t segment; /* NO_SEGMENT: none is open */
 	uint32_t first;   /* first record that is not wholly on the medium */
 	uint32_t programmed, fill;
+	uint32_t
+		committed; /* fill at the last commit: for records before it nobody keeps a frame; writer */
 	uint32_t begun; /* the medium is at work on what lies between programmed and this; writer */
 	unsigned under_way; /* in so many pieces: windows, the last maybe a part of one; writer */
+	uint32_t moved; /* where the last record ends that was elsewhere on the medium; writer */
+	unsigned origin,
+		origins; /* store.origin[] of the first record in the ring, and behind the last's; writer */
 	uint8_t *ring;
 	bool failed; /* a program failed: the ring must move to another segment */
+	bool stuck; /* the medium as a whole took no program: nothing is put behind this one until it does */
 };
 
 struct store {
@@ -124,8 +134,7 @@ struct store {
 	uint32_t slots, last; /* promised; the highest number of one */
 	uint32_t reserve,
 		clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
-	uint32_t record_space,
-		per_segment; /* bytes a padded record takes; how many surely fit a segment */
+	uint32_t per_segment; /* plain records that surely fit a segment */
 	uint32_t header_unit, header_area, align, window, ring_size;
 
 	struct mutex writer;
@@ -133,7 +142,14 @@ struct store {
 	struct head head;
 	struct head rescued;          /* the failed head while its records move; lock */
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
+	uint32_t *
+		origin; /* of each record in the ring, in turn: where on the medium it was before, as in a location; 0: nowhere */
+	int gone;       /* what the medium said when it took nothing, 0: it does; writer */
+	uint64_t gone_tell; /* time_now() from when on the log is told of that again */
 	uint32_t openings, sequence, cleanings;
+	uint32_t
+		victim; /* segment that the medium went away under while it was cleaned, or NO_SEGMENT; writer */
+	uint32_t used; /* segments from this number on were never erased nor begun */
 	uint64_t bytes_ever;
 	struct rate rate;
 	struct budget budget;
@@ -150,11 +166,17 @@ struct store {
 	bool dead;         /* a segment's last record died since the cleaner looked for such */
 	uint32_t draining; /* segment whose readers are waited for */
 	struct waitq drained;
-	struct store_stats stats;
+	struct store_stats
+		stats; /* what only the writer counts needs no lock: words, each read whole */
 };
 
-/* The chunk that stands for all that nobody has written yet. */
-extern loc_t *const map_nothing;
+_Static_assert(MAP_CHUNK * sizeof(loc_t) <= PAGE_SIZE, "the zero page is a chunk");
+
+/* The chunk that stands for all that nobody has written yet. Nobody stores to it: map_extend() comes first. */
+static inline loc_t *map_nothing(void)
+{
+	return page_to_virt(zero_page);
+}
 
 static inline loc_t *map_entry(struct store *s, uint32_t slot)
 {
@@ -237,6 +259,18 @@ static inline bool medium_gone(int err)
 	return err == -ENODEV || err == -EROFS;
 }
 
+/* As many as the ring can have. */
+static inline uint32_t ring_records(const struct store *s)
+{
+	return s->ring_size / (2 * RECORD_ALIGN);
+}
+
+/* The ring has records whose originals must stay where they are: they are not on the medium a second time. */
+static inline bool head_unsettled(const struct store *s)
+{
+	return s->head.segment != NO_SEGMENT && s->head.moved > s->head.committed;
+}
+
 /* ---- store.c: the map ---- */
 
 /* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more. `lock` held. */
@@ -254,7 +288,11 @@ void record_poison(struct store *s, uint32_t slot, loc_t loc);
 /* ---- store_segment.c: lives of segments; all under `writer` ---- */
 
 uint32_t header_crc(struct segment_header h);
-/* FREE and READY segments. */
+/* How a program ended: notes whether the medium is gone, and says so when it goes, once a minute at most. Returns err. */
+int medium_note(struct store *s, int err);
+/* How many segments are in states of which `states` has the bits. */
+uint32_t segments_in(const struct store *s, unsigned states);
+/* FREE and READY ones. */
 uint32_t segments_free(const struct store *s);
 /* The least worn READY segment, or a FREE one made ready, becomes *segment (still READY). -ENOSPC: none is left; -EIO: RETRIES of them failed; or the medium is gone. */
 int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
@@ -262,7 +300,7 @@ int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
 int segment_prepare(struct store *s, uint32_t segment) MUST_CHECK;
 /* Tells a medium that `discards` of a FREE segment before it is needed again. Waits for readers. */
 void segment_discard(struct store *s, uint32_t segment);
-/* All of its records are dead or elsewhere, on the medium: FREE, or RETIRED when suspect. */
+/* All of its records are dead or elsewhere, on the medium (and not head_unsettled()): FREE, or RETIRED when suspect. */
 void segment_release(struct store *s, uint32_t segment);
 /* The least worn in that state or NO_SEGMENT. Of FREE ones not the one with the newest header, which has the figures, when there is another. */
 uint32_t segment_least_worn(const struct store *s, enum segment_state state);
@@ -287,25 +325,32 @@ int head_advance(struct store *s, bool cleaning) MUST_CHECK;
 int head_commit(struct store *s) MUST_CHECK;
 /* Waits for what the medium is at work on, whatever becomes of it. */
 void head_drain(struct store *s);
-/* Gives up what is in the ring: slots told to `lost`. */
+/* Gives up what is in the ring: slots are back where they were on the medium; those that were nowhere are told to `lost`. Of a head that is stuck the latter alone. */
 void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg);
+/* After an error: the same, if the head failed for good and no slot of it waits for a commit. */
+void head_give_up(struct store *s);
 
 /* ---- store_budget.c: under `writer` ---- */
 
-/* Bytes that may be written at once. */
-uint64_t budget_burst(void);
+/* Bytes that may be written a day, 0: any amount; and at once. */
+uint64_t budget_day(const struct store *s);
+uint64_t budget_burst(const struct store *s);
+/* Erases that each segment is good for. */
+uint32_t rated_cycles(const struct store *s);
+/* Bytes in the bucket; negative: overdrawn. */
+int64_t budget_left(struct store *s);
 /* True: no page may be taken now. */
 bool budget_spent(struct store *s);
-/* The medium is given these to program. */
-void bytes_programmed(struct store *s, uint32_t bytes);
-/* How much of the burst will have been spent when `ahead` more bytes are written, for a header; and back from the newest header's, of which `unused` bytes were not written. */
+/* The medium is given these to program; negative: took none of so many. */
+void bytes_programmed(struct store *s, int32_t bytes);
+/* How much the bucket will miss when `ahead` more bytes are written, for a header; and back from the newest header's, of which `unused` bytes were not written. */
 uint16_t budget_mark(struct store *s, uint64_t ahead);
 void budget_restore(struct store *s, uint16_t mark, uint64_t unused);
 
 /* ---- store_clean.c: under `writer` ---- */
 
-/* Records that may be live at once, so that cleaning stays cheap; less when segments retire. */
-uint32_t store_capacity(const struct store *s);
+/* Goes on with the victim that the medium went away under. 0, or what says that it still is. */
+int clean_finish(struct store *s) MUST_CHECK;
 /* Frees one segment. False: there is nothing to gain. any: a gain of one record is enough. */
 bool clean_one(struct store *s, bool any);
 

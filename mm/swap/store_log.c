@@ -9,9 +9,18 @@
  *
  * A medium that can takes several windows at a time: it is at work on those between programmed and begun while the next pages are packed. Commit waits for all of them.
  *
+ * A commit ends inside a program unit. NOR takes each unit once, so there the rest of it is padding. Elsewhere the unit is written with ones behind fill, and counts as not
+ * programmed: its records stay in the ring, and the next program writes it again, filled further. So commits cost no space there.
+ *
  * A program that fails leaves the medium's window undefined, but nothing is lost: the rescue copies [first, fill) into a
  * fresh segment's ring and points the slots there, in one go under the lock. The old segment is sealed and suspect: its other records are
  * readable, the cleaner moves them, then it is retired. The two rings change places, so a rescue that fails again can be repeated.
+ *
+ * Records that are elsewhere on the medium, which the cleaner moved or which were committed in the block that failed, have that place noted in store.origin[]
+ * while they are in the ring. When nothing can be written anywhere, their slots go back there: a medium that takes no writes loses nothing that it has.
+ *
+ * A medium that says itself that it takes nothing (medium_gone) makes no segment suspect and ends no head: what is in the ring stays there, is read there, and is what the next
+ * try writes first. Only what owners still have in frames dies, at their commit. So a medium that comes and goes costs no segment, which with a full store the cleaner would miss.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -99,11 +108,17 @@ static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t
 		.first = s->header_area,
 		.programmed = s->header_area,
 		.begun = s->header_area,
+		.committed = s->header_area,
 		.fill = s->header_area,
 		.ring = ring,
 	};
 	s->segments[segment].state = SEGMENT_HEAD;
 	s->segments[segment].opened = ++s->openings;
+}
+
+static uint32_t *origin_of(const struct store *s, unsigned i)
+{
+	return &s->origin[i % ring_records(s)];
 }
 
 /* ---- Failure of a program ---- */
@@ -112,15 +127,26 @@ static void head_open(struct store *s, struct head *h, uint32_t segment, uint8_t
 static void rescue_copy(struct store *s, struct head *to)
 {
 	const struct head *from = &s->head;
+	unsigned i = from->origin;
 	struct record_header h;
 	uint32_t size;
+
+	to->origin = from->origin;
+	to->origins = from->origins;
 
 	for (uint32_t at = from->first; (size = ring_record(s, from, at, &h)) > 0; at += size) {
 		ring_get(s, from, at + RECORD_HEADER, s->bounce, h.length);
 		record_cipher(s, h.sequence, location(s, from->segment, at, size), s->bounce,
 			      h.length);
+		if (at < from->committed) {
+			h.flags |= RECORD_MOVED;
+			*origin_of(s, i) = (uint32_t)location(s, from->segment, at, size);
+		}
+		i++;
 		record_put(s, to, h, s->bounce);
 		to->fill += size;
+		if (h.flags & RECORD_MOVED)
+			to->moved = to->fill;
 	}
 }
 
@@ -180,8 +206,10 @@ static void head_forget(struct store *s)
 	struct record_header r;
 	uint32_t size;
 
-	while ((size = ring_record(s, h, h->first, &r)) > 0 && h->first + size <= h->programmed)
+	while ((size = ring_record(s, h, h->first, &r)) > 0 && h->first + size <= h->programmed) {
 		h->first += size;
+		h->origin++;
+	}
 }
 
 /* Where the window ends in which `at` is, or `to`, if that comes first. */
@@ -190,18 +218,36 @@ static uint32_t piece_end(const struct store *s, uint32_t at, uint32_t to)
 	return MIN((uint32_t)ALIGN_DOWN(at, s->window) + s->window, to);
 }
 
-/* n bytes more are on the medium, or not. */
+/* n bytes more are on the medium, or not. A unit that is not full counts for nothing. */
 static int piece_done(struct store *s, uint32_t n, int err)
 {
+	struct head *h = &s->head;
 	uint64_t irq = spin_lock_irq(&s->lock);
 
 	s->stats.program_failures += err == -EIO;
 	if (!err)
-		s->head.programmed += n;
+		h->programmed = MIN(h->programmed + n, (uint32_t)ALIGN_DOWN(h->fill, s->align));
 	spin_unlock_irq(&s->lock, irq);
 	if (!err)
 		head_forget(s);
-	return err;
+	return medium_note(s, err);
+}
+
+/* Programs what of a piece was not before the medium went, a unit at a time compared: NOR takes each once. */
+static int piece_go_on(struct store *s, uint64_t at, const uint8_t *from, uint32_t n)
+{
+	struct medium *m = s->medium;
+	uint32_t there = 0;
+
+	for (; there < n; there += m->program_unit) {
+		int err = m->ops->read(m, at + there, s->bounce, m->program_unit);
+
+		if (err)
+			return err;
+		if (memcmp(s->bounce, from + there, m->program_unit) != 0)
+			break;
+	}
+	return there < n ? m->ops->program(m, at + there, from + there, n - there) : 0;
 }
 
 /* Gives the medium the next n bytes. */
@@ -209,14 +255,13 @@ static int piece_begin(struct store *s, uint32_t n)
 {
 	struct head *h = &s->head;
 	struct medium *m = s->medium;
-	uint64_t at = segment_base(s, h->segment) + h->begun, irq;
+	uint64_t at = segment_base(s, h->segment) + h->begun;
 	const uint8_t *from = h->ring + h->begun % s->ring_size;
 
 	h->begun += n;
-	bytes_programmed(s, n);
-	irq = spin_lock_irq(&s->lock);
-	s->stats.bytes_programmed += n;
-	spin_unlock_irq(&s->lock, irq);
+	bytes_programmed(s, (int32_t)n);
+	if (h->stuck && m->erased_is_ff)
+		return piece_done(s, n, piece_go_on(s, at, from, n));
 	if (m->programs == 0)
 		return piece_done(s, n, m->ops->program(m, at, from, n));
 	m->ops->program_begin(m, at, from, n);
@@ -250,8 +295,9 @@ static int head_program(struct store *s, bool all)
 	int err = 0;
 
 	while (!err) {
-		uint32_t end = piece_end(s, h->begun, all ? h->fill : UINT32_MAX);
-		bool more = end > h->begun && end <= h->fill;
+		uint32_t to = all ? (uint32_t)ALIGN_UP(h->fill, s->align) : UINT32_MAX;
+		uint32_t end = piece_end(s, h->begun, to);
+		bool more = end > h->begun && (all || end <= h->fill);
 
 		if (more && h->under_way < MAX(s->medium->programs, 1u))
 			err = piece_begin(s, end - h->begun);
@@ -260,6 +306,8 @@ static int head_program(struct store *s, bool all)
 		else
 			break;
 	}
+	if (medium_gone(err)) /* they count when they are tried again */
+		bytes_programmed(s, -(int32_t)(h->begun - h->programmed));
 	if (err)
 		head_drain(s);
 	return err;
@@ -272,12 +320,13 @@ static int head_flush(struct store *s, bool all)
 
 	for (unsigned failures = 0; failures < RETRIES; failures++) {
 		int err = h->failed ? -EIO : head_program(s, all);
+		bool failed = err && !medium_gone(err);
 
-		if (!err || medium_gone(err))
-			return err;
-		h->failed = true;
-		err = head_rescue(s);
-		if (err)
+		h->failed = failed;
+		if (failed)
+			err = head_rescue(s);
+		h->stuck = medium_gone(err);
+		if (err || !failed)
 			return err;
 		/* A rescue drops the padding: the new segment needs its own. */
 		if (all && !IS_ALIGNED(h->fill, s->align))
@@ -286,54 +335,100 @@ static int head_flush(struct store *s, bool all)
 	return -EIO;
 }
 
-/* Pads the head to whole program units. */
+/* Pads the head's last program unit; where it cannot be written again, for good. */
 static void head_pad(struct store *s)
 {
 	struct head *h = &s->head;
-	uint64_t irq = spin_lock_irq(&s->lock);
+	uint32_t end = (uint32_t)ALIGN_UP(h->fill, s->align);
+	uint64_t irq;
 
-	while (!IS_ALIGNED(h->fill, s->align)) {
-		ring_put(s, h->ring, h->fill, ones, RECORD_ALIGN);
-		h->fill += RECORD_ALIGN;
-	}
+	/* Nobody looks behind fill, and a unit does not wrap around. */
+	memset(h->ring + h->fill % s->ring_size, 0xff, end - h->fill);
+	if (!s->medium->erased_is_ff)
+		return;
+	irq = spin_lock_irq(&s->lock);
+	h->fill = end;
 	spin_unlock_irq(&s->lock, irq);
 }
 
 int head_commit(struct store *s)
 {
+	struct head *h = &s->head;
 	int err;
 
-	if (s->head.segment == NO_SEGMENT)
+	if (h->segment == NO_SEGMENT || h->committed == h->fill)
 		return 0;
 	do {
 		head_pad(s);
 		err = head_flush(s, true);
 	} while (err == -EAGAIN);
-	if (!err)
-		s->head.first = s->head.fill;
-	return err;
+	if (err)
+		return err;
+	h->begun = h->programmed;
+	h->committed = h->fill;
+	if (h->programmed == h->fill)
+		h->first = h->fill; /* over the padding */
+	return 0;
+}
+
+/* The slot of a record that is nowhere else loses it. */
+static void record_drop(struct store *s, uint32_t slot, loc_t here, loc_t back,
+			void (*lost)(uint32_t slot, void *arg), void *arg)
+{
+	uint64_t irq = spin_lock_irq(&s->lock);
+	bool moved = map_move_locked(s, slot, here, back);
+
+	spin_unlock_irq(&s->lock, irq);
+	if (moved && back == LOC_NONE && lost)
+		lost(slot, arg);
 }
 
 void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg)
 {
 	struct head *h = &s->head;
+	unsigned origin = h->origin;
 	struct record_header r;
 	uint32_t size;
 
 	for (uint32_t at = h->first; (size = ring_record(s, h, at, &r)) > 0; at += size) {
-		uint64_t irq = spin_lock_irq(&s->lock);
-		bool moved;
+		loc_t here = location(s, h->segment, at, size), back = *origin_of(s, origin++);
 
-		moved = map_move_locked(s, r.slot, location(s, h->segment, at, size),
-					r.flags & RECORD_MOVED ? LOC_POISON : LOC_NONE);
-		spin_unlock_irq(&s->lock, irq);
-		if (moved && !(r.flags & RECORD_MOVED) && lost)
-			lost(r.slot, arg);
+		/* What was committed is on the medium, as far as the failure left it alone: its checksum will tell. */
+		if (at < h->committed || (back != LOC_NONE && h->stuck))
+			continue;
+		if (back != LOC_NONE)
+			back |= (loc_t)(size / RECORD_ALIGN) << 32;
+		record_drop(s, r.slot, here, back, lost, arg);
 	}
+	if (h->stuck)
+		return;
 	s->segments[h->segment].state = SEGMENT_SEALED;
 	s->segments[h->segment].flags |= SEGMENT_SUSPECT;
 	h->segment = NO_SEGMENT;
 	h->failed = false;
+}
+
+/* True when a slot's contents are in the ring that its owner has in a frame until the commit. */
+static bool head_awaited(struct store *s)
+{
+	const struct head *h = &s->head;
+	struct record_header r;
+	uint32_t size;
+
+	/* Without the lock: only this task makes locations. */
+	for (uint32_t at = h->first; (size = ring_record(s, h, at, &r)) > 0; at += size)
+		if (at >= h->committed && !(r.flags & RECORD_MOVED) &&
+		    READ_ONCE(*map_entry(s, r.slot)) == location(s, h->segment, at, size))
+			return true;
+	return false;
+}
+
+void head_give_up(struct store *s)
+{
+	const struct head *h = &s->head;
+
+	if (h->segment != NO_SEGMENT && h->failed && !h->stuck && !head_awaited(s))
+		head_abandon(s, NULL, NULL);
 }
 
 /* ---- Appending ---- */
@@ -342,7 +437,8 @@ bool head_has_room(const struct store *s)
 {
 	const struct head *h = &s->head;
 
-	return h->segment != NO_SEGMENT && !h->failed && h->fill + RECORD_SIZE <= s->segment_size;
+	return h->segment != NO_SEGMENT && !h->failed && !h->stuck &&
+	       h->fill + RECORD_SIZE <= s->segment_size;
 }
 
 int head_advance(struct store *s, bool cleaning)
@@ -389,5 +485,10 @@ int head_put(struct store *s, uint32_t slot, loc_t old, struct payload payload)
 	if (moved)
 		h->fill += size;
 	spin_unlock_irq(&s->lock, irq);
-	return moved ? head_flush(s, false) : 0;
+	if (!moved)
+		return 0;
+	*origin_of(s, h->origins++) = (uint32_t)old;
+	if (old != LOC_NONE)
+		h->moved = h->fill;
+	return head_flush(s, false);
 }

@@ -3,10 +3,12 @@
  * Opening a store. Nothing of a former boot's contents is used: mounting reads one header per segment, for the erase counts and for
  * what is retired. A segment without a good header lost it to a power failure in its erase (or is bad, which the next erase shows):
  * its erase count is taken to be the least of the others: too low by at most the spread, and it is used soon, so that it gets a
- * header again. (With their mean it might wait through many boots, its estimate growing in each.)
+ * header again. (With their mean it might wait through many boots, its estimate growing in each.) Segments that were never used have no header either: they are taken
+ * in order, and headers tell how far that has come, so those behind have had no erase.
  *
  * A medium where no segment has our header is ours to take only when the beginning of every segment is blank: all ones, or all zeros as in a
- * new file of an emulator; or when it has nothing but a header that power failed in. Anything else is somebody's data.
+ * new file of an emulator; or when it has nothing but a header that power failed in; or when the first segment has a header of ours for another size: then
+ * what begins in the middle of what were segments are records. Anything else is somebody's data.
  *
  * How much is promised: `reserve` segments stay out of it. KEEP_FREE for the cleaner, one for the head, one for luck, and a sixteenth of the
  * medium, so that segments have died to a useful part before they are cleaned even when every slot is in use.
@@ -25,22 +27,18 @@
 #define RESERVE_MIN   (KEEP_FREE + 2)
 #define RESERVE_SHARE 16u
 #define SEGMENTS_MIN  (RESERVE_MIN + 2)
-#define SIZE_MOST     ((uint64_t)20 << 30) /* slots end before (slots_extend()), locations at 64 GB */
+#define SIZE_MOST     ((uint64_t)64 << 30) /* locations end there; slots before, areas.c */
 #define PEEK          512u /* bytes looked at to tell a blank segment from a foreign one */
 
 enum swap_encrypt swap_encrypt;
 
 /* ---- Memory ---- */
 
-/* Read-only, so that a store to a part of the map that is not there does not go unnoticed. */
-static const loc_t nothing[MAP_CHUNK];
-loc_t *const map_nothing = (loc_t *)nothing;
-
 static void map_free(struct store *s)
 {
 	if (s->map)
 		for (uint32_t i = 0; i <= s->last >> MAP_SHIFT; i++)
-			if (s->map[i] != map_nothing)
+			if (s->map[i] != map_nothing())
 				kfree(s->map[i]);
 	kfree(s->map);
 }
@@ -73,6 +71,7 @@ static void store_free(struct store *s)
 	map_free(s);
 	ring_free(s, s->head.ring);
 	ring_free(s, s->spare_ring);
+	kfree(s->origin);
 	kfree(s->bounce);
 	kfree(s->packed);
 	kfree(s->segments);
@@ -87,7 +86,7 @@ static int map_alloc(struct store *s)
 
 	s->map = kmalloc(chunks * sizeof(*s->map), 0);
 	for (uint32_t i = 0; s->map && i < chunks; i++)
-		s->map[i] = map_nothing;
+		s->map[i] = map_nothing();
 	return s->map ? 0 : -ENOMEM;
 }
 
@@ -102,9 +101,12 @@ static int buffers_alloc(struct store *s)
 	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO);
 	s->head.ring = ring_alloc(s);
 	s->spare_ring = ring_alloc(s);
+	s->origin = kmalloc(ring_records(s) * sizeof(*s->origin), 0);
 	s->bounce = kmalloc(MAX(RECORD_PAYLOAD, peek_size(s)), 0);
 	s->packed = kmalloc(PACKED_MAX, 0);
-	return s->segments && s->head.ring && s->spare_ring && s->bounce && s->packed ? 0 : -ENOMEM;
+	return s->segments && s->head.ring && s->spare_ring && s->origin && s->bounce && s->packed
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* ---- Geometry ---- */
@@ -154,20 +156,22 @@ static void geometry_set(struct store *s, struct medium *m)
 		(uint32_t)DIV_ROUND_UP((m->programs + 1) * s->window + 2 * RECORD_SIZE + s->align,
 				       s->window) *
 		s->window;
-	/* The worst case: each record committed by itself and so padded. */
-	s->record_space = (uint32_t)ALIGN_UP(RECORD_SIZE, s->align);
-	s->per_segment = (s->segment_size - s->header_area) / s->record_space;
+	/* On NOR at worst each record is committed by itself and so padded; elsewhere what a commit pads is written again. */
+	s->per_segment = (s->segment_size - s->header_area) /
+			 (uint32_t)ALIGN_UP(RECORD_SIZE, m->erased_is_ff ? s->align : RECORD_ALIGN);
 	s->reserve = RESERVE_MIN + s->nsegments / RESERVE_SHARE;
 	s->reserve = MIN(s->reserve, s->nsegments - 1);
 	s->clean_below = KEEP_FREE + 2 + s->nsegments / (4 * RESERVE_SHARE);
-	s->head.segment = s->rescued.segment = s->draining = NO_SEGMENT;
+	s->head.segment = s->rescued.segment = s->draining = s->victim = NO_SEGMENT;
 }
 
 /* ---- What the medium holds ---- */
 
 struct survey {
 	uint32_t ours, foreign, erase_min;
+	uint32_t used;  /* as the headers have it; 0: they do not */
 	uint16_t spent; /* as the newest header has it */
+	bool first;     /* the first segment has our header, whatever its size */
 };
 
 static bool all_are(uint8_t byte, const uint8_t *p, size_t n)
@@ -178,10 +182,9 @@ static bool all_are(uint8_t byte, const uint8_t *p, size_t n)
 	return true;
 }
 
-static bool header_good(const struct store *s, const struct segment_header *h)
+static bool header_good(const struct segment_header *h)
 {
-	return h->magic == STORE_MAGIC && h->crc == header_crc(*h) && h->version == STORE_VERSION &&
-	       h->segment_size == s->segment_size;
+	return h->magic == STORE_MAGIC && h->crc == header_crc(*h) && h->version == STORE_VERSION;
 }
 
 /* Power failed while NOR's first header was programmed: nothing lies behind it, and of what is the same in each header no bit has been cleared that should not be. */
@@ -206,10 +209,11 @@ static void segment_known(struct store *s, struct segment *g, const uint8_t *hea
 	memcpy(&h, head, sizeof(h));
 	v->ours++;
 	v->erase_min = MIN(v->erase_min, h.erase_count);
+	v->used = MAX(v->used, (uint32_t)h.used);
 	v->spent = h.sequence > s->sequence ? h.spent : v->spent;
 	g->erase_count = h.erase_count;
 	s->sequence = MAX(s->sequence, h.sequence);
-	s->bytes_ever = MAX(s->bytes_ever, h.bytes_ever);
+	s->bytes_ever = MAX(s->bytes_ever, (uint64_t)h.bytes_ever);
 	g->flags = SEGMENT_HEADER;
 	g->sequence = h.sequence;
 	if (all_are(retired_byte(s), mark, s->header_unit) && !format) {
@@ -233,8 +237,11 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	if (err)
 		return 0; /* a bad block is no reason to do without the others; its erase will tell */
 	memcpy(&h, s->bounce, sizeof(h));
-	if (header_good(s, &h)) {
-		segment_known(s, g, s->bounce, format, v);
+	if (header_good(&h)) {
+		v->first |= segment == 0;
+		/* Of segments of another size, from when the partition was another, nothing is known but that they are nobody else's. */
+		if (h.segment_size == s->segment_size)
+			segment_known(s, g, s->bounce, format, v);
 	} else if (blank(s->bounce, n)) {
 		g->flags = s->medium->erased_is_ff ? SEGMENT_BLANK : 0;
 	} else {
@@ -243,15 +250,16 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	return 0;
 }
 
-/* Segments without a header on a medium that is ours: power failed in their erase, or, when blank, they may never have been used. */
+/* Segments without a header on a medium that is ours: never used, or power failed in their erase. */
 static void estimate(struct store *s, const struct survey *v)
 {
+	s->used = v->used == 0 || v->used == USED_UNKNOWN ? s->nsegments : v->used;
 	for (uint32_t i = 0; i < s->nsegments; i++) {
 		struct segment *g = &s->segments[i];
 
 		if (g->flags & SEGMENT_HEADER)
 			continue;
-		g->erase_count = v->erase_min;
+		g->erase_count = i < s->used ? v->erase_min : 0;
 		g->flags = 0; /* even one that reads blank: its erase may not have been finished */
 	}
 }
@@ -279,7 +287,7 @@ static int survey(struct store *s, bool format)
 	}
 	if (v.ours > 0) {
 		estimate(s, &v);
-	} else if (v.foreign > 0 && !format && !s->medium->given) {
+	} else if (v.foreign > 0 && !v.first && !format && !s->medium->given) {
 		log_error(
 			"swap store %s: holds something else in %u of %u blocks; swap.format=1 on the command line overwrites it",
 			s->medium->name, v.foreign, s->nsegments);

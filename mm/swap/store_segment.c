@@ -13,7 +13,11 @@
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/time.h"
 #include "mm/swap/store_internal.h"
+
+/* Between two complaints about a medium that comes and goes. */
+#define TELL_PAUSE (60 * NSEC_PER_SEC)
 
 bool blank(const void *p, size_t n)
 {
@@ -31,13 +35,31 @@ uint32_t header_crc(struct segment_header h)
 	return ~hw_crc32c(UINT32_MAX, &h, sizeof(h));
 }
 
-uint32_t segments_free(const struct store *s)
+int medium_note(struct store *s, int err)
+{
+	int gone = medium_gone(err) ? err : 0;
+
+	if (gone && !s->gone && time_now() >= s->gone_tell) {
+		s->gone_tell = time_now() + TELL_PAUSE;
+		log_error("swap store %s: the medium takes nothing (error %d): counts as full",
+			  s->medium->name, -gone);
+	}
+	s->gone = gone;
+	return err;
+}
+
+uint32_t segments_in(const struct store *s, unsigned states)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->nsegments; i++)
-		n += s->segments[i].state == SEGMENT_FREE || s->segments[i].state == SEGMENT_READY;
+		n += states >> s->segments[i].state & 1;
 	return n;
+}
+
+uint32_t segments_free(const struct store *s)
+{
+	return segments_in(s, 1u << SEGMENT_FREE | 1u << SEGMENT_READY);
 }
 
 uint32_t segment_least_worn(const struct store *s, enum segment_state state)
@@ -79,14 +101,6 @@ static void segment_retire(struct store *s, uint32_t segment, const char *why)
 	retired_mark(s, segment);
 }
 
-static void count_erase_failure(struct store *s)
-{
-	uint64_t irq = spin_lock_irq(&s->lock);
-
-	s->stats.erase_failures++;
-	spin_unlock_irq(&s->lock, irq);
-}
-
 /* A reader that looked the segment up before its last record moved may still be in it. */
 static void segment_drain(struct store *s, uint32_t segment)
 {
@@ -97,21 +111,21 @@ static void segment_drain(struct store *s, uint32_t segment)
 	spin_unlock_irq(&s->lock, irq);
 	(void)wait_event(&s->drained, READ_ONCE(g->readers) == 0, WAIT_UNINTERRUPTIBLE,
 			 WAIT_FOREVER);
-	irq = spin_lock_irq(&s->lock);
-	s->draining = NO_SEGMENT;
-	spin_unlock_irq(&s->lock, irq);
+	WRITE_ONCE(s->draining, NO_SEGMENT); /* who still sees it wakes nobody */
 }
 
-/* True when [from, segment_size) reads as erased. */
-static bool segment_blank(struct store *s, uint32_t segment, uint32_t from)
+/* 0 when [from, segment_size) reads as erased, -EIO when not, or what says that the medium is gone. */
+static int segment_blank(struct store *s, uint32_t segment, uint32_t from)
 {
 	for (uint32_t at = from, n; at < s->segment_size; at += n) {
+		int err;
+
 		n = MIN(RECORD_PAYLOAD - at % RECORD_PAYLOAD, s->segment_size - at);
-		if (s->medium->ops->read(s->medium, segment_base(s, segment) + at, s->bounce, n) ||
-		    !blank(s->bounce, n))
-			return false;
+		err = s->medium->ops->read(s->medium, segment_base(s, segment) + at, s->bounce, n);
+		if (err || !blank(s->bounce, n))
+			return medium_gone(err) ? medium_note(s, err) : -EIO;
 	}
-	return true;
+	return 0;
 }
 
 /* What can be programmed before the next header is written: the head's rest, and segments that are ready or were found unused. */
@@ -134,48 +148,56 @@ static int segment_write_header(struct store *s, uint32_t segment)
 		.segment_size = s->segment_size,
 		.erase_count = g->erase_count,
 		.sequence = ++s->sequence,
+		.used = MIN(s->used, (uint32_t)USED_UNKNOWN) & USED_UNKNOWN,
 	};
 	/* Where erasing leaves anything behind, the mark of a life before format=1 is written over. */
 	uint32_t n = s->medium->erased_is_ff ? s->header_unit : 2 * s->header_unit;
-	uint64_t ahead = bytes_ahead(s) + segment_room(s) + n, irq;
+	uint64_t ahead = bytes_ahead(s) + segment_room(s) + n;
 	int err;
 
 	h.spent = budget_mark(s, ahead);
-	h.bytes_ever = s->bytes_ever + ahead;
+	h.bytes_ever = MIN(s->bytes_ever + ahead, BYTES_EVER_MAX) & BYTES_EVER_MAX;
 	h.crc = header_crc(h);
 	g->sequence = h.sequence;
 	memset(s->bounce, 0xff, n);
 	memcpy(s->bounce, &h, sizeof(h));
-	err = s->medium->ops->program(s->medium, segment_header_at(s, segment), s->bounce, n);
-	irq = spin_lock_irq(&s->lock);
-	s->stats.bytes_programmed += n;
+	err = medium_note(s, s->medium->ops->program(s->medium, segment_header_at(s, segment),
+						     s->bounce, n));
+	if (medium_gone(err))
+		return err; /* nothing was written */
 	s->stats.program_failures += err == -EIO;
-	spin_unlock_irq(&s->lock, irq);
 	bytes_programmed(s, n);
 	return err;
+}
+
+/* The medium is gone before the erase was seen to be one, or the header was written: it is done, and counts when the header does. */
+static void erase_uncount(struct store *s, struct segment *g)
+{
+	s->stats.erases--;
+	g->erase_count--;
+	g->flags |= SEGMENT_DISCARDED;
 }
 
 static int segment_erase(struct store *s, uint32_t segment)
 {
 	struct segment *g = &s->segments[segment];
 	bool erased = g->flags & SEGMENT_DISCARDED;
-	uint64_t irq;
 	int err;
 
 	segment_drain(s, segment);
 	g->flags = 0;
 	err = erased ? 0 : s->medium->ops->erase(s->medium, segment_base(s, segment));
 	if (medium_gone(err))
-		return err;
+		return medium_note(s, err);
 	g->erase_count++;
-	irq = spin_lock_irq(&s->lock);
 	s->stats.erases++;
-	spin_unlock_irq(&s->lock, irq);
 	/* Some blocks report success and keep bits. Reading back is cheap beside the erase itself. */
-	if (!err && s->medium->erased_is_ff && !segment_blank(s, segment, 0))
-		err = -EIO;
-	if (err)
-		count_erase_failure(s);
+	if (!err && s->medium->erased_is_ff)
+		err = segment_blank(s, segment, 0);
+	if (medium_gone(err))
+		erase_uncount(s, g);
+	else
+		s->stats.erase_failures += err != 0;
 	return err;
 }
 
@@ -194,14 +216,19 @@ int segment_prepare(struct store *s, uint32_t segment)
 	int err = 0;
 
 	ASSERT(g->state == SEGMENT_FREE && g->live == 0);
-	if ((g->flags & SEGMENT_BLANK) &&
-	    segment_blank(s, segment, g->flags & SEGMENT_HEADER ? s->header_unit : 0)) {
+	s->used = MAX(s->used, segment + 1);
+	if (g->flags & SEGMENT_BLANK)
+		err = segment_blank(s, segment, g->flags & SEGMENT_HEADER ? s->header_unit : 0);
+	if ((g->flags & SEGMENT_BLANK) && !err) {
 		if (!(g->flags & SEGMENT_HEADER))
 			err = segment_write_header(s, segment);
-	} else {
+	} else if (!medium_gone(err)) {
 		err = segment_erase(s, segment);
-		if (!err)
+		if (!err) {
 			err = segment_write_header(s, segment);
+			if (medium_gone(err))
+				erase_uncount(s, g);
+		}
 	}
 	if (medium_gone(err))
 		return err;

@@ -10,11 +10,15 @@
  *                                             |
  *                                             +--failed--> not bound; poisoned when contents are lost
  *
+ * Who waits lends its priority to who reads, and to the request that that one sleeps for.
+ *
  * A slot whose record cannot be read is poisoned until its last owner has given it up: all of
  * them get -EIO, at once from then on.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
+#include "kernel/sched.h"
 #include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
@@ -37,6 +41,71 @@ bool swap_may_log(uint64_t *last)
 }
 
 /* ---- Page-in ---- */
+
+/* A read under way, on its reader's stack: who waits for the page lends the reader its priority. */
+struct reading {
+	const struct page *page; /* only compared */
+	struct task *reader;
+	int lent; /* the highest priority of those who wait; lock */
+	struct reading *next;
+};
+
+#define READINGS 16u
+
+/* By page, so a list is as long as tasks read such pages at this moment. */
+static struct {
+	struct spinlock lock; /* above the scheduler's and a disk queue's */
+	struct reading *first;
+} readings[READINGS];
+
+static unsigned readings_of(const struct page *p)
+{
+	return page_to_pfn(p) % READINGS;
+}
+
+static void reading_note(struct reading *r, const struct page *p)
+{
+	unsigned i = readings_of(p);
+
+	*r = (struct reading){ .page = p, .reader = current(), .lent = PRIO_FAIR };
+	spin_lock(&readings[i].lock);
+	r->next = readings[i].first;
+	readings[i].first = r;
+	spin_unlock(&readings[i].lock);
+}
+
+/* After the waiters were told, so that telling them was urgent too. */
+static void reading_over(const struct reading *r)
+{
+	unsigned i = readings_of(r->page);
+	struct reading **at = &readings[i].first;
+
+	spin_lock(&readings[i].lock);
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	spin_unlock(&readings[i].lock);
+	if (r->lent > PRIO_FAIR)
+		sched_lend(r->reader, PRIO_FAIR);
+}
+
+/* The running task is going to wait for p. */
+static void reading_hurry(const struct page *p)
+{
+	int prio = READ_ONCE(current()->sched.prio);
+	unsigned i = readings_of(p);
+
+	if (prio <= PRIO_FAIR)
+		return;
+	spin_lock(&readings[i].lock);
+	for (struct reading *r = readings[i].first; r; r = r->next) {
+		if (r->page == p && r->lent < prio) {
+			r->lent = prio;
+			sched_lend(r->reader, prio);
+		}
+	}
+	spin_unlock(&readings[i].lock);
+}
 
 enum lookup { FOUND, ABSENT, POISONED };
 
@@ -73,7 +142,7 @@ bool reading_begin(struct page *p, uint32_t slot, bool early)
 		page_set_flag(p, early ? PAGE_READING | PAGE_AHEAD : PAGE_READING);
 		slot_bind_locked(p, slot, s);
 		if (!early)
-			workingset_refault(p, s->shadow);
+			(void)workingset_refault(p, s->shadow);
 	}
 	spin_unlock(&swap.lock);
 	return ours;
@@ -106,7 +175,8 @@ static int area_read(struct page *p, uint32_t slot)
 	return store_read(a->store, slot, page_to_virt(p));
 }
 
-int slot_read(struct page *p, uint32_t slot)
+/* From wherever the contents are, and tells who waits for them. */
+static int contents_read(struct page *p, uint32_t slot)
 {
 	int err = tier_read(slot, page_to_virt(p));
 
@@ -122,6 +192,17 @@ int slot_read(struct page *p, uint32_t slot)
 	return 0;
 }
 
+int slot_read(struct page *p, uint32_t slot)
+{
+	struct reading r;
+	int err;
+
+	reading_note(&r, p);
+	err = contents_read(p, slot);
+	reading_over(&r);
+	return err;
+}
+
 /* Waits for somebody else's read. 0; -EAGAIN: that failed, look again. */
 static int slot_wait(struct page *p, bool *major)
 {
@@ -129,8 +210,10 @@ static int slot_wait(struct page *p, bool *major)
 
 	if (page_flag(p, PAGE_READING)) {
 		*major = true;
+		reading_hurry(p);
 		err = page_wait_reading(p);
 	}
+	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 	if (err == 0 && page_flag(p, PAGE_ERROR))
 		err = -EAGAIN;
 	if (err)
@@ -138,9 +221,10 @@ static int slot_wait(struct page *p, bool *major)
 	return err;
 }
 
-struct page *swap_in(uint32_t slot, int *err, bool *major)
+struct page *slot_in(uint32_t slot, int *err, bool *major)
 {
 	struct page *p = NULL;
+	bool waits = false;
 
 	for (*err = -EAGAIN; *err == -EAGAIN;) {
 		enum lookup found = slot_lookup(slot, &p);
@@ -154,6 +238,7 @@ struct page *swap_in(uint32_t slot, int *err, bool *major)
 			*err = -EIO;
 			break;
 		}
+		waits |= psi_memory_begin();
 		p = page_alloc(ALLOC_USER);
 		if (p == NULL)
 			*err = -ENOMEM;
@@ -162,5 +247,15 @@ struct page *swap_in(uint32_t slot, int *err, bool *major)
 		else
 			page_put(p);
 	}
+	psi_memory_end(waits);
 	return *err == 0 ? p : NULL;
+}
+
+struct page *swap_in(uint32_t slot, int *err, bool *major)
+{
+	struct page *p = slot_in(slot, err, major);
+
+	if (*err == -ENODEV)
+		*err = -EIO;
+	return p;
 }

@@ -10,6 +10,7 @@
 #define SWAP_AREAS        8
 #define SWAP_PARTS        256u
 #define PART_SLOTS        (1u << 15)
+#define SLOTS_MOST        (SWAP_PARTS * PART_SLOTS - 1) /* numbers begin with 1 */
 
 /* Where in RAM the contents of a slot are, if there. */
 enum slot_kept {
@@ -37,6 +38,7 @@ _Static_assert(sizeof(struct slot) == 16, "slots are meant to be small");
 struct swap_part {
 	uint64_t *free; /* a bit per slot; cleared by the daemon alone; lock */
 	struct slot **chunks;
+	uint16_t **owners; /* owner.c: beside each chunk who pays for its slots, or NULL */
 };
 
 /* A medium with its store. Those in use are changed under both mutexes of areas.c, and a slot that is written to one keeps it there. */
@@ -44,7 +46,7 @@ struct swap_area {
 	struct medium *medium; /* NULL: none */
 	struct store *store;
 	int prio;
-	uint32_t slots; /* what the store promises */
+	uint32_t slots; /* what the store promises, SLOTS_MOST at most; lock */
 	uint32_t turn;  /* batch it wrote last; under `writing` */
 	uint32_t used;  /* slots whose contents it has; swap.lock */
 	bool leaving;   /* takes nothing; swap.lock */
@@ -55,11 +57,13 @@ struct swap_table {
 	uint32_t used, cached; /* lock */
 	bool refused;          /* no area takes anything: lock; cleared when a slot is freed */
 	uint32_t refusing;     /* a bit for each area that took nothing more; likewise */
+	bool spent;            /* the last that set ask_again had no write budget left: lock */
 	uint64_t
-		ask_again; /* when those that refuse are asked again as a write budget was spent, 0: no such; lock */
-	uint32_t cursor; /* the daemon's */
-	uint32_t total;  /* slots that may be used: the areas' promises; lock */
-	uint32_t limit;  /* numbers 1..limit are in `parts`; grows, written last */
+		ask_again; /* when those that refuse are asked again, as a write budget was spent or a medium is gone, 0: no such; lock */
+	uint32_t cursor;   /* the daemon's */
+	uint32_t
+		total; /* slots that may be used: what the areas promise, SLOTS_MOST at most; lock */
+	uint32_t limit; /* numbers 1..limit are in `parts`; grows, written last */
 	struct swap_part parts[SWAP_PARTS];
 	struct swap_area areas[SWAP_AREAS];
 };
@@ -87,13 +91,20 @@ int slots_extend(uint32_t last) MUST_CHECK;
 /* swap.lock held: the slot's contents are in that area from now on; or nowhere but in its frame: pool and store forget them. */
 void slot_stored_locked(struct slot *s, unsigned area);
 void slot_unstore_locked(uint32_t slot, struct slot *s);
+/* owner.c. The daemon, before a slot is taken for a group's page: false: no memory for that. */
+bool swap_owner_ready(uint32_t slot, unsigned group) MUST_CHECK;
+/* swap.lock held: that group (0: none) pays for the slot, which has come to be used; nobody does any more. */
+void swap_owner_set_locked(uint32_t slot, unsigned group);
+void swap_owner_clear_locked(uint32_t slot);
 /* One complaint in a while; the rest are in the store's counters. */
 bool swap_may_log(uint64_t *last);
 
 struct slot *slot_at(uint32_t slot);
-/* Pins the slot if a `distant` medium has its contents, and neither a frame nor the pool. */
-bool slot_pin_distant(uint32_t slot) MUST_CHECK;
-/* swap.c. Binds p, ours alone, to the slot for reading; early: before anybody wants it. False: somebody else was faster, or it is poisoned by now. */
+/* Pins the slot if no frame has its contents and a `distant` medium has, not the pool; anywhere: or the pool, or any medium. */
+bool slot_pin_unread(uint32_t slot, bool anywhere) MUST_CHECK;
+/* swap.c. As swap_in(), and a medium that is not there is -ENODEV. */
+struct page *slot_in(uint32_t slot, int *err, bool *major);
+/* Binds p, ours alone, to the slot for reading; early: before anybody wants it. False: somebody else was faster, or it is poisoned by now. */
 bool reading_begin(struct page *p, uint32_t slot, bool early) MUST_CHECK;
 /* Reads the slot into p, which reading_begin() has bound. On an error p is put. May sleep. */
 int slot_read(struct page *p, uint32_t slot) MUST_CHECK;

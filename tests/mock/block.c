@@ -64,6 +64,9 @@ static int carry_out(struct mock_disk *m, const struct block_request *r)
 		return -EINVAL;
 	if (m->dead)
 		return -EIO;
+	if (r->op != BLOCK_FLUSH &&
+	    block_stale(r, &m->device)) /* media that come and go have no cache */
+		return -ENODEV;
 	switch (r->op) {
 	case BLOCK_READ:
 		if (++m->reads == m->fail_read || m->bad_sector - r->sector < sectors)
@@ -75,6 +78,8 @@ static int carry_out(struct mock_disk *m, const struct block_request *r)
 			return -EROFS;
 		if (++m->writes == m->fail_write)
 			return -EIO;
+		if (m->stop_at != 0 && m->writes >= m->stop_at)
+			return m->stop_error;
 		/* When power fails in it, it lies in the cache like those before: any block of it may get through. */
 		transfer(m, r);
 		m->dead = m->cut_at && m->writes + m->flushes == m->cut_at;
@@ -163,7 +168,7 @@ int block_submit_wait(struct block_request *r)
 	return r->status;
 }
 
-static int simple(struct block_device *d, enum block_op op, uint64_t sector, void *kva, size_t n)
+int block_transfer(struct block_device *d, enum block_op op, uint64_t sector, void *kva, size_t n)
 {
 	int err = 0;
 
@@ -187,12 +192,12 @@ static int simple(struct block_device *d, enum block_op op, uint64_t sector, voi
 
 int block_read(struct block_device *d, uint64_t sector, void *kva, size_t n)
 {
-	return simple(d, BLOCK_READ, sector, kva, n);
+	return block_transfer(d, BLOCK_READ, sector, kva, n);
 }
 
 int block_write(struct block_device *d, uint64_t sector, const void *kva, size_t n)
 {
-	return simple(d, BLOCK_WRITE, sector, (void *)(uintptr_t)kva, n);
+	return block_transfer(d, BLOCK_WRITE, sector, (void *)(uintptr_t)kva, n);
 }
 
 int block_flush(struct block_device *d)
@@ -250,6 +255,18 @@ void block_release(struct block_device *d)
 {
 	assert_non_null(d->claimed);
 	d->claimed = NULL;
+	d->bound = 0;
+}
+
+uint32_t block_returns(const struct block_device *d)
+{
+	return d->disk->returns;
+}
+
+void block_bind(struct block_device *d, uint32_t returns)
+{
+	assert_non_null(d->claimed);
+	d->bound = 1 + returns;
 }
 
 void mock_disk_init(struct mock_disk *m, const char *name, uint64_t bytes)

@@ -19,6 +19,8 @@ struct mock_disk {
 	uint64_t requests, reads, writes, flushes, discards; /* begun so far */
 	uint64_t fail_read,
 		fail_write; /* the n-th from the start gives -EIO, nothing is transferred; 0: none */
+	uint64_t stop_at;   /* from this write on none is taken: stop_error; 0: never */
+	int stop_error;
 	uint64_t bad_sector; /* reading it gives -EIO; UINT64_MAX: none */
 	uint64_t
 		cut_at; /* the write or flush that power fails in; from then on all give -EIO; 0: never */

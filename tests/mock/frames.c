@@ -20,7 +20,6 @@ static struct {
 	const char *ram; /* of which machine */
 } f;
 
-WEAK struct page *zero_page;
 WEAK uint32_t table_frames;
 WEAK struct watermarks watermarks;
 
@@ -182,8 +181,11 @@ WEAK void page_free_batch(struct page **pages, unsigned n)
 
 WEAK void page_put_batch(struct page **pages, unsigned n)
 {
-	while (n > 0)
-		page_put(pages[--n]);
+	while (n-- > 0)
+		if (pages[n]->refs == 0) /* claimed */
+			page_free(pages[n], 0);
+		else
+			page_put(pages[n]);
 }
 
 WEAK uint32_t frames_free(void)

@@ -18,8 +18,10 @@
 
 struct cpu_local cpu_locals[NR_CPUS_MAX];
 _Thread_local unsigned mock_cpu;
+_Thread_local bool mock_vectors;
 char *mock_ram;
 struct page *mock_frames;
+__attribute__((weak)) struct page *zero_page;
 struct mock_options mock_options;
 struct mock_counts mock_counts;
 void (*mock_on_relax)(void);
@@ -67,6 +69,7 @@ void mock_reset(void)
 	ram_mapped = mock_options.ram;
 	mock_ram = map_fresh(NULL, ram_mapped);
 	mock_frames = map_fresh(mock_frames, FRAMES_MAX * sizeof(struct page));
+	zero_page = pfn_to_page(mock_first_pfn()); /* until page_init(), where there is one */
 	free(hw.synced);
 	memset(&hw, 0, sizeof(hw));
 	hw.synced = calloc(mock_options.ram >> PAGE_SHIFT, sizeof(*hw.synced));

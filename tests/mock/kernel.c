@@ -12,8 +12,12 @@
 
 #include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/nofault.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "mm/memcg.h"
+#include "mm/swap/swap_internal.h"
 #include "tests/mock/private.h"
 
 #define WEAK          __attribute__((weak))
@@ -91,6 +95,17 @@ void mock_process_add(struct task *leader)
 	assert_true(k.nprocesses < PROCESSES_MAX);
 	k.processes[k.nprocesses++] = leader;
 }
+
+/* Tests of the no-fault class count these. */
+unsigned mock_nofaults;
+
+WEAK void nofault_broken(virt_addr_t va)
+{
+	(void)va;
+	mock_nofaults++;
+}
+
+WEAK void sched_deadline_wait(void) {}
 
 WEAK int task_for_each_process(int (*fn)(struct task *leader, void *arg), void *arg)
 {
@@ -513,4 +528,124 @@ WEAK bool sched_wake(struct task *t)
 {
 	(void)t;
 	return true;
+}
+
+/* ---- Pressure ---- */
+
+WEAK struct psi psi_machine;
+WEAK uint64_t psi_memory_waited;
+
+WEAK bool psi_memory_begin(void)
+{
+	return false;
+}
+
+WEAK void psi_memory_end(bool began)
+{
+	assert_false(began);
+}
+
+WEAK int psi_trigger_add(struct psi_trigger *t)
+{
+	(void)t;
+	return 0;
+}
+
+WEAK void psi_trigger_remove(struct psi_trigger *t)
+{
+	(void)t;
+}
+
+/* ---- Groups: there are none ---- */
+
+WEAK struct page *memcg_page_alloc(unsigned flags)
+{
+	(void)flags;
+	fail();
+	return NULL;
+}
+
+WEAK bool memcg_charge_run(struct page *p, unsigned n)
+{
+	(void)p, (void)n;
+	return true;
+}
+
+WEAK void memcg_charge_slab(struct page *slab)
+{
+	(void)slab;
+}
+
+WEAK void memcg_uncharge(struct page *p)
+{
+	(void)p;
+	fail();
+}
+
+WEAK bool memcg_swap_has_room(unsigned id)
+{
+	return id == 0;
+}
+
+WEAK bool memcg_spares(unsigned id, const struct memcg *root, bool force)
+{
+	(void)id, (void)root, (void)force;
+	return false;
+}
+
+WEAK unsigned memcg_isolate(struct memcg *m, struct page **pages, unsigned n, uint32_t *left)
+{
+	(void)m, (void)pages, (void)n;
+	*left = 0;
+	return 0;
+}
+
+WEAK bool memcg_tight(void)
+{
+	return false;
+}
+
+WEAK bool memcg_pin(struct memcg *m)
+{
+	m->pins++;
+	return true;
+}
+
+WEAK void memcg_unpin(struct memcg *m)
+{
+	m->pins--;
+}
+
+WEAK void memcg_count_reclaim(struct memcg *m, unsigned scanned, unsigned stolen)
+{
+	(void)m, (void)scanned, (void)stolen;
+}
+
+WEAK uint32_t memcg_span(void)
+{
+	return 0;
+}
+
+WEAK void memcg_count_fault(bool major)
+{
+	(void)major;
+}
+
+WEAK void memcg_settle(void) {}
+
+WEAK bool swap_owner_ready(uint32_t slot, unsigned group)
+{
+	(void)slot;
+	return group == 0;
+}
+
+WEAK void swap_owner_set_locked(uint32_t slot, unsigned group)
+{
+	(void)slot;
+	assert_int_equal(group, 0);
+}
+
+WEAK void swap_owner_clear_locked(uint32_t slot)
+{
+	(void)slot;
 }

@@ -471,7 +471,7 @@ void nor_free(struct nor *n)
 
 void nor_power_on(struct nor *n)
 {
-	n->dead = n->hangs = n->erasing = n->suspended = false;
+	n->dead = n->hangs = n->erasing = n->suspended = n->suspending = false;
 	n->cut_at = n->operations = 0;
 	n->mode = ARRAY;
 	n->status = 0;

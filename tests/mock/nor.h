@@ -58,7 +58,10 @@ struct nor {
 	/* Of the AMD set. */
 	bool amd, top_boot,
 		setup; /* small blocks last, said first; the first half of an erase's command has come */
-	unsigned unlocks;               /* of the two writes that a command wants before it */
+	unsigned unlocks; /* of the two writes that a command wants before it */
+	unsigned suspend_reads,
+		suspend_left; /* looks at the status until a suspension takes effect */
+	bool suspending;
 	uint32_t alternate;             /* the bits that the next read of the status shows */
 	void (*on_busy)(struct nor *n); /* at each status read while busy */
 };

@@ -57,6 +57,14 @@ static void program_buffer(struct nor *n, uint32_t v)
 	begin(n);
 }
 
+static void suspended(struct nor *n)
+{
+	n->suspending = false;
+	n->suspended = true;
+	n->suspends++;
+	n->mode = ARRAY;
+}
+
 static void step(struct nor *n)
 {
 	if (n->hangs)
@@ -65,8 +73,11 @@ static void step(struct nor *n)
 		n->busy_left--;
 		if (n->on_busy)
 			n->on_busy(n);
+		if (n->suspending && n->suspend_left-- == 0)
+			suspended(n);
 		return;
 	}
+	n->suspending = false; /* too late */
 	if (n->erasing)
 		result = protected(n) ? 0 : nor_cells_erase(n, n->at);
 	end(n, result);
@@ -186,15 +197,17 @@ static void array_write(struct nor *n, size_t offset, uint32_t v)
 	}
 }
 
-/* While busy the chips listen to nothing but a suspension of an erase. */
+/* While busy the chips listen to nothing but a suspension of an erase, which takes effect after a while, or never when the erase ends before. */
 static void busy_write(struct nor *n, size_t offset, uint32_t v)
 {
-	if (v != 0xb0 * LANES || !n->erasing || !n->can_suspend)
+	if (v != 0xb0 * LANES || !n->erasing || !n->can_suspend || n->suspending)
 		fail_msg("NOR: command %08x while busy", v);
 	assert_true(in_erased_block(n, offset));
-	n->suspended = true;
-	n->suspends++;
-	n->mode = ARRAY;
+	n->suspend_left = n->suspend_reads;
+	if (n->suspend_reads > 0)
+		n->suspending = true;
+	else
+		suspended(n);
 }
 
 /* One that failed wants a reset first, with or without an unlock. */

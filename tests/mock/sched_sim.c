@@ -22,12 +22,17 @@
 #include "arch/thread.h"
 #include "arch/timer.h"
 #include "kernel/irq.h"
+#include "kernel/lock_stat.h"
 #include "kernel/runq.h"
 #include "kernel/task_alloc.h"
 #include "mm/buddy.h"
 
 /* Their static state is set back between machines. */
+#include "kernel/latency.c"
 #include "kernel/load.c"
+#include "kernel/psi.c"
+#include "kernel/psi_average.c"
+#include "kernel/psi_trigger.c"
 #include "kernel/time.c"
 
 #define STACK     (256 * 1024)
@@ -51,6 +56,7 @@ struct sim_cpu {
 };
 
 struct sim_shown_clock sim_shown_clock;
+virt_addr_t sim_interrupted;
 
 void arch_clock_set(struct clock_scale scale, uint64_t offset)
 {
@@ -125,6 +131,17 @@ static bool interrupt_pending(const struct sim_cpu *c)
 	return c->ipi || c->comparator <= now;
 }
 
+static bool switch_asked(void)
+{
+	return hw_current()->hot.pending & TASK_NEED_RESCHED;
+}
+
+virt_addr_t arch_interrupted(virt_addr_t *from)
+{
+	*from = 0;
+	return sim_interrupted;
+}
+
 /* Takes pending interrupts as the vector does: with interrupts off, and a switch at the end if one is due. */
 static void take_interrupts(void)
 {
@@ -139,7 +156,9 @@ static void take_interrupts(void)
 			timer_interrupts++;
 			clock_event_expired();
 		}
-		if (!was_off)
+		if (!was_off && switch_asked() && hw_current()->hot.preempt_count > 0)
+			latency_switch_waits();
+		else if (!was_off)
 			preempt_schedule_irq();
 		hw_irq_restore(was_off); /* maybe on another CPU by now */
 	}
@@ -257,6 +276,11 @@ void task_put(struct task *t)
 	atomic_dec(&t->refs);
 }
 
+void task_retire(struct task *t)
+{
+	task_put(t);
+}
+
 void panic(const char *fmt, ...)
 {
 	char text[256];
@@ -349,14 +373,34 @@ static void boot_main(void *arg)
 	b->fn(b->arg);
 }
 
+static void latency_forget(void)
+{
+	while (!list_empty(&wakeups)) {
+		struct latency_wakeups *w = list_first(&wakeups, struct latency_wakeups, link);
+
+		list_remove(&w->link);
+		kfree(w);
+	}
+	wakeups_count = wakeups_ended = 0;
+	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
+		kfree(latencies[cpu]);
+		latencies[cpu] = NULL;
+	}
+	sample_ns = 0;
+}
+
 static void machine_reset_state(unsigned n)
 {
 	memset(runqs, 0, sizeof(runqs));
+	memset(machine_cpus, 0, sizeof(machine_cpus));
+	psi_machine = (struct psi){ .cpus = machine_cpus };
+	psi_memory_waited = 0;
 	cpus_online = cpus_idle = cpus_rt_waiting = 0;
 	clock_event = NULL;
 	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++)
 		queues[cpu] = (struct timer_queue){ .slice = NEVER, .programmed = NEVER };
 	memset(cpus, 0, sizeof(cpus));
+	latency_forget();
 	for (unsigned cpu = 0; cpu < SIM_CPUS_MAX; cpu++) {
 		cpus[cpu].comparator = NEVER;
 		cpu_locals[cpu] = (struct cpu_local){ .index = cpu, .irqs_off = true };
@@ -398,6 +442,7 @@ void sim_run(unsigned n, uint64_t limit, void (*fn)(void *), void *arg)
 			enter_cpu(cpu);
 		}
 	}
+	latency_forget();
 	for (unsigned i = 0; i < fiber_count; i++) {
 		free(fibers[i]->stack);
 		free(fibers[i]);
@@ -462,6 +507,14 @@ void sim_work(uint64_t ns)
 	}
 }
 
+void sim_pass(uint64_t ns)
+{
+	assert_int_equal(cpu_count, 1);
+	now += ns;
+	if (!hw_irqs_off())
+		take_interrupts();
+}
+
 void sim_sleep(uint64_t ns)
 {
 	assert_int_equal(time_sleep_until(time_now() + ns, WAIT_UNINTERRUPTIBLE), 0);
@@ -516,4 +569,29 @@ void process_charge(struct task *t, uint64_t ns)
 {
 	(void)t;
 	(void)ns;
+}
+void lock_waited(enum lock_kind kind, virt_addr_t site, virt_addr_t caller, uint64_t ns)
+{
+	(void)kind, (void)site, (void)caller, (void)ns;
+}
+void rt_time_changed(struct task *t)
+{
+	(void)t;
+}
+
+/* ---- memory, for what comes and goes with groups and triggers; a test that has the real one links that ---- */
+
+__attribute__((weak)) bool memcg_tight(void)
+{
+	return false;
+}
+
+__attribute__((weak)) void *kmalloc(size_t n, unsigned flags)
+{
+	return flags & ALLOC_ZERO ? calloc(1, n) : malloc(n);
+}
+
+__attribute__((weak)) void kfree(void *p)
+{
+	free(p);
 }

@@ -29,6 +29,10 @@ struct task *sim_task(const char *name, void (*fn)(void *), void *arg, int polic
 struct task *sim_daemon(const char *name, void (*fn)(void *), void *arg, int policy, int prio);
 /* Computes for ns of this task's own CPU time; may be preempted. */
 void sim_work(uint64_t ns);
+/* ns pass at once, with preemption or interrupts off maybe; with interrupts on, those that came meanwhile are taken then. Of a machine with one CPU. */
+void sim_pass(uint64_t ns);
+/* What arch_interrupted() answers. */
+extern virt_addr_t sim_interrupted;
 /* Sleeps for ns. */
 void sim_sleep(uint64_t ns);
 /* Waits until t has ended. */

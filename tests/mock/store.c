@@ -56,6 +56,18 @@ static void assert_may_sleep(void)
 			       "the store is asked to sleep with preemption off");
 }
 
+void store_allow(struct store *s, struct swap_allowance budget)
+{
+	assert_may_sleep();
+	((struct medium *)s)->budget = budget;
+}
+
+uint32_t store_capacity(const struct store *s)
+{
+	(void)s;
+	return mock_store.slots;
+}
+
 int store_open(struct medium *m, bool format, struct store **store, uint32_t *slots)
 {
 	(void)format;

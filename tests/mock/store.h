@@ -9,7 +9,7 @@
 #define MOCK_STORE_SLOTS_MAX 4096
 
 extern struct mock_store {
-	uint32_t slots;                                     /* what store_open promises */
+	uint32_t slots; /* what store_open promises, and store_capacity */
 	unsigned appends, packed, commits, reads, discards; /* packed: of the appends */
 	unsigned
 		fail_append; /* the n-th append from now on and all after it answer append_error; 0: none */

@@ -13,6 +13,7 @@
 #include "mm/object_internal.h"
 #include "mm/rmap.h"
 #include "mm/swap.h"
+#include "mm/thrash.h"
 #include "mm/workingset.h"
 #include "tests/mock/objects.h"
 #include "tests/mock/private.h"
@@ -142,7 +143,7 @@ WEAK struct page *swap_cache_lookup(uint32_t slot)
 
 WEAK bool swap_cache_detach(struct page *p)
 {
-	if (slot_entries(p->u.anon.slot) > 0)
+	if (slot_entries(p->u.anon.slot) > 0 || p->refs != 2)
 		return false;
 	unbind(p);
 	assert_true(p->refs > 1);
@@ -276,9 +277,10 @@ WEAK void reclaim_pages(struct page **pages, unsigned n)
 		page_put(pages[--n]);
 }
 
-WEAK void workingset_refault_file(struct page *p)
+WEAK bool workingset_refault_file(struct page *p)
 {
 	(void)p;
+	return false;
 }
 
 WEAK void lru_set_unevictable(struct page *p, bool on)
@@ -289,6 +291,14 @@ WEAK void lru_set_unevictable(struct page *p, bool on)
 	else
 		page_clear_flag(p, PAGE_UNEVICTABLE);
 }
+
+WEAK bool swap_want(uint32_t slot)
+{
+	assert_true(slot_of(slot)->entries > 0);
+	return true;
+}
+
+WEAK void swap_want_go(void) {}
 
 WEAK void swap_stats(struct swap_stats *s)
 {
@@ -310,3 +320,9 @@ WEAK void copies_drop(struct object *o, uint32_t first)
 {
 	(void)o, (void)first;
 }
+
+/* ---- mm/thrash.c ---- */
+
+WEAK void thrash_turn(void) {}
+
+WEAK void thrash_changed(void) {}

@@ -13,5 +13,6 @@ expect_match '^0 failed$' --gic 3 --smp 12 --mem 128M archtest
 expect_match '^0 failed$' --cpu max archtest
 expect_match '^0 failed$' --cpu cortex-a53 --smp 2 archtest
 
-"$RUN" --timeout "$GUEST_LIMIT" --root "$TESTS_ROOT" --exec archtest -- -machine virtualization=on \
+named_programs archtest
+"$RUN" --timeout "$GUEST_LIMIT" --root "$SCRATCH/programs" --exec archtest -- -machine virtualization=on \
 	>"$SCRATCH/output" 2>"$SCRATCH/errors" || fail "archtest, entered at EL2: status $?"

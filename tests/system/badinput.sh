@@ -15,6 +15,11 @@ diff "$SCRATCH/expected-answers" "$SCRATCH/output" >"$SCRATCH/differences" || {
 	fail 'answers are not those expected (<)'
 }
 
+# Times, clocks and flags that timers and sleeps cannot have.
+expected_answers "$guest/badtimes-differs.txt" "$guest/badtimes-linux-6.1.txt" >"$SCRATCH/expected-times"
+guest_run badtimes
+diff "$SCRATCH/expected-times" "$SCRATCH/output" || fail 'answers to bad times are not those expected (<)'
+
 # Programs cut off at every interesting length, or damaged: refused, or ended by a signal, never more.
 cat >"$SCRATCH/elf" <<'END'
 cd /tmp

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # CPUS: 1
+# RELEASE ONLY: its contract is that of run and init
 #
 # The contract of run --exec: the command's output to the byte and nothing else, its status, its input.
 . "$(dirname "$0")/lib.sh"

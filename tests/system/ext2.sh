@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
 # CPUS: 1
+# RELEASE ONLY: disk and rootdisk use the file system with the checks on
 #
 # ext2 on a disk: made by mke2fs, used by the guest, clean for e2fsck afterwards; larger than RAM; and whole to the point
 # of a sync when the machine loses power.
 . "$(dirname "$0")/lib.sh"
-GUEST_LIMIT=120
 DISK=$SCRATCH/disk.img
 PATH=$PATH:/usr/sbin:/sbin
 

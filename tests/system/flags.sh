@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # CPUS: 1
+# RELEASE ONLY: they are of run
 #
 # What run does with requests it cannot meet: one line on stderr, status 2, no guest. And with odd descriptors, places
 # and sizes that it can.
@@ -52,7 +53,8 @@ refused --keep-flash ''
 refused --exec true -- -no-such-flag
 TMPDIR=$SCRATCH/nowhere refused --exec true
 GRANULE_PRESET=unit refused --exec true
-refused --uboot
+refused --uboot --root-on-disk "$SCRATCH/disk" --exec true
+refused --uboot --mem 16M --exec true
 refused --log
 
 "$RUN" --help >"$SCRATCH/output" 2>"$SCRATCH/errors" || fail "--help: status $?"

@@ -17,7 +17,7 @@ set -uo pipefail
 RUN=$PWD/boards/qemu-virt/run
 PRESET=${GRANULE_PRESET:-kernel}
 TESTS_ROOT=$PWD/.build/${PRESET/kernel-clang/kernel}/tests-root # Clang builds the kernel alone
-GUEST_LIMIT=${GUEST_LIMIT:-60} # seconds for one guest
+GUEST_LIMIT=${GUEST_LIMIT:-180} # seconds for one guest, on a host that is busy with more
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/granule-test.XXXXXX")
 trap 'rm -rf "$SCRATCH"' EXIT
 trap 'fail "ended before it was done: time is up, or interrupted"' INT TERM

@@ -5,7 +5,6 @@
 # Programs that work on more memory than there is, paged to the NOR flash: every word right, on one CPU and on four;
 # the real-time task beside them neither faults nor is late; a program nobody here wrote does the same.
 . "$(dirname "$0")/lib.sh"
-GUEST_LIMIT=150
 
 # Only what is used is laid over the root file system: what lies there takes RAM.
 mkdir -p "$SCRATCH/root/bin"
@@ -21,10 +20,12 @@ grep -q '^rt: .* majflt 0;' "$SCRATCH/output" || fail "the real-time task took m
 (( $(counter oom_kill) == 0 )) || fail "the out-of-memory policy acted where swap had room"
 grep -Eq 'partition[[:space:]]+[0-9]{5}[[:space:]]' "$SCRATCH/output" || fail "/proc/swaps does not have the partition"
 
-# Counted instructions: here a late wake-up is the kernel's own doing.
-expect_match '^thrash ok: 0 bad pages of 24576$' --icount --smp 1 'thrash 96 2 rt'
-worst=$(sed -nE 's/^rt: .* worst ([0-9]+) ns; majflt 0;.*/\1/p' "$SCRATCH/output")
-[[ -n $worst ]] && (( worst < 20000 )) || fail "the real-time task woke up ${worst:-?} ns late, or took major faults"
+# Counted instructions: here a late wake-up is the kernel's own doing, where it does nothing but its work.
+if [[ $PRESET != kernel-debug ]]; then
+	expect_match '^thrash ok: 0 bad pages of 24576$' --icount --smp 1 'thrash 96 2 rt'
+	worst=$(sed -nE 's/^rt: .* worst ([0-9]+) ns; majflt 0;.*/\1/p' "$SCRATCH/output")
+	[[ -n $worst ]] && (( worst < 20000 )) || fail "the real-time task woke up ${worst:-?} ns late, or took major faults"
+fi
 
 # An array of awk's, larger than RAM.
 expect_output 1800030000 --mem 32M \
@@ -34,8 +35,8 @@ expect_output 1800030000 --mem 32M \
 expect_match '^all good$' --mem 32M 'faultonce 60'
 expect_match '^all good$' --mem 32M --smp 1 'faultonce 60'
 
-# Two processes that push each other out; both find all their words.
-expect_output $'ate\nate\n0 0' --mem 32M \
+# Two processes that push each other out; both find all their words. On a busy host pages come as from a slow medium: nobody is ended for that.
+expect_output $'ate\nate\n0 0' --mem 32M --append thrash=0 \
 	'eater 24 2 & a=$!; eater 24 2 & b=$!; wait $a; a=$?; wait $b; echo $a $?'
 
 # All memory is found again when the programs have gone.

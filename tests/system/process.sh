@@ -8,6 +8,7 @@ expect_output 'all good' threads
 expect_output 'all good' signals
 expect_output 'all good' processes
 expect_output 'all good' --smp 1 processes
+expect_status 42 --append init=/bin/processes processes
 
 # The kernel stands whatever it is asked for, and keeps nothing: free memory is the same after the second round as after the first.
 guest_run 'for i in 1 2 3 4; do callfuzz $i >/dev/null || exit 1; done; a=$(awk "/^MemFree/ {print \$2}" /proc/meminfo)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 420
 # CPUS: 1
+# RELEASE ONLY: what they ask of the kernel others ask with the checks on
 #
 # Programs that nobody here wrote, from Debian's arm64 packages, with Debian's C library: databases and interpreters doing work whose
 # result is known, in enough memory and in too little, and the tools that read /proc.

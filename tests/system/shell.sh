@@ -62,6 +62,6 @@ cp "$SCRATCH/script" "$SCRATCH/root/root/script"
 expect_output "$(<"$SCRATCH/expected-lines")" --root "$SCRATCH/root" 'sh /root/script'
 
 # Job control of an interactive shell on its terminal: a job is stopped, goes on in the background and is ended.
-expect_match '^done 143$' 'set -m; sleep 100 & sleep 0.2; kill -STOP %1; sleep 0.2; jobs | grep -q Stopped && bg %1 >/dev/null; kill %1; wait %1; echo done $?'
+expect_match '^done 143$' 'set -m; sleep 100 & kill -STOP %1; until jobs | grep -q Stopped; do usleep 20000; done; bg %1 >/dev/null; kill %1; wait %1; echo done $?'
 expect_match '^broken 141$' 'sh -c "yes; true" | true; set -o pipefail; (exec yes) | head -n 1 >/dev/null; echo broken $?'
 expect_status 124 'timeout 1 sleep 100 || exit $(( $? == 143 ? 124 : $? ))'

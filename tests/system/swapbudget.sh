@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 180
 # CPUS: 1
+# RELEASE ONLY: the unit tests of the store have the checks
 #
 # The write budget of swap: a leak stops at it and is ended, everything else goes on; it is raised at run time; a reboot does not renew it. And swapstat, which
 # shows it: with swap, without, and asked wrongly.
@@ -10,6 +11,7 @@
 figure() { sed -nE "s/^$1 (-?[0-9]+)$/\\1/p" "$SCRATCH/output"; }
 
 FLASH=$SCRATCH/flash
+truncate -s 8M "$SCRATCH/disk"
 small=(--mem 32M --smp 1 --append zpool=0% --keep-flash "$FLASH")
 overdraft=$((1 << 20)) # a batch and its cleaning
 
@@ -20,19 +22,25 @@ spent=$(figure bytes_programmed)
 (( spent > 3 << 20 && spent < (4 << 20) + overdraft )) || fail "$spent bytes were written with a budget of 4 MB at once"
 (( $(figure budget_spent) == 1 && $(figure budget_refusals) > 0 )) || fail "the budget is not said to be spent"
 expect_log 'swap: the write budget of swap is spent: counts as full'
-expect_log 'oom: swap takes nothing'
+expect_log 'oom: swap takes nothing: its write budget is spent$'
 
 # ---- The next boot: nothing is left; more is given while it runs ----
 guest_run "${small[@]}" --append swap_budget=24M,4M 'eater 48; cat /proc/swapstore; cd /proc/sys/vm; cat swap_budget swap_burst
 	echo 200M >swap_burst && echo 0x40000000 >swap_budget && echo 0 >swap_budget && eater 48; cat swap_budget swap_burst
-	for bad in -1 x 1x "1 M" 32768G; do echo "$bad" >swap_budget; done 2>/dev/null; cat swap_budget'
+	for bad in -1 x 1x "1 M" 32768G; do echo "$bad" >swap_budget; done 2>/dev/null; cat swap_budget; echo auto >swap_burst 2>/dev/null; echo auto >swap_budget; cat swap_budget swap_burst'
 (( $(figure bytes_programmed) < overdraft )) || fail "$(figure bytes_programmed) bytes were written by a boot that had nothing left"
-[[ $OUTPUT == *$'\n25165824\n4194304\nate\n0\n209715200\n0' ]] || fail "the settings"
+[[ $OUTPUT == *$'\n25165824\n4194304\nate\n0\n209715200\n0\nauto\n209715200' ]] || fail "the settings"
 
-# ---- A budget that is wrong is none ----
+# ---- What is wrong changes nothing: auto stays, and is said to ----
 guest_run --smp 1 --append swap_budget=1G,x 'cat /proc/sys/vm/swap_budget'
-[[ $OUTPUT == 0 ]] || fail "swap_budget=1G,x was taken"
-expect_log 'swap_budget=1G,x: no budget'
+[[ $OUTPUT == auto ]] || fail "swap_budget=1G,x was taken"
+expect_log 'swap_budget=1G,x cannot be read; .*Auto stays in force'
+
+# ---- One for one area alone, by its name: on the command line, and at run time ----
+budgets='sed -n "s/^medium //p; s/^budget_b.* //p" /proc/swapstore'
+expect_output $'swap\n25165824\n4194304\n/dev/vda\n1048576\n1048576\nInvalid argument\nNo such device\nswap\n1048576\n1048576\n/dev/vda\n0\n-' \
+	--smp 1 --disk "$SCRATCH/disk" --append 'swap_budget=1M swap_budget:swap=24M,4M' "mkswap /dev/vda >/dev/null; swapon /dev/vda; $budgets; cd /proc
+	for b in '/dev/vda lots' '/dev/vdb 1G' '/dev/vda 0' 'swap default'; do echo \"\$b\" 2>&1 >swapstore | sed 's/.*: //'; done; $budgets"
 
 # ---- swapstat ----
 expect_match '^ +32  (9|0)' "${small[@]}" --append swap_budget=24M,4M --append swap_cycles=10 'swapstat | cat
@@ -47,5 +55,6 @@ if grep -q $'\033' "$SCRATCH/output"; then fail "colours in a pipe"; fi
 
 expect_output $'There is no swap. swapon adds some; a flash partition named swap is found at boot.\n0\n2\n2\n2\n0' --smp 1 --swap none \
 	'swapstat; echo $?; swapstat -x 2>/dev/null; echo $?; swapstat -w 0 2>/dev/null; echo $?; swapstat -w 1 2 2>/dev/null; echo $?; wc -c </proc/swapstore_map'
-expect_match $'\033\\[32m0-' --smp 1 'swapstat -w 1 & sleep 2.5; kill $!; wait $! 2>/dev/null; swapstat >/dev/null'
+expect_match $'\033\\[32m0-' --smp 1 --append swap_budget=auto,1M 'swapstat -w 1 & sleep 2.5; kill $!; wait $! 2>/dev/null; swapstat >/dev/null'
 (( $(grep -c 'swap: 255 segments' "$SCRATCH/output") >= 2 )) || fail "swapstat -w shows itself once"
+if grep -q 'swap_budget=auto,1M cannot' "$SCRATCH/errors"; then fail "swap_budget=auto,1M is complained of"; fi

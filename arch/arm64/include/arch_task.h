@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The architecture's part of a task. Callee-saved registers of a task that does not run lie on its kernel stack at
- * `sp` (switch.S); its user registers at the stack's top (struct user_regs). FP state stays in the registers while the
- * kernel runs, which itself never uses them: it is saved when a user task is switched out, and loaded when one is
- * switched in unless this CPU's registers still hold it.
+ * The architecture's part of a task. Where a task that does not run goes on lies on its kernel stack at
+ * `sp` (thread.c); its user registers at the stack's top (struct user_regs). FP state stays in the registers while the
+ * kernel runs, which itself never uses them, but for what hw_with_vectors() calls: it is saved when a user task is switched out, and loaded when
+ * one is switched in unless this CPU's registers still hold it.
  */
 #ifndef ARCH_ARM64_ARCH_TASK_H
 #define ARCH_ARM64_ARCH_TASK_H

@@ -50,6 +50,7 @@ struct cpu_local {
 };
 
 extern struct cpu_local cpu_locals[NR_CPUS_MAX];
+extern unsigned cpus_started; /* their places come first; grows at boot, before one is started */
 
 static inline uint64_t hw_irq_save(void)
 {
@@ -95,6 +96,11 @@ static inline unsigned hw_cpu(void)
 	return cpu_local()->index;
 }
 
+static inline unsigned hw_cpus(void)
+{
+	return READ_ONCE(cpus_started);
+}
+
 /* Not volatile: a function sees one task however often it asks, across switches too. */
 static inline struct task *hw_current(void)
 {
@@ -107,6 +113,18 @@ static inline struct task *hw_current(void)
 static inline void hw_relax(void)
 {
 	__asm__ volatile("yield" : : : "memory");
+}
+
+/* Out of line, and no register changes but these, as if it were a loop here: a function that waits for a lock need not be one that calls. */
+static inline void hw_spin_wait(const uint16_t *p, uint16_t value)
+{
+	register const uint16_t *x16 __asm__("x16") = p;
+	register uint64_t x17 __asm__("x17") = value;
+
+	__asm__ volatile("mov x15, x30\n\tbl cpu_spin_wait\n\tmov x30, x15"
+			 : "+r"(x16), "+r"(x17)
+			 :
+			 : "x15", "cc", "memory");
 }
 
 static inline void hw_wait_event(void)
@@ -185,5 +203,6 @@ void hw_icache_sync(const void *kva, size_t n);
 void hw_dma_clean(const void *kva, size_t n);
 void hw_dma_invalidate(void *kva, size_t n);
 uint32_t hw_crc32c(uint32_t crc, const void *p, size_t n);
+void hw_with_vectors(void (*fn)(void *), void *arg);
 
 #endif

@@ -39,8 +39,8 @@ hw_clear_page:
 	ret
 
 /*
- * void copy_page_fp(void *dst, const void *src), preemption off: 32 bytes at a time by FP registers, which are some user task's and keep what they hold.
- * Half the instructions that general registers take.
+ * void copy_page_fp(void *dst, const void *src), preemption off: 64 bytes at a time by FP registers, which are some user task's and keep what they hold.
+ * A quarter of the instructions that general registers take. Two sets in turn: no store waits for the load right before it.
  */
 	.arch_extension fp
 	.arch_extension simd
@@ -50,17 +50,13 @@ copy_page_fp:
 	stp	q2, q3, [sp, #32]
 	stp	q4, q5, [sp, #64]
 	stp	q6, q7, [sp, #96]
-	mov	x2, #16
+	mov	x2, #8
 1:
-	.rept	2
-	ldp	q0, q1, [x1], #32
-	ldp	q2, q3, [x1], #32
-	ldp	q4, q5, [x1], #32
-	ldp	q6, q7, [x1], #32
-	stp	q0, q1, [x0], #32
-	stp	q2, q3, [x0], #32
-	stp	q4, q5, [x0], #32
-	stp	q6, q7, [x0], #32
+	.rept	4
+	ld1	{v0.16b-v3.16b}, [x1], #64
+	ld1	{v4.16b-v7.16b}, [x1], #64
+	st1	{v0.16b-v3.16b}, [x0], #64
+	st1	{v4.16b-v7.16b}, [x0], #64
 	.endr
 	subs	x2, x2, #1
 	b.ne	1b

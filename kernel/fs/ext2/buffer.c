@@ -63,18 +63,69 @@ void ext2_buffers_free(struct ext2_fs *fs)
 	fs->buffer = NULL;
 }
 
+/*
+ * A medium that was away is the one that was left when its superblock is, to the last byte: whoever changes a file system writes the time into that. Else what is cached here would be
+ * written over what came elsewhere. As block_rebind() wants it.
+ */
+static int differs(void *arg)
+{
+	struct ext2_fs *fs = arg;
+	int err = block_look(fs->device, 0, fs->look, PAGE_SIZE);
+
+	return err ? err : memcmp(fs->look + EXT2_SUPER_OFFSET, fs->seen, EXT2_SUPER_SIZE) != 0;
+}
+
+/* A request ended with -ENODEV. True: it may be tried again. */
+static bool recognise(struct ext2_fs *fs)
+{
+	int other;
+
+	mutex_lock(&fs->again);
+	other = fs->changed ? -ENODEV : block_rebind(fs->device, differs, fs);
+	if (other > 0) {
+		fs->changed = true;
+		log_error("ext2: %s was away and is not what it was: it must be mounted again",
+			  fs->device->name);
+	}
+	mutex_unlock(&fs->again);
+	return other == 0;
+}
+
+static int block_io(struct ext2_fs *fs, enum block_op op, uint32_t block, void *kva,
+		    uint32_t blocks)
+{
+	return block_transfer(fs->device, op, (uint64_t)block << (fs->block_bits - SECTOR_SHIFT),
+			      kva, (size_t)blocks << fs->block_bits);
+}
+
 int ext2_block_io(struct ext2_fs *fs, enum block_op op, uint32_t block, void *kva, uint32_t blocks)
 {
-	uint64_t sector = (uint64_t)block << (fs->block_bits - SECTOR_SHIFT);
-	size_t n = (size_t)blocks << fs->block_bits;
-	int err;
+	int err = block_io(fs, op, block, kva, blocks);
 
-	if (op == BLOCK_READ)
-		return block_read(fs->device, sector, kva, n);
-	err = block_write(fs->device, sector, kva, n);
+	if (err == -ENODEV && recognise(fs))
+		err = block_io(fs, op, block, kva, blocks);
 	/* Behind the write: whoever flushes because of it flushes it. */
+	if (op == BLOCK_WRITE)
+		atomic_store_release(&fs->wrote, true);
+	return block_error(err);
+}
+
+int ext2_super_io(struct ext2_fs *fs)
+{
+	uint32_t block = EXT2_SUPER_OFFSET / fs->block_size;
+	int err = -ENODEV;
+
+	for (unsigned tries = 0; tries < 2 && err == -ENODEV; tries++) {
+		if (tries > 0 && !recognise(fs))
+			break;
+		mutex_lock(&fs->again);
+		err = block_io(fs, BLOCK_WRITE, block, fs->super_block, 1);
+		if (!err)
+			memcpy(fs->seen, fs->disk, EXT2_SUPER_SIZE);
+		mutex_unlock(&fs->again);
+	}
 	atomic_store_release(&fs->wrote, true);
-	return err;
+	return block_error(err);
 }
 
 int ext2_blocks_io(struct ext2_fs *fs, enum block_op op, uint32_t block,
@@ -90,9 +141,11 @@ int ext2_blocks_io(struct ext2_fs *fs, enum block_op op, uint32_t block,
 	for (unsigned i = 0; i < n; i++)
 		r.sectors += segments[i].bytes >> SECTOR_SHIFT;
 	err = block_submit_wait(&r);
+	if (err == -ENODEV && recognise(fs))
+		err = block_submit_wait(&r);
 	if (op == BLOCK_WRITE)
 		atomic_store_release(&fs->wrote, true); /* as above */
-	return err;
+	return block_error(err);
 }
 
 static struct ext2_buffer *find(struct ext2_fs *fs, uint32_t block)
@@ -147,6 +200,7 @@ static struct ext2_buffer *take(struct ext2_fs *fs, uint32_t block, enum ext2_cl
 static void untake(struct ext2_fs *fs, struct ext2_buffer *b)
 {
 	b->refs = 0;
+	b->gone_count = 0; /* its names went with the directory */
 	unhash(fs, b);
 	list_remove(&b->link);
 	list_push_front(&fs->buffers, &b->link);
@@ -236,6 +290,7 @@ int ext2_buffers_write(struct ext2_fs *fs, enum ext2_class class, bool added_onl
 	list_for_each (b, &fs->buffers, link) {
 		if (!wanted(b, class, added_only))
 			continue;
+		ASSERT(b->block);
 		err = ext2_block_io(fs, BLOCK_WRITE, b->block, b->data, 1);
 		if (err)
 			return err;

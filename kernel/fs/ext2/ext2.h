@@ -67,13 +67,19 @@ struct ext2_fs {
 	struct mutex syncing; /* one ext2_sync() at a time; outside gate */
 	struct mutex
 		gate; /* held by a flush, and while blocks are given to data that is not written yet */
-	struct mutex mutex;   /* all below but nodes */
+	struct mutex
+		again; /* what follows up to changed, and writing the superblock; below mutex */
+	uint8_t *seen,
+		*look;      /* the superblock as it is on the medium; a page to look at it again */
+	bool changed;       /* it was not: somebody else's since the medium was away; again */
+	struct mutex mutex; /* all below but nodes */
 	uint8_t *super_block; /* a block, with the superblock in it */
 	struct ext2_super_disk *disk;
 	struct ext2_group_disk *group;
 	uint32_t group_blocks; /* blocks of descriptors */
 	bool group_dirty, super_dirty;
 	bool read_only; /* no writes: mounted so, or for what it has */
+	bool closing;   /* on its way there: no new changes, those that there are are written */
 	bool failed;    /* metadata could not be written: nothing more is */
 	bool valid;     /* on the medium it is marked clean */
 	bool wrote;     /* since the medium's cache was flushed; atomic */
@@ -115,6 +121,8 @@ struct ext2_node {
 	uint32_t generation; /* counts blocks taken away: reads look whether theirs was */
 	uint32_t writing;    /* write_page under way without fs->mutex */
 	uint32_t last_block; /* given last: where to look for the next */
+	uint32_t promise, promise_first,
+		promise_last; /* blocks of fs->promised for these pages, to a write in progress */
 	uint32_t pass, pass_removed; /* order of encoding in a flush; see flush.c */
 	uint32_t parent,
 		name; /* directories: inode and hash of the one name that may lead here; 0: not known yet */
@@ -170,6 +178,9 @@ unsigned ext2_buffers_count(const struct ext2_fs *fs, enum ext2_class class);
 /* Whole blocks, also of data, without fs->mutex then. */
 int ext2_block_io(struct ext2_fs *fs, enum block_op op, uint32_t block, void *kva,
 		  uint32_t blocks) MUST_CHECK;
+
+/* Writes fs->super_block to its place. fs->mutex. */
+int ext2_super_io(struct ext2_fs *fs) MUST_CHECK;
 
 /* The same from or to n pieces of memory, whole blocks each, in one request. */
 int ext2_blocks_io(struct ext2_fs *fs, enum block_op op, uint32_t block,

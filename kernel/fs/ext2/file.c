@@ -10,27 +10,31 @@
 
 /* ---- Writing ---- */
 
-/* Promises blocks for a write of *n bytes at pos, or for so much of it as there is room for. *need: how many. */
-static int promise_locked(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *need)
+/* Promises blocks for a write of *n bytes at pos, or for so much of it as there is room for. One write to a file at a time. */
+static int promise_locked(struct ext2_node *node, uint64_t pos, size_t *n)
 {
 	struct ext2_fs *fs = node->fs;
 	uint64_t first = pos >> fs->block_bits;
-	unsigned blocks = (unsigned)(((pos + *n - 1) >> fs->block_bits) - first + 1);
-	int err = ext2_map_holes(node, first, blocks, need);
+	unsigned blocks = (unsigned)(((pos + *n - 1) >> fs->block_bits) - first + 1), need;
+	int err = ext2_map_holes(node, first, blocks, &need);
 
-	if (!err && !ext2_blocks_left(fs, *need)) {
+	if (!err && !ext2_blocks_left(fs, need)) {
 		/* The first block alone. */
 		*n = MIN(*n, fs->block_size - pos % fs->block_size);
-		err = ext2_map_holes(node, first, 1, need);
+		err = ext2_map_holes(node, first, 1, &need);
 		/* Indirect blocks that are there already need no room. */
-		if (!err && *need && first < EXT2_DIRECT)
-			*need = 1;
-		if (!err && !ext2_blocks_left(fs, *need))
+		if (!err && need && first < EXT2_DIRECT)
+			need = 1;
+		if (!err && !ext2_blocks_left(fs, need))
 			err = fs->npending || fs->ncorpses ? -EAGAIN : -ENOSPC;
 	}
-	if (!err)
-		fs->promised += *need;
-	return err;
+	if (err)
+		return err;
+	fs->promised += need;
+	node->promise = need;
+	node->promise_first = (uint32_t)(pos >> PAGE_SHIFT);
+	node->promise_last = (uint32_t)((pos + *n - 1) >> PAGE_SHIFT);
+	return 0;
 }
 
 /* Gives blocks to [pos, pos + n). *at says where it stopped: -EAGAIN. */
@@ -53,7 +57,7 @@ static int blocks_give(struct ext2_node *node, uint64_t *at, uint64_t end)
 	return err;
 }
 
-static int promise(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *need)
+static int promise(struct ext2_node *node, uint64_t pos, size_t *n)
 {
 	struct ext2_fs *fs = node->fs;
 	int err;
@@ -62,7 +66,7 @@ static int promise(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *ne
 		err = ext2_begin(fs);
 		if (err)
 			return err;
-		err = promise_locked(node, pos, n, need);
+		err = promise_locked(node, pos, n);
 		ext2_end(fs);
 		if (err != -EAGAIN)
 			return err;
@@ -73,8 +77,8 @@ static int promise(struct ext2_node *node, uint64_t pos, size_t *n, unsigned *ne
 	}
 }
 
-/* The promise is kept: [pos, pos + n) gets its blocks. */
-static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n, unsigned need)
+/* The promise is kept: [pos, pos + n) gets its blocks, but for those that writing back has taken meanwhile (pages.c). */
+static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n)
 {
 	struct ext2_fs *fs = node->fs;
 	uint64_t at = pos;
@@ -84,8 +88,10 @@ static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n, unsigned nee
 		mutex_lock(&fs->gate);
 		mutex_lock(&fs->mutex);
 		err = fs->failed ? -EIO : blocks_give(node, &at, pos + n);
-		if (err != -EAGAIN)
-			fs->promised -= need;
+		if (err != -EAGAIN) {
+			fs->promised -= node->promise;
+			node->promise = 0;
+		}
 		mutex_unlock(&fs->mutex);
 		mutex_unlock(&fs->gate);
 		if (err == -EAGAIN)
@@ -96,16 +102,15 @@ static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n, unsigned nee
 
 static int64_t write_chunk(struct ext2_node *node, uint64_t pos, uintptr_t buf, size_t n, bool user)
 {
-	unsigned need;
 	int64_t done;
 	int err;
 
 	n = MIN(n, CHUNK_PAGES * PAGE_SIZE - pos % PAGE_SIZE);
-	err = promise(node, pos, &n, &need);
+	err = promise(node, pos, &n);
 	if (err)
 		return err;
 	done = object_write(&node->object, pos, (const void *)buf, n, user);
-	err = fulfil(node, pos, done > 0 ? (uint64_t)done : 0, need);
+	err = fulfil(node, pos, done > 0 ? (uint64_t)done : 0);
 	return err ? err : done;
 }
 
@@ -132,8 +137,11 @@ static int ext2_file_sync(struct file *f, uint32_t first, uint32_t last)
 	struct ext2_fs *fs = node->fs;
 	int err, data;
 
-	if (fs->read_only)
-		return 0;
+	/* What a mapping left that came too late is an error, not nothing. */
+	if (fs->read_only) {
+		(void)!object_sync(&node->object, first, last);
+		return object_error_tell(&node->object, &f->sync_told);
+	}
 	while (object_sync(&node->object, first, last) == -EAGAIN) {
 		err = ext2_flush(fs, false);
 		if (err)

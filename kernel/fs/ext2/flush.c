@@ -30,7 +30,7 @@ int ext2_begin(struct ext2_fs *fs)
 
 	for (;;) {
 		mutex_lock(&fs->mutex);
-		err = fs->failed ? -EIO : fs->read_only ? -EROFS : 0;
+		err = fs->failed ? -EIO : fs->read_only || fs->closing ? -EROFS : 0;
 		if (err || !pressed(fs))
 			break;
 		mutex_unlock(&fs->mutex);
@@ -65,13 +65,11 @@ static int barrier_write(struct ext2_fs *fs)
 
 int ext2_super_write(struct ext2_fs *fs)
 {
-	uint32_t block = EXT2_SUPER_OFFSET / fs->block_size;
-
 	fs->disk->free_blocks_count = (uint32_t)fs->free_blocks;
 	fs->disk->free_inodes_count = (uint32_t)fs->free_inodes;
 	fs->disk->wtime = (uint32_t)(time_wall() / NSEC_PER_SEC);
 	fs->super_dirty = false;
-	return ext2_block_io(fs, BLOCK_WRITE, block, fs->super_block, 1);
+	return ext2_super_io(fs);
 }
 
 static int mark(struct ext2_fs *fs, bool valid)

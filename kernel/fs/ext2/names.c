@@ -436,12 +436,20 @@ static int64_t whole_seconds(int64_t ns)
 	return ns - rest - (rest < 0 ? 1000000000 : 0);
 }
 
+/* Whoever sets it meanwhile has the last word. */
+static void round_time(int64_t *time)
+{
+	int64_t was = atomic_load(time);
+
+	(void)atomic_compare_exchange(time, &was, whole_seconds(was));
+}
+
 /* What the medium can tell, so that it is the same after the inode has been out of memory. */
 static void ext2_getattr(struct inode *i)
 {
-	WRITE_ONCE(i->atime, whole_seconds(READ_ONCE(i->atime)));
-	WRITE_ONCE(i->mtime, whole_seconds(READ_ONCE(i->mtime)));
-	WRITE_ONCE(i->ctime, whole_seconds(READ_ONCE(i->ctime)));
+	round_time(&i->atime);
+	round_time(&i->mtime);
+	round_time(&i->ctime);
 	WRITE_ONCE(i->blocks, ext2_node(i)->raw.blocks);
 }
 

@@ -385,7 +385,9 @@ static bool idle_end(struct ext2_node *node)
 	bool gone = false;
 
 	mutex_lock(&fs->mutex);
-	if (!ext2_node_changed(node) && !node->fresh) {
+	/* What could not be written, or still is being written, has only this node. */
+	if (!ext2_node_changed(node) && !node->fresh &&
+	    (!node->inode->object || object_is_clean(&node->object))) {
 		spin_lock(&fs->nodes_lock);
 		gone = atomic_load(&node->inode->refs) == 1;
 		if (gone)

@@ -173,7 +173,7 @@ static void ahead_end(struct ahead *a, int err)
 
 static void ahead_done(struct block_request *r)
 {
-	ahead_end(container_of(r, struct ahead, request), r->status);
+	ahead_end(container_of(r, struct ahead, request), block_error(r->status));
 }
 
 static struct ahead *ahead_new(struct ext2_node *node, uint32_t generation)
@@ -272,17 +272,35 @@ static void ext2_read_pages(struct object *o, struct page **pages, unsigned n)
 
 /* ---- Writing ---- */
 
-/* A page with a hole, which a shared mapping has filled. Under fs->mutex all the while: nobody may see its blocks before their contents. */
+/* The blocks of page `index`, m->holes of which are missing, were promised to the write that goes on. */
+static bool is_promised(const struct ext2_node *node, uint32_t index, const struct page_map *m)
+{
+	return index >= node->promise_first && index <= node->promise_last &&
+	       m->holes <= node->promise;
+}
+
+/*
+ * A page with a hole, which a shared mapping has filled, or a write that has not come to give it blocks: then they are taken from what it was
+ * promised. Under fs->mutex all the while: nobody may see its blocks before their contents.
+ */
 static int hole_page_write(struct ext2_node *node, struct page *p, struct page_map *m)
 {
 	struct ext2_fs *fs = node->fs;
+	uint32_t index = p->u.file.index, taken;
+	bool promised = is_promised(node, index, m);
+	uint64_t before = fs->free_blocks;
 	int err;
 
 	if (fs->ndirty > fs->nbuffers - EXT2_BUFFERS_SPARE / 2)
 		return -EAGAIN;
-	if (!ext2_blocks_left(fs, m->holes + 6))
+	if (!promised && !ext2_blocks_left(fs, m->holes + 6))
 		return fs->npending ? -EAGAIN : -ENOSPC;
-	err = page_map(node, p->u.file.index, true, m);
+	err = page_map(node, index, true, m);
+	if (promised) {
+		taken = MIN((uint32_t)(before - fs->free_blocks), node->promise);
+		node->promise -= taken;
+		fs->promised -= taken;
+	}
 	return err ? err : page_io(node, BLOCK_WRITE, m, page_to_virt(p));
 }
 

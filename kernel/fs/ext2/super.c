@@ -91,13 +91,16 @@ static int tables_read(struct ext2_fs *fs)
 	uint32_t block = EXT2_SUPER_OFFSET / fs->block_size;
 	int err;
 
+	fs->seen = kmalloc(EXT2_SUPER_SIZE, 0);
+	fs->look = frames_alloc(PAGE_SIZE);
 	fs->super_block = frames_alloc(PAGE_SIZE);
 	fs->group = frames_alloc((size_t)fs->group_blocks << fs->block_bits);
 	fs->pending = kmalloc(EXT2_PENDING_MAX * sizeof(*fs->pending), 0);
-	if (!fs->super_block || !fs->group || !fs->pending)
+	if (!fs->seen || !fs->look || !fs->super_block || !fs->group || !fs->pending)
 		return -ENOMEM;
 	fs->disk = (struct ext2_super_disk *)(fs->super_block + EXT2_SUPER_OFFSET % fs->block_size);
 	err = ext2_block_io(fs, BLOCK_READ, block, fs->super_block, 1);
+	memcpy(fs->seen, fs->disk, EXT2_SUPER_SIZE);
 	if (!err)
 		err = ext2_block_io(fs, BLOCK_READ, block + 1, fs->group, fs->group_blocks);
 	for (uint32_t n = 0; n < fs->groups && !err; n++)
@@ -110,6 +113,7 @@ static void fs_init(struct ext2_fs *fs)
 	mutex_init(&fs->syncing);
 	mutex_init(&fs->gate);
 	mutex_init(&fs->mutex);
+	mutex_init(&fs->again);
 	spin_init(&fs->nodes_lock);
 	waitq_init(&fs->settled);
 	list_init(&fs->corpses);
@@ -126,6 +130,8 @@ static void fs_free(struct ext2_fs *fs)
 	kfree(fs->pending);
 	frames_free_of(fs->group, (size_t)fs->group_blocks << fs->block_bits);
 	frames_free_of(fs->super_block, PAGE_SIZE);
+	frames_free_of(fs->look, PAGE_SIZE);
+	kfree(fs->seen);
 	block_release(fs->device);
 	kfree(fs);
 }
@@ -225,6 +231,7 @@ static struct ext2_fs *fs_open(const char *source, bool rdonly)
 		kfree(fs);
 		return ERR_PTR(err);
 	}
+	block_bind(device, block_returns(device));
 	fs_init(fs);
 	err = fs_fill(fs, rdonly);
 	if (!err)
@@ -283,14 +290,30 @@ static int is_written(struct ext2_node *node, void *arg)
 	return atomic_load(&node->inode->writers) > 0;
 }
 
-static int may_become_read_only(struct ext2_fs *fs)
+static bool has_writers_locked(struct ext2_fs *fs)
 {
-	int busy;
+	return fs->norphans || ext2_nodes_each(fs, is_written, NULL);
+}
+
+/* The door is closed to changes, what there is is written, and nobody may have come in by then who could write: who opened a file for it meanwhile is as
+ * good as one who had it open before. */
+static int become_read_only(struct ext2_fs *fs)
+{
+	int err;
 
 	mutex_lock(&fs->mutex);
-	busy = fs->norphans || ext2_nodes_each(fs, is_written, NULL);
+	err = has_writers_locked(fs) ? -EBUSY : 0;
+	fs->closing = !err;
 	mutex_unlock(&fs->mutex);
-	return busy ? -EBUSY : 0;
+	if (!err && !READ_ONCE(fs->failed))
+		err = ext2_sync(fs->super);
+	mutex_lock(&fs->mutex);
+	if (!err && has_writers_locked(fs))
+		err = -EBUSY;
+	fs->read_only = !err;
+	fs->closing = false;
+	mutex_unlock(&fs->mutex);
+	return err;
 }
 
 static int become_writable(struct ext2_fs *fs)
@@ -306,24 +329,14 @@ static int become_writable(struct ext2_fs *fs)
 	return err;
 }
 
-static int ext2_remount(struct super *s, bool rdonly)
+static int ext2_remount(struct super *s, const char *options, bool rdonly)
 {
 	struct ext2_fs *fs = s->data;
-	int err;
 
+	(void)options;
 	if (rdonly == fs->read_only)
-		return 0;
-	if (!rdonly)
-		return become_writable(fs);
-	err = may_become_read_only(fs);
-	if (!err)
-		err = ext2_sync(s);
-	if (err)
-		return err;
-	mutex_lock(&fs->mutex);
-	fs->read_only = true;
-	mutex_unlock(&fs->mutex);
-	return 0;
+		return !rdonly && READ_ONCE(fs->failed) ? -EIO : 0;
+	return rdonly ? become_read_only(fs) : become_writable(fs);
 }
 
 /* Blocks of metadata that were there from the beginning, as df wants them left out. */

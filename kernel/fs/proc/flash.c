@@ -6,6 +6,7 @@
 #include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/mtd.h"
+#include "kernel/swap_budget.h"
 #include "kernel/time.h"
 #include "mm/reclaim.h"
 #include "mm/store_stats.h"
@@ -19,6 +20,16 @@ int show_mtd(struct seq *s, const struct proc_ref *ref)
 	seq_puts(s, "dev:    size   erasesize  name\n");
 	for (unsigned i = 0; (m = mtd_get(i)) != NULL; i++)
 		seq_printf(s, "mtd%u: %08jx %08x \"%s\"\n", i, m->size, m->erase_size, m->name);
+	return 0;
+}
+
+/* May the running task set what may be written? Takes the line's end off. 0 or -EPERM. */
+static int setting_check(char *text, size_t n)
+{
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = 0;
 	return 0;
 }
 
@@ -63,18 +74,16 @@ static void lifetime(struct seq *s, const struct store_stats *st)
 	seq_printf(s, "wear_spread %u\nrated_cycles %u\nbytes_per_day %ju\n",
 		   st->erase_max - st->erase_min, st->rated_cycles, rate);
 	days(s, "lifetime_days", left, rate);
-	days(s, "lifetime_days_at_budget", left, READ_ONCE(swap_budget));
+	days(s, "lifetime_days_at_budget", left, st->budget_day);
 }
 
 static void budget(struct seq *s, const struct store_stats *st)
 {
-	uint64_t day = READ_ONCE(swap_budget), burst = READ_ONCE(swap_burst);
-
-	seq_printf(s, "budget_bytes_per_day %ju\n", day);
-	if (day == 0)
+	seq_printf(s, "budget_bytes_per_day %ju\n", st->budget_day);
+	if (st->budget_day == 0)
 		seq_puts(s, "budget_burst -\nbudget_left -\n");
 	else
-		seq_printf(s, "budget_burst %ju\nbudget_left %jd\n", burst ? burst : day,
+		seq_printf(s, "budget_burst %ju\nbudget_left %jd\n", st->budget_burst,
 			   st->budget_left);
 	seq_printf(s, "budget_spent %u\nbudget_refusals %ju\n", st->budget_spent,
 		   st->budget_refusals);
@@ -107,6 +116,15 @@ int show_swapstore(struct seq *s, const struct proc_ref *ref)
 	if (i == 0)
 		seq_puts(s, "medium none\n");
 	return 0;
+}
+
+/* "MEDIUM BUDGET" */
+int store_swapstore(const struct proc_ref *ref, char *text, size_t n)
+{
+	int err = setting_check(text, n);
+
+	(void)ref;
+	return err ? err : swap_budget_change(text);
 }
 
 /* ---- /proc/swapstore_map ---- */
@@ -154,21 +172,27 @@ static uint64_t *limit_of(const struct proc_ref *ref)
 
 int show_swap_budget(struct seq *s, const struct proc_ref *ref)
 {
-	seq_printf(s, "%ju\n", READ_ONCE(*limit_of(ref)));
+	uint64_t v = READ_ONCE(*limit_of(ref));
+
+	if (v == SWAP_BUDGET_AUTO)
+		seq_puts(s, "auto\n");
+	else
+		seq_printf(s, "%ju\n", v);
 	return 0;
 }
 
-/* Bytes; k, M or G may stand behind the number. */
+/* Bytes; k, M or G may stand behind the number. A budget may be "auto". */
 int store_swap_budget(const struct proc_ref *ref, char *text, size_t n)
 {
+	int err = setting_check(text, n);
 	const char *end;
 	uint64_t v;
 
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	while (n > 0 && text[n - 1] == '\n')
-		text[--n] = 0;
-	if (parse_size(text, &end, &v) || *end || v > SWAP_BUDGET_MAX)
+	if (err)
+		return err;
+	if (strcmp(text, "auto") == 0 && limit_of(ref) == &swap_budget)
+		v = SWAP_BUDGET_AUTO;
+	else if (parse_size(text, &end, &v) || *end || v > SWAP_BUDGET_MAX)
 		return -EINVAL;
 	WRITE_ONCE(*limit_of(ref), v);
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory in /proc: meminfo, vmstat, buddyinfo, slabinfo, swaps. Names and formats as in proc(5) and slabinfo(5); what is not counted is left out.
 #include "kernel/fs/proc/proc.h"
+#include "kernel/mtd.h"
 #include "mm/buddy.h"
 #include "mm/commit.h"
 #include "mm/huge.h"
@@ -8,6 +9,7 @@
 #include "mm/lru.h"
 #include "mm/memblock.h"
 #include "mm/object.h"
+#include "mm/oom.h"
 #include "mm/pmap.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
@@ -131,6 +133,9 @@ int show_vmstat(struct seq *s, const struct proc_ref *ref)
 	for (int e = 0; e < VM_EVENTS; e++)
 		seq_printf(s, "%s %ju\n", vm_event_name((enum vm_event)e),
 			   vm_events((enum vm_event)e));
+	/* Nothing here could count these: mm/README.md, "Counters". */
+	seq_puts(s, "unevictable_pgs_scanned 0\n"
+		    "unevictable_pgs_cleared 0\nunevictable_pgs_stranded 0\n");
 	/* A block that is split is that everywhere. */
 	seq_printf(s, "thp_split_page %u\nthp_split_pmd %u\n", atomic_load(&table_unfolds),
 		   atomic_load(&table_unfolds));
@@ -165,7 +170,7 @@ int show_slabinfo(struct seq *s, const struct proc_ref *ref)
 			s,
 			"%-17s %6u %6u %6zu %4zu %4u : tunables    0    0    0 : slabdata %6u %6u      0\n",
 			c.name, c.active, c.total, c.object_size,
-			c.frames_per_slab * PAGE_SIZE / MAX(c.object_size, 1), c.frames_per_slab,
+			c.frames_per_slab * PAGE_SIZE / MAX(c.object_size, 1u), c.frames_per_slab,
 			c.slabs, c.slabs);
 	return 0;
 }
@@ -176,8 +181,26 @@ int show_swaps(struct seq *s, const struct proc_ref *ref)
 
 	(void)ref;
 	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-	for (unsigned i = 0; swap_area_stats(i, &a); i++)
-		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t%d\n", a.name,
+	for (unsigned i = 0; swap_area_stats(i, &a); i++) {
+		const char *flash = mtd_node_name(a.name);
+		char name[sizeof(a.name) + 5];
+
+		(void)format(name, sizeof(name), "%s%s", flash ? "/dev/" : "",
+			     flash ? flash : a.name);
+		seq_printf(s, "%-39s partition\t%ju\t\t%ju\t\t%d\n", name,
 			   a.pages << (PAGE_SHIFT - 10), a.used << (PAGE_SHIFT - 10), a.prio);
+	}
+	return 0;
+}
+
+static void put_text(void *s, const char *text, size_t n)
+{
+	seq_write(s, text, n);
+}
+
+int show_oom_log(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	oom_record_read(put_text, s);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/process.h"
+#include "mm/aspace.h"
 #include "mm/slab.h"
 
 static int show_comm(struct seq *s, const struct proc_ref *ref)
@@ -35,52 +36,104 @@ static int store_comm(const struct proc_ref *ref, char *text, size_t n)
 	return 0;
 }
 
+/* ---- What the OOM policy is told of a process (mm/oom/README.md) ---- */
+
+/* The older scale of oom_score_adj: -17 (exempt) to 15 (the most). */
+#define OOM_ADJ_EXEMPT (-17)
+#define OOM_ADJ_MOST   15
+#define OOM_ADJ_RANGE  1000
+
+struct new_adj {
+	const struct process *of;
+	const struct aspace *as;
+	int adj;
+	bool floor; /* below it only the privileged may go from now on */
+};
+
+static void take_adj(struct process *p, const struct new_adj *n)
+{
+	WRITE_ONCE(p->oom_score_adj, n->adj);
+	if (n->floor)
+		WRITE_ONCE(p->oom_score_adj_min, n->adj);
+}
+
+/* Who shares the memory shares its worth; the child of a vfork, for as long as it is one, has its own. */
+static int share_adj(struct process *p, void *arg)
+{
+	if (p != ((struct new_adj *)arg)->of && !p->leader->vfork &&
+	    process_runs_on(p, ((struct new_adj *)arg)->as))
+		take_adj(p, arg);
+	return 0;
+}
+
+/* floor: no unprivileged writer goes below. by_adj: written in the older scale, which leaves the floor alone. */
+static int set_oom_score_adj(struct process *p, int v, int floor, bool by_adj)
+{
+	bool may = current_capable(CAP_SYS_RESOURCE);
+	struct new_adj n = { p, NULL, v, may && !by_adj };
+	struct aspace *as;
+
+	if (v < floor && !may)
+		return -EACCES;
+	as = process_aspace(p);
+	n.as = as;
+	process_tree_lock();
+	take_adj(p, &n);
+	if (as && !p->leader->vfork && READ_ONCE(as->users) > READ_ONCE(p->nr_threads))
+		(void)process_for_each_locked(share_adj, &n);
+	process_tree_unlock();
+	if (as)
+		aspace_put(as);
+	return 0;
+}
+
 static int show_oom_score_adj(struct seq *s, const struct proc_ref *ref)
 {
 	seq_printf(s, "%d\n", READ_ONCE(ref->process->oom_score_adj));
 	return 0;
 }
 
-static int set_oom_score_adj(const struct proc_ref *ref, int64_t v)
+/* An int of C's, from least to most. 0, -ERANGE, -EINVAL. */
+static int parse_adj(char *text, int least, int most, int64_t *v)
 {
-	if (v < READ_ONCE(ref->process->oom_score_adj) && !current_capable(CAP_SYS_RESOURCE))
-		return -EACCES;
-	WRITE_ONCE(ref->process->oom_score_adj, (int)v);
-	return 0;
+	int err = proc_parse_int(text, v);
+
+	if (err == 0 && *v != (int)*v)
+		err = -ERANGE;
+	return err == 0 && (*v < least || *v > most) ? -EINVAL : err;
 }
 
 static int store_oom_score_adj(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v;
-	int err = proc_parse_int(text, &v);
+	int err = parse_adj(text, -OOM_ADJ_RANGE, OOM_ADJ_RANGE, &v);
 
 	(void)n;
-	if (err || v < -1000 || v > 1000)
-		return -EINVAL;
-	return set_oom_score_adj(ref, v);
+	if (err)
+		return err;
+	return set_oom_score_adj(ref->process, (int)v, READ_ONCE(ref->process->oom_score_adj_min),
+				 false);
 }
-
-/* The older scale of the same: -17 (exempt) to 15 (the most). */
-#define OOM_ADJ_EXEMPT (-17)
-#define OOM_ADJ_MOST   15
 
 static int show_oom_adj(struct seq *s, const struct proc_ref *ref)
 {
-	int adj = READ_ONCE(ref->process->oom_score_adj);
+	int adj = READ_ONCE(ref->process->oom_score_adj) * -OOM_ADJ_EXEMPT / OOM_ADJ_RANGE;
 
-	seq_printf(s, "%d\n", adj == 1000 ? OOM_ADJ_MOST : adj * -OOM_ADJ_EXEMPT / 1000);
+	seq_printf(s, "%d\n", MIN(adj, OOM_ADJ_MOST));
 	return 0;
 }
 
 static int store_oom_adj(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v;
-	int err = proc_parse_int(text, &v);
+	int err = parse_adj(text, OOM_ADJ_EXEMPT, OOM_ADJ_MOST, &v);
 
 	(void)n;
-	if (err || v < OOM_ADJ_EXEMPT || v > OOM_ADJ_MOST)
-		return -EINVAL;
-	return set_oom_score_adj(ref, v == OOM_ADJ_MOST ? 1000 : v * 1000 / -OOM_ADJ_EXEMPT);
+	if (err)
+		return err;
+	v = v == OOM_ADJ_MOST ? OOM_ADJ_RANGE : v * OOM_ADJ_RANGE / -OOM_ADJ_EXEMPT;
+	return set_oom_score_adj(ref->process, (int)v, READ_ONCE(ref->process->oom_score_adj),
+				 true);
 }
 
 static int show_wchan(struct seq *s, const struct proc_ref *ref)
@@ -227,42 +280,44 @@ static const struct proc_node fd_node = {
 	.name = "fd", .mode = S_IFLNK | 0700, .link = link_fd, .follow = follow_fd
 };
 static const struct proc_node fdinfo_node = PROC_FILE("fdinfo", 0400, show_fdinfo);
-const struct proc_list proc_fd_list = { &fd_node, find_fd, next_fd, NULL };
-const struct proc_list proc_fdinfo_list = { &fdinfo_node, find_fd, next_fd, NULL };
+const struct proc_list proc_fd_list = { .node = &fd_node, .lookup = find_fd, .next = next_fd };
+const struct proc_list proc_fdinfo_list = { .node = &fdinfo_node,
+					    .lookup = find_fd,
+					    .next = next_fd };
 
 /* What a process and each of its threads have in common. */
 #define COMMON_FILES                                                                               \
-	{ .name = "auxv", .mode = S_IFREG | 0400, .show = show_pid_auxv },                         \
-		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_pid_cmdline },           \
+	PROC_FILE("auxv", 0400, show_pid_auxv), PROC_FILE("cgroup", 0444, show_pid_cgroup),        \
+		PROC_FILE("cmdline", 0444, show_pid_cmdline),                                      \
 		{ .name = "comm",                                                                  \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = show_comm,                                                               \
 		  .store = store_comm },                                                           \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd },                   \
-		{ .name = "environ", .mode = S_IFREG | 0400, .show = show_pid_environ },           \
+		PROC_FILE("environ", 0400, show_pid_environ),                                      \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe },                   \
 		{ .name = "fd", .mode = S_IFDIR | 0500, .list = &proc_fd_list },                   \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .list = &proc_fdinfo_list },           \
-		{ .name = "limits", .mode = S_IFREG | 0444, .show = show_pid_limits },             \
-		{ .name = "maps", .mode = S_IFREG | 0444, .show = show_pid_maps },                 \
-		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo },           \
-		{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts },                 \
+		PROC_FILE("limits", 0444, show_pid_limits),                                        \
+		PROC_FILE("maps", 0444, show_pid_maps),                                            \
+		PROC_FILE("mountinfo", 0444, show_mountinfo),                                      \
+		PROC_FILE("mounts", 0444, show_mounts),                                            \
 		{ .name = "oom_adj",                                                               \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = show_oom_adj,                                                            \
 		  .store = store_oom_adj },                                                        \
-		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },           \
+		PROC_FILE("oom_score", 0444, show_oom_score),                                      \
 		{ .name = "oom_score_adj",                                                         \
 		  .mode = S_IFREG | 0644,                                                          \
 		  .show = show_oom_score_adj,                                                      \
 		  .store = store_oom_score_adj },                                                  \
-		{ .name = "pagemap", .mode = S_IFREG | 0400, .read = read_pid_pagemap },           \
+		PROC_BYTES("pagemap", 0400, read_pid_pagemap),                                     \
 		{ .name = "root", .mode = S_IFLNK | 0777, .follow = follow_root },                 \
-		{ .name = "smaps", .mode = S_IFREG | 0444, .show = show_pid_smaps },               \
-		{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = show_pid_smaps_rollup }, \
-		{ .name = "stat", .mode = S_IFREG | 0444, .show = show_pid_stat },                 \
-		{ .name = "statm", .mode = S_IFREG | 0444, .show = show_pid_statm },               \
-		{ .name = "status", .mode = S_IFREG | 0444, .show = show_pid_status },             \
+		PROC_FILE("sched", 0444, show_pid_sched),                                          \
+		PROC_FILE("smaps", 0444, show_pid_smaps),                                          \
+		PROC_FILE("smaps_rollup", 0444, show_pid_smaps_rollup),                            \
+		PROC_FILE("stat", 0444, show_pid_stat), PROC_FILE("statm", 0444, show_pid_statm),  \
+		PROC_FILE("status", 0444, show_pid_status),                                        \
 	{                                                                                          \
 		.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan                        \
 	}
@@ -297,7 +352,9 @@ static int next_thread(const struct proc_ref *dir, int from)
 	return tid;
 }
 
-const struct proc_list proc_task_list = { &thread_node, find_thread, next_thread, NULL };
+const struct proc_list proc_task_list = { .node = &thread_node,
+					  .lookup = find_thread,
+					  .next = next_thread };
 
 static const struct proc_node pid_children[] = {
 	COMMON_FILES,

@@ -31,7 +31,7 @@ void seq_area(struct seq *s, const struct area *a, char *name)
 	seq_puts(s, "\n");
 }
 
-int show_pid_maps(struct seq *s, const struct proc_ref *ref)
+int seq_areas(struct seq *s, const struct proc_ref *ref, seq_area_t *show)
 {
 	int err;
 	struct aspace *as = proc_space(ref, true, &err);
@@ -46,12 +46,17 @@ int show_pid_maps(struct seq *s, const struct proc_ref *ref)
 		err = -EINTR;
 	if (!err) {
 		for (struct area *a = area_first(as); a && !s->overflow; a = area_next(a))
-			seq_area(s, a, name);
+			show(s, a, name);
 		mutex_unlock(&as->mutex);
 	}
 	kfree(name);
 	aspace_put(as);
 	return err;
+}
+
+int show_pid_maps(struct seq *s, const struct proc_ref *ref)
+{
+	return seq_areas(s, ref, seq_area);
 }
 
 /* Copies [start, end) of another address space. Memory that is not there ends the text. */

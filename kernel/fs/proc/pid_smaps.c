@@ -95,25 +95,7 @@ static void smaps_area(struct seq *s, const struct area *a, char *name)
 
 int show_pid_smaps(struct seq *s, const struct proc_ref *ref)
 {
-	int err;
-	struct aspace *as = proc_space(ref, true, &err);
-	char *name;
-
-	if (!as)
-		return err;
-	name = kmalloc(PATH_MAX, 0);
-	if (!name)
-		err = -ENOMEM;
-	else if (mutex_lock_killable(&as->mutex))
-		err = -EINTR;
-	if (!err) {
-		for (struct area *a = area_first(as); a && !s->overflow; a = area_next(a))
-			smaps_area(s, a, name);
-		mutex_unlock(&as->mutex);
-	}
-	kfree(name);
-	aspace_put(as);
-	return err;
+	return seq_areas(s, ref, smaps_area);
 }
 
 int show_pid_smaps_rollup(struct seq *s, const struct proc_ref *ref)

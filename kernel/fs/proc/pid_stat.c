@@ -168,15 +168,41 @@ int show_pid_stat(struct seq *s, const struct proc_ref *ref)
 		   ticks(usage_system(&f.children)), priority, t->sched.nice, f.threads,
 		   ticks(f.started), f.total << PAGE_SHIFT, f.rss,
 		   (uint64_t)f.process->limits[RLIMIT_RSS].rlim_cur);
-	seq_printf(s, "%ju %ju %ju 0 0 %ju %ju %ju %ju 0 0 0 %d %d %d %d 0 0 0 ",
+	seq_printf(s, "%ju %ju %ju 0 0 %ju %ju %ju %ju 0 0 0 %d %d %d %d %ju 0 0 ",
 		   (uint64_t)f.code_start, (uint64_t)f.code_end, (uint64_t)f.stack_top,
 		   f.pending & INT32_MAX, f.blocked & INT32_MAX, f.ignored & INT32_MAX,
 		   f.caught & INT32_MAX, f.process->exit_signal, t->sched.cpu, t->sched.rt_priority,
-		   t->sched.policy);
+		   t->sched.policy, ticks(READ_ONCE(t->sched.io_ns)));
 	seq_printf(s, "%ju %ju %ju %ju %ju %ju %ju %d\n", (uint64_t)f.data_start,
 		   (uint64_t)f.data_end, (uint64_t)f.brk_start, (uint64_t)f.arg_start,
 		   (uint64_t)f.arg_end, (uint64_t)f.env_start, (uint64_t)f.env_end, t->exit_status);
 	task_put(t);
+	return 0;
+}
+
+/* A line of Linux's /proc/PID/sched: a time in milliseconds. */
+static void seq_sched_time(struct seq *s, const char *name, uint64_t ns)
+{
+	seq_printf(s, "%-45s:%14ju.%06u\n", name, (uintmax_t)(ns / NSEC_PER_MSEC),
+		   (unsigned)(ns % NSEC_PER_MSEC));
+}
+
+/* Of Linux's lines those that are kept, and what the thread lost waiting for memory. */
+int show_pid_sched(struct seq *s, const struct proc_ref *ref)
+{
+	struct figures f;
+	const struct sched *sched;
+	int err = collect(ref, &f);
+
+	if (err)
+		return err;
+	sched = &f.task->sched;
+	seq_printf(s, "%s (%d, #threads: %u)\n", f.task->name, f.task->tid, f.threads);
+	seq_sched_time(s, "iowait_sum", READ_ONCE(sched->io_ns));
+	seq_sched_time(s, "memory_wait_sum", READ_ONCE(sched->memory_ns));
+	seq_printf(s, "%-45s:%21d\n%-45s:%21d\n", "policy", sched->policy, "prio",
+		   is_rt_policy(sched->policy) ? 99 - sched->rt_priority : 120 + sched->nice);
+	task_put(f.task);
 	return 0;
 }
 
@@ -285,6 +311,7 @@ int show_pid_status(struct seq *s, const struct proc_ref *ref)
 		   f.task->sched.affinity & sched_cpus_online());
 	seq_cpu_list(s, f.task->sched.affinity & sched_cpus_online());
 	seq_puts(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	seq_printf(s, "NofaultFaults:\t%ju\n", f.task->nofault_faults);
 	task_put(f.task);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "arch/thread.h"
 #include "kernel/dt.h"
+#include "kernel/firmware.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/irq.h"
 #include "kernel/process.h"
@@ -116,6 +117,7 @@ static void cpu_identity(struct seq *s, uint32_t midr)
 static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
 {
 	uint64_t cpus = sched_cpus_online(), cap = arch_hwcap(), mhz2 = hw_counter_hz() * 2 / 10000;
+	const struct firmware *f = firmware_get();
 
 	(void)ref;
 	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
@@ -128,6 +130,9 @@ static int show_cpuinfo(struct seq *s, const struct proc_ref *ref)
 				seq_printf(s, " %s", hwcap_names[i]);
 		cpu_identity(s, arch_cpu_midr(cpu));
 	}
+	if (f)
+		seq_printf(s, "Revision\t: %04x\nSerial\t\t: %016jx\nModel\t\t: %s\n", f->revision,
+			   f->serial, f->model);
 	return 0;
 }
 
@@ -195,22 +200,33 @@ static const struct proc_node sysvipc_children[] = { PROC_FILE("shm", 0444, show
 
 static const struct proc_node root_children[] = {
 	PROC_FILE("buddyinfo", 0444, show_buddyinfo),
+	PROC_FILE("cgroups", 0444, show_cgroups),
 	PROC_FILE("cmdline", 0444, show_cmdline),
 	PROC_FILE("cpuinfo", 0444, show_cpuinfo),
 	PROC_FILE("diskstats", 0444, show_diskstats),
 	PROC_FILE("filesystems", 0444, show_filesystems),
 	PROC_FILE("interrupts", 0444, show_interrupts),
+	{ .name = "latency", .mode = S_IFREG | 0644, .show = show_latency, .store = store_latency },
 	PROC_FILE("loadavg", 0444, show_loadavg),
+	{ .name = "lock_stat",
+	  .mode = S_IFREG | 0644,
+	  .show = show_lock_stat,
+	  .store = store_lock_stat },
 	PROC_FILE("meminfo", 0444, show_meminfo),
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts },
 	PROC_FILE("mtd", 0444, show_mtd),
+	PROC_FILE("oom_log", 0444, show_oom_log),
 	PROC_FILE("partitions", 0444, show_partitions),
+	PROC_DIR("pressure", 0555, proc_pressure_children),
 	{ .name = "self", .mode = S_IFLNK | 0777, .link = link_self },
 	PROC_FILE("slabinfo", 0400, show_slabinfo),
 	PROC_FILE("stat", 0444, show_stat),
 	PROC_FILE("swaps", 0444, show_swaps),
-	PROC_FILE("swapstore", 0444, show_swapstore),
-	{ .name = "swapstore_map", .mode = S_IFREG | 0444, .read = read_swapstore_map },
+	{ .name = "swapstore",
+	  .mode = S_IFREG | 0644,
+	  .show = show_swapstore,
+	  .store = store_swapstore },
+	PROC_BYTES("swapstore_map", 0444, read_swapstore_map),
 	PROC_DIR("sys", 0555, proc_sys_children),
 	PROC_DIR("sysvipc", 0555, sysvipc_children),
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = link_thread_self },
@@ -242,7 +258,9 @@ static int next_process(const struct proc_ref *dir, int from)
 	return pid;
 }
 
-static const struct proc_list process_list = { &proc_pid_node, find_process, next_process, NULL };
+static const struct proc_list process_list = { .node = &proc_pid_node,
+					       .lookup = find_process,
+					       .next = next_process };
 
 const struct proc_node proc_root = {
 	.name = "/", .mode = S_IFDIR | 0555, .children = root_children, .list = &process_list

@@ -5,11 +5,16 @@
 #include "kernel/cred.h"
 #include "kernel/exec.h"
 #include "kernel/fs/proc/proc.h"
+#include "kernel/nofault.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
+#include "kernel/runq.h"
 #include "kernel/uts.h"
 #include "mm/aspace.h"
+#include "mm/buddy.h"
 #include "mm/commit.h"
+#include "mm/oom.h"
+#include "mm/oom_site.h"
 #include "mm/reclaim.h"
 #include "mm/swap.h"
 #include "mm/huge.h"
@@ -134,11 +139,11 @@ static const struct proc_node random_children[] = {
 };
 
 /* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
-static int parse_setting(const char *text, int64_t most, int64_t *value)
+static int parse_setting(char *text, int64_t most, int64_t *value)
 {
-	int err = current_capable(CAP_SYS_ADMIN) ? proc_parse_int(text, value) : -EPERM;
-
-	return err == 0 && (*value < 0 || *value > most) ? -EINVAL : err;
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return proc_parse_int(text, value) || *value < 0 || *value > most ? -EINVAL : 0;
 }
 
 static int show_randomize(struct seq *s, const struct proc_ref *ref)
@@ -159,11 +164,89 @@ static int store_randomize(const struct proc_ref *ref, char *text, size_t n)
 	return err;
 }
 
+/* ---- Policies: all there are, the one in force in brackets; chosen by name ---- */
+
+static int show_names(struct seq *s, const char *(*nth)(unsigned i, bool *in_force))
+{
+	const char *name;
+	bool on;
+
+	for (unsigned i = 0; (name = nth(i, &on)) != NULL; i++)
+		seq_printf(s, on ? "%s[%s]" : "%s%s", i > 0 ? " " : "", name);
+	seq_puts(s, "\n");
+	return 0;
+}
+
+static int store_name(char *text, size_t n, int (*choose)(const char *name))
+{
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	return choose(text);
+}
+
+static int show_nofault(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	return show_names(s, nofault_action);
+}
+
+static int store_nofault(const struct proc_ref *ref, char *text, size_t n)
+{
+	(void)ref;
+	return store_name(text, n, nofault_choose);
+}
+
+/* ---- The guard against real-time tasks (kernel/sched_guard.c), in us; a runtime of -1: none ---- */
+
+static int show_rt_runtime(struct seq *s, const struct proc_ref *ref)
+{
+	int64_t ns = READ_ONCE(rt_guard.runtime);
+
+	(void)ref;
+	seq_printf(s, "%jd\n", ns < 0 ? -1 : ns / (int64_t)NSEC_PER_USEC);
+	return 0;
+}
+
+static int show_rt_period(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%ju\n", (uint64_t)(READ_ONCE(rt_guard.period) / NSEC_PER_USEC));
+	return 0;
+}
+
+static int store_rt_runtime(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t us = 0;
+	int err = current_capable(CAP_SYS_ADMIN) ? proc_parse_int(text, &us) : -EPERM;
+
+	(void)ref, (void)n;
+	return err < 0 ? err : us < -1 ? -EINVAL : rt_guard_set(us, -2);
+}
+
+static int store_rt_period(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t us = 0;
+	int err = parse_setting(text, INT32_MAX, &us);
+
+	(void)ref, (void)n;
+	return err < 0 ? err : rt_guard_set(-2, us);
+}
+
 static const struct proc_node kernel_children[] = {
 	{ .name = "hostname",
 	  .mode = S_IFREG | 0644,
 	  .show = show_hostname,
 	  .store = store_hostname },
+	{ .name = "latency_sample_ns",
+	  .mode = S_IFREG | 0644,
+	  .show = show_latency_sample,
+	  .store = store_latency_sample },
+	{ .name = "nofault_action",
+	  .mode = S_IFREG | 0644,
+	  .show = show_nofault,
+	  .store = store_nofault },
 	PROC_FILE("osrelease", 0444, show_osrelease),
 	PROC_FILE("ostype", 0444, show_ostype),
 	PROC_FILE("pid_max", 0444, show_pid_max),
@@ -172,6 +255,14 @@ static const struct proc_node kernel_children[] = {
 	  .mode = S_IFREG | 0644,
 	  .show = show_randomize,
 	  .store = store_randomize },
+	{ .name = "sched_rt_period_us",
+	  .mode = S_IFREG | 0644,
+	  .show = show_rt_period,
+	  .store = store_rt_period },
+	{ .name = "sched_rt_runtime_us",
+	  .mode = S_IFREG | 0644,
+	  .show = show_rt_runtime,
+	  .store = store_rt_runtime },
 	PROC_FILE("threads-max", 0444, show_threads_max),
 	PROC_FILE("version", 0444, show_uts_version),
 	PROC_END,
@@ -316,28 +407,64 @@ static int store_swappiness(const struct proc_ref *ref, char *text, size_t n)
 	return err;
 }
 
-/* All there are, the one in force in brackets. */
 static int show_replacement(struct seq *s, const struct proc_ref *ref)
 {
-	const char *name;
-	bool on;
-
 	(void)ref;
-	for (unsigned i = 0; (name = replacement_name(i, &on)) != NULL; i++)
-		seq_printf(s, on ? "%s[%s]" : "%s%s", i > 0 ? " " : "", name);
-	seq_puts(s, "\n");
-	return 0;
+	return show_names(s, replacement_name);
 }
 
 static int store_replacement(const struct proc_ref *ref, char *text, size_t n)
 {
 	(void)ref;
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	while (n > 0 && text[n - 1] == '\n')
-		text[--n] = '\0';
-	return replacement_choose(text);
+	return store_name(text, n, replacement_choose);
 }
+
+static int show_oom_policy(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	return show_names(s, oom_policy_name);
+}
+
+static int store_oom_policy(const struct proc_ref *ref, char *text, size_t n)
+{
+	(void)ref;
+	return store_name(text, n, oom_policy_choose);
+}
+
+static int show_rt_reserve_kb(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_printf(s, "%u\n", READ_ONCE(watermarks.rt) << (PAGE_SHIFT - 10));
+	return 0;
+}
+
+static int store_rt_reserve_kb(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, INT64_MAX, &v);
+
+	(void)ref, (void)n;
+	return err ? err : frames_reserve_rt((uint64_t)v);
+}
+
+#ifdef OOM_SITES
+static int show_oom_site(struct seq *s, const struct proc_ref *ref)
+{
+	unsigned met;
+	bool armed = oom_site_armed(&met);
+
+	(void)ref;
+	seq_printf(s, "%u %u\n", met, armed);
+	return 0;
+}
+
+static int store_oom_site(const struct proc_ref *ref, char *text, size_t n)
+{
+	(void)ref, (void)text, (void)n;
+	oom_site_arm();
+	return 0;
+}
+#endif
 
 /* ---- The pool of huge pages (mm/huge.h): numbers of pages of 2 MB ---- */
 
@@ -405,14 +532,21 @@ static const struct proc_node vm_children[] = {
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
 	SETTING_FILE("nr_hugepages", nr_hugepages),
 	SETTING_FILE("nr_overcommit_hugepages", nr_overcommit_hugepages),
+	SETTING_FILE("oom_policy", oom_policy),
+#ifdef OOM_SITES
+	SETTING_FILE("oom_site", oom_site),
+#endif
 	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
 	SETTING_FILE("overcommit_memory", overcommit_memory),
 	SETTING_FILE("overcommit_ratio", overcommit_ratio),
 	SETTING_FILE("replacement", replacement),
+	SETTING_FILE("rt_reserve_kb", rt_reserve_kb),
 	SETTING_FILE("swap_budget", swap_budget),
 	SETTING_FILE("swap_burst", swap_budget),
 	SETTING_FILE("swappiness", swappiness),
 	SETTING_FILE("page-cluster", page_cluster),
+	WRITEBACK_FILE("thrash_percent"),
+	WRITEBACK_FILE("thrash_wait_ms"),
 	SETTING_FILE("zpool_percent", zpool_percent),
 	PROC_END,
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys/vm: settings of write-back, with Linux's names, bounds and errors. Of a limit in bytes and one in percent the last that was set holds; the other
-// reads as 0.
+// /proc/sys/vm: settings of write-back, with Linux's names, bounds and errors, and of what is done about thrashing. Of a limit in bytes and one in percent the last
+// that was set holds; the other reads as 0.
 #include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
+#include "mm/thrash.h"
 #include "mm/writeback.h"
 
 struct setting {
@@ -23,8 +24,10 @@ static const struct setting settings[] = {
 	{ "dirty_expire_centisecs", &S.expire, NULL, NULL, NULL, 0, INT32_MAX },
 	{ "dirty_ratio", &S.ratio, NULL, NULL, &S.bytes, 0, 100 },
 	{ "dirty_writeback_centisecs", &S.interval, NULL, NULL, NULL, 0, INT32_MAX },
-};
 #undef S
+	{ "thrash_percent", &thrash_settings.percent, NULL, NULL, NULL, 0, 100 },
+	{ "thrash_wait_ms", &thrash_settings.wait_ms, NULL, NULL, NULL, 0, THRASH_WAIT_MS_MOST },
+};
 
 static const struct setting *setting_of(const struct proc_ref *ref)
 {
@@ -51,7 +54,7 @@ int store_writeback(const struct proc_ref *ref, char *text, size_t n)
 
 	(void)n;
 	if (err || v < s->least || v > s->most)
-		return err ? err : -EINVAL;
+		return err == -EPERM ? err : -EINVAL;
 	if (s->bytes)
 		WRITE_ONCE(*s->bytes, (uint64_t)v);
 	else
@@ -61,5 +64,6 @@ int store_writeback(const struct proc_ref *ref, char *text, size_t n)
 	if (s->other_bytes)
 		WRITE_ONCE(*s->other_bytes, 0);
 	writeback_changed();
+	thrash_changed();
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "kernel/cred.h"
 #include "kernel/errno.h"
+#include "kernel/firmware.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched.h"
@@ -196,7 +197,9 @@ static const struct proc_node topology_children[] = {
 static const struct proc_node one_cpu_children[] = { PROC_DIR("topology", 0555, topology_children),
 						     PROC_END };
 static const struct proc_node one_cpu = PROC_DIR("cpuN", 0555, one_cpu_children);
-static const struct proc_list cpu_list = { &one_cpu, find_cpu, next_cpu, "cpu" };
+static const struct proc_list cpu_list = {
+	.node = &one_cpu, .lookup = find_cpu, .next = next_cpu, .word = "cpu"
+};
 
 static const struct proc_node cpu_children[] = {
 	PROC_FILE("kernel_max", 0444, show_kernel_max), PROC_FILE("offline", 0444, show_no_cpus),
@@ -209,8 +212,58 @@ static const struct proc_node system_children[] = {
 };
 static const struct proc_node devices_children[] = { PROC_DIR("system", 0555, system_children),
 						     PROC_END };
-static const struct proc_node sys_children[] = { PROC_DIR("devices", 0555, devices_children),
-						 PROC_DIR("kernel", 0555, kernel_children),
-						 PROC_END };
+
+/* ---- The firmware's thermometer (driver-api/thermal/sysfs-api.rst) ---- */
+
+static int find_zone(const struct proc_ref *dir, int number, struct proc_ref *child)
+{
+	(void)dir, (void)child;
+	return number == 0 && firmware_get() ? 0 : -ENOENT;
+}
+
+static int next_zone(const struct proc_ref *dir, int from)
+{
+	(void)dir;
+	return from == 0 && firmware_get() ? 0 : -1;
+}
+
+static int show_temperature(struct seq *s, const struct proc_ref *ref)
+{
+	int millidegrees, err = firmware_get()->temperature(&millidegrees);
+
+	(void)ref;
+	if (!err)
+		seq_printf(s, "%d\n", millidegrees);
+	return err;
+}
+
+static int show_zone_type(struct seq *s, const struct proc_ref *ref)
+{
+	(void)ref;
+	seq_puts(s, "cpu-thermal\n");
+	return 0;
+}
+
+static const struct proc_node zone_children[] = {
+	PROC_FILE("temp", 0444, show_temperature),
+	PROC_FILE("type", 0444, show_zone_type),
+	PROC_END,
+};
+static const struct proc_node one_zone = PROC_DIR("thermal_zoneN", 0555, zone_children);
+static const struct proc_list zone_list = {
+	.node = &one_zone, .lookup = find_zone, .next = next_zone, .word = "thermal_zone"
+};
+static const struct proc_node class_children[] = {
+	{ .name = "thermal", .mode = S_IFDIR | 0555, .list = &zone_list }, PROC_END
+};
+
+/* Where cgroup2 is mounted. */
+static const struct proc_node no_children[] = { PROC_END };
+static const struct proc_node fs_children[] = { PROC_DIR("cgroup", 0555, no_children), PROC_END };
+
+static const struct proc_node sys_children[] = {
+	PROC_DIR("class", 0555, class_children), PROC_DIR("devices", 0555, devices_children),
+	PROC_DIR("fs", 0555, fs_children), PROC_DIR("kernel", 0555, kernel_children), PROC_END
+};
 
 const struct proc_node sys_root = { .name = "/", .mode = S_IFDIR | 0555, .children = sys_children };

@@ -13,6 +13,7 @@
 
 #include "kernel/preempt.h"
 #include "mm/buddy.h"
+#include "mm/memcg.h"
 #include "mm/replace/replace.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
@@ -126,6 +127,27 @@ unsigned evict_finish(struct evict_batch *b)
 	return b->freed;
 }
 
+/* No groups. */
+bool memcg_spares(unsigned id, const struct memcg *root, bool force)
+{
+	(void)id, (void)root, (void)force;
+	return false;
+}
+unsigned memcg_isolate(struct memcg *m, struct page **pages, unsigned n, uint32_t *left)
+{
+	(void)m, (void)pages, (void)n;
+	*left = 0;
+	return 0;
+}
+void memcg_count_reclaim(struct memcg *m, unsigned scanned, unsigned stolen)
+{
+	(void)m, (void)scanned, (void)stolen;
+}
+uint32_t memcg_span(void)
+{
+	return nframes;
+}
+
 /* ---- The program ---- */
 
 static void *renew(void *old, size_t n, size_t size)
@@ -169,7 +191,7 @@ static void bring_in(uint32_t page)
 	frame_of[page] = page_to_pfn(p);
 	page_of[page_to_pfn(p)] = page;
 	if (shadow_of[page] != 0)
-		workingset_refault(p, shadow_of[page]);
+		(void)workingset_refault(p, shadow_of[page]);
 	lru_add(p);
 }
 

@@ -80,6 +80,11 @@ static inline unsigned hw_cpu(void)
 	return mock_cpu;
 }
 
+static inline unsigned hw_cpus(void)
+{
+	return NR_CPUS_MAX;
+}
+
 static inline struct task *hw_current(void)
 {
 	return cpu_local()->current;
@@ -88,6 +93,12 @@ static inline struct task *hw_current(void)
 static inline void hw_relax(void)
 {
 	mock_relax();
+}
+
+static inline void hw_spin_wait(const uint16_t *p, uint16_t value)
+{
+	while (__atomic_load_n(p, __ATOMIC_ACQUIRE) != value)
+		hw_relax();
 }
 
 static inline void hw_wait_event(void)
@@ -161,5 +172,16 @@ void hw_icache_sync(const void *kva, size_t n);
 void hw_dma_clean(const void *kva, size_t n);
 void hw_dma_invalidate(void *kva, size_t n);
 uint32_t hw_crc32c(uint32_t crc, const void *p, size_t n);
+
+extern _Thread_local bool mock_vectors; /* the vector registers are lent */
+
+static inline void hw_with_vectors(void (*fn)(void *), void *arg)
+{
+	bool before = mock_vectors;
+
+	mock_vectors = true;
+	fn(arg);
+	mock_vectors = before;
+}
 
 #endif

@@ -12,8 +12,9 @@
 bool mock_alloc_should_fail(void);
 void mock_frame_freed(pfn_t pfn);
 
-static inline bool frame_alloc_fails(void)
+static inline bool frame_alloc_fails(unsigned flags)
 {
+	(void)flags;
 	return mock_alloc_should_fail();
 }
 

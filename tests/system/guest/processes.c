@@ -147,6 +147,32 @@ static void test_many(void)
 	}
 }
 
+static long kernel_stacks(void) /* KB */
+{
+	char text[4096] = "", *line;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	CHECK(f && fread(text, 1, sizeof(text) - 1, f) > 0 && fclose(f) == 0);
+	line = strstr(text, "KernelStack:");
+	return line ? atol(line + strlen("KernelStack:")) : -1;
+}
+
+/* Who waits to be waited for needs no stack: of 16 KB each, a few may be kept for others. */
+static void test_zombies(void)
+{
+	long before = kernel_stacks();
+	siginfo_t info;
+	pid_t child;
+
+	for (int i = 0; i < 100; i++) {
+		child = fork_child(1);
+		CHECK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
+	}
+	CHECK(before > 0 && kernel_stacks() < before + 20 * 16);
+	for (int i = 0; i < 100; i++)
+		CHECK(waitpid(-1, NULL, 0) > 0);
+}
+
 static void test_orphan(void)
 {
 	int fd[2], parent = -1;
@@ -410,6 +436,22 @@ static void test_clocks(void)
 	CHECK(clock_gettime(77, &a) == -1 && errno == EINVAL);
 }
 
+/* Process 1 goes on without its first thread, as any other. */
+static void *without_leader(void *leader)
+{
+	pthread_join(*(pthread_t *)leader, NULL);
+	test_many();
+	return checks_failed ? NULL : exec_self(NULL);
+}
+
+static void as_first(void)
+{
+	pthread_t me = pthread_self(), t;
+
+	pthread_create(&t, NULL, without_leader, &me);
+	pthread_exit(NULL);
+}
+
 /* How this program answers when it is exec'd by its own tests. */
 static int as_child(int argc, char **argv)
 {
@@ -430,9 +472,12 @@ int main(int argc, char **argv)
 	ssize_t n = readlink(self, path, sizeof(path) - 1);
 
 	self = n > 0 ? path : argv[0];
+	if (getpid() == 1)
+		as_first();
 	setvbuf(stdout, NULL, _IONBF, 0);
 	test_wait();
 	test_many();
+	test_zombies();
 	test_cpu_times();
 	test_orphan();
 	test_exec_threads();

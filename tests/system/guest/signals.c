@@ -330,6 +330,21 @@ static void test_signal_while_stopped(void)
 	      WTERMSIG(status) == SIGTERM);
 }
 
+/* To everybody is to whom one may: that it is nobody is no error. To a group of others it is. */
+static void test_to_others(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setpgid(0, 0);
+		if (setuid(1234) || kill(-1, SIGTERM) || kill(-getpgid(getppid()), SIGTERM) != -1)
+			_exit(1);
+		_exit(kill(-12345, SIGTERM) != -1);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 int main(void)
 {
 	test_masks();
@@ -343,5 +358,6 @@ int main(void)
 	test_altstack();
 	test_stops();
 	test_signal_while_stopped();
+	test_to_others();
 	return check_end();
 }

@@ -7,11 +7,11 @@ etc=$(mktemp -d)
 trap 'rm -rf "$etc"' EXIT
 failed=0
 
-# sources_are NAME EXPECTED: for the files laid into $etc
+# sources_are NAME EXPECTED [KIND]: for the files laid into $etc
 sources_are()
 {
 	local got
-	got=$(GRANULE_ETC=$etc boards/common/packages --sources 2>&1 | tr -s ' ')
+	got=$(GRANULE_ETC=$etc boards/common/packages --sources "${3-}" 2>&1 | tr -s ' ')
 	if [[ $got != "$2" ]]; then
 		printf 'FAIL %s: expected\n%s\ngot\n%s\n' "$1" "$2" "$got"
 		failed=1
@@ -70,6 +70,23 @@ sources_are "mirror list" 'deb [arch=arm64 ] mirror+file:/etc/apt/mirrors/debian
 
 echo 'deb http://mirror.example/debian/ stable main' >"$etc/apt/sources.list"
 sources_are "by class" 'deb [arch=arm64 ] http://mirror.example/debian/ stable main'
+
+main='deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main'
+updates='deb http://mirror.example/debian bookworm-updates main'
+lay() { printf '%s\n' "$main" "$updates" >"$etc/apt/sources.list"; }
+lay
+sources_are "firmware that is not free" \
+'deb [arch=arm64 ] http://mirror.example/debian bookworm-updates main non-free-firmware
+deb [arch=arm64 signed-by=/k.gpg ] http://mirror.example/debian bookworm main non-free-firmware' nonfree
+lay
+sources_are "the host's own, with backports" \
+'deb [] http://mirror.example/debian bookworm-updates main
+deb [signed-by=/k.gpg ] http://mirror.example/debian bookworm main
+deb [signed-by=/k.gpg ] http://mirror.example/debian bookworm-backports main' host
+lay
+sources_are "their authors' sources" \
+'deb-src [] http://mirror.example/debian bookworm-updates main
+deb-src [signed-by=/k.gpg ] http://mirror.example/debian bookworm main' source
 
 sources_are "nothing" ''
 exit "$failed"

@@ -199,7 +199,9 @@ static void test_errors(void **state)
 	assert_int_equal(block_write(d, 0, memory, BUFFER), -EIO);
 	fake->status = 0;
 	fake->start_error = -ENODEV;
-	assert_int_equal(block_read(d, 0, memory, PAGE_SIZE), -ENODEV);
+	assert_int_equal(block_transfer(d, BLOCK_READ, 0, memory, PAGE_SIZE), -ENODEV);
+	assert_int_equal(block_read(d, 0, memory, PAGE_SIZE), -EIO); /* what a program is told */
+	assert_int_equal(block_write(d, 0, memory, PAGE_SIZE), -EIO);
 	fake->start_error = 0;
 	assert_int_equal(block_read(d, 0, memory, PAGE_SIZE), 0);
 }
@@ -358,6 +360,43 @@ static void test_priorities(void **state)
 		assert_int_equal(d->queue->urgent[i], 0);
 }
 
+static struct task *sleeper;
+
+/* Somebody urgent waits for what the sleeper reads: its request, in the queue so far, gets the place that is kept for such. */
+static void lend_and_go_on(void)
+{
+	assert_int_equal(fake->nhas, 3);
+	sched_lend(sleeper, 50);
+	mock_block_turns(d);
+	assert_int_equal(sleeper->sched.boost, 50);
+	assert_int_equal(fake->nhas, 4);
+	assert_int_equal(d->queue->thread->sched.boost, 50);
+	sched_lend(sleeper, 60); /* the driver's by now: its end is more urgent */
+	assert_int_equal(d->queue->thread->sched.boost, 60);
+	fake->hold = 0;
+	mock_on_block = others;
+	others();
+}
+
+static void test_lent_priority(void **state)
+{
+	(void)state;
+	ended = 0;
+	fake->hold = 32;
+	for (unsigned i = 0; i < 4; i++)
+		submit(i, PRIO_FAIR, 10 + i);
+	sleeper = hw_current();
+	mock_on_block = lend_and_go_on;
+	assert_int_equal(block_read(d, 20, memory + 10 * PAGE_SIZE, 512), 0);
+	assert_int_equal(fake->order[3], 20); /* before sector 13, which came first */
+	sched_lend(sleeper, PRIO_FAIR);
+	assert_int_equal(sleeper->sched.boost, PRIO_FAIR);
+	assert_null(sleeper->block_queue);
+	while (ended < 4)
+		interrupt();
+	assert_int_equal(d->queue->thread->sched.boost, 0);
+}
+
 static void test_depth_one(void **state)
 {
 	(void)state;
@@ -513,7 +552,7 @@ static void test_dead(void **state)
 	assert_int_equal(ended, 5);
 	assert_int_equal(many[0].status, -EIO);
 	assert_int_equal(many[4].status, -ENODEV);
-	assert_int_equal(block_read(d, 0, memory, 512), -ENODEV);
+	assert_int_equal(block_transfer(d, BLOCK_READ, 0, memory, 512), -ENODEV);
 	assert_int_equal(d->stats.in_flight, 0);
 	fake->collected = 0;
 	interrupt();
@@ -534,7 +573,7 @@ static void test_unstoppable(void **state)
 	wait_out(31 * SECOND);
 	assert_int_equal(ended, 2);
 	assert_int_equal(many[3].status, -ENODEV);
-	assert_int_equal(block_read(d, 0, memory, 512), -ENODEV);
+	assert_int_equal(block_transfer(d, BLOCK_READ, 0, memory, 512), -ENODEV);
 	wait_out(100 * SECOND);
 	assert_int_equal(fake->resets, 1);
 	assert_non_null(strstr(mock_log(), "cannot be stopped"));
@@ -733,6 +772,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flush_and_discard, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_shapes, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_priorities, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_lent_priority, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_depth_one, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_reads_first, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_places_for_reads, setup, mock_teardown),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/dt.c mm/memblock.c kernel/lib/format.c
+// SOURCES: kernel/dt.c kernel/dt_cells.c mm/memblock.c kernel/lib/format.c kernel/lib/parse.c
 // LIBRARIES: fdt
 // Memory from made-up device trees: what is wrong is left out and said, what is right beside it counts; an initramfs that is not wholly in
 // RAM of its own is not read.
@@ -8,14 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "arch/boot.h"
 #include "kernel/dt.h"
 #include "kernel/log.h"
 #include "mm/memblock.h"
 #include "mm/pmap.h"
+#include "tests/mock/alone.h"
 #include "tests/mock/mock.h"
 
 #define MB      ((uint64_t)1 << 20)
@@ -138,6 +137,15 @@ static void tree_initrd(uint64_t start, uint64_t end)
 	assert_int_equal(fdt_end_node(blob), 0);
 }
 
+static void tree_arguments(const char *arguments)
+{
+	assert_int_equal(fdt_begin_node(blob, "chosen"), 0);
+	assert_int_equal(fdt_property_string(blob, "bootargs", arguments), 0);
+	assert_int_equal(fdt_property_u64(blob, "linux,initrd-start", RAM + 30 * MB + 5), 0);
+	assert_int_equal(fdt_property_u64(blob, "linux,initrd-end", RAM + 31 * MB + 7), 0);
+	assert_int_equal(fdt_end_node(blob), 0);
+}
+
 /* Ends the tree and lets the kernel read it: what dt_memory() says.  */
 static const char *tree_read(void)
 {
@@ -190,6 +198,72 @@ static void test_bad_memory(void **state)
 	assert_int_equal(memblock_ram_total(), 96 * MB);
 	assert_said("memory@0: 0x200000 bytes at 0xffffffffffefffff: ignored");
 	assert_said("memory@1: 0x32 bytes");
+}
+
+/* A Raspberry Pi 4 with 8 GB: below the VideoCore's share, below the peripherals, above 4 GB; the spin table is reserved. */
+static void test_banks(void **state)
+{
+	static const uint64_t low[] = { 0, 948 * MB, RAM, 3008 * MB, 4096 * MB, 4096 * MB };
+
+	(void)state;
+	tree_begin();
+	tree_reserve(0, PAGE_SIZE);
+	tree_root();
+	tree_memory("memory@0", low, 6);
+	tree_reserved("firmware@0", 900 * MB, 4 * MB, true);
+	assert_null(tree_read());
+	assert_ram(0, PAGE_SIZE, 900 * MB - PAGE_SIZE);
+	assert_ram(1, 904 * MB, 44 * MB);
+	assert_ram(2, RAM, 3008 * MB);
+	assert_ram(3, 4096 * MB, 4096 * MB);
+	assert_true(memblock_is_reserved(0, 1));
+	assert_false(memblock_is_reserved(PAGE_SIZE, 1));
+}
+
+/* The least of RAM, the kernel and the initramfs (whole pages of it) where they were. */
+static void limit(const char *arguments, unsigned ranges, uint64_t total)
+{
+	phys_addr_t base;
+	uint64_t size;
+	struct memblock_range r;
+
+	tree_plain();
+	tree_arguments(arguments);
+	assert_null(tree_read());
+	assert_int_equal(memblock_ram_total(), total);
+	assert_true(memblock_ram(ranges - 1, &r));
+	assert_false(memblock_ram(ranges, &r));
+	assert_true(dt_initrd(&base, &size));
+	assert_int_equal(size, MB + 2);
+}
+
+static void test_limit(void **state)
+{
+	(void)state;
+	limit("mem=24M", 2, 25 * MB + PAGE_SIZE);
+	assert_ram(0, RAM, 24 * MB);
+	assert_ram(1, RAM + 30 * MB, MB + PAGE_SIZE);
+	assert_true(memblock_is_reserved(RAM + 31 * MB, 1));
+}
+
+static void test_limit_kernel(void **state)
+{
+	(void)state;
+	limit("mem=2047K", 3, 2 * MB - PAGE_SIZE + MB + MB + PAGE_SIZE);
+	assert_ram(1, IMAGE, MB);
+}
+
+static void test_limit_beyond(void **state)
+{
+	(void)state;
+	limit("mem=1G", 1, 64 * MB);
+}
+
+static void test_limit_wrong(void **state)
+{
+	(void)state;
+	limit("mem=lots", 1, 64 * MB);
+	assert_said("mem=lots is no size: ignored");
 }
 
 static void test_no_memory(void **state)
@@ -336,6 +410,11 @@ static void test_initrd_listed(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_bad_memory),
+	cmocka_unit_test(test_banks),
+	cmocka_unit_test(test_limit),
+	cmocka_unit_test(test_limit_kernel),
+	cmocka_unit_test(test_limit_beyond),
+	cmocka_unit_test(test_limit_wrong),
 	cmocka_unit_test(test_no_memory),
 	cmocka_unit_test(test_kernel_elsewhere),
 	cmocka_unit_test(test_reservations),
@@ -351,22 +430,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_initrd_listed),
 };
 
-/* Each in a process of its own: memory is told once. */
-static int run_alone(unsigned i)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(_cmocka_run_group_tests(tests[i].name, &tests[i], 1, NULL, NULL) != 0);
-	return pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
-}
-
+/* Memory is told once. */
 int main(void)
 {
-	int failed = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
-		failed += run_alone(i);
-	return failed;
+	return run_each_alone(tests, ARRAY_SIZE(tests));
 }

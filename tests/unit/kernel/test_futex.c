@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_deadline.c kernel/sched_guard.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c kernel/futex.c
 // SOURCES: kernel/futex_queue.c kernel/futex_op.c kernel/futex_pi.c
 // DEFINES: CONFIG_DEBUG=1
@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 
 #include "tests/mock/sched_sim.h"
+#include "tests/mock/trail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,15 +40,6 @@ static struct aspace spaces[2];
 static struct area shared_area;
 static struct object object;
 static uint64_t load_takes; /* ns that the next reads of user memory take */
-static char trail[256];
-static size_t trail_len;
-
-static void mark(char c)
-{
-	assert_true(trail_len < sizeof(trail) - 1);
-	trail[trail_len++] = c;
-	trail[trail_len] = '\0';
-}
 
 /* ---- The rest of the kernel ---- */
 
@@ -159,8 +151,7 @@ static int setup(void **state)
 	mutex_init(&spaces[0].mutex);
 	mutex_init(&spaces[1].mutex);
 	load_takes = 0;
-	trail_len = 0;
-	trail[0] = '\0';
+	trail_begin();
 	memset(known, 0, sizeof(known));
 	futex_init();
 	return 0;

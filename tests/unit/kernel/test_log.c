@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_deadline.c kernel/sched_guard.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/log.c kernel/lib/rbtree.c kernel/lib/format.c kernel/lib/parse.c
 /*
  * The log's ring, its readers, and the console thread on the simulated machine.

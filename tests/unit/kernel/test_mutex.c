@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_deadline.c kernel/sched_guard.c kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
 // DEFINES: CONFIG_DEBUG=1
 /*
  * Mutexes on the simulated machine: exclusion, order, priority inheritance along chains, giving up.
  */
 #include "tests/mock/sched_sim.h"
+#include "tests/mock/trail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,22 +21,12 @@
 #define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
-static char trail[256];
-static size_t trail_len;
 static struct mutex mutexes[40];
-
-static void mark(char c)
-{
-	assert_true(trail_len < sizeof(trail) - 1);
-	trail[trail_len++] = c;
-	trail[trail_len] = '\0';
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	trail_len = 0;
-	trail[0] = '\0';
+	trail_begin();
 	for (size_t i = 0; i < ARRAY_SIZE(mutexes); i++)
 		mutex_init(&mutexes[i]);
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/random.c kernel/lib/chacha20.c tests/mock/machine.c tests/mock/kernel.c
+// SOURCES: kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c tests/mock/machine.c tests/mock/kernel.c
 // The generator: outputs neither repeat nor ignore what is stirred in.
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: kernel/swap_disk.c kernel/lib/format.c
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/block.c
+// SOURCES: kernel/swap_disk.c kernel/swap_medium.c kernel/swap_return.c kernel/lib/format.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/block.c kernel/block_return.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 180
 /*
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/swap_budget.h"
 #include "kernel/swap_disk.h"
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
@@ -29,6 +30,8 @@ static struct medium *medium;
 static struct store *store;
 static uint32_t slots, frames;
 static uint32_t version[SLOTS + 1]; /* 0: nothing */
+static uint32_t segment_asked;      /* not 0: no store is opened, the medium's segments are told */
+static uint32_t segment_shown;      /* not 0: how large segments are, whatever the medium says */
 static bool late; /* whether the disk is slow in writing: each test runs in both ways */
 
 static void disk_turn(void)
@@ -36,12 +39,29 @@ static void disk_turn(void)
 	mock_disk_turn(&disk);
 }
 
+static const struct medium *budgeted; /* whose write budget was looked up last */
+
+void swap_budget_attach(struct medium *m)
+{
+	budgeted = m;
+}
+
 /* mm/swap/areas.c, for one store. */
 int swap_attach(struct medium *m, bool format, int prio)
 {
-	int err = store_open(m, format, &store, &slots);
+	int err;
 
 	(void)prio;
+	assert_ptr_equal(m, budgeted);
+	if (segment_asked) {
+		segment_asked = m->erase_size;
+		return -EIO;
+	}
+	if (segment_shown) {
+		m->erase_size = segment_shown;
+		m->size = ALIGN_DOWN(m->size, (uint64_t)segment_shown);
+	}
+	err = store_open(m, format, &store, &slots);
 	assert_true(err || slots <= SLOTS);
 	medium = err ? NULL : m;
 	return err;
@@ -184,6 +204,7 @@ static void test_taken(void **state)
 	(void)state;
 	on();
 	assert_string_equal(medium->name, "/dev/vda");
+	assert_false(medium->card);
 	assert_int_equal(swap_disk_on(&disk.device, -1, false), -EBUSY);
 	churn(2000);
 	verify_all();
@@ -192,7 +213,9 @@ static void test_taken(void **state)
 	/* Other things behind the signature are no reason. */
 	memset(disk.now + 4096, 0x77, SIZE - 4096);
 	memset(version, 0, sizeof(version));
+	disk.device.card = true;
 	on();
+	assert_true(medium->card);
 	churn(100);
 	verify_all();
 }
@@ -307,8 +330,95 @@ static void test_full(void **state)
 	/* A page-in is one transfer. */
 	assert_int_equal(commit(), 0);
 	disk.reads = 0;
+	verify_all(); /* the last one's end may be in the ring */
+	assert_in_range(disk.reads, st.live_records - 1, st.live_records);
+}
+
+/* What README.md says of 8 MB is there, with large blocks as with small ones, even when each page is committed by itself. */
+static void test_promise(void **state)
+{
+	uint64_t size = 8ul << 20;
+
+	(void)state;
+	for (uint32_t block = 512; block <= 4096; block *= 8) {
+		mock_disk_free(&disk);
+		mock_disk_init(&disk, "vda", size);
+		disk.device.block_size = block;
+		disk.late = late;
+		sign(size);
+		memset(version, 0, sizeof(version));
+		on();
+		print_message("blocks of %u: %u of %u pages\n", block, slots,
+			      (unsigned)(size / 4096));
+		assert_true(slots * 4096ul * 100 >= size * (block == 512 ? 81 : 76));
+		for (uint32_t i = 0; i < slots + slots / 4; i++) {
+			assert_int_equal(append(i < slots ? i + 1 : any()), 0);
+			assert_int_equal(commit(), 0);
+			while (store_clean(store))
+				;
+		}
+		verify_all();
+		assert_int_equal(store->live_records, slots);
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+	}
+}
+
+static void damage(struct mock_disk *m, const struct block_request *r)
+{
+	if (r->op == BLOCK_WRITE && m->writes + 1 == m->fail_write)
+		memset(m->now + r->sector * SECTOR_SIZE, 0x33, r->sectors * SECTOR_SIZE);
+}
+
+static unsigned told;
+
+static void count_lost(uint32_t slot, void *arg)
+{
+	(void)arg;
+	assert_int_equal(slot, 2);
+	told++;
+}
+
+/* The last block of a commit is written again by the next one, with what that adds. When this fails, what was committed in it is nobody's else. */
+static void test_block_written_again(void **state)
+{
+	uint32_t page[1024];
+	uint64_t writes;
+
+	(void)state;
+	disk.device.block_size = 4096;
+	disk.device.can_discard = false;
+	disk.on_request = damage;
+	on();
+	assert_int_equal(append(1), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(commit(), 0);
+	writes = disk.writes;
+	assert_int_equal(commit(), 0);
+	assert_int_equal(disk.writes, writes); /* but not for nothing */
+	assert_true(store->head.programmed < store->head.fill);
+	disk.fail_write = writes + 1;
+	assert_int_equal(append(2), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(store->stats.program_failures, 1);
+	for (uint32_t slot = 3; slot <= 6; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
 	verify_all();
-	assert_int_equal(disk.reads, st.live_records);
+	/* Nothing can be written any more: the page that was committed is not told to be lost, and it is not. */
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	memset(version, 0, sizeof(version));
+	on();
+	assert_int_equal(append(1), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(append(2), 0);
+	disk.device.read_only = true;
+	assert_int_equal(store_commit(store, count_lost, NULL), -EROFS);
+	version[2] = 0;
+	assert_int_equal(told, late ? 2 : 1);
+	verify(1);
+	verify(2);
+	assert_int_equal(store_read(store, 1, page), 0);
+	disk.device.read_only = false;
 }
 
 static void test_blocks(void **state)
@@ -395,6 +505,7 @@ static void test_read_errors(void **state)
 	on();
 	assert_int_equal(append(1), 0);
 	assert_int_equal(append(2), 0);
+	assert_int_equal(append(3), 0);
 	assert_int_equal(commit(), 0);
 	disk.fail_read = disk.reads + 1; /* once: it is tried again */
 	verify(1);
@@ -408,6 +519,62 @@ static void test_read_errors(void **state)
 	disk.now[segment_base(store, store->head.segment) + 4096 + 1024 + 4112 + 1000] ^= 4;
 	assert_int_equal(store_read(store, 2, page), -EIO);
 	assert_int_equal(store->stats.crc_errors, 2);
+}
+
+static uint32_t segment_of(uint64_t bytes)
+{
+	sign(bytes);
+	disk.device.sectors = bytes / SECTOR_SIZE;
+	segment_asked = 1;
+	assert_int_equal(swap_disk_on(&disk.device, -1, false), -EIO);
+	disk.device.sectors = SIZE / SECTOR_SIZE;
+	return segment_asked;
+}
+
+/* Neither few segments nor very many. */
+static void test_segment_size(void **state)
+{
+	uint64_t gb = 1u << 30;
+
+	(void)state;
+	assert_int_equal(segment_of(SIZE), 64 << 10);
+	assert_int_equal(segment_of(64 << 20), 1 << 20);
+	assert_int_equal(segment_of(20 * gb), 1 << 20);
+	assert_int_equal(segment_of(20 * gb + (1 << 20)), 2 << 20);
+	assert_int_equal(segment_of(40 * gb), 2 << 20);
+	assert_int_equal(segment_of(64 * gb), 4 << 20);
+	assert_int_equal(segment_of(1024 * gb), 4 << 20);
+	segment_asked = 0;
+}
+
+/* A partition that was smaller, or larger, and is swap by its type alone: our headers of then are nobody else's, nor is what lies between them. */
+static void test_other_size(void **state)
+{
+	struct store_stats st;
+
+	(void)state;
+	disk.device.swap = true;
+	for (unsigned larger = 0; larger < 2; larger++) {
+		memset(disk.now, 0, SIZE);
+		segment_shown = larger ? 64 << 10 : 128 << 10;
+		on();
+		for (uint32_t i = 1; i < 300; i++)
+			assert_int_equal(append(i), 0);
+		assert_int_equal(store_commit(store, lost, NULL), 0);
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+		segment_shown = larger ? 128 << 10 : 64 << 10;
+		/* Unless somebody else has the beginning. */
+		disk.now[4096] ^= 1;
+		if (!larger)
+			expect_refused(-EMEDIUMTYPE, "holds something else");
+		disk.now[4096] ^= 1;
+		on();
+		store_stats(store, &st);
+		assert_int_equal(st.erase_max, 0);
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+	}
+	segment_shown = 0;
+	memset(version, 0, sizeof(version));
 }
 
 /* A segment that dies whole is discarded then, once, and not by itself when it is used again. */
@@ -454,6 +621,7 @@ static void test_read_ahead(void **state)
 	on();
 	for (uint32_t slot = 1; slot <= 9; slot++)
 		assert_int_equal(append(slot), 0);
+	assert_int_equal(append(11), 0);
 	assert_int_equal(commit(), 0);
 	third = segment_base(store, store->head.segment) + 4096 + 1024 + 2 * 4112 + 500;
 	disk.now[third] ^= 4;
@@ -479,6 +647,48 @@ static void test_read_ahead(void **state)
 	assert_int_equal(store->segments[store->head.segment].readers, 0);
 }
 
+static void read_both(uint64_t at, uint8_t *to)
+{
+	const struct medium_piece pieces[] = { { to, 16 }, { to + 16, 2032 } };
+
+	assert_int_equal(medium->ops->read_both(medium, at, pieces), 0);
+}
+
+/* What was read ahead of a place is not given after that was written or erased. */
+static void test_ahead_is_forgotten(void **state)
+{
+	struct page *p = page_alloc(0);
+	uint8_t *is = page_to_virt(p), *old = is + 2048;
+	uint64_t at = 70 << 10;
+
+	(void)state;
+	on();
+	for (unsigned way = 0; way < 3; way++) {
+		memset(is, 0x60 + (int)way, 2048);
+		medium->ops->read_ahead(medium, at, 2048);
+		disk.reads = 0;
+		if (way == 0) {
+			assert_int_equal(medium->ops->program(medium, at, is, 2048), 0);
+		} else if (way == 1) {
+			medium->ops->program_begin(medium, at, is, 2048);
+			assert_int_equal(medium->ops->program_end(medium), 0);
+		} else {
+			assert_int_equal(medium->ops->erase(medium, 64 << 10), 0);
+			disk_turn();
+		}
+		read_both(at, old);
+		assert_int_equal(disk.reads, 1);
+		if (way < 2)
+			assert_memory_equal(old, is, 2048);
+		/* And of what is elsewhere it stays. */
+		medium->ops->read_ahead(medium, at, 2048);
+		assert_int_equal(medium->ops->program(medium, at + 2048, is, 2048), 0);
+		read_both(at, old);
+		assert_int_equal(disk.reads, 2);
+	}
+	page_free(p, 0);
+}
+
 /* The disk is gone: nothing pretends, and what was in RAM is told to be lost on the medium. */
 static void test_gone(void **state)
 {
@@ -496,16 +706,222 @@ static void test_gone(void **state)
 		(void)store_clean(store);
 }
 
+static unsigned said(const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *p = mock_log(); (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Full, with much to clean; then the k-th write from here and all that follow it fail. What was committed stays readable, whatever was under way. */
+static void stop(int error, unsigned k)
+{
+	on();
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+	for (uint32_t slot = 1; slot <= slots; slot += 3) {
+		store_discard(store, slot);
+		version[slot] = 0;
+	}
+	disk.stop_error = error;
+	disk.stop_at = disk.writes + k;
+	for (unsigned i = 0; i < 60; i++) {
+		(void)append(1 + 3 * ((uint32_t)rand() % (slots / 3)));
+		if (i % 7 == 0)
+			(void)commit();
+		if (i % 2 == 0)
+			(void)store_clean(store);
+	}
+	assert_true(disk.writes >= disk.stop_at);
+	(void)commit();
+	for (unsigned i = 0; i < 8; i++)
+		(void)store_clean(store);
+	verify_all();
+	assert_int_equal(store->stats.crc_errors, 0);
+}
+
+/* A disk at the end of its life: each write fails, reads do not. */
+static void test_stops_taking_writes(void **state)
+{
+	(void)state;
+	for (unsigned k = 1; k < 40; k += 3) {
+		stop(-EIO, k);
+		disk.stop_at = 0;
+		assert_int_equal(swap_disk_off(&disk.device), 0);
+		memset(version, 0, sizeof(version));
+		memset(disk.now + 4096, 0, SIZE - 4096); /* nothing is retired */
+	}
+	on();
+}
+
+/* One that says so of itself: no segment is to blame, it is said once, and the cleaner leaves it alone until writes succeed again. */
+static void test_says_it_is_gone(void **state)
+{
+	static const int errors[] = { -EROFS, -ENODEV };
+	unsigned times = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = 1; k < 40; k += 3) {
+			uint64_t writes, erases, programmed;
+
+			stop(errors[i], k);
+			assert_int_equal(store->gone, errors[i]);
+			assert_int_equal(store->stats.retired_segments, 0);
+			for (uint32_t s = 0; s < store->nsegments; s++)
+				assert_false(segment_suspect(&store->segments[s]));
+			assert_int_equal(said(": the medium "), ++times);
+			writes = disk.requests;
+			assert_false(store_clean(store));
+			assert_int_equal(disk.requests, writes);
+			/* Each try finds it gone: nothing was erased or written. */
+			erases = store->stats.erases;
+			programmed = store->stats.bytes_programmed;
+			for (unsigned n = 0; n < 20; n++)
+				(void)append(1 + 3 * n);
+			assert_int_equal(store->stats.erases, erases);
+			assert_int_equal(store->stats.bytes_programmed, programmed);
+			disk.stop_at = 0;
+			for (unsigned n = 0; n < 40; n++)
+				assert_int_equal(append(1 + 3 * n), 0);
+			assert_int_equal(commit(), 0);
+			while (store_clean(store))
+				;
+			verify_all();
+			disk.stop_at = disk.writes + 1; /* once more: not a word */
+			assert_int_equal(append(1), 0);
+			assert_int_equal(commit(), errors[i]);
+			assert_int_equal(said(": the medium "), times);
+			disk.stop_at = 0;
+			assert_int_equal(swap_disk_off(&disk.device), 0);
+			memset(version, 0, sizeof(version));
+		}
+	on();
+}
+
+/* It is the look that finds the card. */
+static void found_by_the_look(struct mock_disk *m, const struct block_request *r)
+{
+	if (!r->anew)
+		return;
+	m->device.returns++;
+	m->on_request = NULL;
+}
+
+/* A card comes back; `same`: as it was left. */
+static void away(bool same)
+{
+	static uint8_t was[SIZE];
+	uint32_t page[1024], slot = 1;
+
+	memcpy(was, disk.now, SIZE);
+	disk.device.returns++;
+	if (same) {
+		verify_all();
+		disk.device.returns++;
+		churn(100);
+		disk.device.returns++;
+		assert_int_equal(append(slots), 0);
+		assert_int_equal(commit(), 0);
+		disk.device.returns++;
+		disk.on_request = found_by_the_look;
+		verify_all();
+		assert_null(disk.on_request);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++, disk.device.returns++) {
+		for (unsigned n = 0; n < 20; n++)
+			(void)append(slots - n);
+		(void)commit();
+		for (unsigned n = 0; n < 20; n++)
+			assert_int_equal(version[slots - n], 0);
+		assert_int_equal(store->gone, -ENODEV);
+		assert_true(medium->lost);
+		for (; slot <= slots / 2; slot++)
+			if (version[slot])
+				assert_int_equal(store_read(store, slot, page), -EIO);
+		(void)store_clean(store);
+		disk_turn();
+		assert_memory_equal(disk.now, was, SIZE);
+		assert_int_equal(said("was away and is not what it was"), 1);
+		slot = 1;
+	}
+	mock_log_clear();
+	assert_int_equal(swap_disk_off(&disk.device), 0);
+	memset(version, 0, sizeof(version));
+}
+
+static void on_and_used(void)
+{
+	on();
+	for (uint32_t slot = 1; slot <= slots / 2; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+}
+
+/* What came back is written to when it is known again by its first page and a header of ours, and by nothing less. */
+static void test_away(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	on();
+	disk.device.returns++; /* nothing written yet: signed is enough */
+	churn(100);
+	assert_int_equal(commit(), 0);
+	away(true);
+	disk.device.returns++; /* but not what somebody signed anew */
+	disk.now[1040] ^= 1;
+	away(false);
+	sign(SIZE);
+	/* Swap of somebody else, or another use of a partition without a signature. */
+	for (unsigned is_signed = 0; is_signed < 2; is_signed++) {
+		memset(disk.now, 0, SIZE);
+		disk.device.swap = true;
+		if (is_signed)
+			sign(SIZE);
+		else
+			memset(header, 0, sizeof(header));
+		on_and_used();
+		away(true);
+		for (at = 4096; at < SIZE; at += 64 << 10)
+			memset(disk.now + at, 0x42, 16);
+		away(false);
+		memset(disk.now, 0, SIZE);
+	}
+	/* A blank first page and no header of ours tell nothing. */
+	memset(header, 0, sizeof(header));
+	on();
+	away(false);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_taken),       TEST(test_left_alone),
-		TEST(test_bad_headers), TEST(test_shorter_than_the_device),
-		TEST(test_full),        TEST(test_blocks),
-		TEST(test_power),       TEST(test_write_errors),
-		TEST(test_read_errors), TEST(test_gone),
-		TEST(test_read_ahead),  TEST(test_dead_segments),
+		TEST(test_taken),
+		TEST(test_left_alone),
+		TEST(test_bad_headers),
+		TEST(test_shorter_than_the_device),
+		TEST(test_full),
+		TEST(test_blocks),
+		TEST(test_power),
+		TEST(test_write_errors),
+		TEST(test_read_errors),
+		TEST(test_gone),
+		TEST(test_read_ahead),
+		TEST(test_segment_size),
+		TEST(test_other_size),
+		TEST(test_dead_segments),
+		TEST(test_ahead_is_forgotten),
+		TEST(test_promise),
+		TEST(test_block_written_again),
+		TEST(test_stops_taking_writes),
+		TEST(test_says_it_is_gone),
+		TEST(test_away),
 	};
 
 	int failed = cmocka_run_group_tests_name("at once", tests, NULL, NULL);

@@ -115,8 +115,9 @@ int process_for_each_locked(int (*fn)(struct process *p, void *arg), void *arg)
 	return result;
 }
 
-uint64_t aspace_reap(struct aspace *as)
+uint64_t aspace_reap(struct aspace *as, void (*step)(void))
 {
+	(void)step;
 	assert_ptr_equal(as, &space);
 	assert_false(locked);
 	reaped++;

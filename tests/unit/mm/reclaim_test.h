@@ -9,6 +9,7 @@
 #include "kernel/errno.h"
 #include "kernel/sched.h"
 #include "mm/lru.h"
+#include "mm/oom.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"
 #include "mm/swap/slots.h"
@@ -25,7 +26,7 @@
 
 static struct task *daemon_task;
 static unsigned oom_kills;
-static bool oom_answer_is;
+static bool oom_answer_is, oom_busy;
 
 unsigned slab_reap(void)
 {
@@ -44,12 +45,22 @@ void sched_boost(struct task *t, int prio)
 	t->sched.boost = prio;
 }
 
+void sched_lend(struct task *t, int prio)
+{
+	sched_boost(t, prio);
+}
+
 #ifndef REAL_OOM
 void oom_init(void) {}
 
-bool oom_kill(unsigned alloc_flags)
+bool oom_under_way(void)
 {
-	(void)alloc_flags;
+	return oom_busy;
+}
+
+bool oom_kill(unsigned alloc_flags, struct cgroup *group)
+{
+	(void)alloc_flags, (void)group;
 	oom_kills++;
 	return oom_answer_is;
 }
@@ -128,7 +139,7 @@ static inline int swap_setup(void **state)
 	reclaim_init();
 	assert_int_equal(replacement_choose("refault"), 0); /* nothing learnt */
 	oom_kills = 0;
-	oom_answer_is = false;
+	oom_answer_is = oom_busy = false;
 	swap_on(SLOTS);
 	return err;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Life of an address space: access from outside, the reaper, and every allocation failing once.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -40,7 +40,7 @@ static void test_reap(void **state)
 	run(as);
 	for (unsigned i = 0; i < 64; i++)
 		assert_int_equal(poke(BASE + i * PAGE_SIZE, 1), 0);
-	assert_int_equal(aspace_reap(as), 64);
+	assert_int_equal(aspace_reap(as, NULL), 64);
 	assert_int_equal(aspace_rss(as), 0);
 	check(as);
 	end(as);

@@ -10,9 +10,8 @@
 
 #include "kernel/errno.h"
 #include "mm/frames.h"
-#include "mm/lru.h"
-#include "mm/swap.h"
 #include "tests/mock/mock.h"
+#include "tests/unit/mm/no_lists.h"
 
 static unsigned wakes, waits, freed_calls;
 static int (*on_wait)(void);
@@ -37,27 +36,20 @@ int reclaim_wait(unsigned flags)
 	return on_wait ? on_wait() : -ENOMEM;
 }
 
+static unsigned claims;
+static bool (*on_claim)(void);
+
+bool reclaim_claim(unsigned flags)
+{
+	(void)flags;
+	assert_true(preemptible());
+	claims++;
+	return on_claim ? on_claim() : false;
+}
+
 void reclaim_frames_freed(void)
 {
 	atomic_inc(&freed_calls);
-}
-
-void lru_remove(struct page *p)
-{
-	(void)p;
-	fail();
-}
-
-void lru_remove_batch(struct page **pages, unsigned n)
-{
-	while (n > 0)
-		lru_remove(pages[--n]);
-}
-
-void swap_cache_trim(struct page *p)
-{
-	(void)p;
-	fail();
 }
 
 /* RAM with a hole, ends that are not aligned, and a lone frame. */
@@ -74,6 +66,7 @@ static int setup(void **state)
 	buddy_init();
 	wakes = waits = freed_calls = 0;
 	on_wait = NULL;
+	on_claim = NULL;
 	return 0;
 }
 
@@ -94,6 +87,55 @@ static int teardown(void **state)
 	buddy_count(blocks);
 	assert_int_equal(blocks[MAX_ORDER], 3 + 10); /* whole: 1024..4095 and 6144..16383 */
 	return mock_teardown(state) ? -1 : 0;
+}
+
+/* Frames freed together, upwards, downwards and mixed, are blocks again as they were. */
+static void test_batch(void **state)
+{
+	uint32_t before[MAX_ORDER + 1], after[MAX_ORDER + 1];
+	struct page *pages[64];
+
+	(void)state;
+	pcp_drain_all();
+	for (unsigned way = 0; way < 4; way++) {
+		struct page *block;
+
+		buddy_count(before);
+		block = page_alloc_order(6, 0);
+		assert_non_null(block);
+		for (unsigned i = 0; i < 64; i++) {
+			const unsigned at[] = { i, 63 - i, i ^ 5, (i + 21) % 64 };
+
+			block[i].order = 0;
+			pages[i] = block + at[way];
+		}
+		page_free_batch(pages, 64);
+		buddy_count(after);
+		buddy_check();
+		assert_memory_equal(after, before, sizeof(after));
+		assert_int_equal(pcp_count(), 0);
+	}
+}
+
+/* What a CPU's list is refilled with comes off in order, so that it is freed in order. */
+static void test_refill_order(void **state)
+{
+	struct page *odd[256], *p[BUDDY_BATCH];
+	unsigned n = 0;
+
+	(void)state;
+	pcp_drain_all();
+	while (n < 128 || pcp_count() > 0) { /* the small blocks go first */
+		assert_true(n < ARRAY_SIZE(odd));
+		odd[n++] = page_alloc(0);
+	}
+	for (unsigned i = 0; i < BUDDY_BATCH; i++) {
+		p[i] = page_alloc(0);
+		assert_ptr_equal(p[i], p[0] + i);
+	}
+	page_free_batch(p, BUDDY_BATCH);
+	assert_int_equal(pcp_count(), BUDDY_BATCH); /* few enough to be kept */
+	page_free_batch(odd, n);
 }
 
 static void test_watermarks(void **state)
@@ -344,35 +386,90 @@ static void give_n(unsigned n)
 	}
 }
 
-/* Ordinary tasks leave `min`; each of the four privileges gets the rest, even what lies on other
- * CPUs' lists. */
-static void test_reserve(void **state)
+/* Ordinary tasks leave `min`; each of the four privileges gets more, even what lies on other CPUs' lists: all for the page daemon and by flag, all but the daemon's
+ * part for real-time tasks, and victims leave what is real-time tasks' alone. */
+static void reserve_is_for(uint32_t rt)
 {
 	struct task *t = current();
-	uint32_t total = frames_free();
+	uint32_t total, half, part;
 
-	(void)state;
+	assert_int_equal(frames_reserve_rt(rt * 4), 0);
+	total = frames_free();
+	half = (watermarks.min - rt) / 2;
+	part = (watermarks.min - rt) / 8;
+	freed_calls = waits = wakes = 0;
 	mock_on_cpu(1);
 	page_free(page_alloc(0), 0); /* strands a batch there */
 	mock_on_cpu(0);
 	assert_int_equal(take_all(0), total - watermarks.min);
 	assert_int_equal(frames_free(), watermarks.min);
 	assert_true(waits == 1 && wakes > 0);
+	t->oom_victim = true;
+	assert_int_equal(take_all(0), watermarks.min - rt - half);
+	t->oom_victim = false;
 	t->sched.prio = PRIO_RT_MIN;
-	assert_int_equal(take_all(0), watermarks.min);
+	assert_int_equal(take_all(0), rt + half - part);
+	give_n(watermarks.min - part);
+	assert_int_equal(take_all(0), watermarks.min - part);
 	t->sched.prio = PRIO_FAIR;
-	give_n(watermarks.min);
-	assert_true(freed_calls >= watermarks.min);
+	give_n(watermarks.min - part);
+	assert_true(freed_calls >= watermarks.min - part);
 	assert_null(page_alloc(ALLOC_NOWAIT));
 	assert_int_equal(take_all(ALLOC_RESERVE | ALLOC_NOWAIT), watermarks.min);
 	give_n(watermarks.min);
 	t->memory_reserve = true;
 	assert_int_equal(take_all(0), watermarks.min);
 	t->memory_reserve = false;
-	give_n(watermarks.min);
-	t->oom_victim = true;
-	assert_int_equal(take_all(0), watermarks.min);
-	t->oom_victim = false;
+	give_n(UINT32_MAX);
+}
+
+static void test_reserve(void **state)
+{
+	uint32_t min = watermarks.min;
+
+	(void)state;
+	reserve_is_for(0);
+	reserve_is_for(300);
+	assert_int_equal(watermarks.min, min + 300);
+	assert_int_equal(watermarks.low, 2 * min + 300);
+	assert_int_equal(frames_reserve_rt(frames_total() / 8 * 4 + 4), -EINVAL);
+	assert_int_equal(frames_reserve_rt(UINT64_MAX), -EINVAL);
+	assert_int_equal(watermarks.rt, 300);
+	reserve_is_for(100);
+	reserve_is_for(0);
+	assert_int_equal(watermarks.min, min);
+}
+
+static bool others_give(void)
+{
+	give_n(1);
+	return true;
+}
+
+/* A real-time task whose part has ended takes what others have, a frame at a time, and NULL when they have nothing. Blocks it cannot get so. */
+static void test_claims(void **state)
+{
+	struct task *t = current();
+	struct page *p;
+
+	(void)state;
+	take_all(ALLOC_RESERVE | ALLOC_NOWAIT);
+	give_n((watermarks.min - watermarks.rt) / 8);
+	t->sched.prio = PRIO_RT_MIN;
+	on_claim = others_give;
+	claims = 0;
+	p = page_alloc(ALLOC_USER);
+	assert_non_null(p);
+	assert_int_equal(claims, 1);
+	on_claim = NULL;
+	assert_null(page_alloc(ALLOC_USER));
+	assert_int_equal(claims, 2);
+	assert_null(page_alloc(ALLOC_NOWAIT));
+	assert_null(page_alloc_order(1, 0));
+	assert_int_equal(claims, 2);
+	assert_int_equal(waits, 0);
+	t->sched.prio = PRIO_FAIR;
+	page_free(p, 0);
 	give_n(UINT32_MAX);
 }
 
@@ -583,12 +680,15 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_batch),
+		TEST(test_refill_order),
 		TEST(test_watermarks),
 		TEST(test_random),
 		TEST(test_zero_pool),
 		TEST(test_freed_zeroed),
 		TEST(test_order_from_pool),
 		TEST(test_reserve),
+		TEST(test_claims),
 		TEST(test_no_waiting),
 		TEST(test_waits_for_reclaim),
 		TEST(test_order_gives_up),

@@ -4,7 +4,7 @@
  * random, compared byte for byte with a model that copies everything at once. Each process runs on
  * a CPU of its own, whose TLB keeps all it may.
  */
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -393,6 +393,56 @@ static void test_hot_pages(void **state)
 	end(as);
 }
 
+static bool forks_share(struct aspace *as, unsigned writes_to)
+{
+	struct aspace *child = aspace_fork(as);
+	bool shared;
+
+	assert_non_null(child);
+	shared = pmap_leaf_shared(&child->pmap, BASE);
+	run(child);
+	for (unsigned i = 0; i < writes_to; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 7), 0);
+	check(as);
+	check(child);
+	end(child);
+	run(as);
+	return shared;
+}
+
+/* Few pages are copied while that is worth it: not more than some at the first time, and not again where nobody wrote to them. */
+static void test_quiet_tables(void **state)
+{
+	struct aspace *as = space();
+	unsigned copied = 0;
+
+	(void)state;
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	run(as);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 1), 0);
+	assert_false(forks_share(as, 0));
+	assert_false(forks_share(as, 0));
+	assert_true(forks_share(as, 0)); /* nothing was hot */
+	assert_true(forks_share(as, 2));
+	for (unsigned i = 0; i < 14; i++) /* it had to part */
+		copied += !forks_share(as, 2);
+	assert_int_equal(copied, 14);
+	for (unsigned i = 8; i < 40; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 1), 0);
+	assert_false(forks_share(as, 0)); /* many, but known to be hot */
+	end(as);
+
+	as = space();
+	map_at(as, BASE, 40 * PAGE_SIZE, RW);
+	run(as);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 1), 0);
+	assert_true(forks_share(as, 1)); /* many, and nothing is known */
+	assert_false(forks_share(as, 1));
+	end(as);
+}
+
 /* The child has its parent's limits. */
 static void test_limits(void **state)
 {
@@ -418,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_private_file_pages),
 		TEST(test_hot_pages),
+		TEST(test_quiet_tables),
 		TEST(test_limits),
 		TEST(test_random),
 	};

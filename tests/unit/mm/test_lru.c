@@ -122,6 +122,40 @@ static void test_dying_page(void **state)
 	page_gone(q);
 }
 
+/* Pages that leave together, some of them neighbours on a list, others not, or on none: what stays is in order. */
+static void test_batch(void **state)
+{
+	struct page *p[24], *gone[24], *left[24];
+	unsigned n = 0, stay = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 24; i++)
+		p[i] = page_on_list(PAGE_ANON, i == 7 ? PAGE_ACTIVE : 0);
+	lru_remove(p[20]);
+	for (unsigned i = 0; i < 24; i++)
+		if (i != 3 && i != 12)
+			gone[n++] = p[i];
+	gone[0] = p[1]; /* out of order */
+	gone[1] = p[0];
+	for (unsigned i = 0; i < n; i++)
+		gone[i]->refs = 0;
+	lru_remove_batch(gone, n);
+	assert_sizes(2, 0, 0, 0, 0);
+	for (unsigned i = 0; i < n; i++)
+		assert_false(page_flag(gone[i], PAGE_LRU));
+	assert_true(page_flag(p[7], PAGE_ACTIVE));
+	stay = lru_isolate(LRU_INACTIVE_ANON, left, 24);
+	assert_int_equal(stay, 2);
+	assert_ptr_equal(left[0], p[3]);
+	assert_ptr_equal(left[1], p[12]);
+	for (unsigned i = 0; i < stay; i++) {
+		page_put(left[i]);
+		page_put(left[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		page_free(gone[i], 0);
+}
+
 static void test_one_page(void **state)
 {
 	struct page *p = page_on_list(PAGE_ANON, 0), *q = page_on_list(PAGE_ANON, PAGE_UNEVICTABLE);
@@ -177,8 +211,8 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_which_list), TEST(test_order),  TEST(test_dying_page),
-		TEST(test_one_page),   TEST(test_random),
+		TEST(test_which_list), TEST(test_order),    TEST(test_dying_page),
+		TEST(test_batch),      TEST(test_one_page), TEST(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

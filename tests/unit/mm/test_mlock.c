@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mlock and mlockall: what is locked is there, stays, and never faults.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -46,6 +46,46 @@ static void test_lock(void **state)
 	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, AREA_LOCKED), -ENOMEM);
 	as->limit.memlock = 0;
 	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, AREA_LOCKED), -EPERM);
+	check(as);
+	end(as);
+}
+
+static int64_t map_over(struct aspace *as, uint64_t pages, unsigned flags)
+{
+	struct map_request r = {
+		.addr = BASE, .length = pages * PAGE_SIZE, .flags = flags, .fixed = true
+	};
+
+	return aspace_map(as, &r);
+}
+
+/* What is to be locked counts whole: nothing goes off it for what a mapping replaces, be that locked or not, nor for holes. For the other limits, what is replaced goes. */
+static void test_limit(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	run(as);
+	as->limit.memlock = 4 * PAGE_SIZE;
+	as->limit.as = 10 * PAGE_SIZE;
+	map_at(as, BASE, 8 * PAGE_SIZE, 0);
+	assert_int_equal(map_over(as, 8, RW | AREA_LOCKED), -EAGAIN);
+	assert_int_equal(as->locked_pages, 0);
+	assert_int_equal(map_over(as, 8, RW), BASE);
+	assert_int_equal(map_over(as, 3, RW | AREA_LOCKED), BASE);
+	assert_int_equal(map_over(as, 3, RW | AREA_LOCKED), -EAGAIN);
+	assert_int_equal(map_over(as, 1, RW | AREA_LOCKED), BASE);
+	assert_int_equal(as->locked_pages, 3);
+	as->limit.memlock = 7 * PAGE_SIZE;
+	assert_int_equal(aspace_lock_all(as, AREA_LOCKED, 0), -ENOMEM);
+	assert_int_equal(aspace_unmap(as, BASE + 4 * PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	assert_int_equal(aspace_lock(as, BASE, 8 * PAGE_SIZE, AREA_LOCKED), -ENOMEM);
+	assert_int_equal(as->locked_pages, 3);
+	assert_int_equal(aspace_lock_all(as, AREA_LOCKED, 0), 0);
+	assert_int_equal(as->locked_pages, 6);
+	/* A limit that was lowered holds for what is locked already, too. */
+	as->limit.memlock = 2 * PAGE_SIZE;
+	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, AREA_LOCKED), -ENOMEM);
 	check(as);
 	end(as);
 }
@@ -101,12 +141,48 @@ static void test_lock_all(void **state)
 	end(as);
 }
 
+/* A real-time task with everything locked: what it maps and what gets rights later is there, and a fault that comes all the same is told. */
+static void test_no_faults(void **state)
+{
+	extern unsigned mock_nofaults;
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 4 * PAGE_SIZE, RW);
+	map_at(as, BASE + 64 * MB, PAGE_SIZE, RW | AREA_GROWSDOWN | AREA_STACK);
+	run(as);
+	current()->sched.prio = PRIO_RT_MIN;
+	as->limit.stack = 8 * MB;
+	mock_nofaults = 0;
+	assert_int_equal(aspace_lock_all(as, AREA_LOCKED, 0), 0);
+	assert_int_equal(poke(BASE + 64 * MB - 40 * PAGE_SIZE, 1), 0);
+	assert_int_equal(mock_nofaults, 0); /* it has not asked for the future */
+	assert_int_equal(aspace_lock_all(as, AREA_LOCKED, AREA_LOCKED), 0);
+	map_at(as, BASE + 8 * MB, 4 * PAGE_SIZE, 0);
+	assert_int_equal(aspace_protect(as, BASE + 8 * MB, 2 * PAGE_SIZE, RW), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(poke(BASE + 8 * MB + i * PAGE_SIZE, 1), 0);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(mock_nofaults, 0);
+	assert_int_equal(poke(BASE + 64 * MB - 100 * PAGE_SIZE, 1),
+			 0); /* deeper than was made ready */
+	assert_int_equal(mock_nofaults, 1);
+	current()->sched.prio = PRIO_FAIR;
+	assert_int_equal(poke(BASE + 64 * MB - 200 * PAGE_SIZE, 1), 0);
+	current()->sched.prio = PRIO_RT_MIN;
+	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, 0), 0);
+	assert_int_equal(poke(BASE + 64 * MB - 300 * PAGE_SIZE, 1), 0);
+	assert_int_equal(mock_nofaults, 1);
+	current()->sched.prio = PRIO_FAIR;
+	check(as);
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lock),
-		TEST(test_unmapping_unlocks),
-		TEST(test_lock_all),
+		TEST(test_lock),     TEST(test_limit),     TEST(test_unmapping_unlocks),
+		TEST(test_lock_all), TEST(test_no_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Objects: a backing store that is read once and fails, frames that are adopted.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -10,6 +10,7 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
 // DEFINES: CONFIG_DEBUG=1
+#include "mm/object_internal.h"
 #include "tests/unit/mm/aspace_test.h"
 
 static int reads, read_error;
@@ -81,6 +82,40 @@ static void test_pages_being_read_are_not_handed_out(void **state)
 	assert_int_equal(object_read(&store, 2 * PAGE_SIZE, &byte, 1, false), 1);
 	while_reading = NULL;
 	assert_int_equal(reads, 2);
+	object_put(&store);
+}
+
+/* What is done to this CPU when a lock is given back. */
+static struct page *ahead;
+
+void preempt_schedule(void)
+{
+	struct page *p = ahead;
+
+	atomic_fetch_and(&hw_current()->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+	ahead = NULL;
+	if (p != NULL)
+		object_read_ended(&store, p, -EAGAIN);
+}
+
+/* Found while it is to be read ahead; before it is looked at that is given up, and it leaves with nothing in it. */
+static void test_given_up_between(void **state)
+{
+	struct page *p;
+	bool major;
+	int err;
+
+	(void)state;
+	store_start(2 * PAGE_SIZE);
+	ahead = object_page_expect(&store, 1);
+	assert_non_null(ahead);
+	hw_current()->hot.pending |= TASK_NEED_RESCHED;
+	p = object_get_page(&store, 1, OBJECT_READ, &err, &major);
+	assert_null(ahead);
+	assert_non_null(p);
+	assert_int_equal(reads, 1);
+	assert_int_equal(*(uint8_t *)page_to_virt(p), 2);
+	page_put(p);
 	object_put(&store);
 }
 
@@ -187,12 +222,121 @@ static void test_room(void **state)
 	assert_int_equal(room.used, 0);
 }
 
+/* What counts in a room is promised page by page, in RAM and in swap, until it is gone; what has been promised whole is not again. */
+static void test_room_promises(void **state)
+{
+	struct object_room room = { .limit = three_pages };
+	struct object *o = object_create_anon(8 * PAGE_SIZE), *whole = object_create_anon(0);
+	struct aspace *as = space();
+	static uint8_t bytes[2 * PAGE_SIZE];
+	uint64_t others;
+	struct page *p;
+
+	(void)state;
+	object_enter_room(o, &room);
+	object_enter_room(whole, &room);
+	map_object(as, BASE, 8 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	run(as);
+	assert_int_equal(object_write(o, 0, bytes, sizeof(bytes), false), sizeof(bytes));
+	assert_int_equal(commit_sum(), 2);
+	p = object_lookup(o, 1);
+	page_put(p);
+	assert_true(mock_swap_out(p));
+	assert_int_equal(commit_sum(), 2);
+	assert_int_equal(object_write(o, PAGE_SIZE, bytes, 1, false), 1);
+	assert_int_equal(commit_sum(), 2);
+	object_punch(o, 1, 1);
+	assert_int_equal(commit_sum(), 1);
+
+	others = commit_limit() - 2;
+	commit_settings.mode = COMMIT_NEVER;
+	assert_int_equal(commit_take(others, others), 0);
+	assert_int_equal(poke(BASE + 6 * PAGE_SIZE, 1), 0);
+	assert_int_equal(aspace_fault(as, BASE + 3 * PAGE_SIZE, FAULT_WRITE), FAULT_BEYOND_FILE);
+	assert_int_equal(object_write(o, PAGE_SIZE, bytes, 1, false), -ENOSPC);
+	p = page_alloc(0);
+	assert_int_equal(object_adopt(o, 1, p), -EEXIST);
+	assert_int_equal(room.used, 2);
+	commit_settings.mode = COMMIT_HEURISTIC;
+	assert_int_equal(object_adopt(o, 1, p), 0);
+	commit_give(others);
+	assert_int_equal(commit_sum(), 3);
+	assert_int_equal(object_truncate(o, PAGE_SIZE), 0);
+	assert_int_equal(commit_sum(), 1);
+
+	assert_int_equal(commit_take(5, 5), 0);
+	whole->committed = 5;
+	assert_int_equal(object_write(whole, 0, bytes, sizeof(bytes), false), sizeof(bytes));
+	assert_int_equal(commit_sum(), 6);
+	object_leave_room(whole);
+	object_leave_room(o);
+	assert_int_equal(commit_sum(), 6);
+	object_put(whole);
+	assert_int_equal(commit_sum(), 1);
+	end(as);
+	object_put(o);
+	assert_int_equal(commit_sum(), 0);
+	assert_int_equal(room.used, 0);
+}
+
+/* A hole that needs no reading is filled at once, by whoever comes first; what has to be read is not. */
+static void test_make_page(void **state)
+{
+	struct object *o = object_create_anon(2 * PAGE_SIZE);
+	struct page *p;
+	int err = 0;
+
+	(void)state;
+	p = object_make_page(o, 1, &err);
+	assert_non_null(p);
+	assert_int_equal(p->refs, 2);
+	assert_int_equal(o->nr_pages, 1);
+	assert_null(object_make_page(o, 1, &err));
+	assert_int_equal(err, -EAGAIN);
+	assert_null(object_make_page(o, 2, &err)); /* beyond the end */
+	assert_int_equal(err, -EAGAIN);
+	page_put(p);
+	object_put(o);
+	store_start(PAGE_SIZE);
+	assert_null(object_make_page(&store, 0, &err));
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(reads, 0);
+	object_put(&store);
+}
+
+/* A write to shared memory that is not there takes one look: nobody can come in between, as the mutex is never dropped. */
+static void test_shared_write_at_once(void **state)
+{
+	struct object *o = object_create_anon(2 * PAGE_SIZE);
+	struct aspace *as = space();
+	struct fault f;
+
+	(void)state;
+	map_object(as, BASE, 2 * PAGE_SIZE, RW | AREA_SHARED | AREA_MAY_WRITE, o);
+	fault_begin(&f, as, BASE, FAULT_WRITE);
+	f.area = area_find(as, BASE);
+	mutex_lock(&as->mutex);
+	assert_int_equal(fault_prepare_file(&f), 0);
+	mutex_unlock(&as->mutex);
+	assert_ptr_equal(object_lookup(o, 0), f.page);
+	page_put(f.page);
+	fault_release(&f);
+	end(as);
+	object_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_read_error), TEST(test_pages_being_read_are_not_handed_out),
-		TEST(test_adopt),      TEST(test_writers),
+		TEST(test_read_error),
+		TEST(test_pages_being_read_are_not_handed_out),
+		TEST(test_given_up_between),
+		TEST(test_adopt),
+		TEST(test_writers),
 		TEST(test_room),
+		TEST(test_room_promises),
+		TEST(test_make_page),
+		TEST(test_shared_write_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads and writes of objects against a byte array; from a mapping of the object itself; bad
 // addresses, limits.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -11,6 +11,8 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // SOURCES: tests/mock/usercopy.c tests/mock/slab.c tests/mock/swap.c
 // DEFINES: CONFIG_DEBUG=1
+#include <pthread.h>
+
 #include "mm/object_internal.h"
 #include "tests/unit/mm/aspace_test.h"
 
@@ -153,6 +155,36 @@ static void test_size_follows_bytes(void **state)
 	assert_int_equal(object_truncate(&source, 0), 0);
 }
 
+/* Who writes back asks without a lock how far a file goes. A page that lies behind the answer would count as written. */
+static void *watch_reach(void *arg)
+{
+	const struct object *o = arg;
+	uint64_t before = 0, now;
+
+	do {
+		now = object_reach(o);
+		if (now < before)
+			return arg;
+		before = now;
+	} while (now < MOST);
+	return NULL;
+}
+
+static void test_reach_only_grows(void **state)
+{
+	struct object *o = object_create_anon(0);
+	pthread_t watcher;
+	void *receded;
+
+	(void)state;
+	assert_int_equal(pthread_create(&watcher, NULL, watch_reach, o), 0);
+	for (uint64_t at = 0; at < MOST; at++)
+		assert_int_equal(object_write(o, at, "x", 1, false), 1);
+	assert_int_equal(pthread_join(watcher, &receded), 0);
+	assert_null(receded);
+	object_put(o);
+}
+
 /* Instruction caches know nothing of what write(2) puts into a page of code: it counts as changed. */
 static void test_written_code(void **state)
 {
@@ -192,11 +224,9 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_random_io),
-		TEST(test_write_from_own_mapping),
-		TEST(test_size_follows_bytes),
-		TEST(test_written_code),
-		TEST(test_limits),
+		TEST(test_random_io),          TEST(test_write_from_own_mapping),
+		TEST(test_size_follows_bytes), TEST(test_reach_only_grows),
+		TEST(test_written_code),       TEST(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

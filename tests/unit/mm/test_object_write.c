@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Dirty pages of disk files: what tables say of them, what reaches the disk, who hears of errors.
-// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c mm/label.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -132,6 +132,49 @@ static void test_stores_after_a_sync(void **state)
 	assert_int_equal(writes, 2);
 	sync_all();
 	assert_int_equal(writes, 2);
+	finish(as);
+}
+
+/* ---- Two who write ---- */
+
+static struct page *contended;
+
+/* Another CPU, which has the page's lock, begins to write it. */
+static void other_begins(void)
+{
+	mock_on_relax = NULL;
+	page_set_flag(contended, PAGE_WRITEBACK);
+	page_clear_flag(contended, PAGE_DIRTY);
+	disk.nr_dirty--;
+	disk.nr_writing++;
+	page_unlock_raw(contended);
+}
+
+static void other_fails(void)
+{
+	page_set_flag(contended, PAGE_DIRTY);
+	disk.nr_dirty++;
+	disk.nr_writing--;
+	page_end_writing(contended);
+}
+
+/* Somebody begins to write a page between our look at it and our attempt: he is waited for, and as he fails, we do it. */
+static void test_sync_beside_another(void **state)
+{
+	struct aspace *as = begin();
+
+	(void)state;
+	assert_int_equal(poke(BASE, 2), 0);
+	contended = object_lookup(file, 0);
+	page_lock_raw(contended);
+	mock_on_relax = other_begins;
+	mock_on_block = other_fails;
+	sync_all();
+	assert_null(mock_on_relax);
+	mock_on_block = NULL;
+	assert_int_equal(medium[0], 2);
+	assert_true(object_is_clean(file));
+	page_put(contended);
 	finish(as);
 }
 
@@ -503,10 +546,49 @@ static void test_msync(void **state)
 	finish(as);
 }
 
+/* What is written whole is not read first, be the source memory of the program or of the kernel; what is written in part is, as is a page whose source ends too soon; nothing is lost. */
+static void test_whole_pages(void **state)
+{
+	struct aspace *as = begin();
+	static uint8_t bytes[3 * PAGE_SIZE];
+
+	(void)state;
+	memset(bytes, 7, sizeof(bytes));
+	assert_int_equal(object_write(file, 0, bytes, 2 * PAGE_SIZE + 100, false),
+			 2 * PAGE_SIZE + 100);
+	assert_int_equal(reads, 1); /* the third, which goes on with what it had */
+	assert_int_equal(dirty_pages(), 3);
+	assert_int_equal(object_read(file, 0, bytes, sizeof(bytes), false), sizeof(bytes));
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], i < 2 * PAGE_SIZE + 100 ? 7 : 1);
+	/* From a mapping of itself, and into a page that is there. */
+	assert_int_equal(object_write(file, 3 * PAGE_SIZE, (void *)BASE, 3 * PAGE_SIZE, true),
+			 3 * PAGE_SIZE);
+	assert_int_equal(reads, 1);
+	assert_int_equal(object_write(file, 0, (void *)(BASE + 5 * PAGE_SIZE), PAGE_SIZE, true),
+			 PAGE_SIZE);
+	assert_int_equal(reads, 1);
+	/* The source ends in the middle of the page. */
+	assert_int_equal(object_write(file, 6 * PAGE_SIZE, (void *)(BASE + 7 * PAGE_SIZE + 8),
+				      PAGE_SIZE, true),
+			 PAGE_SIZE - 8);
+	assert_int_equal(reads, 3); /* the source, and what is behind its end */
+	assert_int_equal(object_read(file, 6 * PAGE_SIZE, bytes, PAGE_SIZE, false), PAGE_SIZE);
+	assert_int_equal(bytes[PAGE_SIZE - 8], 1);
+	sync_all();
+	assert_int_equal(writes, 7);
+	assert_int_equal(medium[4], 7);
+	/* Nor where the file grows. */
+	assert_int_equal(object_write(file, PAGES * PAGE_SIZE, bytes, PAGE_SIZE, false), PAGE_SIZE);
+	assert_int_equal(reads, 3);
+	finish(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_stores_after_a_sync),
+		TEST(test_sync_beside_another),
 		TEST(test_first_store_tells),
 		TEST(test_all_entries_are_cleaned),
 		TEST(test_moved_while_written),
@@ -519,6 +601,7 @@ int main(void)
 		TEST(test_errors_are_told_once),
 		TEST(test_errors_of_the_file_system),
 		TEST(test_msync),
+		TEST(test_whole_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

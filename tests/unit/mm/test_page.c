@@ -166,6 +166,24 @@ static void test_put_batch(void **state)
 	mock_expect_panic("rmap", page_put_batch(pages, 1));
 }
 
+/* A page whose only user has claimed it is nobody's to get, and goes with a batch. */
+static void test_claim_last(void **state)
+{
+	struct page *base = pfn_to_page(mock_first_pfn() + 5), *pages[2] = { base, base + 1 };
+
+	(void)state;
+	base[0] = (struct page){ .type = PAGE_ANON, .refs = 1 };
+	base[1] = (struct page){ .type = PAGE_ANON, .refs = 2 };
+	assert_true(page_claim_last(&base[0]));
+	assert_false(page_get_live(&base[0]));
+	assert_false(page_claim_last(&base[1]));
+	assert_int_equal(base[1].refs, 2);
+	page_put_batch(pages, 2);
+	assert_int_equal(frees, 1);
+	assert_ptr_equal(freed, base);
+	assert_int_equal(base[1].refs, 1);
+}
+
 static void test_put_mapped(void **state)
 {
 	struct page *p = page_new(PAGE_ANON, 0, 1);
@@ -253,8 +271,8 @@ int main(void)
 		TEST(test_put),          TEST(test_put_tables),
 		TEST(test_put_from_lru), TEST(test_put_swap_cached),
 		TEST(test_put_batch),    TEST(test_put_mapped),
-		TEST(test_live_race),    TEST(test_wait),
-		TEST(test_wait_killed),
+		TEST(test_claim_last),   TEST(test_live_race),
+		TEST(test_wait),         TEST(test_wait_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Eviction and page-in through the MMU model, the real pmap, reverse map, lists and slots, over a
 // store that fails in every way it may.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/ahead.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
@@ -13,8 +13,12 @@
 #include "tests/unit/mm/reclaim_test.h"
 
 #include <linux/mman.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
 
 #include "mm/frames.h"
+#include "mm/memcg.h"
 
 static struct aspace *meanwhile_as;
 
@@ -280,7 +284,8 @@ static struct page *lazy_page;
 /* A store between the daemon's look and its turn at the entry's table. */
 static void test_lazily_freed_and_stored_to(void **state)
 {
-	static struct evict_batch b;
+	struct victim victims[EVICT_BATCH];
+	struct evict_batch b;
 	struct aspace *as = space();
 
 	(void)state;
@@ -293,6 +298,7 @@ static void test_lazily_freed_and_stored_to(void **state)
 	assert_int_equal(rmap_unmap_lazy(lazy_page), -EAGAIN);
 	assert_int_equal(look(as, BASE).state, PTE_PRESENT);
 	assert_int_equal(lru_isolate(LRU_INACTIVE_ANON, &lazy_page, 1), 1);
+	evict_begin(&b, victims);
 	evict_page(&b, lazy_page);
 	assert_int_equal(evict_finish(&b), 1);
 	assert_int_equal(peek(BASE), 5);
@@ -504,7 +510,8 @@ static void test_used_while_written(void **state)
 /* The table is busy: the page stays, writable, so it must not stay bound to a slot. */
 static void test_busy_table(void **state)
 {
-	static struct evict_batch b;
+	struct victim victims[EVICT_BATCH];
+	struct evict_batch b;
 	struct aspace *as = space();
 	struct page *p;
 	struct pte *pte;
@@ -515,6 +522,7 @@ static void test_busy_table(void **state)
 	fill(BASE, 1, 1);
 	assert_int_equal(lru_isolate(LRU_INACTIVE_ANON, &p, 1), 1);
 	pte = pmap_entry_lock(&as->pmap, BASE);
+	evict_begin(&b, victims);
 	evict_page(&b, p);
 	pmap_entry_unlock(pte);
 	assert_int_equal(evict_finish(&b), 0);
@@ -625,6 +633,8 @@ static void test_locked_by_another(void **state)
 {
 	struct object *o = object_create_anon(PAGE_SIZE);
 	struct aspace *as = space();
+	uint64_t culled = vm_events(VM_PGCULLED), rescued = vm_events(VM_PGRESCUED);
+	uint64_t mlocked = vm_events(VM_PGMLOCKED), munlocked = vm_events(VM_PGMUNLOCKED);
 
 	(void)state;
 	as->cap_ipc_lock = true;
@@ -637,9 +647,15 @@ static void test_locked_by_another(void **state)
 	assert_int_equal(aspace_lock(as, BASE + MB, PAGE_SIZE, AREA_LOCKED), 0);
 	assert_int_equal(aspace_lock(as, BASE, PAGE_SIZE, 0), 0);
 	assert_int_equal(lru_size(LRU_UNEVICTABLE), 0);
+	assert_int_equal(vm_events(VM_PGCULLED) - culled, 1);
 	assert_int_equal(evict_all(), 0);
 	assert_int_equal(lru_size(LRU_UNEVICTABLE), 1);
 	assert_int_equal(look(as, BASE + MB).state, PTE_PRESENT);
+	/* One page was locked, was not when one of two let go, and was found to be. */
+	assert_int_equal(vm_events(VM_PGCULLED) - culled, 2);
+	assert_int_equal(vm_events(VM_PGMLOCKED) - mlocked, 1);
+	assert_int_equal(vm_events(VM_PGMUNLOCKED) - munlocked, 1);
+	assert_int_equal(vm_events(VM_PGRESCUED) - rescued, 1);
 	end(as);
 	object_put(o);
 }
@@ -814,8 +830,243 @@ static void test_waiting(void **state)
 	assert_int_equal(reclaim_wait(ALLOC_USER), 0); /* the daemon found some */
 	assert_int_equal(oom_kills, 1);
 	mock_on_block = NULL;
-	watermarks = (struct watermarks){ 0, 0, 0 };
+	watermarks = (struct watermarks){ 0 };
 	end(as);
+}
+
+/* ---- Who waits for a group's pages ---- */
+
+static struct memcg group;
+static unsigned group_rounds;
+static struct task *asker;
+static unsigned blocked; /* how often the asker was, with nobody to serve it */
+
+/* An asker that leaves in the middle of the daemon's round: a thread, on a stack that nobody may touch when it has gone. */
+#define ASKER_STACK (1u << 18)
+static pthread_t thread;
+static void *thread_stack;
+static sem_t asked, taken;
+
+/* The daemon's look at the group. */
+unsigned memcg_isolate(struct memcg *m, struct page **pages, unsigned n, uint32_t *left)
+{
+	(void)pages, (void)n;
+	assert_ptr_equal(m, &group);
+	group_rounds++;
+	*left = 0;
+	if (thread_stack != NULL) {
+		sem_post(&taken);
+		pthread_join(thread, NULL);
+		free(thread_stack);
+		thread_stack = NULL;
+		assert_int_equal(m->pins, 1); /* by the daemon alone */
+	}
+	return 0;
+}
+
+static uint64_t ask(void)
+{
+	uint64_t start = time_now();
+
+	asker = current();
+	assert_true(memcg_pin(&group));
+	assert_int_equal(reclaim_group(&group, 32, false), 0);
+	memcg_unpin(&group);
+	asker->sched.prio = PRIO_FAIR;
+	return time_now() - start;
+}
+
+static void asker_becomes_realtime(void)
+{
+	asker->sched.prio = PRIO_RT_MIN;
+	assert_true(++blocked < 10);
+}
+
+static void asker_is_ended(void)
+{
+	asker->oom_victim = true;
+	assert_true(++blocked < 10);
+}
+
+/* Whoever holds a mutex that a real-time task comes to want does not wait for the medium any longer, nor who is to die; but who is real-time himself and asks does. */
+static void test_group_request(void **state)
+{
+	(void)state;
+	group_rounds = blocked = 0;
+	mock_on_block = serve;
+	(void)ask();
+	assert_int_equal(group_rounds, 1);
+	current()->sched.prio = PRIO_RT_MIN;
+	(void)ask();
+	assert_int_equal(group_rounds, 2);
+	mock_on_block = asker_becomes_realtime;
+	assert_in_range(ask(), 0, 2 * NSEC_PER_MSEC);
+	mock_on_block = asker_is_ended;
+	assert_in_range(ask(), 0, 2 * NSEC_PER_MSEC);
+	current()->oom_victim = false;
+	mock_on_block = NULL;
+	serve(); /* nothing is asked for any more */
+	assert_int_equal(group_rounds, 2);
+	assert_int_equal(group.pins, 0);
+}
+
+static void serve_later(void)
+{
+	if (blocked == 0)
+		asker_becomes_realtime();
+	else
+		serve();
+}
+
+/* Pages that it asked for go by its own array: it waits until the daemon is done with that, whatever it has become. */
+static void test_page_request_is_waited_for(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, 8 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 8, 1);
+	asker = current();
+	blocked = 0;
+	mock_on_block = serve_later;
+	assert_int_equal(aspace_advise(as, BASE, 8 * PAGE_SIZE, MADV_PAGEOUT), 0);
+	mock_on_block = NULL;
+	current()->sched.prio = PRIO_FAIR;
+	assert_int_equal(look(as, BASE).state, PTE_SWAPPED);
+	assert_filled(BASE, 8, 1);
+	end(as);
+}
+
+static void serve_when_short(void)
+{
+	bool force = true;
+
+	serve();
+	assert_int_equal(group_rounds, 0); /* the machine's turn */
+	assert_true(reclaim_step(&force)); /* which has nothing to evict */
+	serve();
+	assert_int_equal(group_rounds, 1);
+}
+
+static void serve_after_a_slow_round(void)
+{
+	bool force = false;
+
+	serve();
+	assert_int_equal(group_rounds, 0);
+	mock_time_advance(NSEC_PER_SEC / 10);
+	serve();
+	assert_int_equal(group_rounds, 0); /* the machine had no round yet */
+	assert_true(reclaim_step(&force));
+	serve();
+	assert_int_equal(group_rounds, 1);
+}
+
+/* While the machine is short a group's request waits for rounds of the machine's, but not for ever. */
+static void test_group_request_when_short(void **state)
+{
+	uint32_t low = watermarks.low;
+	struct aspace *as = space();
+
+	(void)state;
+	group_rounds = blocked = 0;
+	mock_on_block = serve;
+	(void)ask();
+	assert_int_equal(group_rounds, 1);
+	watermarks.low = frames_free() + 1;
+	mock_on_block = serve_when_short;
+	group_rounds = 0;
+	(void)ask();
+	map_at(as, BASE, 64 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 64, 1);
+	group_rounds = 0;
+	mock_on_block = serve_after_a_slow_round;
+	(void)ask();
+	watermarks.low = low;
+	mock_on_block = NULL;
+	end(as);
+	assert_int_equal(group.pins, 0);
+}
+
+/* More and more who want pages out. */
+static void ask_for_pages(void)
+{
+	static unsigned depth;
+
+	if (++depth < 20) {
+		reclaim_pages(NULL, 0);
+		return;
+	}
+	serve();
+	assert_int_equal(group_rounds, 1);
+	serve();
+	depth = 0;
+}
+
+/* A group's request among them has its turn, whoever came before or after. */
+static void test_group_request_among_others(void **state)
+{
+	(void)state;
+	group_rounds = 0;
+	mock_on_block = ask_for_pages;
+	(void)ask();
+	assert_int_equal(group_rounds, 1);
+	mock_on_block = NULL;
+	assert_int_equal(group.pins, 0);
+}
+
+static void asker_is_killed(void)
+{
+	atomic_fetch_or(&asker->hot.pending, TASK_KILLED);
+	assert_true(++blocked < 10);
+}
+
+static void test_killed_in_a_group_request(void **state)
+{
+	(void)state;
+	group_rounds = blocked = 0;
+	mock_on_block = asker_is_killed;
+	assert_in_range(ask(), 0, 2 * NSEC_PER_MSEC);
+	atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_KILLED);
+	assert_int_equal(group_rounds, 0);
+	mock_on_block = NULL;
+}
+
+static void asker_waits(void)
+{
+	sem_post(&asked);
+	sem_wait(&taken);
+	asker_becomes_realtime();
+}
+
+static void *asker_main(void *arg)
+{
+	mock_on_cpu(1);
+	(void)ask();
+	return arg;
+}
+
+static void test_group_request_left(void **state)
+{
+	pthread_attr_t attr;
+
+	(void)state;
+	group_rounds = blocked = 0;
+	thread_stack = aligned_alloc(PAGE_SIZE, ASKER_STACK);
+	sem_init(&asked, 0, 0);
+	sem_init(&taken, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, thread_stack, ASKER_STACK);
+	mock_on_block = asker_waits;
+	assert_int_equal(pthread_create(&thread, &attr, asker_main, NULL), 0);
+	sem_wait(&asked);
+	serve();
+	mock_on_block = NULL;
+	assert_int_equal(group_rounds, 1);
+	assert_int_equal(group.pins, 0);
+	pthread_attr_destroy(&attr);
 }
 
 /* The frames here have no buddies: two are neighbours once so many are free. */
@@ -900,7 +1151,7 @@ static void test_priority_is_borrowed(void **state)
 	(void)reclaim_round(false);
 	assert_int_equal(daemon_task->sched.boost, PRIO_FAIR);
 	mock_set_current(waits);
-	watermarks = (struct watermarks){ 0, 0, 0 };
+	watermarks = (struct watermarks){ 0 };
 	end(as);
 }
 
@@ -1075,6 +1326,12 @@ int main(void)
 		TEST(test_without_swap),
 		TEST(test_waiting),
 		TEST(test_waiting_for_a_block),
+		TEST(test_group_request),
+		TEST(test_group_request_among_others),
+		TEST(test_killed_in_a_group_request),
+		TEST(test_page_request_is_waited_for),
+		TEST(test_group_request_when_short),
+		TEST(test_group_request_left),
 		TEST(test_priority_is_borrowed),
 		TEST(test_random),
 		TEST(test_every_allocation_fails_once),

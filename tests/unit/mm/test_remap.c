@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mremap: in place, moved, fixed, left behind.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -50,6 +50,26 @@ static void test_remap(void **state)
 	end(as);
 }
 
+/* Down to right below itself: a table that is linked for the end of the target is also the source's first one, which was not there. */
+static void test_shared_table(void **state)
+{
+	struct aspace *as = space();
+	const virt_addr_t from = BASE + 5 * MB;
+
+	(void)state;
+	map_at(as, from, 4 * MB, RW);
+	run(as);
+	assert_int_equal(poke(from + 3 * MB, 7), 0);
+	assert_int_equal(aspace_remap(as, from, 4 * MB, 4 * MB, MREMAP_MAYMOVE | MREMAP_FIXED,
+				      from - 4 * MB),
+			 from - 4 * MB);
+	assert_int_equal(peek(from - MB), 7);
+	assert_int_equal(peek(from - 4 * MB), 0);
+	assert_int_equal(peek(from + 3 * MB), -1);
+	check(as);
+	end(as);
+}
+
 /* What stays behind, to be filled anew, is not locked any more: what it held has moved, and is. */
 static void test_locked(void **state)
 {
@@ -76,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_remap),
+		TEST(test_shared_table),
 		TEST(test_locked),
 	};
 

@@ -13,7 +13,7 @@ static void files_come_back(unsigned n)
 
 	lru_remove(p);
 	while (n-- > 0)
-		workingset_refault(p, workingset_evict(p));
+		(void)workingset_refault(p, workingset_evict(p));
 	lru_add(p);
 }
 
@@ -67,7 +67,7 @@ static void test_anonymous_pages_that_come_back(void **state)
 	pages_on_list(1000, 0);
 	pages_on_list(1000, PAGE_DISK);
 	for (unsigned i = 0; i < 500; i++)
-		workingset_refault(p, workingset_evict(p));
+		(void)workingset_refault(p, workingset_evict(p));
 	files_come_back(100);
 	reclaim_swappiness = SWAPPINESS_MOST / 2;
 	rounds(8);

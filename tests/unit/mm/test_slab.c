@@ -9,67 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/errno.h"
-#include "mm/frames.h"
-#include "mm/lru.h"
 #include "mm/slab_impl.h"
-#include "mm/swap.h"
-#include "tests/mock/mock.h"
+#include "tests/unit/mm/slab_test.h"
 
-void reclaim_wake(void) {}
-
-int reclaim_wait_block(unsigned order, unsigned flags)
-{
-	(void)flags;
-	assert_true(order > 0 && preemptible());
-	return 0;
-}
-
-int reclaim_wait(unsigned flags)
-{
-	(void)flags;
-	return -ENOMEM;
-}
-
-void reclaim_frames_freed(void) {}
-
-void lru_remove(struct page *p)
-{
-	(void)p;
-	fail();
-}
-
-void lru_remove_batch(struct page **pages, unsigned n)
-{
-	while (n > 0)
-		lru_remove(pages[--n]);
-}
-
-void swap_cache_trim(struct page *p)
-{
-	(void)p;
-	fail();
-}
-
-static int setup(void **state)
-{
-	mock_setup(state);
-	buddy_forget();
-	buddy_add_range(mock_first_pfn() + 1, mock_end_pfn());
-	buddy_init();
-	slab_init();
-	return 0;
-}
-
-/* After a reap nothing but what bootstrap caches hold is left; the buddy agrees with slab_frames(). */
 static int teardown(void **state)
 {
 	slab_set_debug(false);
 	mock_on_cpu(0);
-	slab_reap();
-	buddy_check();
-	assert_int_equal(frames_free(), frames_total() - 1 - slab_frames());
-	return mock_teardown(state);
+	return slab_teardown(state);
 }
 
 struct object {
@@ -168,7 +115,7 @@ static void test_random(void **state)
 static void test_random_debug(void **state)
 {
 	(void)state;
-	/* slab_init() anew forgets the caches made in setup(), which hold no frames yet. */
+	/* slab_init() anew forgets the caches made in slab_setup(), which hold no frames yet. */
 	random_run(true);
 }
 
@@ -350,11 +297,6 @@ static void test_destroy_in_use(void **state)
 	mock_expect_panic("slab busy: destroyed with", kmem_cache_destroy(c));
 }
 
-static int setup_only(void **state)
-{
-	return setup(state);
-}
-
 /* For tests that end in the middle of a panic: their object stays out. */
 static int teardown_none(void **state)
 {
@@ -413,7 +355,7 @@ static void test_threads(void **state)
 	kmem_cache_destroy(cache);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, slab_setup, teardown)
 
 int main(void)
 {
@@ -427,9 +369,9 @@ int main(void)
 		TEST(test_kmalloc_edges),
 		TEST(test_double_free),
 		TEST(test_overrun),
-		cmocka_unit_test_setup_teardown(test_write_after_free, setup_only, teardown_none),
+		cmocka_unit_test_setup_teardown(test_write_after_free, slab_setup, teardown_none),
 		TEST(test_wrong_address),
-		cmocka_unit_test_setup_teardown(test_destroy_in_use, setup_only, teardown_none),
+		cmocka_unit_test_setup_teardown(test_destroy_in_use, slab_setup, teardown_none),
 		TEST(test_threads),
 	};
 

@@ -31,12 +31,12 @@ static void test_distance(void **state)
 	pages_on_list(100, 0);
 	shadow = workingset_evict(p);
 	clock_runs(p, 99);
-	workingset_refault(p, shadow);
+	(void)workingset_refault(p, shadow);
 	assert_true(page_flag(p, PAGE_ACTIVE) && page_flag(p, PAGE_WORKINGSET));
 	page_clear_flag(p, PAGE_ACTIVE | PAGE_WORKINGSET);
 	shadow = workingset_evict(p);
 	clock_runs(p, 100);
-	workingset_refault(p, shadow);
+	(void)workingset_refault(p, shadow);
 	assert_false(page_flag(p, PAGE_ACTIVE));
 	assert_int_equal(vm_events(VM_REFAULT_ANON) - refaults, 2);
 	assert_int_equal(vm_events(VM_ACTIVATE_ANON) - active, 1);
@@ -50,10 +50,10 @@ static void test_restored(void **state)
 
 	(void)state;
 	pages_on_list(100, 0);
-	workingset_refault(p, workingset_evict(p));
+	(void)workingset_refault(p, workingset_evict(p));
 	assert_int_equal(vm_events(VM_RESTORE_ANON), restored);
 	page_set_flag(p, PAGE_WORKINGSET);
-	workingset_refault(p, workingset_evict(p));
+	(void)workingset_refault(p, workingset_evict(p));
 	assert_int_equal(vm_events(VM_RESTORE_ANON), restored + 1);
 	page_gone(p);
 }
@@ -67,7 +67,7 @@ static void test_cost_fades(void **state)
 	pages_on_list(100, 0);
 	clock_runs(p, 100);
 	for (unsigned i = 0; i < 64; i++)
-		workingset_refault(p, workingset_evict(p));
+		(void)workingset_refault(p, workingset_evict(p));
 	assert_true(workingset_cost(LRU_FILE) > 10);
 	assert_int_equal(workingset_cost(LRU_ANON), 0);
 	clock_runs(p, 200);
@@ -85,7 +85,7 @@ static bool comes_back(struct page *p, struct object *o, uint32_t index)
 
 	p->u.file.object = o;
 	p->u.file.index = index;
-	workingset_refault_file(p);
+	(void)workingset_refault_file(p);
 	return vm_events(VM_REFAULT_FILE) > before;
 }
 

@@ -319,7 +319,7 @@ static void test_destroy_needs_other_cpus_gone(void **state)
 	mock_on_cpu(1);
 	activate(&pm);
 	mock_on_cpu(0);
-	mock_expect_panic("active_cpus", pmap_destroy(&pm, table_gone));
+	mock_expect_panic("pmap_loaded", pmap_destroy(&pm, table_gone));
 	mock_on_cpu(1);
 	activate(NULL);
 	mock_on_cpu(0);
@@ -452,6 +452,58 @@ static void test_never_run_needs_no_tlbi(void **state)
 	destroy(&pm);
 }
 
+/* How many of `n` entries of p, then of entries of q, the first run takes. */
+static unsigned run_length(struct page *p, unsigned n, struct page *q, unsigned prot)
+{
+	struct pte_taken taken;
+	struct tlb_batch b;
+	struct page *table;
+	struct pmap pm;
+	unsigned length;
+
+	create(&pm);
+	for (unsigned i = 0; i < 100; i++)
+		enter(&pm, VA + i * PAGE_SIZE, i < n ? p : q, i < n ? RW : prot);
+	table = pmap_leaf(&pm, VA);
+	tlb_batch_init(&b, &pm);
+	pmap_table_lock(table);
+	length = pte_take_run(table, 0, 100, &taken, &b);
+	assert_int_equal(table->u.table.present, 100 - length);
+	for (unsigned i = length; i < 100; i++)
+		pte_clear(pmap_table_entry(table, i), &b);
+	pmap_table_unlock(table);
+	assert_int_equal(taken.n, prot & PTE_SPECIAL ? n : length);
+	assert_int_equal(taken.n > 0 ? taken.at[taken.n - 1].pte - taken.at[0].pte : -1,
+			 (int)taken.n - 1);
+	tlb_flush(&b);
+	destroy(&pm);
+	return length;
+}
+
+/* What one hold of a table's lock bears is a matter of what its entries map: frames that many have cost most. */
+static void test_runs_end_by_cost(void **state)
+{
+	struct page *p = frame(), *q = frame();
+
+	(void)state;
+	p->type = q->type = PAGE_ANON;
+	assert_int_equal(run_length(p, 0, q, RW), PTE_TAKE_MAX);
+	assert_int_equal(run_length(p, 0, q, PTE_READ | PTE_SPECIAL), 4 * PTE_TAKE_MAX);
+	assert_int_equal(run_length(p, 12, q, PTE_READ | PTE_SPECIAL), 12 + 16);
+	assert_int_equal(run_length(p, 0, q, PTE_READ | PTE_OWN), PTE_TAKE_MAX);
+	assert_int_equal(run_length(p, 0, q, PTE_READ), 4);
+	assert_int_equal(run_length(p, 10, q, PTE_READ), 11);
+	q->refs = 9;
+	assert_int_equal(run_length(p, 0, q, PTE_READ), 2);
+	assert_int_equal(run_length(p, 8, q, PTE_READ), 9);
+	assert_int_equal(run_length(p, 9, q, PTE_READ), 9);
+	q->type = PAGE_FILE; /* which are only counted */
+	assert_int_equal(run_length(p, 0, q, PTE_READ), PTE_TAKE_MAX);
+	q->refs = 1;
+	page_put(p);
+	page_put(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +524,7 @@ int main(void)
 		TEST(test_code_written_by_user),
 		TEST(test_batch_takes_the_cheapest_form),
 		TEST(test_never_run_needs_no_tlbi),
+		TEST(test_runs_end_by_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

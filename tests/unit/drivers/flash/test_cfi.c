@@ -269,6 +269,18 @@ static void test_locked_blocks(void **state)
 	assert_int_equal(cfi_program(&chip, 3 * BLOCK, data, 4096), -EROFS);
 }
 
+/* The same word by word. */
+static void test_locked_blocks_without_buffer(void **state)
+{
+	(void)state;
+	nor.locks = true;
+	nor.buffer = 0;
+	probe();
+	chip.must_unlock = false;
+	assert_int_equal(cfi_program(&chip, 3 * BLOCK, data, 4096), -EROFS);
+	assert_false(chip.stuck);
+}
+
 /* ---- A reader during an erase ---- */
 
 static unsigned reads_in_erase;
@@ -309,10 +321,10 @@ static void pass_copy(const struct cfi_bus *bus, size_t offset, void *buf, size_
 	nor.bus.copy(&nor.bus, offset, buf, words);
 }
 
+static const struct cfi_bus watched = { pass_read, array_seen, pass_copy };
+
 static void test_reader_suspends_erase(void **state)
 {
-	static const struct cfi_bus watched = { pass_read, array_seen, pass_copy };
-
 	(void)state;
 	reads_in_erase = 0;
 	nor.can_suspend = true;
@@ -329,6 +341,53 @@ static void test_reader_suspends_erase(void **state)
 	assert_int_equal(nor.erases[1], 1);
 	assert_int_equal(chip.waiting, 0);
 	expect_data(0, data, 4096);
+}
+
+/* Chips take their time to stop: nothing else is said to them before. An erase that ends first was not suspended, and is not resumed. */
+static void test_suspension_takes_time(void **state)
+{
+	(void)state;
+	reads_in_erase = 0;
+	nor.can_suspend = true;
+	assert_int_equal(cfi_probe(&chip, &watched, "pflash1", nor.size), 0);
+	nor.busy_reads = 40;
+	nor.suspend_reads = 5;
+	mock_on_block = reader_comes;
+	assert_int_equal(cfi_erase(&chip, BLOCK), 0);
+	assert_true(reads_in_erase > 0);
+	assert_int_equal(nor.suspends, reads_in_erase);
+	nor.suspend_reads = 1000;
+	assert_int_equal(cfi_erase(&chip, 2 * BLOCK), 0);
+	assert_int_equal(nor.suspends, reads_in_erase);
+	assert_int_equal(nor.erases[2], 1);
+	mock_on_block = NULL;
+	chip.waiting = 0; /* the reader that was too late */
+}
+
+static void one_reader_comes(void)
+{
+	if (chip.waiting == 0)
+		reader_comes();
+}
+
+/* A chip that neither ends nor stops is given up when its time is over, whoever waits to read. */
+static void test_hangs_beside_a_reader(void **state)
+{
+	uint64_t start;
+
+	(void)state;
+	nor.can_suspend = true;
+	assert_int_equal(cfi_probe(&chip, &watched, "pflash1", nor.size), 0);
+	nor.busy_reads = nor.suspend_reads = 1u << 30;
+	nor.on_busy = pass_time;
+	start = time_now();
+	mock_on_block = one_reader_comes;
+	assert_int_equal(cfi_erase(&chip, BLOCK), -EIO);
+	mock_on_block = NULL;
+	chip.waiting = 0;
+	assert_in_range(time_now() - start, chip.erase_max_ns,
+			chip.erase_max_ns + NSEC_PER_SEC / 20);
+	nor_power_on(&nor);
 }
 
 /* The smaller blocks of such chips are said first and lie last. */
@@ -442,9 +501,12 @@ int main(void)
 		TEST(test_batch_stays_in_command_mode),
 		TEST(test_data_is_no_status),
 		TEST(test_locked_blocks),
+		TEST(test_locked_blocks_without_buffer),
 	};
 	const struct CMUnitTest set_2[] = {
 		BOTH,
+		TEST(test_suspension_takes_time),
+		TEST(test_hangs_beside_a_reader),
 		TEST(test_top_boot),
 		TEST(test_silent_protection),
 		TEST(test_one_chip_fails),

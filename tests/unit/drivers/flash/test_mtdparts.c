@@ -74,7 +74,7 @@ static void test_mistakes(void **state)
 		{ "pflash1:1Mk", 10, "should be here" },
 		{ "pflash1:-(a),1M(b)", 12, "rest" },
 		{ "pflash1:99999999999999999999M", 8, "too large" },
-		{ "pflash1:16777216T", 16, "should be here" },
+		{ "pflash1:16777216Q", 16, "should be here" },
 		{ "pflash1:65M", 11, "ends behind" },
 		{ "pflash1:1M@64M", 14, "begins behind" },
 		{ "pflash1:64M,1M", 14, "begins behind" },

@@ -131,7 +131,7 @@ static void test_limits(void **state)
 			disk.seg_max = segments;
 			assert_int_equal(start(), 0);
 			assert_int_equal(blk->device.max_segments,
-					 MIN(MIN(segments, queue - 2), 30));
+					 MIN(MIN(segments, queue - 2), 30u));
 			assert_true(blk->device.depth >= 1);
 			assert_true(blk->device.depth * (blk->device.max_segments + 2) <= queue);
 			exercise();
@@ -238,7 +238,7 @@ static void test_refused(void **state)
 
 static int read_one(void)
 {
-	return block_read(&blk->device, 0, memory, 512);
+	return block_transfer(&blk->device, BLOCK_READ, 0, memory, 512);
 }
 
 static void test_errors(void **state)

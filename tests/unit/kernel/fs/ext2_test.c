@@ -9,6 +9,7 @@
 #include "kernel/fs/walk.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
+#include "tests/unit/kernel/fs/root_test.h"
 
 int64_t sys_mkdirat(const uint64_t *args);
 int64_t sys_mknodat(const uint64_t *args);
@@ -22,6 +23,7 @@ int64_t sys_renameat2(const uint64_t *args);
 #define PTR(p)    ((uint64_t)(uintptr_t)(p))
 
 struct mock_disk disk;
+void (*while_copying)(void);
 static bool have_disk;
 static unsigned base;
 
@@ -44,6 +46,8 @@ size_t copy_to_user_some(virt_addr_t dst, const void *src, size_t n)
 
 size_t copy_from_user_some(void *dst, virt_addr_t src, size_t n)
 {
+	if (while_copying)
+		while_copying();
 	memcpy(dst, (const void *)src, n);
 	return 0;
 }
@@ -56,27 +60,6 @@ uint32_t rnd(uint32_t *seed)
 
 /* ---- Set-up ---- */
 
-static void root_begin(void)
-{
-	static bool once;
-	struct super *s;
-
-	if (!once) {
-		assert_int_equal(inode_init(), 0);
-		assert_int_equal(dentry_init(), 0);
-		assert_int_equal(file_init(), 0);
-	}
-	once = true;
-	s = tmpfs_type.create(&tmpfs_type, "none", "mode=0755", 0);
-	assert_false(IS_ERR(s));
-	assert_int_equal(mount_add(s, NULL, 0, "none"), 0);
-	current()->fs = fs_context_create();
-	current()->files = files_create();
-	assert_int_equal(do_mkdir("/m"), 0);
-	assert_int_equal(do_mkdir("/t"), 0);
-	base = mock_objects_out();
-}
-
 int ext2_setup(void **state)
 {
 	mock_setup(state);
@@ -84,23 +67,17 @@ int ext2_setup(void **state)
 	page_init();
 	mock_time_set(1700000000ull * 1000000000);
 	root_begin();
+	assert_int_equal(do_mkdir("/m"), 0);
+	assert_int_equal(do_mkdir("/t"), 0);
+	base = mock_objects_out();
 	return 0;
 }
 
 int ext2_teardown(void **state)
 {
-	struct path root = mount_root();
-	struct super *s = root.mount->super;
-
 	disk_drop();
 	host_ext2_end();
-	fs_context_put(current()->fs);
-	files_put(current()->files);
-	current()->fs = NULL;
-	current()->files = NULL;
-	dentry_put(root.dentry);
-	dentry_drop_tree(s->root);
-	super_free(s);
+	root_end();
 	fake_end();
 	return mock_teardown(state);
 }
@@ -256,7 +233,7 @@ int64_t do_chmod(const char *path, uint32_t mode)
 int64_t do_write(const char *path, uint64_t pos, const void *buf, size_t n)
 {
 	struct file *f = do_open(path, O_WRONLY | O_CREAT);
-	struct io io = { .buf = (uintptr_t)buf, .n = n, .pos = pos };
+	struct io io = { .buf = (uintptr_t)buf, .n = n, .pos = pos, .user = while_copying != NULL };
 	int64_t done;
 
 	if (IS_ERR(f))

@@ -15,6 +15,8 @@
 #include "tests/unit/kernel/fs/host_ext2.h"
 
 extern struct mock_disk disk;
+/* Called before each page that do_write() brings; NULL: its bytes come from the kernel, undisturbed. */
+extern void (*while_copying)(void);
 
 /* cmocka's. No disk yet. */
 int ext2_setup(void **state);

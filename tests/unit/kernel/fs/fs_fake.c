@@ -6,6 +6,7 @@
 #include "kernel/fs/internal.h"
 #include "kernel/process.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/huge.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -212,6 +213,19 @@ WEAK void object_leave_room(struct object *o)
 	if (o->room)
 		o->room->used -= o->nr_pages;
 	o->room = NULL;
+}
+
+bool fake_commit_refuses;
+
+WEAK int commit_take(uint64_t pages, uint64_t request)
+{
+	(void)request;
+	return pages > 0 && fake_commit_refuses ? -ENOMEM : 0;
+}
+
+WEAK void commit_give(uint64_t pages)
+{
+	(void)pages;
 }
 
 WEAK bool object_is_hole(struct object *o, uint32_t index)

@@ -24,4 +24,7 @@ extern uint32_t fake_uid;
 extern int fake_signal;      /* the last signal sent, 0: none */
 unsigned fake_objects(void); /* objects not freed */
 
+/* No page more may be promised. */
+extern bool fake_commit_refuses;
+
 #endif

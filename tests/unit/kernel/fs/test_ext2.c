@@ -7,7 +7,7 @@
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/writeback.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/commit.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/unit/kernel/fs/fs_fake.c tests/unit/kernel/fs/host_ext2.c tests/unit/kernel/fs/ext2_test.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c tests/mock/block.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c tests/mock/block.c kernel/block_return.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 120
 /*

@@ -7,7 +7,7 @@
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/writeback.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/commit.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/unit/kernel/fs/fs_fake.c tests/unit/kernel/fs/host_ext2.c tests/unit/kernel/fs/ext2_test.c
-// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c tests/mock/block.c
+// SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/swap.c tests/mock/block.c kernel/block_return.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 300
 /*
@@ -76,7 +76,7 @@ static void try_it(void)
 {
 	if (fs_mount(0) == 0) {
 		use();
-		(void)fs_umount();
+		assert_int_equal(fs_umount(), 0); /* whatever could not be written: the log tells */
 	}
 	assert_null(disk.device.claimed);
 }
@@ -259,6 +259,39 @@ static void test_full(void **state)
 	fs_check();
 }
 
+static struct inode *written;
+
+static void write_back(void)
+{
+	assert_int_equal(object_sync(written->object, 0, UINT32_MAX), 0);
+}
+
+/* On a medium that is nearly full a write's pages are written back before they get the blocks that they were promised. */
+static void test_full_and_written_back(void **state)
+{
+	struct ext2_fs *fs;
+	uint64_t pos = 0, left;
+
+	(void)state;
+	disk_make("-b 1024 -N 64 -m 0", 512);
+	assert_int_equal(fs_mount(0), 0);
+	fs = fs_mounted();
+	assert_int_equal(do_write("/m/f", 0, buf, 1), 1);
+	while (fs->free_blocks > 14)
+		pos += (uint64_t)do_write("/m/rest", pos, buf, 1024);
+	left = fs->free_blocks;
+	written = do_find("/m/f");
+	while_copying = write_back;
+	assert_int_equal(do_write("/m/f", 0, buf, 10 * 1024), 10 * 1024);
+	while_copying = NULL;
+	inode_put(written);
+	assert_int_equal(left - fs->free_blocks, 9);
+	assert_int_equal(fs->promised, 0);
+	assert_int_equal(do_fsync("/m/f"), 0);
+	assert_int_equal(fs_umount(), 0);
+	fs_check();
+}
+
 /* Open files without a name: there until they are closed, and gone then; for the medium not clean meanwhile. */
 static void test_orphans(void **state)
 {
@@ -280,7 +313,7 @@ static void test_orphans(void **state)
 	assert_int_equal(fs_mounted()->norphans, 2);
 	assert_false(fs_mounted()->valid);
 	assert_int_equal(file_read_kernel(f, 40000, buf, 5000), 5000);
-	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, true), -EBUSY);
+	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, "", true), -EBUSY);
 	file_put(f);
 	file_put(tmp);
 	assert_int_equal(do_sync(), 0);
@@ -288,21 +321,150 @@ static void test_orphans(void **state)
 	assert_int_equal(fs_mounted()->free_blocks, blocks);
 	fs_check();
 	/* Read-only, and back. */
-	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, true), 0);
+	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, "", true), 0);
 	fs_check();
 	assert_int_equal(do_truncate("/m/lost+found", 0), -EISDIR);
 	assert_int_equal(do_write("/m/g", 0, buf, 10), -EROFS);
-	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, false), 0);
+	assert_int_equal(fs_mounted()->super->ops->remount(fs_mounted()->super, "", false), 0);
 	assert_int_equal(do_write("/m/g", 0, buf, 10), 10);
 	assert_int_equal(fs_umount(), 0);
 	fs_check();
+}
+
+static struct file *late;
+
+static void open_late(struct mock_disk *m, const struct block_request *r)
+{
+	(void)r;
+	m->on_request = NULL;
+	late = do_open("/m/f", O_RDWR);
+}
+
+/* While what there is is written on the way to read-only, somebody opens a file for writing. */
+static void test_opened_on_the_way(void **state)
+{
+	struct super *s;
+
+	(void)state;
+	disk_make("-b 1024", 2048);
+	assert_int_equal(fs_mount(0), 0);
+	s = fs_mounted()->super;
+	assert_int_equal(do_write("/m/f", 0, buf, 5000), 5000);
+	disk.on_request = open_late;
+	assert_int_equal(s->ops->remount(s, "", true), -EBUSY);
+	assert_true(late && !IS_ERR(late));
+	assert_int_equal(do_write("/m/f", 5000, buf, 10), 10);
+	file_put(late);
+	assert_int_equal(s->ops->remount(s, "", true), 0);
+	assert_int_equal(fs_umount(), 0);
+	fs_check();
+}
+
+/* The medium takes nothing any more: no changes, said as often as asked; read-only it may become. */
+static void test_failed_remount(void **state)
+{
+	struct super *s;
+
+	(void)state;
+	disk_make("-b 1024", 2048);
+	assert_int_equal(fs_mount(0), 0);
+	s = fs_mounted()->super;
+	assert_int_equal(do_write("/m/f", 0, buf, 100), 100);
+	disk.stop_at = disk.writes + 1;
+	disk.stop_error = -EIO;
+	assert_int_equal(do_sync(), -EIO);
+	disk.stop_at = 0;
+	assert_int_equal(s->ops->remount(s, "", false), -EIO);
+	assert_int_equal(s->ops->remount(s, "", true), 0);
+	assert_int_equal(s->ops->remount(s, "", false), -EIO);
+	assert_int_equal(do_write("/m/g", 0, buf, 100), -EIO);
+	(void)!fs_umount();
+	assert_int_equal(fs_mount(0), 0);
+	assert_int_equal(do_write("/m/g", 0, buf, 100), 100);
+	assert_int_equal(fs_umount(), 0);
+}
+
+/* A directory goes whose names went in the same flush: its block is not written any more, least of all to where the superblock is. */
+static void test_names_of_a_dead_directory(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		disk_make(i ? "-b 1024" : "-b 4096", 4096);
+		assert_int_equal(fs_mount(0), 0);
+		assert_int_equal(do_mkdir("/m/d"), 0);
+		assert_int_equal(do_write("/m/d/f", 0, buf, 100), 100);
+		assert_int_equal(do_sync(), 0);
+		assert_int_equal(do_remove("/m/d/f"), 0);
+		assert_int_equal(do_remove("/m/d"), 0);
+		assert_int_equal(ext2_flush(fs_mounted(), false), 0); /* as the write-back does */
+		assert_memory_equal(disk.now + 1024 + 56, "\x53\xef", 2);
+		assert_int_equal(fs_umount(), 0);
+		fs_check();
+		disk_drop();
+	}
+}
+
+/* It is the look that finds it again. */
+static void found_by_the_look(struct mock_disk *m, const struct block_request *r)
+{
+	if (!r->anew)
+		return;
+	m->device.returns++;
+	m->on_request = NULL;
+}
+
+/* A card that was away, and is back: as it was left, all goes on; with one byte of its superblock changed nothing is read or written until it is mounted again. */
+static void test_was_away(void **state)
+{
+	uint64_t writes;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		disk_make(i ? "-b 1024" : "-b 4096", 4096);
+		assert_int_equal(fs_mount(0), 0);
+		assert_int_equal(do_write("/m/f", 0, buf, 50000), 50000);
+		disk.device.returns++;
+		assert_int_equal(do_write("/m/g", 0, buf, 50000), 50000);
+		assert_int_equal(do_sync(), 0);
+		disk.device.returns++; /* a read, and metadata alone */
+		assert_int_equal(do_mkdir("/m/d"), 0);
+		assert_int_equal(do_sync(), 0);
+		fs_check();
+		disk.device.returns++;
+		disk.on_request = found_by_the_look;
+		assert_int_equal(do_mkdir("/m/d/d"), 0);
+		assert_int_equal(do_sync(), 0);
+		assert_null(disk.on_request);
+		assert_int_equal(do_write("/m/d/f", 0, buf, 50000), 50000);
+		disk.device.returns++;
+		disk.now[1024 + 0x30]++; /* when it was written last */
+		writes = disk.writes;
+		assert_int_equal(do_sync(), -EIO);
+		assert_true(do_mkdir("/m/e") < 0);
+		assert_true(do_sync() < 0);
+		assert_non_null(strstr(mock_log(), "is not what it was"));
+		(void)!fs_umount();
+		assert_int_equal(disk.writes, writes);
+		assert_int_equal(fs_mount(0), 0);
+		assert_int_equal(do_write("/m/h", 0, buf, 50000), 50000);
+		assert_int_equal(fs_umount(), 0);
+		fs_check();
+		disk_drop();
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_orphans, ext2_setup, ext2_teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_a_dead_directory, ext2_setup,
+						ext2_teardown),
+		cmocka_unit_test_setup_teardown(test_was_away, ext2_setup, ext2_teardown),
+		cmocka_unit_test_setup_teardown(test_opened_on_the_way, ext2_setup, ext2_teardown),
+		cmocka_unit_test_setup_teardown(test_failed_remount, ext2_setup, ext2_teardown),
 		cmocka_unit_test_setup_teardown(test_full, ext2_setup, ext2_teardown),
+		cmocka_unit_test_setup_teardown(test_full_and_written_back, ext2_setup,
+						ext2_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, ext2_setup, ext2_teardown),
 		cmocka_unit_test_setup_teardown(test_io_errors, ext2_setup, ext2_teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, ext2_setup, ext2_teardown),

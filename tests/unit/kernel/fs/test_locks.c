@@ -19,6 +19,15 @@ static struct file file;
 static char owner_of[OWNERS]; /* addresses stand for tables of descriptors */
 static short model[OWNERS][BYTES];
 
+static bool closed; /* by another thread, while the lock was waited for */
+
+bool files_hold(struct files *fs, unsigned fd, const struct file *f)
+{
+	assert_ptr_equal(fs, current()->files);
+	assert_ptr_equal(f, &file);
+	return fd == 3 && !closed;
+}
+
 uint64_t inode_size(const struct inode *i)
 {
 	(void)i;
@@ -47,7 +56,7 @@ static int64_t call(unsigned owner, unsigned cmd, short type, int64_t start, int
 	int64_t ret;
 
 	be(owner);
-	ret = locks_fcntl(&file, cmd, (uintptr_t)&fl);
+	ret = locks_fcntl(&file, 3, cmd, (uintptr_t)&fl);
 	if (out)
 		*out = fl;
 	return ret;
@@ -72,7 +81,7 @@ static void compare(void)
 		for (unsigned o = 0; o < OWNERS; o++)
 			any |= model[o][i] != F_UNLCK;
 		current()->files = (struct files *)&file;
-		assert_int_equal(locks_fcntl(&file, F_GETLK, (uintptr_t)&fl), 0);
+		assert_int_equal(locks_fcntl(&file, 3, F_GETLK, (uintptr_t)&fl), 0);
 		assert_int_equal(fl.l_type != F_UNLCK, any);
 	}
 }
@@ -128,19 +137,35 @@ static void test_what_getlk_tells(void **state)
 	file_locks_free(&inode);
 }
 
+/* The descriptor was closed before the lock was there: nobody would drop it later. */
+static void test_closed_meanwhile(void **state)
+{
+	struct flock fl;
+
+	(void)state;
+	closed = true;
+	assert_int_equal(call(0, F_SETLKW, F_WRLCK, 10, 5, NULL), -EBADF);
+	assert_int_equal(call(0, F_OFD_SETLK, F_RDLCK, 10, 5, NULL), 0);
+	assert_int_equal(call(0, F_OFD_SETLK, F_UNLCK, 10, 5, NULL), 0);
+	closed = false;
+	assert_int_equal(call(1, F_GETLK, F_WRLCK, 0, 0, &fl), 0);
+	assert_int_equal(fl.l_type, F_UNLCK);
+	file_locks_free(&inode);
+}
+
 static void test_bad_ranges(void **state)
 {
 	struct flock fl = { .l_type = F_RDLCK, .l_whence = 7 };
 
 	(void)state;
 	be(0);
-	assert_int_equal(locks_fcntl(&file, F_SETLK, (uintptr_t)&fl), -EINVAL);
+	assert_int_equal(locks_fcntl(&file, 3, F_SETLK, (uintptr_t)&fl), -EINVAL);
 	assert_int_equal(call(0, F_SETLK, F_RDLCK, -1, 1, NULL), -EINVAL);
 	assert_int_equal(call(0, F_SETLK, F_RDLCK, 5, -6, NULL), -EINVAL);
 	assert_int_equal(call(0, F_SETLK, F_RDLCK, INT64_MAX, 2, NULL), -EOVERFLOW);
 	assert_int_equal(call(0, F_SETLK, 99, 0, 1, NULL), -EINVAL);
 	assert_int_equal(call(0, F_GETLK, F_UNLCK, 0, 1, NULL), -EINVAL);
-	assert_int_equal(locks_fcntl(&file, F_SETLK, 0), -EFAULT);
+	assert_int_equal(locks_fcntl(&file, 3, F_SETLK, 0), -EFAULT);
 	file.mode = FILE_READ;
 	assert_int_equal(call(0, F_SETLK, F_WRLCK, 0, 1, NULL), -EBADF);
 	file_locks_free(&inode);
@@ -214,8 +239,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_random), T(test_what_getlk_tells), T(test_bad_ranges), T(test_waiting),
-		T(test_flock),  T(test_no_memory),
+		T(test_random), T(test_what_getlk_tells), T(test_bad_ranges),       T(test_waiting),
+		T(test_flock),  T(test_no_memory),        T(test_closed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

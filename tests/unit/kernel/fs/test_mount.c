@@ -13,6 +13,7 @@
 #include "kernel/fs/names.h"
 #include "tests/mock/objects.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
+#include "tests/unit/kernel/fs/root_test.h"
 
 static struct path at(const char *path)
 {
@@ -98,22 +99,9 @@ static void enter(struct path p)
 
 static int setup(void **state)
 {
-	static bool once;
-	struct super *s;
-
 	mock_setup(state);
 	fake_begin();
-	if (!once) {
-		assert_int_equal(inode_init(), 0);
-		assert_int_equal(dentry_init(), 0);
-		assert_int_equal(file_init(), 0);
-	}
-	once = true;
-	s = tmpfs_type.create(&tmpfs_type, "none", "mode=0755", 0);
-	assert_false(IS_ERR(s));
-	assert_int_equal(mount_add(s, NULL, 0, "none"), 0);
-	current()->fs = fs_context_create();
-	current()->files = files_create();
+	root_begin();
 	return 0;
 }
 
@@ -121,17 +109,8 @@ static unsigned roots; /* those of earlier tests stay in the table */
 
 static int teardown(void **state)
 {
-	struct path root = mount_root();
-	struct super *s = root.mount->super;
-
-	fs_context_put(current()->fs);
-	files_put(current()->files);
-	current()->fs = NULL;
-	current()->files = NULL;
 	assert_null(mount_at(++roots));
-	dentry_put(root.dentry);
-	dentry_drop_tree(s->root);
-	super_free(s);
+	root_end();
 	assert_int_equal(fake_objects(), 0);
 	fake_end();
 	return mock_teardown(state);
@@ -251,6 +230,37 @@ static void test_pivot(void **state)
 	path_put(top);
 }
 
+static struct super_ops opening;
+static struct path opened;
+
+static int sync_while_opened(struct super *s)
+{
+	(void)s;
+	opened = at("/busy/file");
+	return 0;
+}
+
+/* Somebody comes while the file system is written before it is unmounted: as if he had been there before. */
+static void test_opened_while_synced(void **state)
+{
+	struct path p;
+
+	(void)state;
+	make("/busy", S_IFDIR);
+	mount_on("/busy", "file");
+	p = at("/busy");
+	opening = *p.mount->super->ops;
+	opening.sync = sync_while_opened;
+	p.mount->super->ops = &opening;
+	path_put(p);
+	assert_int_equal(unmount("/busy"), -EBUSY);
+	path_put(opened);
+	opening.sync = NULL;
+	assert_true(there("/busy/file"));
+	assert_int_equal(unmount("/busy"), 0);
+	assert_false(there("/busy/file"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pivot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_opened_while_synced, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,15 +10,18 @@
  */
 #include "tests/mock/mock.h"
 
+#include <asm/statfs.h>
 #include <linux/fs.h>
 
 #include "kernel/cred.h"
+#include "mm/buddy.h"
 #include "kernel/fs/dev.h"
 #include "kernel/fs/names.h"
 #include "kernel/fs/open.h"
 #include "tests/mock/objects.h"
 #include "tests/unit/kernel/fs/fs_fake.h"
 #include "tests/unit/kernel/fs/host_names.h"
+#include "tests/unit/kernel/fs/root_test.h"
 
 #define DEEP "1/2/3/4/5/w" /* so far down that no random path climbs out */
 
@@ -35,25 +38,6 @@ int64_t sys_readlinkat(const uint64_t *args);
 
 static unsigned base;
 
-static void root_begin(void)
-{
-	static bool once;
-	struct super *s;
-
-	if (!once) {
-		assert_int_equal(inode_init(), 0);
-		assert_int_equal(dentry_init(), 0);
-		assert_int_equal(file_init(), 0);
-	}
-	once = true;
-	s = tmpfs_type.create(&tmpfs_type, "none", "mode=0755", 0);
-	assert_false(IS_ERR(s));
-	assert_int_equal(mount_add(s, NULL, 0, "none"), 0);
-	current()->fs = fs_context_create();
-	current()->files = files_create();
-	base = mock_objects_out();
-}
-
 static void chdir_to(const char *path)
 {
 	struct path p;
@@ -68,22 +52,13 @@ static int setup(void **state)
 	mock_setup(state);
 	fake_begin();
 	root_begin();
+	base = mock_objects_out();
 	return 0;
 }
 
-/* Everything below the root goes; what is left are the root mount's own few objects. */
 static int teardown(void **state)
 {
-	struct path root = mount_root();
-	struct super *s = root.mount->super;
-
-	fs_context_put(current()->fs);
-	files_put(current()->files);
-	current()->fs = NULL;
-	current()->files = NULL;
-	dentry_put(root.dentry);
-	dentry_drop_tree(s->root);
-	super_free(s);
+	root_end();
 	assert_int_equal(fake_objects(), 0);
 	fake_end();
 	return mock_teardown(state);
@@ -463,6 +438,10 @@ static void test_mounts(void **state)
 	assert_int_equal(sys_renameat2(ARGS(AT, PTR("/m"), AT, PTR("/n"), 0)), -EBUSY);
 	f = open_kernel(AT_FDCWD, "/m/f", O_CREAT | O_RDWR, 0644);
 	assert_int_equal(sys_linkat(ARGS(AT, PTR("/m/f"), AT, PTR("/g"), 0)), -EXDEV);
+	fake_commit_refuses = true;
+	assert_int_equal(f->ops->allocate(f, 0, 0, PAGE_SIZE), -ENOSPC);
+	assert_int_equal(inode_size(f->inode), 0);
+	fake_commit_refuses = false;
 	assert_int_equal(file_write(f, &io), 2 * PAGE_SIZE);
 	io.pos = 2 * PAGE_SIZE;
 	assert_int_equal(file_write(f, &io), -ENOSPC);
@@ -474,6 +453,68 @@ static void test_mounts(void **state)
 	assert_int_equal(do_open("/m/under", O_RDONLY), 0);
 	assert_int_equal(do_unlink("/m/under", false), 0);
 	assert_int_equal(do_unlink("/m", true), 0);
+	assert_int_equal(mock_objects_out(), base);
+}
+
+/* nr_inodes= counts files, directories and further links, until nobody has them any more. */
+static void test_inodes(void **state)
+{
+	struct super *s = tmpfs_type.create(&tmpfs_type, "none", "nr_inodes=1k,nr_inodes=4", 0);
+	struct statfs st;
+	struct inode *i;
+	struct path at;
+	struct file *f;
+	char buf[64];
+
+	(void)state;
+	assert_int_equal(do_mkdir("/m", 0777), 0);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_add(s, &at, 0, "none"), 0);
+	path_put(at);
+	f = open_kernel(AT_FDCWD, "/m/f", O_CREAT | O_RDWR, 0644);
+	assert_int_equal(do_mkdir("/m/d", 0777), 0);
+	assert_int_equal(sys_linkat(ARGS(AT, PTR("/m/f"), AT, PTR("/m/g"), 0)), 0);
+	assert_int_equal(sys_linkat(ARGS(AT, PTR("/m/f"), AT, PTR("/m/h"), 0)), -ENOSPC);
+	assert_int_equal(do_mkdir("/m/e", 0777), -ENOSPC);
+	assert_int_equal(sys_symlinkat(ARGS(PTR("f"), AT, PTR("/m/l"))), -ENOSPC);
+	assert_int_equal(s->ops->statfs(s, &st), 0);
+	assert_int_equal(st.f_files, 4);
+	assert_int_equal(st.f_ffree, 0);
+	assert_int_equal(do_unlink("/m/g", false), 0);
+	assert_int_equal(sys_symlinkat(ARGS(PTR("f"), AT, PTR("/m/l"))), 0);
+	/* Open, it stays. */
+	assert_int_equal(do_unlink("/m/f", false), 0);
+	assert_int_equal(do_open("/m/g", O_CREAT | O_RDWR), -ENOSPC);
+	assert_int_equal(s->ops->remount(s, "nr_inodes=3", false), -EINVAL);
+	assert_int_equal(s->ops->remount(s, "size=4x", false), -EINVAL);
+	assert_int_equal(s->ops->remount(s, "size=8k,nr_inodes=5", true), 0);
+	s->ops->options(s, buf, sizeof(buf));
+	assert_string_equal(buf, ",size=8k,nr_inodes=5");
+	file_put(f);
+	s->ops->statfs(s, &st);
+	assert_int_equal(st.f_ffree, 2);
+	/* Made without a name, it has paid for the first. */
+	assert_int_equal(s->root->inode->ops->tmpfile(s->root->inode, S_IFREG, &i), 0);
+	assert_int_equal(s->root->inode->ops->link(s->root->inode, NULL, i), 0);
+	s->ops->statfs(s, &st);
+	assert_int_equal(st.f_ffree, 1);
+	inode_put(i);
+	assert_int_equal(s->ops->remount(s, "nr_inodes=0", false), 0);
+	s->ops->statfs(s, &st);
+	assert_int_equal(st.f_files + st.f_ffree, 0);
+	assert_int_equal(do_mkdir("/m/e", 0777), 0);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_remove(&at, 0), 0);
+	path_put(at);
+	assert_int_equal(do_unlink("/m", true), 0);
+	s = tmpfs_type.create(&tmpfs_type, "none", "", 0);
+	s->ops->statfs(s, &st);
+	assert_int_equal(st.f_files, frames_total() / 2);
+	tmpfs_limit_inodes(s);
+	s->ops->statfs(s, &st);
+	assert_int_equal(st.f_ffree, frames_total() / 2); /* beside what was there */
+	dentry_drop_tree(s->root);
+	super_free(s);
 	assert_int_equal(mock_objects_out(), base);
 }
 
@@ -568,6 +609,7 @@ int main(void)
 		T(test_link_too_long_for_the_rest),
 		T(test_readdir_while_names_change),
 		T(test_mounts),
+		T(test_inodes),
 		T(test_permissions),
 		T(test_no_memory),
 	};

@@ -265,7 +265,16 @@ static bool told(unsigned readers, unsigned writers)
 	return right;
 }
 
-/* One sleeper is woken at a time: who leaves something over for another wakes that one. */
+static void reader_makes_room(void)
+{
+	char got[20];
+
+	mock_on_block = NULL;
+	assert_int_equal(do_read(got, sizeof(got), true), sizeof(got));
+	(void)told(0, 0); /* of this, everybody */
+}
+
+/* One sleeper is woken at a time: who was, and leaves something over for another, wakes that one. */
 static void test_wake_ups_are_passed_on(void **state)
 {
 	struct watcher reader = { .notify = reader_told }, writer = { .notify = writer_told };
@@ -279,6 +288,11 @@ static void test_wake_ups_are_passed_on(void **state)
 	waitq_watch(&p->writable, &writer);
 	assert_true(told(0, 0));
 	assert_int_equal(do_write(buf, sizeof(buf) - 10, true), sizeof(buf) - 10);
+	assert_true(told(1, 0)); /* that had room at once */
+	assert_int_equal(do_write(buf, 10, true), 10);
+	assert_true(told(1, 0));
+	mock_on_block = reader_makes_room;
+	assert_int_equal(do_write(buf, 10, false), 10);
 	assert_true(told(1, 1)); /* there is room for another writer */
 	assert_int_equal(do_write(buf, 10, true), 10);
 	assert_true(told(1, 0));
@@ -296,6 +310,37 @@ static void other_end_closes(void)
 {
 	close_end(1);
 	mock_on_block = NULL;
+}
+
+/* How many of two sleeping writers are woken when n bytes are read from a full pipe. */
+static unsigned writers_woken(size_t n)
+{
+	static char buf[65536];
+	struct waiter w[2] = { { .task = current() }, { .task = current() } };
+	struct pipe *p;
+
+	open_pipe();
+	p = ends[0]->inode->pipe;
+	assert_int_equal(do_write(buf, sizeof(buf), true), sizeof(buf));
+	list_push_back(&p->writable.waiters, &w[0].link);
+	list_push_back(&p->writable.waiters, &w[1].link);
+	assert_int_equal(do_read(buf, n, true), n);
+	for (unsigned i = 0; i < 2; i++)
+		if (!w[i].woken)
+			list_remove(&w[i].link);
+	close_end(0);
+	close_end(1);
+	assert_true(w[0].woken);
+	return 1 + w[1].woken;
+}
+
+/* The first one's bytes may be too many for the room there is, and another's not. */
+static void test_a_little_room_is_for_any_writer(void **state)
+{
+	(void)state;
+	assert_int_equal(writers_woken(PIPE_BUF), 1);
+	assert_int_equal(writers_woken(PIPE_BUF - 1), 2);
+	assert_int_equal(writers_woken(1), 2);
 }
 
 static void test_end_of_file_wakes_reader(void **state)
@@ -406,6 +451,7 @@ int main(void)
 		T(test_poll),
 		T(test_blocking),
 		T(test_wake_ups_are_passed_on),
+		T(test_a_little_room_is_for_any_writer),
 		T(test_end_of_file_wakes_reader),
 		T(test_random_traffic),
 		T(test_no_memory),

@@ -104,6 +104,10 @@ static void test_parse(void **state)
 	parses("64M", 64ull << 20, "");
 	parses("256k(env),-(swap)", 256 << 10, "(env),-(swap)");
 	parses("0x1fG", 31ull << 30, "");
+	parses("3t", 3ull << 40, "");
+	parses("0x1P", 1ull << 50, "");
+	parses("15E", 15ull << 60, "");
+	parses("1Q", 1, "Q");
 	parses("0x", 0, "x");
 	parses("017", 15, "");
 	parses("08", 0, "8");
@@ -111,6 +115,10 @@ static void test_parse(void **state)
 	parses("17179869183G", 17179869183ull << 30, "");
 	assert_int_equal(parse_size("18446744073709551616", &end, &v), -ERANGE);
 	assert_int_equal(parse_size("17179869184G", &end, &v), -ERANGE);
+	assert_int_equal(parse_size("16E", &end, &v), -ERANGE);
+	assert_int_equal(parse_uint("0x10k", &end, &v), 0);
+	assert_int_equal(v, 16);
+	assert_string_equal(end, "k");
 	assert_int_equal(parse_size("", &end, &v), -EINVAL);
 	assert_int_equal(parse_size("-1", &end, &v), -EINVAL);
 	assert_int_equal(parse_size(" 1", &end, &v), -EINVAL);

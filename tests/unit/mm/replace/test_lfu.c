@@ -38,7 +38,7 @@ static void test_foreign_count(void **state)
 	struct page *p = page_on_list(PAGE_REFERENCED);
 
 	(void)state;
-	p->u.lru.uses = UINT32_MAX;
+	p->u.lru.uses = UINT16_MAX;
 	assert_true(looks_survived(p) <= 4);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The slot table alone: numbers handed out, pins, bindings.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/ahead.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
@@ -16,17 +16,17 @@ static void test_numbers(void **state)
 {
 	(void)state;
 	for (uint32_t i = 1; i <= SLOTS; i++)
-		assert_int_equal(slot_alloc(), i);
-	assert_int_equal(slot_alloc(), 0);
+		assert_int_equal(slot_alloc(0), i);
+	assert_int_equal(slot_alloc(0), 0);
 	assert_false(swap_writable());
 	slot_put(60);
 	slot_put(7);
 	slot_put(3);
-	assert_int_equal(slot_alloc(), 3);
-	assert_int_equal(slot_alloc(), 7);
+	assert_int_equal(slot_alloc(0), 3);
+	assert_int_equal(slot_alloc(0), 7);
 	slot_put(5);
-	assert_int_equal(slot_alloc(), 60);
-	assert_int_equal(slot_alloc(), 5);
+	assert_int_equal(slot_alloc(0), 60);
+	assert_int_equal(slot_alloc(0), 5);
 	check_slots();
 	for (uint32_t i = 1; i <= SLOTS; i++)
 		slot_put(i);
@@ -38,12 +38,12 @@ static void test_frames_on_demand(void **state)
 	(void)state;
 	assert_int_equal(slot_frames(), 0);
 	mock_fail_allocation(1);
-	assert_int_equal(slot_alloc(), 0);
+	assert_int_equal(slot_alloc(0), 0);
 	assert_true(mock_failed_allocation());
 	mock_fail_allocation(0);
 	check_slots();
-	assert_int_equal(slot_alloc(), 1);
-	assert_int_equal(slot_alloc(), 2);
+	assert_int_equal(slot_alloc(0), 1);
+	assert_int_equal(slot_alloc(0), 2);
 	assert_int_equal(slot_frames(), 1);
 	slot_put(1);
 	slot_put(2);
@@ -56,7 +56,7 @@ static void test_many(void **state)
 	swap_off();
 	swap_on(1000);
 	for (uint32_t i = 1; i <= 1000; i++) {
-		assert_int_equal(slot_alloc(), i);
+		assert_int_equal(slot_alloc(0), i);
 		assert_int_equal(slot_entries(i), 1);
 	}
 	slot_get(1000);
@@ -67,10 +67,34 @@ static void test_many(void **state)
 		slot_put(i);
 }
 
+/* Much swap of which little is in use: its numbers begin again, and it costs what is in use, not what ever was. */
+static void test_numbers_begin_again(void **state)
+{
+	uint32_t most = 0, first, frames;
+
+	(void)state;
+	swap_off();
+	swap_on(200000);
+	first = slot_alloc(0);
+	for (uint32_t i = 0; i < 150000; i++) {
+		uint32_t slot = slot_alloc(0);
+
+		assert_int_not_equal(slot, 0);
+		most = MAX(most, slot);
+		slot_put(slot);
+	}
+	assert_true(most > 30000 && most < 33000);
+	frames = slot_frames();
+	for (uint32_t i = 0; i < 40000; i++)
+		slot_put(slot_alloc(0));
+	assert_int_equal(slot_frames(), frames);
+	slot_put(first);
+}
+
 static void test_discard_with_the_last_reference(void **state)
 {
 	static uint8_t page[PAGE_SIZE] = { 1 };
-	uint32_t slot = slot_alloc(), other = slot_alloc();
+	uint32_t slot = slot_alloc(0), other = slot_alloc(0);
 
 	(void)state;
 	assert_int_equal(swap_write(slot, page), 0);
@@ -114,18 +138,23 @@ static void test_binding(void **state)
 	slot = slot_pin_page(p, &fresh);
 	slot_put(slot);
 	assert_true(page_flag(p, PAGE_SWAPCACHE));
+	/* Somebody else has it, who may be about to enter it: found in the cache while a swapped entry still named the slot. */
+	assert_false(swap_cache_detach(p));
+	lru_put_back(&p, 1);
 	assert_true(swap_cache_detach(p));
 	assert_true(page_flag(p, PAGE_DIRTY));
 	assert_int_equal(swap.used, 0);
-	lru_put_back(&p, 1);
 	end(as);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_numbers), TEST(test_frames_on_demand),
-		TEST(test_many),    TEST(test_discard_with_the_last_reference),
+		TEST(test_numbers),
+		TEST(test_frames_on_demand),
+		TEST(test_many),
+		TEST(test_numbers_begin_again),
+		TEST(test_discard_with_the_last_reference),
 		TEST(test_binding),
 	};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c
+// TIMEOUT: 120
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // The swap store over a strict NOR bank: contents against a reference, progress when full, every kind of bad block, damaged records, memory that runs out.
@@ -196,8 +197,10 @@ static void test_too_large(void **state)
 	nor.medium.erase_size = 1u << 30;
 	nor.medium.size = (uint64_t)100 << 30;
 	assert_int_equal(store_open(&nor.medium, false, &store, &slots), 0);
-	assert_int_equal(store->nsegments, 20);
-	assert_non_null(strstr(mock_log(), "of 102400 MB the first 20480 are used"));
+	assert_int_equal(store->nsegments, 64);
+	assert_non_null(strstr(mock_log(), "of 102400 MB the first 65536 are used"));
+	assert_true(location_offset(location(store, 63, (1u << 30) - RECORD_SIZE, RECORD_SIZE)) ==
+		    ((uint64_t)64 << 30) - RECORD_SIZE);
 	store_close(store);
 	store = NULL;
 }
@@ -327,6 +330,7 @@ static void test_head_goes_bad(void **state)
 
 static void test_everything_fails(void **state)
 {
+	unsigned cleaned = 0;
 	int err = 0;
 
 	(void)state;
@@ -339,15 +343,267 @@ static void test_everything_fails(void **state)
 	for (unsigned i = 0; i < 100 && !err; i++)
 		err = append(any_slot());
 	assert_true(err == -EIO || err == -ENOSPC);
-	if (store_commit(store, lost, NULL) == 0)
-		fail_msg("a commit where no program succeeds");
+	assert_true(store_commit(store, lost, NULL) != 0 || store->head.segment == NO_SEGMENT);
 	verify_all();
 	check_accounts();
 	for (unsigned i = 0; i < 100; i++) {
 		assert_true(append(any_slot()) != 0);
-		assert_false(store_clean(store) && i > 50);
+		cleaned += store_clean(store);
 	}
+	assert_in_range(cleaned, 0, BLOCKS); /* each is retired once */
 	verify_all();
+}
+
+static struct {
+	const struct medium_ops *ops;
+	unsigned left; /* programs and erases until each gives: */
+	int error;
+} stops;
+
+static int program_or_stop(struct medium *m, uint64_t offset, const void *buf, size_t n)
+{
+	return stops.left == 0 ? stops.error
+			       : (stops.left--, stops.ops->program(m, offset, buf, n));
+}
+
+static int erase_or_stop(struct medium *m, uint64_t offset)
+{
+	return stops.left == 0 ? stops.error : (stops.left--, stops.ops->erase(m, offset));
+}
+
+/* The medium's operations, which fail with `error` from the moment that stops.left is 0. */
+static struct medium_ops ops_that_stop(int error)
+{
+	struct medium_ops ops = *nor.medium.ops;
+
+	stops.ops = nor.medium.ops;
+	stops.error = error;
+	ops.program = program_or_stop;
+	ops.erase = erase_or_stop;
+	return ops;
+}
+
+/* Full, and being cleaned; from the k-th operation on all fail. What was committed is where it was, and readable. */
+static void stop_while_cleaning(int error, unsigned k)
+{
+	struct medium_ops ops = ops_that_stop(error);
+
+	stops.left = UINT32_MAX;
+	nor.medium.ops = &ops;
+	open_store();
+	fill();
+	for (uint32_t slot = 1; slot <= slots; slot += 3)
+		discard(slot);
+	stops.left = k;
+	for (unsigned i = 0; i < 2000 && stops.left > 0; i++) {
+		(void)append(1 + 3 * ((uint32_t)rand() % (slots / 3)));
+		(void)store_clean(store);
+	}
+	assert_int_equal(stops.left, 0);
+	for (unsigned i = 0; i < 2 * BLOCKS; i++)
+		(void)store_clean(store);
+	check_accounts();
+	(void)!store_commit(store, lost, NULL);
+	for (unsigned i = 0; i < 12; i++) {
+		(void)append(1 + 3 * ((uint32_t)rand() % (slots / 3)));
+		(void)store_clean(store);
+	}
+	(void)!store_commit(store, lost, NULL);
+	verify_all();
+	check_accounts();
+	assert_int_equal(store->stats.crc_errors, 0);
+	assert_true(error == -EIO || store->stats.retired_segments == 0);
+	close_store();
+	nor.medium.ops = stops.ops;
+}
+
+static void test_stops_while_cleaning(void **state)
+{
+	static const int errors[] = { -EIO, -EROFS, -ENODEV };
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned k = 1; k < 30; k++) {
+			teardown(state);
+			setup(state);
+			stop_while_cleaning(errors[i], k);
+		}
+}
+
+static int read_or_stop(struct medium *m, uint64_t offset, void *buf, size_t n)
+{
+	return stops.left == 0 ? stops.error : stops.ops->read(m, offset, buf, n);
+}
+
+/* The medium goes between an erase and its header, or while it is looked whether all is erased: back, the segment is not erased a second time, and has one erase more. */
+static void test_erased_once(void **state)
+{
+	struct medium_ops stopping = ops_that_stop(-ENODEV);
+	const struct medium_ops *ops = stops.ops;
+
+	(void)state;
+	open_store();
+	for (unsigned way = 0; way < 2; way++) {
+		uint32_t segment, was;
+
+		fill();
+		for (uint32_t slot = 1; slot <= slots; slot++)
+			discard(slot);
+		while (clean_one(store, true))
+			;
+		segment = segment_least_worn(store, SEGMENT_FREE);
+		assert_int_equal(store->segments[segment].flags, 0);
+		was = nor.erases[segment];
+		stopping.read = way ? read_or_stop : ops->read;
+		nor.medium.ops = &stopping;
+		stops.left = 1;
+		assert_int_equal(segment_prepare(store, segment), -ENODEV);
+		assert_int_equal(stats().erase_sum, store->stats.erases);
+		nor.medium.ops = ops;
+		assert_int_equal(segment_prepare(store, segment), 0);
+		assert_int_equal(nor.erases[segment], was + 1);
+		assert_int_equal(store->segments[segment].erase_count, was + 1);
+		assert_int_equal(stats().erase_sum, store->stats.erases);
+	}
+}
+
+/* A victim that the medium went away under is the next one, although there are better ones by then. */
+static void test_victim_is_finished(void **state)
+{
+	struct medium_ops stopping = ops_that_stop(-ENODEV);
+	const struct medium_ops *ops = stops.ops;
+	uint32_t victim;
+
+	(void)state;
+	open_store();
+	fill();
+	for (uint32_t slot = 1; slot <= slots; slot += 3)
+		discard(slot);
+	nor.medium.ops = &stopping;
+	stops.left = 3;
+	while (clean_one(store, true))
+		;
+	victim = store->victim;
+	assert_int_not_equal(victim, NO_SEGMENT);
+	nor.medium.ops = ops;
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		if (location_segment(store, *map_entry(store, slot)) != victim)
+			discard(slot);
+	assert_true(clean_one(store, true));
+	assert_int_not_equal(store->segments[victim].state, SEGMENT_SEALED);
+	assert_int_equal(store->victim, NO_SEGMENT);
+	verify_all();
+	check_accounts();
+}
+
+static struct {
+	const struct medium_ops *ops;
+	unsigned period, calls; /* the medium is away in half of each period, 0: never */
+} flaps;
+
+static bool away(void)
+{
+	return flaps.period && ++flaps.calls % flaps.period < flaps.period / 2;
+}
+
+#define CELL 32u /* programmed or not; the flash driver says -EIO of a part */
+
+/* Some of it may be on the medium when that goes. */
+static int program_or_away(struct medium *m, uint64_t offset, const void *buf, size_t n)
+{
+	size_t part = n > CELL ? (size_t)rand() % (n / CELL) * CELL : 0;
+
+	if (!away())
+		return flaps.ops->program(m, offset, buf, n);
+	if (part > 0)
+		assert_int_equal(flaps.ops->program(m, offset, buf, part), 0);
+	return -EROFS;
+}
+
+static int erase_or_away(struct medium *m, uint64_t offset)
+{
+	return away() ? -EROFS : flaps.ops->erase(m, offset);
+}
+
+static int read_or_away(struct medium *m, uint64_t offset, void *buf, size_t n)
+{
+	return away() ? -ENODEV : flaps.ops->read(m, offset, buf, n);
+}
+
+/* Full to the promise, while the medium comes and goes beneath the cleaner, and beneath commits: what is written while it is there finds room. */
+static void come_and_go(unsigned period)
+{
+	struct medium_ops ops = *nor.medium.ops;
+
+	flaps.ops = nor.medium.ops;
+	flaps.period = 0;
+	ops.program = program_or_away;
+	ops.erase = erase_or_away;
+	ops.read = read_or_away;
+	nor.medium.ops = &ops;
+	open_store();
+	fill();
+	for (unsigned i = 0; i < 120; i++) {
+		flaps.period = 0;
+		assert_int_equal(append(1 + (uint32_t)rand() % slots), 0);
+		assert_int_equal(store_commit(store, lost, NULL), 0);
+		flaps.period = period;
+		for (unsigned k = 0; k < 1 + i % 5; k++)
+			(void)clean_one(store, i % 3 == 0);
+		(void)append(1 + (uint32_t)rand() % slots);
+		(void)!store_commit(store, lost, NULL);
+		flaps.period = 0;
+		if (i % 100 == 0)
+			verify_all();
+	}
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(store_commit(store, lost, NULL), 0);
+	verify_all();
+	check_accounts();
+	assert_int_equal(store->stats.retired_segments, 0);
+	close_store();
+	nor.medium.ops = flaps.ops;
+}
+
+static void test_comes_and_goes(void **state)
+{
+	static const unsigned periods[] = { 3, 7, 29 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		teardown(state);
+		setup(state);
+		come_and_go(periods[i]);
+	}
+}
+
+/* All that a segment holds is in the ring, and cannot be written, while somebody waits for a commit: the segment stays. */
+static void test_original_stays(void **state)
+{
+	uint32_t from, slot = 0;
+
+	(void)state;
+	open_store();
+	do {
+		assert_int_equal(append(++slot), 0);
+		from = location_segment(store, *map_entry(store, 1));
+	} while (store->head.segment == from);
+	assert_int_equal(store_commit(store, lost, NULL), 0);
+	for (uint32_t i = 2; i <= slot; i++)
+		if (location_segment(store, *map_entry(store, i)) == from)
+			discard(i);
+	assert_int_equal(append(slot), 0);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		nor.bad[i] = NOR_PROGRAM_FAILS;
+	store->segments[from].flags |= SEGMENT_SUSPECT;
+	for (unsigned i = 0; i < 2 * BLOCKS; i++)
+		(void)store_clean(store);
+	assert_true(head_unsettled(store));
+	assert_int_equal(store->segments[from].live, 0);
+	verify_all();
+	assert_true(store_commit(store, lost, NULL) != 0);
+	assert_int_equal(location_segment(store, *map_entry(store, 1)), from);
+	verify_all();
+	check_accounts();
 }
 
 static void test_retired_is_remembered(void **state)
@@ -684,6 +940,11 @@ int main(void)
 		TEST(test_dies_later),
 		TEST(test_head_goes_bad),
 		TEST(test_everything_fails),
+		TEST(test_stops_while_cleaning),
+		TEST(test_erased_once),
+		TEST(test_victim_is_finished),
+		TEST(test_comes_and_goes),
+		TEST(test_original_stays),
 		TEST(test_retired_is_remembered),
 		TEST(test_flip_hits_one_slot),
 		TEST(test_cleaner_finds_damage),

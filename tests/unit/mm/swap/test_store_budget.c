@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // The write budget: what is spent, what comes in, what a reboot remembers.
@@ -44,6 +44,59 @@ static void test_none(void **state)
 		assert_int_equal(append(any_slot()), 0);
 	assert_false(stats().budget_spent);
 	assert_int_equal(stats().budget_refusals, 0);
+}
+
+/* A card has a budget without anybody's doing, unless somebody says that it has none; flash that tells has none. */
+static void test_card(void **state)
+{
+	(void)state;
+	set(SWAP_BUDGET_AUTO, 0);
+	open_store();
+	assert_int_equal(stats().budget_day, 0);
+	close_store();
+	nor.medium.card = true;
+	open_store();
+	assert_int_equal(stats().budget_day, (uint64_t)BLOCK * BLOCKS * 100000 / (5 * 365));
+	assert_int_equal(stats().budget_burst, stats().budget_day);
+	/* The largest there is, said to last longest. */
+	store->nsegments = 16384;
+	store->segment_size = 4 << 20;
+	swap_cycles = SWAP_CYCLES_MAX;
+	assert_int_equal(budget_day(store), SWAP_BUDGET_MAX);
+	for (uint64_t cycles = 1; cycles <= SWAP_CYCLES_MAX; cycles *= 2) {
+		swap_cycles = (unsigned)cycles;
+		assert_int_equal(budget_day(store),
+				 MIN((cycles << 36) / (5 * 365), SWAP_BUDGET_MAX));
+		assert_true(cycles << 36 >> 36 == cycles);
+	}
+	store->nsegments = BLOCKS;
+	store->segment_size = BLOCK;
+	swap_cycles = 10; /* 4 KB a day */
+	(void)spend();
+	assert_true(stats().budget_spent);
+	set(0, 0);
+	assert_int_equal(append(any_slot()), 0);
+	set(5000, 0);
+	assert_int_equal(stats().budget_day, 5000);
+	swap_cycles = 0;
+}
+
+/* A medium's own budget counts there, whatever is said for all. */
+static void test_own(void **state)
+{
+	(void)state;
+	set(5000, 1000);
+	open_store();
+	store_allow(store, (struct swap_allowance){ true, 1 << 20, 512 << 10 });
+	assert_int_equal(stats().budget_day, 1 << 20);
+	assert_int_equal(stats().budget_burst, 512 << 10);
+	store_allow(store, (struct swap_allowance){ true, 1 << 20, 0 });
+	assert_int_equal(stats().budget_burst, 1 << 20);
+	store_allow(store, (struct swap_allowance){ true, SWAP_BUDGET_AUTO, 0 });
+	assert_int_equal(stats().budget_day, 0); /* NOR: none */
+	store_allow(store, (struct swap_allowance){ .own = false });
+	assert_int_equal(stats().budget_day, 5000);
+	assert_int_equal(stats().budget_burst, 1000);
 }
 
 static void test_spent_is_full(void **state)
@@ -179,6 +232,44 @@ static void test_reboot(void **state)
 	assert_int_equal(append(1), 0);
 }
 
+/* What a header tells is bytes, whatever the burst was and is: a small one leaves no debt of a large one, nor does a large one make the small one whole. */
+static void test_other_burst(void **state)
+{
+	int64_t gb = 1 << 30, left;
+
+	(void)state;
+	set(256 << 10, 256 << 10);
+	open_store();
+	(void)spend();
+	left = stats().budget_left;
+	assert_in_range(-left, 0, 2 * BLOCK);
+	set((uint64_t)gb, 0);
+	assert_int_equal(stats().budget_left, left + gb - (256 << 10));
+	set(256 << 10, 256 << 10);
+	reboot();
+	assert_in_range(-stats().budget_left, -left, 2 * BLOCK);
+	set((uint64_t)gb, 0);
+	reboot();
+	assert_in_range(stats().budget_left, gb - (4 << 20), gb);
+	assert_false(stats().budget_spent);
+	/* One page under the larger, which makes a header. */
+	set(256 << 10, 1000 * (uint64_t)gb);
+	assert_int_equal(append(1), 0);
+	assert_int_equal(store_commit(store, lost, NULL), 0);
+	set(256 << 10, 256 << 10);
+	reboot();
+	assert_true(stats().budget_spent && stats().budget_left <= 0);
+	/* Much under a larger one is no debt for days. */
+	set(SWAP_BUDGET_MAX, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(append(any_slot()), 0);
+	reboot();
+	assert_in_range(stats().budget_left, SWAP_BUDGET_MAX - (32 << 20), SWAP_BUDGET_MAX);
+	set(256 << 10, 256 << 10);
+	reboot();
+	assert_int_equal(-stats().budget_left, 2 * BLOCK);
+}
+
 /* A product that crashes and comes up again every minute, and swaps all it may each time. */
 static void test_crashes(void **state)
 {
@@ -206,11 +297,14 @@ int main(void)
 #define BUDGET_TEST(f) cmocka_unit_test_setup_teardown(f, setup_budget, teardown)
 	const struct CMUnitTest tests[] = {
 		BUDGET_TEST(test_none),
+		BUDGET_TEST(test_card),
+		BUDGET_TEST(test_own),
 		BUDGET_TEST(test_spent_is_full),
 		BUDGET_TEST(test_comes_in_by_time),
 		BUDGET_TEST(test_burst_is_a_day_unless_said),
 		BUDGET_TEST(test_settings),
 		BUDGET_TEST(test_reboot),
+		BUDGET_TEST(test_other_burst),
 		BUDGET_TEST(test_crashes),
 	};
 	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);

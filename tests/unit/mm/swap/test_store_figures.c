@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c
+// SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // What a store tells of itself: the map of its segments, sums, rated cycles, the rate of late.
@@ -97,12 +97,30 @@ static void test_rate(void **state)
 	assert_in_range(per_hour(), busy / 2, busy * 3 / 2);
 }
 
+/* More bytes than headers can tell are as many as they can. */
+static void test_most_bytes(void **state)
+{
+	(void)state;
+	open_store();
+	store->bytes_ever = BYTES_EVER_MAX - 2 * BLOCK;
+	fill();
+	close_store();
+	open_store();
+	assert_in_range(stats().bytes_ever, BYTES_EVER_MAX - 2 * BLOCK, BYTES_EVER_MAX);
+	memset(version, 0, sizeof(version));
+	fill();
+	close_store();
+	open_store();
+	assert_in_range(stats().bytes_ever, BYTES_EVER_MAX - 2 * BLOCK, BYTES_EVER_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_map),
 		TEST(test_rated_cycles),
 		TEST(test_rate),
+		TEST(test_most_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pages on their way through the tiers: eviction and page-in over real slots and the real pool, with a store in host memory.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/ahead.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
@@ -237,12 +237,14 @@ static void test_budget_spent(void **state)
 	assert_int_equal(mock_store_records(), 0);
 	assert_non_null(strstr(mock_log(), "write budget of mock is spent"));
 	assert_true(swap_accepts());
+	assert_null(swap_refusal());
 	verify(1);
 
 	mock_log_clear();
 	swap_pool_percent = 0;
 	(void)evict_all();
 	assert_false(swap_accepts());
+	assert_string_equal(swap_refusal(), "its write budget is spent");
 	asked = mock_store.appends;
 	(void)evict_all();
 	assert_int_equal(mock_store.appends, asked);
@@ -257,7 +259,36 @@ static void test_budget_spent(void **state)
 	assert_true(evict_all() > PAGES / 2);
 	assert_true(mock_store_records() > PAGES / 2);
 	assert_true(swap_accepts());
+	assert_null(swap_refusal());
 	verify(1);
+	end(as);
+}
+
+/* The medium is gone: the pool goes on, swap is full without it; after a second it is asked again, though no slot was freed. */
+static void test_medium_gone(void **state)
+{
+	static const int errors[] = { -ENODEV, -EROFS };
+	struct aspace *as = filled_space(1);
+
+	(void)state;
+	swap_pool_percent = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
+		mock_time_advance(NSEC_PER_SEC);
+		mock_store.fail_append = 1;
+		mock_store.append_error = errors[i];
+		(void)evict_all();
+		assert_false(swap_accepts());
+		assert_string_equal(swap_refusal(), "its medium is gone");
+		mock_store.fail_append = 0;
+		mock_time_advance(NSEC_PER_SEC - 1);
+		assert_false(swap_accepts());
+		mock_time_advance(1);
+		assert_true(swap_accepts());
+		assert_true(evict_all() > 0);
+		assert_null(swap_refusal());
+		verify(1);
+	}
+	assert_true(mock_store_records() > PAGES / 2);
 	end(as);
 }
 
@@ -324,6 +355,7 @@ int main(void)
 		TIERS(test_no_memory),
 		TIERS(test_read_while_written_back),
 		TIERS(test_budget_spent),
+		TIERS(test_medium_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * SCHED_DEADLINE: a constant-bandwidth server per task (Abeni and Buttazzo, RTSS 1998). Of every period a task may run for `runtime`, and it has it by
+ * `deadline` after the period's beginning, as long as all such tasks together ask for no more than what is admitted: sched_rt_runtime_us of each sched_rt_period_us
+ * on every CPU (95 %).
+ *
+ * These tasks have the priority above all others, PRIO_DEADLINE; among themselves the earliest absolute deadline (dl_end) goes first on each CPU, and one that would have
+ * to wait goes to a CPU that runs none, as with every real-time priority. So one that is alone on its CPU keeps its deadlines for certain; several
+ * on one keep them if these alone ask for no more than the whole of it.
+ *
+ * The budget of a period is the turn (slice_left). When it ends while others wait, the task is `spent`: it sleeps until its next period as soon as it comes back to
+ * user mode, where it holds nothing that others wait for; what it still does in the kernel is done at its priority. A task that wakes up goes on with its old deadline and budget
+ * only if these ask for no more than its share of the time left; else a new period begins.
+ *
+ * Locks: the fields in struct sched under the run queue's lock, bandwidth_lock inside task.pi_lock.
+ */
+#include "kernel/errno.h"
+#include "kernel/runq.h"
+#include "kernel/waitq.h"
+
+#define RUNTIME_LEAST 1024 /* ns; and periods from 100 us to 4 s, as Linux has them by default */
+#define PERIOD_LEAST  (100 * NSEC_PER_USEC)
+#define PERIOD_MOST   ((uint64_t)(1 << 22) * NSEC_PER_USEC)
+#define SHARE_SHIFT   20 /* a share of a CPU's time, in millionths so to speak */
+#define TASKS_MOST    64 /* they queue in order, under the run queue's lock */
+
+static struct spinlock bandwidth_lock;
+static uint64_t bandwidth; /* admitted */
+static unsigned admitted;
+
+bool deadline_valid(struct sched_deadline *d)
+{
+	if (d->period == 0)
+		d->period = d->deadline;
+	return d->runtime >= RUNTIME_LEAST && d->runtime <= d->deadline &&
+	       d->deadline <= d->period && d->period >= PERIOD_LEAST && d->period <= PERIOD_MOST;
+}
+
+static uint64_t share(const struct sched_deadline *d)
+{
+	return d->period ? (d->runtime << SHARE_SHIFT) / d->period : 0;
+}
+
+/* What all CPUs together may be asked for. */
+static uint64_t most_bandwidth(void)
+{
+	uint64_t most = 0;
+
+	for (uint64_t set = sched_cpus_online(); set; set &= set - 1)
+		most += rt_share(SHARE_SHIFT);
+	return most;
+}
+
+bool deadline_fits(void)
+{
+	return READ_ONCE(bandwidth) <= most_bandwidth();
+}
+
+int deadline_admit(const struct sched_deadline *old, const struct sched_deadline *new)
+{
+	uint64_t most = most_bandwidth();
+	int64_t more = (int64_t)(share(new) - share(old));
+	int tasks = (new->period != 0) - (old->period != 0), err = 0;
+
+	spin_lock(&bandwidth_lock);
+	if ((more > 0 && bandwidth + (uint64_t)more > most) ||
+	    (tasks > 0 && admitted == TASKS_MOST))
+		err = -EBUSY;
+	if (err == 0) {
+		bandwidth += (uint64_t)more;
+		admitted += (unsigned)tasks;
+	}
+	spin_unlock(&bandwidth_lock);
+	return err;
+}
+
+void deadline_begin(struct task *t, uint64_t start)
+{
+	t->sched.dl_start = start;
+	t->sched.dl_end = start + t->sched.dl.deadline;
+	t->sched.slice_left = t->sched.dl.runtime;
+	t->sched.dl_spent = false;
+}
+
+/* a / b > c / d, of numbers below 2^33. */
+static bool ratio_above(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return (a >> 2) * (d >> 2) > (c >> 2) * (b >> 2);
+}
+
+void deadline_place(struct task *t)
+{
+	struct sched *s = &t->sched;
+	uint64_t now = time_now(), next = s->dl_start + s->dl.period;
+
+	if (s->policy != SCHED_DEADLINE)
+		return; /* it has the priority from somebody who waits for it */
+	if (now >= next)
+		deadline_begin(t, s->dl_spent && next + s->dl.deadline > now ? next : now);
+	else if (s->dl_spent)
+		return;
+	else if (now >= s->dl_end)
+		s->dl_spent = true; /* its deadline is before the period's end, and past */
+	else if (ratio_above(s->slice_left, s->dl_end - now, s->dl.runtime, s->dl.deadline))
+		deadline_begin(t, now);
+	if (s->dl_spent)
+		atomic_fetch_or(&t->hot.pending, TASK_WORK);
+}
+
+void deadline_link(struct runq *rq, struct task *t)
+{
+	struct list *tasks = &rq->rt[PRIO_DEADLINE], *pos = tasks;
+	struct task *other;
+
+	list_for_each (other, tasks, sched.rt_link) {
+		if (deadline_before(t, other)) {
+			pos = &other->sched.rt_link;
+			break;
+		}
+	}
+	list_insert_before(pos, &t->sched.rt_link);
+	rq->rt_bitmap[PRIO_DEADLINE / 64] |= (uint64_t)1 << (PRIO_DEADLINE % 64);
+	rq->nr_rt++;
+	WRITE_ONCE(rq->waiting_rt, PRIO_DEADLINE);
+}
+
+void deadline_spend(struct task *t)
+{
+	t->sched.dl_spent = true;
+	atomic_fetch_or(&t->hot.pending, TASK_WORK);
+}
+
+void sched_deadline_wait(void)
+{
+	struct task *t = current();
+	uint64_t next, old;
+
+	if (!READ_ONCE(t->sched.dl_spent))
+		return;
+	next = t->sched.dl_start + t->sched.dl.period;
+	if (time_sleep_until(next, WAIT_KILLABLE) < 0 || !READ_ONCE(t->sched.dl_spent))
+		return; /* placed anew when it woke up */
+	old = hw_irq_save();
+	if (t->sched.policy == SCHED_DEADLINE) {
+		struct runq *rq = runq_lock_task(t);
+
+		runq_account(rq, time_now());
+		deadline_begin(t, MAX(next, time_now()));
+		spin_unlock_raw(&rq->lock);
+	}
+	hw_irq_restore(old);
+}
+
+void sched_deadline_yield(void)
+{
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_lock_task(current());
+
+	current()->sched.dl_spent = true;
+	spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
+	sched_deadline_wait();
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+/*
+ * realtime NAME: what real-time tasks are promised, one thing at a time.
+ *
+ *   sleep     three sleeps of 1 ms at priority 50, for /proc/latency to see
+ *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is counted, and kills on request
+ *   deadline  SCHED_DEADLINE as sched(7) has it: what is refused, what is admitted, yields, forks
+ *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it anew
+ *   guard     a real-time task that never lets go leaves the others their part of a CPU
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static void be_fifo(int priority)
+{
+	struct sched_param sp = { .sched_priority = priority };
+
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &sp) == 0);
+}
+
+static void sleep_ms(void)
+{
+	struct timespec ms = { 0, 1000000 };
+
+	CHECK(nanosleep(&ms, NULL) == 0);
+}
+
+static void sleeps(void)
+{
+	be_fifo(50);
+	for (int i = 0; i < 3; i++)
+		sleep_ms();
+}
+
+/* ---- nofault ---- */
+
+static long minor_faults(void)
+{
+	struct rusage ru;
+
+	CHECK(getrusage(RUSAGE_SELF, &ru) == 0);
+	return ru.ru_minflt;
+}
+
+static long nofault_faults(void)
+{
+	char text[4096], *at;
+	int fd = open("/proc/self/status", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "NofaultFaults:");
+	return at ? strtol(at + strlen("NofaultFaults:"), NULL, 10) : -1;
+}
+
+static void action(const char *name)
+{
+	int fd = open("/proc/sys/kernel/nofault_action", O_WRONLY);
+
+	CHECK(write(fd, name, strlen(name)) == (ssize_t)strlen(name));
+	close(fd);
+}
+
+static __attribute__((noinline)) void use_stack(size_t size)
+{
+	char room[size];
+
+	for (size_t at = size; at >= 4096; at -= 4096) { /* as calls do it: from the top */
+		room[at - 1] = 1;
+		__asm__ volatile("" : : "r"(room) : "memory");
+	}
+}
+
+static void *thread(void *arg)
+{
+	long *faults = arg, before = minor_faults();
+
+	use_stack(64 * 1024);
+	*faults = minor_faults() - before;
+	return NULL;
+}
+
+static void everything(void)
+{
+	long before, of_thread = -1;
+	pthread_t t;
+	char *p;
+
+	be_fifo(10);
+	CHECK(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+	before = minor_faults();
+	use_stack(100 * 1024);
+	p = mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, 1 << 18);
+	CHECK(pthread_create(&t, NULL, thread, &of_thread) == 0);
+	CHECK(pthread_join(t, NULL) == 0);
+	CHECK(of_thread == 0);
+	CHECK(minor_faults() == before);
+	CHECK(nofault_faults() == 0);
+}
+
+static void nofault(void)
+{
+	int status;
+	pid_t pid;
+
+	everything();
+	use_stack(1024 * 1024);
+	CHECK(nofault_faults() > 0);
+	action("kill");
+	pid = fork();
+	if (pid == 0) {
+		be_fifo(10);
+		_exit(mlockall(MCL_CURRENT | MCL_FUTURE) != 0 || (use_stack(3 << 20), 7));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	action("count");
+}
+
+/* ---- deadline ---- */
+
+#define MS 1000000ull
+
+/* linux/sched/types.h does not go with the C library's sched.h. */
+struct attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static int set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period, uint64_t flags)
+{
+	struct attr a = { .size = sizeof(a),
+			  .policy = SCHED_DEADLINE,
+			  .flags = flags,
+			  .runtime = runtime,
+			  .deadline = deadline,
+			  .period = period };
+
+	return (int)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static void get_attr(struct attr *a)
+{
+	CHECK(syscall(SYS_sched_getattr, 0, a, sizeof(*a), 0) == 0);
+}
+
+#define REFUSED(call, error) CHECK((call) == -1 && errno == (error))
+
+static void refused(void)
+{
+	struct sched_param none = { 0 };
+	cpu_set_t one;
+
+	REFUSED(set_deadline(0, 10 * MS, 10 * MS, 0), EINVAL);
+	REFUSED(set_deadline(11 * MS, 10 * MS, 10 * MS, 0), EINVAL);
+	REFUSED(set_deadline(MS, 10 * MS, 5 * MS, 0), EINVAL);
+	REFUSED(set_deadline(MS, 10 * MS, 10 * MS, 1ull << 40), EINVAL);
+	REFUSED(set_deadline(98 * MS, 100 * MS, 100 * MS, 0), EBUSY);
+	REFUSED(sched_setscheduler(0, SCHED_DEADLINE, &none), EINVAL);
+	CHECK(sched_getscheduler(0) == SCHED_OTHER);
+	CHECK(sched_get_priority_max(SCHED_DEADLINE) == 0 &&
+	      sched_get_priority_min(SCHED_DEADLINE) == 0);
+	CHECK(set_deadline(2 * MS, 10 * MS, 0, 0) == 0);
+	CPU_ZERO(&one);
+	CPU_SET(1, &one); /* of one CPU there are no others to be left out */
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == -1);
+	REFUSED(fork(), EAGAIN);
+}
+
+static long ms_now(void)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void deadlines(void)
+{
+	struct sched_param none = { 0 };
+	struct attr a;
+	long begin;
+	int status;
+	pid_t pid;
+
+	refused();
+	get_attr(&a);
+	CHECK(a.policy == SCHED_DEADLINE && a.runtime == 2 * MS);
+	CHECK(a.deadline == 10 * MS && a.period == 10 * MS && a.flags == 0);
+	begin = ms_now();
+	for (int i = 0; i < 10; i++)
+		sched_yield();
+	CHECK(ms_now() - begin >= 85 && ms_now() - begin <= 105);
+	CHECK(set_deadline(2 * MS, 5 * MS, 10 * MS, SCHED_FLAG_RESET_ON_FORK) == 0);
+	CHECK(sched_getscheduler(0) == (SCHED_DEADLINE | SCHED_RESET_ON_FORK));
+	pid = fork();
+	if (pid == 0)
+		_exit(sched_getscheduler(0) != SCHED_OTHER);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+	/* What ended tasks had is there again. */
+	for (int i = 0; i < 5; i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(set_deadline(90 * MS, 100 * MS, 100 * MS, 0) != 0);
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+}
+
+/* ---- rttime ---- */
+
+static volatile sig_atomic_t warnings;
+
+static void on_warning(int signo)
+{
+	(void)signo;
+	warnings++;
+}
+
+static long ms_used(void)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Computes for ms, in slices of 1 ms with what() in between. */
+static void compute(long ms, void (*what)(void))
+{
+	for (long begin = ms_used(), last = begin, now; (now = ms_used()) - begin < ms;)
+		if (what && now != last) {
+			last = now;
+			what();
+		}
+}
+
+static void yield(void)
+{
+	sched_yield();
+}
+
+/* Begins as a child of one that has the limit. */
+static int limited(void (*run)(void), rlim_t soft, rlim_t hard)
+{
+	struct rlimit r = { soft, hard };
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct sigaction sa = { .sa_handler = on_warning };
+
+		sigaction(SIGXCPU, &sa, NULL);
+		be_fifo(20);
+		CHECK(setrlimit(RLIMIT_RTTIME, &r) == 0);
+		pid = fork();
+		if (pid == 0) {
+			run();
+			_exit(checks_failed != 0);
+		}
+		waitpid(pid, &status, 0);
+		_exit(WIFSIGNALED(status) ? 100 + WTERMSIG(status) : WEXITSTATUS(status));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WEXITSTATUS(status);
+}
+
+static void warned_and_killed(void)
+{
+	compute(35, yield);
+	CHECK(warnings == 0);
+	compute(65, yield);
+	CHECK(warnings == 1);
+	compute(900, NULL);
+	CHECK(warnings == 1);
+	compute(100, NULL);
+	CHECK(warnings == 2);
+	if (checks_failed == 0)
+		compute(1000, NULL);
+}
+
+static void sleeps_between(void)
+{
+	struct sched_param none = { 0 };
+
+	compute(150, sleep_ms);
+	CHECK(warnings == 0);
+	/* Nor is anybody who is not real-time. */
+	CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+	compute(100, NULL);
+	CHECK(warnings == 0);
+	/* What it had before counts on. */
+	be_fifo(20);
+	compute(35, NULL);
+	CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+	be_fifo(20);
+	CHECK(warnings == 0);
+	compute(40, NULL);
+	CHECK(warnings == 1);
+}
+
+static void *compute_thread(void *arg)
+{
+	(void)arg;
+	compute(35, NULL);
+	return NULL;
+}
+
+/* Each thread has a count of its own. */
+static void threads_apart(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	pthread_t t;
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(pthread_create(&t, NULL, compute_thread, NULL) == 0);
+		CHECK(pthread_join(t, NULL) == 0);
+	}
+	CHECK(warnings == 0);
+	CHECK(setrlimit(RLIMIT_RTTIME, &all) == 0);
+	compute(100, NULL);
+	CHECK(warnings == 0);
+}
+
+static void rttime(void)
+{
+	CHECK(limited(warned_and_killed, 50000, 1150000) == 100 + SIGKILL);
+	CHECK(limited(sleeps_between, 50000, RLIM_INFINITY) == 0);
+	CHECK(limited(threads_apart, 50000, RLIM_INFINITY) == 0);
+}
+
+/* ---- guard ---- */
+
+static void guard(void)
+{
+	long begin = ms_now(), took;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		be_fifo(50);
+		for (;;)
+			;
+	}
+	for (int i = 0; i < 5; i++)
+		sleep_ms();
+	took = ms_now() - begin;
+	/* Its part is 50 ms a second: five sleeps fit into one, or, on a host that is busy, some more. */
+	CHECK(took >= 900 && took < 6000);
+	CHECK(kill(pid, SIGKILL) == 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "sleep", sleeps },  { "nofault", nofault }, { "deadline", deadlines },
+	{ "rttime", rttime }, { "guard", guard },
+};
+
+int main(int argc, char **argv)
+{
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (argc == 2 && strcmp(argv[1], cases[i].name) == 0) {
+			cases[i].run();
+			return check_end();
+		}
+	return 2;
+}

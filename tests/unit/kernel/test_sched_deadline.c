@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// SOURCES: tests/mock/sched_sim.c kernel/sched.c kernel/sched_wake.c kernel/sched_rt.c kernel/sched_deadline.c kernel/sched_guard.c
+// SOURCES: kernel/sched_fair.c kernel/sched_policy.c kernel/balance.c
+// SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
+// DEFINES: CONFIG_DEBUG=1
+/*
+ * Tasks with deadlines, and the guard against real-time tasks that never let go, on a simulated machine.
+ */
+#include "tests/mock/sched_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/errno.h"
+#include "kernel/runq.h"
+
+#define US     NSEC_PER_USEC
+#define MS     NSEC_PER_MSEC
+#define SECOND NSEC_PER_SEC
+
+/* Computes for ns in small steps, each followed by what the way to user mode does. */
+static void user_work_for(uint64_t ns)
+{
+	for (; ns > 0; ns -= MIN(ns, 50 * US)) {
+		sim_work(MIN(ns, 50 * US));
+		if (current()->hot.pending & TASK_WORK) {
+			atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_WORK);
+			sched_deadline_wait();
+		}
+	}
+}
+
+static int admit(uint64_t runtime, uint64_t deadline, uint64_t period)
+{
+	struct sched_deadline d = { runtime, deadline, period };
+
+	return sched_set_deadline(current(), &d);
+}
+
+static void rules_main(void *arg)
+{
+	struct sched_deadline d = { 10 * MS, 20 * MS, 0 };
+
+	(void)arg;
+	assert_int_equal(admit(0, 10 * MS, 10 * MS), -EINVAL);
+	assert_int_equal(admit(1000, 10 * MS, 10 * MS), -EINVAL);
+	assert_int_equal(admit(11 * MS, 10 * MS, 10 * MS), -EINVAL);
+	assert_int_equal(admit(MS, 10 * MS, 9 * MS), -EINVAL);
+	assert_int_equal(admit(2000, 5000, 50 * US), -EINVAL);
+	assert_int_equal(admit(MS, MS, 5 * SECOND), -EINVAL);
+	assert_int_equal(sched_set_deadline(current(), &d), 0);
+	assert_int_equal(d.period, 20 * MS);
+	assert_int_equal(current()->sched.prio, PRIO_DEADLINE);
+	/* 95 % of the one CPU, what the caller has itself given back first. */
+	assert_int_equal(admit(19 * MS + 100, 20 * MS, 20 * MS), -EBUSY);
+	assert_int_equal(current()->sched.dl.runtime, 10 * MS);
+	assert_int_equal(admit(19 * MS - 100, 20 * MS, 20 * MS), 0);
+	assert_int_equal(rt_guard_set(900000, -2), -EBUSY);
+	assert_int_equal(rt_guard_set(2000000, -2), -EINVAL);
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+	assert_int_equal(current()->sched.prio, PRIO_FAIR);
+	assert_int_equal(rt_guard_set(-1, -2), 0);
+	assert_int_equal(admit(20 * MS, 20 * MS, 20 * MS), 0);
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+	assert_int_equal(rt_guard_set(950000, -2), 0);
+}
+
+static void test_rules_and_admission(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, rules_main, NULL);
+}
+
+static uint64_t fair_ran;
+
+static void spinner(void *arg)
+{
+	uint64_t until = *(uint64_t *)arg;
+
+	while (sim_now() < until)
+		user_work_for(100 * US);
+}
+
+/* 3 of every 10 ms, and no more, though it would take everything; nobody's FIFO task comes before it. */
+static void greedy(void *arg)
+{
+	assert_int_equal(admit(3 * MS, 10 * MS, 10 * MS), 0);
+	spinner(arg);
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+}
+
+static void budget_main(void *arg)
+{
+	uint64_t until = sim_now() + 200 * MS;
+	struct task *t, *f;
+
+	(void)arg;
+	t = sim_task("deadline", greedy, &until, SCHED_OTHER, 0, 0);
+	sim_sleep(MS); /* so that it comes to ask */
+	f = sim_task("fifo", spinner, &until, SCHED_FIFO, 99, 0);
+	sim_sleep(250 * MS);
+	assert_in_range(t->sched.runtime, 57 * MS, 66 * MS);
+	assert_in_range(f->sched.runtime, 120 * MS, 143 * MS);
+}
+
+static void test_a_budget_is_kept_and_given(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, budget_main, NULL);
+}
+
+/* Alone on its CPU it may run on; the first period ends as planned, for the task that starts it waits then. */
+static void alone_main(void *arg)
+{
+	uint64_t until = sim_now() + 100 * MS;
+	struct task *t = sim_task("deadline", greedy, &until, SCHED_OTHER, 0, 0);
+
+	(void)arg;
+	sim_sleep(120 * MS);
+	assert_in_range(t->sched.runtime, 92 * MS, 101 * MS);
+}
+
+static void test_nobody_waits(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, alone_main, NULL);
+}
+
+/* Periodic work that fits: every job is done by its deadline, though two others and an ordinary task want the CPU. */
+struct periodic {
+	uint64_t work, period;
+	unsigned jobs, late;
+};
+
+static void periodic(void *arg)
+{
+	struct periodic *p = arg;
+	uint64_t next;
+
+	assert_int_equal(admit(p->work + 300 * US, p->period, p->period), 0);
+	next = sim_now();
+	for (unsigned i = 0; i < 20; i++) {
+		user_work_for(p->work);
+		next += p->period;
+		p->jobs++;
+		p->late += sim_now() > next;
+		if (sim_now() < next)
+			sim_sleep(next - sim_now());
+	}
+}
+
+static void edf_main(void *arg)
+{
+	struct periodic p[] = { { 2 * MS, 10 * MS, 0, 0 },
+				{ 5 * MS, 17 * MS, 0, 0 },
+				{ 4 * MS, 31 * MS, 0, 0 } };
+	uint64_t until = sim_now() + 700 * MS;
+
+	(void)arg;
+	sim_task("fair", spinner, &until, SCHED_OTHER, 0, 0);
+	for (unsigned i = 0; i < 3; i++)
+		sim_task("periodic", periodic, &p[i], SCHED_OTHER, 0, 0);
+	sim_sleep(800 * MS);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(p[i].jobs, 20);
+		assert_int_equal(p[i].late, 0);
+	}
+}
+
+static void test_earliest_deadline_first(void **state)
+{
+	(void)state;
+	sim_run(1, 2 * SECOND, edf_main, NULL);
+}
+
+static void yields(void *arg)
+{
+	unsigned *periods = arg;
+
+	assert_int_equal(admit(5 * MS, 10 * MS, 10 * MS), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		sim_work(1 * MS);
+		sched_deadline_yield();
+		++*periods;
+	}
+}
+
+static void yield_main(void *arg)
+{
+	unsigned periods = 0;
+
+	(void)arg;
+	sim_task("yields", yields, &periods, SCHED_OTHER, 0, 0);
+	sim_sleep(55 * MS);
+	assert_in_range(periods, 5, 6);
+	sim_sleep(60 * MS);
+	assert_int_equal(periods, 10);
+}
+
+static void test_yield_waits_for_the_next_period(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, yield_main, NULL);
+}
+
+/* ---- The guard ---- */
+
+static void fair_work(void *arg)
+{
+	uint64_t until = *(uint64_t *)arg;
+
+	while (sim_now() < until)
+		sim_work(10 * US);
+	fair_ran = current()->sched.runtime;
+}
+
+static uint64_t guarded(unsigned spinners, int policy, uint64_t length)
+{
+	uint64_t until = sim_now() + length;
+
+	fair_ran = 0;
+	sim_task("fair", fair_work, &until, SCHED_OTHER, 0, 0);
+	for (unsigned i = 0; i < spinners; i++)
+		sim_task("spinner", spinner, &until, policy, 50, 0);
+	sim_sleep(length + length / 10);
+	return fair_ran;
+}
+
+static void guard_main(void *arg)
+{
+	(void)arg;
+	assert_in_range(guarded(1, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_in_range(guarded(3, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_in_range(guarded(2, SCHED_RR, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_int_equal(rt_guard_set(-1, -2), 0);
+	assert_in_range(guarded(1, SCHED_FIFO, 4 * SECOND), 0, MS);
+	assert_int_equal(rt_guard_set(950000, -2), 0);
+}
+
+static void test_the_guard_leaves_ordinary_tasks_their_part(void **state)
+{
+	(void)state;
+	sim_run(1, 60 * SECOND, guard_main, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules_and_admission),
+		cmocka_unit_test(test_a_budget_is_kept_and_given),
+		cmocka_unit_test(test_nobody_waits),
+		cmocka_unit_test(test_earliest_deadline_first),
+		cmocka_unit_test(test_yield_waits_for_the_next_period),
+		cmocka_unit_test(test_the_guard_leaves_ordinary_tasks_their_part),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
