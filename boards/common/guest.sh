@@ -243,9 +243,8 @@ name_addresses()
 		s/^\[[ 0-9.]+\] x28 [0-9a-f]{16} [0-9a-f]{16} (f[0-9a-f]{15})$/lr \1/p' | while read -r how address; do
 		call=$address
 		[[ $how == at ]] || call=$(printf '%x' $((16#$address - 4)))
-		names=$(aarch64-linux-gnu-addr2line -ipf -e "$elf" "$call")
-		names=${names//"$GRANULE/"/}
-		printf '  %-4s %s %s\n' "$how" "$address" "${names// .\// }"
+		names=$(aarch64-linux-gnu-addr2line -ipf -e "$elf" "$call" | sed "s| at $BUILD/$PRESET/| at |; s| at $GRANULE/| at |; s| at \(\./\)*| at |")
+		printf '  %-4s %s %s\n' "$how" "$address" "$names"
 	done
 }
 
