@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../system/lib.sh"
 ROWS=$PWD/.build/bench
 AWK="$(dirname "$0")/rows.awk"
-FAIR="mitigations=off kpti=off transparent_hugepage=never" # what we do not pay for either
+FAIR="mitigations=off kpti=off transparent_hugepage=never norandmaps" # what we do not pay for either, and the same addresses
 
 mkdir -p "$ROWS"
 boards/common/packages linux linux-rt 2>"$SCRATCH/errors" || { echo "the kernels cannot be fetched: $(tail -n 1 "$SCRATCH/errors")"; exit 77; }
