@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 400
+# CPUS: 1
 #
 # When memory ends: the one that leaks is ended and explained, with swap and without, everyone else goes on.
 . "$(dirname "$0")/lib.sh"

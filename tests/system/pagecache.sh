@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# CPUS: 1
 #
 # The page cache over a disk: what mappings, reads and writes of files leave on the medium, and what it costs memory.
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # TIMEOUT: 300
+# CPUS: 1
 #
 # Pressure: Linux's files and triggers; who pages in circles is ended, who only works hard is not.
 . "$(dirname "$0")/lib.sh"
