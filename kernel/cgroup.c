@@ -14,15 +14,7 @@
 static struct mutex cgroup_mutex = MUTEX_INIT(cgroup_mutex);
 static uint64_t last_id = 1; /* cgroup_mutex */
 
-struct cgroup cgroup_root = {
-	.refs = 1,
-	.id = 1,
-	.children = LIST_INIT(cgroup_root.children),
-	.max_descendants = CGROUP_NO_LIMIT,
-	.max_depth = CGROUP_NO_LIMIT,
-	.pids.max = CGROUP_NO_LIMIT,
-	.owners = { { .mode = 0755 }, { .mode = 0644 }, { .mode = 0644 }, { .mode = 0644 } },
-};
+struct cgroup cgroup_root;
 
 void cgroup_lock(void)
 {

@@ -132,6 +132,13 @@ void cgroup_process_ended_locked(struct process *p)
 
 void cgroup_init(struct process *first)
 {
+	/* Not by an initialiser: all of it would lie in the Image. */
+	cgroup_root.refs = cgroup_root.id = 1;
+	list_init(&cgroup_root.children);
+	cgroup_root.max_descendants = cgroup_root.max_depth = cgroup_root.pids.max =
+		CGROUP_NO_LIMIT;
+	for (unsigned i = 0; i < ARRAY_SIZE(cgroup_root.owners); i++)
+		cgroup_root.owners[i].mode = i == 0 ? 0755 : 0644;
 	first->cgroup = cgroup_get(&cgroup_root);
 	first->nr_tasks = 1;
 	count_tasks_locked(&cgroup_root, 1);

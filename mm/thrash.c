@@ -83,9 +83,7 @@ static void window_lost(struct psi_trigger *t, uint64_t now)
 	reclaim_wake();
 }
 
-static struct psi_trigger trigger = {
-	.psi = &psi_machine, .state = PSI_FULL(PSI_MEMORY), .window = WINDOW, .fire = window_lost
-};
+static struct psi_trigger trigger;
 
 void thrash_changed(void)
 {
@@ -95,6 +93,10 @@ void thrash_changed(void)
 	mutex_lock(&mutex);
 	if (looks)
 		psi_trigger_remove(&trigger);
+	trigger = (struct psi_trigger){ .psi = &psi_machine,
+					.state = PSI_FULL(PSI_MEMORY),
+					.window = WINDOW,
+					.fire = window_lost };
 	trigger.threshold = thrash_settings.percent * (WINDOW / 100);
 	looks = trigger.threshold != 0 && psi_trigger_add(&trigger) == 0;
 	mutex_unlock(&mutex);

@@ -38,7 +38,6 @@
 
 static struct {
 	struct spinlock lock;
-	struct waitq work, answered, news;
 	struct task *task;
 	struct oom_request request; /* of the first who asked in this round; lock */
 	bool asked;                 /* lock */
@@ -47,14 +46,15 @@ static struct {
 	uint32_t round;                    /* counts answers; lock */
 	bool answer;                       /* of the last round; lock */
 	const struct cgroup *answer_scope; /* only compared; lock */
-} oom = { .lock = SPINLOCK_INIT,
-	  .work = WAITQ_INIT(oom.work),
-	  .answered = WAITQ_INIT(oom.answered),
-	  .news = WAITQ_INIT(oom.news) };
+} oom = { .lock = SPINLOCK_INIT };
+
+/* Apart, as what has a first value lies in the Image. */
+static struct waitq work = WAITQ_INIT(work), answered = WAITQ_INIT(answered),
+		    news = WAITQ_INIT(news);
 
 const struct oom_groups *oom_groups;
 
-/* The thread's; apart from what has a first value, as that lies in the Image. */
+/* The thread's. */
 static struct oom_candidate candidates[OOM_CANDIDATES];
 
 void oom_set_groups(const struct oom_groups *groups)
@@ -141,9 +141,9 @@ bool oom_ask_and_wait(enum oom_reason why, unsigned alloc_flags, struct cgroup *
 	spin_unlock(&oom.lock);
 	if (rt)
 		urgency_lend();
-	waitq_wake_one(&oom.work);
+	waitq_wake_one(&work);
 	oom_news();
-	if (wait_event(&oom.answered, wait_is_over(round, rt), mode, WAIT_FOREVER))
+	if (wait_event(&answered, wait_is_over(round, rt), mode, WAIT_FOREVER))
 		return true; /* killed: perhaps we are the victim */
 	spin_lock(&oom.lock);
 	answer = oom.round == round || oom.answer || oom.answer_scope != group;
@@ -158,7 +158,7 @@ bool oom_kill(unsigned alloc_flags, struct cgroup *group)
 
 void oom_look_again(void)
 {
-	waitq_wake_all(&oom.answered);
+	waitq_wake_all(&answered);
 }
 
 bool oom_ask(enum oom_reason why, struct cgroup *group)
@@ -169,7 +169,7 @@ bool oom_ask(enum oom_reason why, struct cgroup *group)
 	noted = !oom.busy && request_note(why, 0, group);
 	spin_unlock(&oom.lock);
 	if (noted)
-		waitq_wake_one(&oom.work);
+		waitq_wake_one(&work);
 	return noted;
 }
 
@@ -200,7 +200,7 @@ static void answer_all(bool answer)
 	spin_unlock(&oom.lock);
 	if (!asked)
 		return;
-	waitq_wake_all(&oom.answered);
+	waitq_wake_all(&answered);
 	urgency_lend();
 	if (group != NULL)
 		oom_groups->put(group);
@@ -243,12 +243,12 @@ static bool next_is_urgent(struct aspace *as)
 void oom_news(void)
 {
 	WRITE_ONCE(oom.has_news, true);
-	waitq_wake_one(&oom.news);
+	waitq_wake_one(&news);
 }
 
 static void news_wait(void)
 {
-	(void)wait_event(&oom.news, READ_ONCE(oom.has_news), WAIT_UNINTERRUPTIBLE,
+	(void)wait_event(&news, READ_ONCE(oom.has_news), WAIT_UNINTERRUPTIBLE,
 			 time_now() + VICTIM_LOOK);
 	WRITE_ONCE(oom.has_news, false);
 }
@@ -372,7 +372,7 @@ static void oom_main(void *arg)
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		(void)wait_event(&oom.work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE,
+		(void)wait_event(&work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE,
 				 WAIT_FOREVER);
 		oom_answer();
 	}

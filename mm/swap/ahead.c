@@ -65,9 +65,9 @@ static struct {
 	struct notes *wanted,
 		*last;  /* of advice; NULL: nothing. `last` is good while wanted is not NULL */
 	unsigned notes; /* so many */
-	struct waitq wake;
 	struct task *thread; /* starting */
-} ahead = { .lock = SPINLOCK_INIT, .wake = WAITQ_INIT(ahead.wake) };
+} ahead = { .lock = SPINLOCK_INIT };
+static struct waitq work = WAITQ_INIT(work); /* apart, as it lies in the Image */
 
 static struct mutex starting = MUTEX_INIT(starting);
 
@@ -133,7 +133,7 @@ void swap_ahead_fault(uint32_t slot)
 			(struct stream){ .from = slot + 1, .next = slot + 1, .turn = ++ahead.turn };
 	spin_unlock(&ahead.lock);
 	if (wake)
-		waitq_wake_one(&ahead.wake);
+		waitq_wake_one(&work);
 }
 
 void swap_ahead_hit(struct page *p, uint32_t slot)
@@ -158,7 +158,7 @@ void swap_ahead_hit(struct page *p, uint32_t slot)
 	}
 	spin_unlock(&ahead.lock);
 	if (wake)
-		waitq_wake_one(&ahead.wake);
+		waitq_wake_one(&work);
 }
 
 /* True: slot is the next of the run. */
@@ -211,7 +211,7 @@ static bool any_asked(void)
 void swap_want_go(void)
 {
 	if (any_asked() && swap_ahead_start() == 0)
-		waitq_wake_one(&ahead.wake);
+		waitq_wake_one(&work);
 }
 
 /* ---- Reading ---- */
@@ -300,7 +300,7 @@ static void thread_main(void *arg)
 {
 	(void)arg;
 	for (;;) {
-		(void)wait_event(&ahead.wake, any_asked(), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		(void)wait_event(&work, any_asked(), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		(void)swap_ahead_turn();
 	}
 }

@@ -37,9 +37,9 @@ static struct {
 	pfn_t lists
 		[GRANULES]; /* frames by their longest free run; 0 means none, and no frame of the pool has that number */
 	uint64_t occupied; /* a bit for each list that has a frame */
-	uint32_t oldest, newest;
 	struct swap_pool_stats stats;
-} pool = { .lock = SPINLOCK_INIT, .oldest = POOL_NONE, .newest = POOL_NONE };
+} pool = { .lock = SPINLOCK_INIT };
+static uint32_t oldest = POOL_NONE, newest = POOL_NONE; /* pool.lock; apart, as they lie in the Image */
 
 /* ---- Frames ---- */
 
@@ -196,12 +196,12 @@ void pool_publish(uint32_t handle)
 
 	spin_lock(&pool.lock);
 	o->newer = POOL_NONE;
-	o->older = pool.newest;
-	if (pool.newest != POOL_NONE)
-		piece_at(pool.newest)->newer = handle;
+	o->older = newest;
+	if (newest != POOL_NONE)
+		piece_at(newest)->newer = handle;
 	else
-		pool.oldest = handle;
-	pool.newest = handle;
+		oldest = handle;
+	newest = handle;
 	pool.stats.pieces++;
 	pool.stats.bytes += o->length;
 	spin_unlock(&pool.lock);
@@ -212,11 +212,11 @@ static void age_list_remove_locked(const struct piece *o)
 	if (o->older != POOL_NONE)
 		piece_at(o->older)->newer = o->newer;
 	else
-		pool.oldest = o->newer;
+		oldest = o->newer;
 	if (o->newer != POOL_NONE)
 		piece_at(o->newer)->older = o->older;
 	else
-		pool.newest = o->older;
+		newest = o->older;
 }
 
 void pool_drop(uint32_t handle)
@@ -261,7 +261,7 @@ uint32_t pool_oldest(uint32_t *slot)
 	uint32_t handle;
 
 	spin_lock(&pool.lock);
-	handle = with_slot(pool.oldest, slot);
+	handle = with_slot(oldest, slot);
 	spin_unlock(&pool.lock);
 	return handle;
 }
