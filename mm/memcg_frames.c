@@ -12,7 +12,8 @@
 #include "mm/memcg_internal.h"
 #include "mm/reclaim_internal.h"
 
-#define RUN 64u
+#define RUN       64u
+#define COUNT_RUN 16u /* of the group that is asked about, each costs a hundred */
 
 /* The frames [first, end) of RAM at or above `at`, RUN at most; false: there are none. */
 static bool ram_run(pfn_t at, pfn_t *first, pfn_t *end)
@@ -160,6 +161,7 @@ void memcg_stat(const struct memcg *m, struct memcg_stat *st)
 	*st = (struct memcg_stat){ 0 };
 	count_tasks(m, st);
 	while (ram_run(at, &at, &end)) {
+		end = MIN(end, at + COUNT_RUN);
 		spin_lock(&memcg_lock);
 		for (; at < end; at++)
 			if (pays_locked(m, pfn_to_page(at)))

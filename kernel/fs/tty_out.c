@@ -11,7 +11,7 @@
 #include "kernel/time.h"
 
 #define PUSH_MAX    32u /* bytes to the port per locked step */
-#define WRITE_CHUNK 128 /* user bytes processed per locked step */
+#define WRITE_CHUNK 16  /* user bytes processed per locked step */
 #define ROOM_WAKE   512 /* free bytes in the ring that are worth waking a writer for */
 
 static uint32_t room(const struct tty *t)

@@ -3,7 +3,7 @@
 # CPUS: 1
 # RELEASE ONLY: its instructions are what is counted
 #
-# /proc/latency: with samples of a machine that swaps, forks, executes, writes files, locks memory and runs out of it, no section with interrupts off is longer
+# /proc/latency: with samples of a machine that swaps, forks, executes, writes files and lines to its terminal, locks memory and runs out of it, as a whole and in a group, no section with interrupts off is longer
 # than 1,000 instructions and none with preemption off longer than 3,000, the way into the interrupt that measures them included.
 # That is GCC's code, which is what is delivered; Clang's may take a third more.
 # Counted with one CPU: with more, --icount counts what all of them do.
@@ -26,7 +26,8 @@ threads >/dev/null 2>&1; processes >/dev/null 2>&1
 forkbomb >/dev/null 2>&1 & sleep 0.3; kill -9 $!
 (dd if=/dev/zero of=/tmp/big bs=64k count=400 && rm /tmp/big) 2>/dev/null
 (eater >/dev/null) 2>/dev/null
-oomstorm bomb 1 0 >/dev/null
+for w in bomb group; do oomstorm $w 1 0 >/dev/null; done
+seq -s " " 200
 cat /proc/latency'
 guest_run --icount --smp 1 "$LOAD"
 (( STATUS == 0 )) || fail "the load: status $STATUS"
