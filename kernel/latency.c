@@ -35,6 +35,7 @@
 struct cpu_latency {
 	struct spinlock lock;
 	struct latency_delay delays[LATENCY_KINDS][LATENCY_KEPT];
+	uint64_t least[LATENCY_KINDS]; /* ns of the shortest of them, or LATENCY_FLOOR: what is no longer need not be looked at */
 
 	/* This CPU's own, interrupts off. */
 	uint64_t waits_since; /* when the task that has TASK_DELAYED got it */
@@ -76,8 +77,12 @@ static void delay_note(struct cpu_latency *c, enum latency_kind kind, uint64_t n
 		if (d->ns < least->ns)
 			least = d;
 	}
-	if (ns > least->ns)
+	if (ns > least->ns) {
 		delay_set(least, ns, site, caller);
+		for (d = c->delays[kind]; d < c->delays[kind] + LATENCY_KEPT; d++)
+			ns = MIN(ns, d->ns);
+		c->least[kind] = MAX(ns, (uint64_t)LATENCY_FLOOR);
+	}
 	spin_unlock_raw(&c->lock);
 }
 
@@ -94,7 +99,7 @@ void latency_interrupt_late(uint64_t due, uint64_t now)
 	struct cpu_latency *c = latencies[hw_cpu()];
 	virt_addr_t site, from;
 
-	if (!c || (int64_t)(now - due) <= LATENCY_FLOOR)
+	if (!c || (int64_t)(now - due) <= (int64_t)READ_ONCE(c->least[LATENCY_IRQS_OFF]))
 		return;
 	site = arch_interrupted(&from);
 	delay_note(c, LATENCY_IRQS_OFF, now - due, site, from);
@@ -127,7 +132,7 @@ void latency_switch_comes(const void *frame)
 	/* The mark may be gone by now: an interrupt came after the count fell to zero, and with it the switch. */
 	if (atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_DELAYED) & TASK_DELAYED) {
 		ns = time_now() - c->waits_since;
-		if (ns > LATENCY_FLOOR)
+		if (ns > READ_ONCE(c->least[LATENCY_PREEMPT_OFF]))
 			delay_note(c, LATENCY_PREEMPT_OFF, ns, record[1], caller_of(record));
 	}
 	hw_irq_restore(old);
@@ -311,6 +316,13 @@ bool latency_wakeups(unsigned i, struct latency_wakeups *w)
 	return found;
 }
 
+static void forget(struct cpu_latency *c)
+{
+	memset(c->delays, 0, sizeof(c->delays));
+	for (unsigned kind = 0; kind < LATENCY_KINDS; kind++)
+		c->least[kind] = LATENCY_FLOOR;
+}
+
 void latency_reset(void)
 {
 	struct latency_wakeups *w;
@@ -322,7 +334,7 @@ void latency_reset(void)
 		if (!c)
 			continue;
 		irqs = spin_lock_irq(&c->lock);
-		memset(c->delays, 0, sizeof(c->delays));
+		forget(c);
 		spin_unlock_irq(&c->lock, irqs);
 	}
 	spin_lock(&wakeups_lock);
@@ -345,6 +357,7 @@ void latency_init(void)
 		if (!c)
 			return;
 		memset(c, 0, sizeof(*c));
+		forget(c);
 		c->random = cpu + 1;
 		timer_init(&c->sample, sample_taken);
 		atomic_store_release(&latencies[cpu], c);

@@ -14,7 +14,8 @@
 #include "kernel/lock.h"
 #include "kernel/time.h"
 
-#define PLACES     64 /* a power of two; a kernel under heavy load fills a half */
+#define PLACES     128 /* a power of two; a kernel under heavy load fills a half */
+#define PROBES     4   /* places that a key may be at: who looks holds the lock already, and others wait */
 #define KERNEL_TOP ((virt_addr_t)0xffffffff << 32)
 #define MUTEX_BIT  1 /* of a site, which is a multiple of 4 */
 
@@ -31,7 +32,7 @@ static struct place *place_of(uint64_t key)
 {
 	unsigned first = (unsigned)((key ^ key >> 32) * 0x9e3779b1u >> 16);
 
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < PROBES; i++) {
 		struct place *p = &places[(first + i) % PLACES];
 		uint64_t there = 0;
 

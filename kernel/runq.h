@@ -218,11 +218,15 @@ void load_init(void);
 
 /* kernel/balance.c: which CPU. No lock needed: hints. */
 int balance_select(const struct task *t);
+static inline bool rt_waits_elsewhere(const struct runq *rq)
+{
+	return atomic_load(&cpus_rt_waiting) & ~rq->bit;
+}
 /* A better task than prio waits on another CPU, as far as can be seen without locks. */
 bool balance_look(const struct runq *rq, int prio);
 static inline bool balance_wanted(const struct runq *rq, int prio)
 {
-	if (prio != PRIO_IDLE && likely(!(atomic_load(&cpus_rt_waiting) & ~rq->bit)))
+	if (prio != PRIO_IDLE && likely(!rt_waits_elsewhere(rq)))
 		return false;
 	return balance_look(rq, prio);
 }

@@ -180,7 +180,7 @@ static NOINLINE void fetch_better(struct runq *rq, int prio)
 	prio = MAX(prio, rq->waiting_rt > 0 ? rq->waiting_rt
 			 : rq->nr_fair > 0  ? PRIO_FAIR
 					    : PRIO_IDLE);
-	if (balance_wanted(rq, prio))
+	if (prio == PRIO_IDLE || rt_waits_elsewhere(rq))
 		balance_pull(rq, prio);
 }
 
@@ -228,7 +228,7 @@ static inline struct task *choose(struct runq *rq, struct task *prev, enum leave
 	struct task *next;
 
 	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
-	    unlikely(atomic_load(&cpus_rt_waiting) & ~rq->bit)) {
+	    unlikely(rt_waits_elsewhere(rq))) {
 		fetch_better(rq, stays ? prev->sched.prio
 				       : PRIO_IDLE); /* may drop the lock for a moment */
 		stays = can_stay(prev, how);
@@ -254,7 +254,7 @@ static NOINLINE struct task *choose_after_idling(struct runq *rq)
 
 	take_request(rq->idle);
 	hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
-	if (rq->nr_rt + rq->nr_fair == 0 || (atomic_load(&cpus_rt_waiting) & ~rq->bit))
+	if (rq->nr_rt + rq->nr_fair == 0 || rt_waits_elsewhere(rq))
 		fetch_better(rq, PRIO_IDLE);
 	next = first_waiting(rq);
 	if (!next)
@@ -388,13 +388,20 @@ void sched_exit(void)
 	panic("a dead task runs again");
 }
 
+/* The end of a turn, then, in an interrupt of its own, what it lets others have: neither has interrupts off for both. */
 void sched_slice_expired(void)
 {
 	struct runq *rq = runq_this();
+	uint64_t now = time_now();
 	struct task *curr;
 
+	if (rq->turn_end > now) {
+		balance_push_fair(rq);
+		time_arm_slice(rq->turn_end);
+		return;
+	}
 	spin_lock_raw(&rq->lock);
-	runq_account(rq, time_now());
+	runq_account(rq, now);
 	rq->turn_end = UINT64_MAX;
 	curr = rq->curr;
 	if (curr->sched.policy == SCHED_DEADLINE && curr->sched.slice_left == 0)
@@ -404,5 +411,5 @@ void sched_slice_expired(void)
 	else
 		runq_arm_turn(rq, curr);
 	spin_unlock_raw(&rq->lock);
-	balance_push_fair(rq);
+	time_arm_slice(now);
 }

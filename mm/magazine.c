@@ -5,8 +5,8 @@
  * the per-CPU lists of frames, it has a lock of its own that nobody contends but slab_reap(), which
  * so gets at every CPU's stock without interrupting anyone.
  *
- * A magazine is made when its CPU first frees an object of the cache, without waiting; while there
- * is none, objects come from the slabs and go to them.
+ * A magazine is made when its CPU first frees an object of the cache with interrupts on, without
+ * waiting; while there is none, objects come from the slabs and go to them.
  */
 #include "kernel/lib/string.h"
 #include "mm/slab_impl.h"
@@ -100,7 +100,7 @@ void magazine_create(struct kmem_cache *c)
 	struct magazine *m, *seen = NULL;
 	unsigned cpu = hw_cpu(); /* the task may move meanwhile: then that CPU got it */
 
-	if (READ_ONCE(c->magazines[cpu]) != NULL)
+	if (READ_ONCE(c->magazines[cpu]) != NULL || hw_irqs_off())
 		return;
 	m = kmem_cache_alloc(&cache_of_magazines, ALLOC_ZERO | ALLOC_NOWAIT);
 	if (m != NULL && !atomic_compare_exchange(&c->magazines[cpu], &seen, m))

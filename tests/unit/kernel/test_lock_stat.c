@@ -55,19 +55,20 @@ static void test_sums(void **state)
 	assert_int_equal(waits_of(SITE(1), SITE(7), &w), 0);
 }
 
+/* A place that finds no room among the few it may have counts with the others: nothing is lost, and nobody searches for long. */
 static void test_more_places_than_room(void **state)
 {
 	struct lock_waits w;
 	unsigned known = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 400; i++)
 		lock_waited(LOCK_SPIN, SITE(i), SITE(3 * i + 1), 5);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 400; i++)
 		known += waits_of(SITE(i), SITE(3 * i + 1), &w) == 1;
-	assert_int_equal(known, 64);
-	assert_int_equal(waits_of(0, 0, &w), 36);
-	assert_int_equal(w.ns, 180);
+	assert_in_range(known, 96, 128);
+	assert_int_equal(waits_of(0, 0, &w), 400 - known);
+	assert_int_equal(w.ns, 5 * (400 - known));
 	lock_waits_reset();
 }
 
