@@ -25,6 +25,7 @@
 #include "kernel/fs/file.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
+#include "mm/commit.h"
 #include "mm/kmap.h"
 #include "mm/memblock.h"
 #include "mm/oom.h"
@@ -131,6 +132,7 @@ static void start_devices(void)
 	latency_init();
 	log_start();
 	reclaim_init();
+	commit_init();
 	drivers_probe(DRIVER_DEVICE);
 	swap_boot();
 }

@@ -97,6 +97,7 @@ struct aspace {
 	} limit;            /* bytes; copied from the process's rlimits by kernel/ */
 	bool hugetlb;       /* has or had areas with AREA_HUGETLB; under mutex */
 	bool cap_ipc_lock;  /* memlock limit does not apply */
+	bool cap_sys_admin; /* vm.admin_reserve_kbytes is for it */
 	uint32_t spared_by; /* the OOM decision that spares one of its users; the OOM thread's */
 	uint32_t lived_by;  /* the last that found one of them not dying; the OOM thread's */
 	bool ending;        /* the OOM policy ends its users: the reaper is to come, or was here */

@@ -14,8 +14,11 @@
  */
 #include "mm/commit.h"
 
+#include "kernel/task.h"
 #include "mm/aspace_internal.h"
 #include "mm/buddy.h"
+
+#define KB_TO_PAGES(kb) ((kb) >> (PAGE_SHIFT - 10))
 
 struct commit_settings commit_settings = { .mode = COMMIT_HEURISTIC, .ratio = 50 };
 
@@ -34,12 +37,35 @@ uint64_t commit_limit(void)
 	uint64_t kbytes = READ_ONCE(commit_settings.kbytes);
 	uint64_t share = (uint64_t)frames_total() * READ_ONCE(commit_settings.ratio) / 100;
 
-	return (kbytes != 0 ? kbytes >> (PAGE_SHIFT - 10) : share) + swap_total();
+	return (kbytes != 0 ? KB_TO_PAGES(kbytes) : share) + swap_total();
 }
 
 uint64_t commit_sum(void)
 {
 	return atomic_load(&sum);
+}
+
+void commit_init(void)
+{
+	uint64_t share = (uint64_t)frames_free() / 32 << (PAGE_SHIFT - 10);
+
+	commit_settings.admin_reserve = MIN(share, (uint64_t)8 << 10);
+	commit_settings.user_reserve = MIN(share, (uint64_t)128 << 10);
+}
+
+/* What mode 2 lets current() have. */
+static uint64_t limit_here(void)
+{
+	const struct aspace *as = current()->aspace;
+	uint64_t kept, limit = commit_limit();
+
+	if (as == NULL)
+		return limit;
+	kept = MIN(KB_TO_PAGES(READ_ONCE(commit_settings.user_reserve)),
+		   READ_ONCE(as->total_pages) / 32);
+	if (!READ_ONCE(as->cap_sys_admin))
+		kept += MIN(KB_TO_PAGES(READ_ONCE(commit_settings.admin_reserve)), limit);
+	return limit - MIN(kept, limit);
 }
 
 int commit_take(uint64_t pages, uint64_t request)
@@ -52,7 +78,7 @@ int commit_take(uint64_t pages, uint64_t request)
 		return -ENOMEM;
 	after = atomic_fetch_add(&sum, pages) + pages;
 	/* Two that together are too much may both be refused; never are both granted. */
-	if (mode == COMMIT_NEVER && pages > 0 && after > commit_limit()) {
+	if (mode == COMMIT_NEVER && pages > 0 && after > limit_here()) {
 		commit_give(pages);
 		return -ENOMEM;
 	}

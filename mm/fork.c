@@ -163,6 +163,7 @@ static void fork_settings(struct aspace *parent, struct aspace *child)
 	child->forked = true;
 	child->limit = parent->limit;
 	child->cap_ipc_lock = parent->cap_ipc_lock;
+	child->cap_sys_admin = parent->cap_sys_admin;
 	child->marks = atomic_load(&parent->marks);
 	child->hugetlb = parent->hugetlb;
 	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));

@@ -372,8 +372,7 @@ static void oom_main(void *arg)
 	(void)arg;
 	current()->memory_reserve = true;
 	for (;;) {
-		(void)wait_event(&work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE,
-				 WAIT_FOREVER);
+		(void)wait_event(&work, READ_ONCE(oom.asked), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		oom_answer();
 	}
 }

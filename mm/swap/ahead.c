@@ -63,8 +63,8 @@ static struct {
 	struct row rows[ROWS];
 	unsigned asked, begun; /* rows, since the start */
 	struct notes *wanted,
-		*last;  /* of advice; NULL: nothing. `last` is good while wanted is not NULL */
-	unsigned notes; /* so many */
+		*last;       /* of advice; NULL: nothing. `last` is good while wanted is not NULL */
+	unsigned notes;      /* so many */
 	struct task *thread; /* starting */
 } ahead = { .lock = SPINLOCK_INIT };
 static struct waitq work = WAITQ_INIT(work); /* apart, as it lies in the Image */

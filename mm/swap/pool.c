@@ -39,7 +39,8 @@ static struct {
 	uint64_t occupied; /* a bit for each list that has a frame */
 	struct swap_pool_stats stats;
 } pool = { .lock = SPINLOCK_INIT };
-static uint32_t oldest = POOL_NONE, newest = POOL_NONE; /* pool.lock; apart, as they lie in the Image */
+static uint32_t oldest = POOL_NONE,
+		newest = POOL_NONE; /* pool.lock; apart, as they lie in the Image */
 
 /* ---- Frames ---- */
 

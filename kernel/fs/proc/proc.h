@@ -198,7 +198,7 @@ int store_lock_stat(const struct proc_ref *ref, char *text, size_t n);
 int show_latency_sample(struct seq *s, const struct proc_ref *ref);
 int store_latency_sample(const struct proc_ref *ref, char *text, size_t n);
 /* sys_vm.c */
-int show_writeback(struct seq *s, const struct proc_ref *ref);
-int store_writeback(const struct proc_ref *ref, char *text, size_t n);
+int show_vm_number(struct seq *s, const struct proc_ref *ref);
+int store_vm_number(const struct proc_ref *ref, char *text, size_t n);
 
 #endif

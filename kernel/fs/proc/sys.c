@@ -12,7 +12,6 @@
 #include "kernel/uts.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
-#include "mm/commit.h"
 #include "mm/oom.h"
 #include "mm/oom_site.h"
 #include "mm/reclaim.h"
@@ -268,143 +267,11 @@ static const struct proc_node kernel_children[] = {
 	PROC_END,
 };
 
-static int show_max_map_count(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(area_limit));
-	return 0;
-}
-
-static int store_max_map_count(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, INT32_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
-		WRITE_ONCE(area_limit, (uint32_t)v);
-	return err;
-}
-
 static int show_mmap_min_addr(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;
 	seq_printf(s, "%ju\n", (uint64_t)USER_MIN);
 	return 0;
-}
-
-/* ---- Overcommit (mm/commit.h). Ratio and kbytes exclude each other: setting one clears the other. ---- */
-
-static int show_overcommit_memory(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(commit_settings.mode));
-	return 0;
-}
-
-static int show_overcommit_ratio(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(commit_settings.ratio));
-	return 0;
-}
-
-static int show_overcommit_kbytes(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%ju\n", READ_ONCE(commit_settings.kbytes));
-	return 0;
-}
-
-static int store_overcommit_memory(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, COMMIT_NEVER, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
-		WRITE_ONCE(commit_settings.mode, (unsigned)v);
-	return err;
-}
-
-static int store_overcommit_ratio(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, INT32_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err)
-		return err;
-	WRITE_ONCE(commit_settings.ratio, (unsigned)v);
-	WRITE_ONCE(commit_settings.kbytes, 0);
-	return 0;
-}
-
-static int store_overcommit_kbytes(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, INT64_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err)
-		return err;
-	WRITE_ONCE(commit_settings.kbytes, (uint64_t)v);
-	WRITE_ONCE(commit_settings.ratio, 0);
-	return 0;
-}
-
-static int show_page_cluster(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(swap_page_cluster));
-	return 0;
-}
-
-static int store_page_cluster(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, SWAP_PAGE_CLUSTER_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
-		WRITE_ONCE(swap_page_cluster, (unsigned)v);
-	return err;
-}
-
-static int show_zpool_percent(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(swap_pool_percent));
-	return 0;
-}
-
-static int store_zpool_percent(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, SWAP_POOL_PERCENT_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
-		WRITE_ONCE(swap_pool_percent, (unsigned)v);
-	return err;
-}
-
-static int show_swappiness(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%u\n", READ_ONCE(reclaim_swappiness));
-	return 0;
-}
-
-static int store_swappiness(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, SWAPPINESS_MOST, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
-		WRITE_ONCE(reclaim_swappiness, (unsigned)v);
-	return err;
 }
 
 static int show_replacement(struct seq *s, const struct proc_ref *ref)
@@ -515,20 +382,21 @@ int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t
 		.name = (n), .mode = S_IFREG | 0644, .show = show_##fn, .store = store_##fn        \
 	}
 
-#define WRITEBACK_FILE(n)                                                                          \
+#define NUMBER_FILE(n)                                                                             \
 	{                                                                                          \
-		.name = (n), .mode = S_IFREG | 0644, .show = show_writeback,                       \
-		.store = store_writeback                                                           \
+		.name = (n), .mode = S_IFREG | 0644, .show = show_vm_number,                       \
+		.store = store_vm_number                                                           \
 	}
 
 static const struct proc_node vm_children[] = {
-	WRITEBACK_FILE("dirty_background_bytes"),
-	WRITEBACK_FILE("dirty_background_ratio"),
-	WRITEBACK_FILE("dirty_bytes"),
-	WRITEBACK_FILE("dirty_expire_centisecs"),
-	WRITEBACK_FILE("dirty_ratio"),
-	WRITEBACK_FILE("dirty_writeback_centisecs"),
-	SETTING_FILE("max_map_count", max_map_count),
+	NUMBER_FILE("admin_reserve_kbytes"),
+	NUMBER_FILE("dirty_background_bytes"),
+	NUMBER_FILE("dirty_background_ratio"),
+	NUMBER_FILE("dirty_bytes"),
+	NUMBER_FILE("dirty_expire_centisecs"),
+	NUMBER_FILE("dirty_ratio"),
+	NUMBER_FILE("dirty_writeback_centisecs"),
+	NUMBER_FILE("max_map_count"),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
 	SETTING_FILE("nr_hugepages", nr_hugepages),
 	SETTING_FILE("nr_overcommit_hugepages", nr_overcommit_hugepages),
@@ -536,18 +404,19 @@ static const struct proc_node vm_children[] = {
 #ifdef OOM_SITES
 	SETTING_FILE("oom_site", oom_site),
 #endif
-	SETTING_FILE("overcommit_kbytes", overcommit_kbytes),
-	SETTING_FILE("overcommit_memory", overcommit_memory),
-	SETTING_FILE("overcommit_ratio", overcommit_ratio),
+	NUMBER_FILE("overcommit_kbytes"),
+	NUMBER_FILE("overcommit_memory"),
+	NUMBER_FILE("overcommit_ratio"),
 	SETTING_FILE("replacement", replacement),
 	SETTING_FILE("rt_reserve_kb", rt_reserve_kb),
 	SETTING_FILE("swap_budget", swap_budget),
 	SETTING_FILE("swap_burst", swap_budget),
-	SETTING_FILE("swappiness", swappiness),
-	SETTING_FILE("page-cluster", page_cluster),
-	WRITEBACK_FILE("thrash_percent"),
-	WRITEBACK_FILE("thrash_wait_ms"),
-	SETTING_FILE("zpool_percent", zpool_percent),
+	NUMBER_FILE("swappiness"),
+	NUMBER_FILE("page-cluster"),
+	NUMBER_FILE("thrash_percent"),
+	NUMBER_FILE("thrash_wait_ms"),
+	NUMBER_FILE("user_reserve_kbytes"),
+	NUMBER_FILE("zpool_percent"),
 	PROC_END,
 };
 

@@ -1,32 +1,54 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys/vm: settings of write-back, with Linux's names, bounds and errors, and of what is done about thrashing. Of a limit in bytes and one in percent the last
-// that was set holds; the other reads as 0.
+// /proc/sys/vm: settings that are a number each, with Linux's names, bounds and errors. Of a limit in bytes and one in percent the last that was set holds; the other
+// reads as 0.
 #include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
+#include "mm/aspace.h"
+#include "mm/commit.h"
+#include "mm/reclaim.h"
+#include "mm/swap.h"
 #include "mm/thrash.h"
 #include "mm/writeback.h"
 
 struct setting {
 	const char *name;
-	uint32_t *value; /* or, of 64 bits: */
-	uint64_t *bytes;
-	uint32_t *other; /* cleared with it */
-	uint64_t *other_bytes;
-	int64_t least, most;
+	void *value, *other; /* other: cleared with it, or NULL */
+	int64_t most;
+	void (*changed)(void);
+	uint16_t least;
+	bool wide, other_wide; /* 64 bits, else 32 */
 };
 
-#define S writeback_settings
+#define VALUE(v) .value = &(v), .wide = sizeof(v) == sizeof(uint64_t)
+#define OTHER(v) .other = &(v), .other_wide = sizeof(v) == sizeof(uint64_t)
+#define W        writeback_settings
+#define C        commit_settings
+#define T        thrash_settings
 static const struct setting settings[] = {
-	{ "dirty_background_bytes", NULL, &S.background_bytes, &S.background_ratio, NULL, 1,
-	  INT64_MAX },
-	{ "dirty_background_ratio", &S.background_ratio, NULL, NULL, &S.background_bytes, 0, 100 },
-	{ "dirty_bytes", NULL, &S.bytes, &S.ratio, NULL, 2 * PAGE_SIZE, INT64_MAX },
-	{ "dirty_expire_centisecs", &S.expire, NULL, NULL, NULL, 0, INT32_MAX },
-	{ "dirty_ratio", &S.ratio, NULL, NULL, &S.bytes, 0, 100 },
-	{ "dirty_writeback_centisecs", &S.interval, NULL, NULL, NULL, 0, INT32_MAX },
-#undef S
-	{ "thrash_percent", &thrash_settings.percent, NULL, NULL, NULL, 0, 100 },
-	{ "thrash_wait_ms", &thrash_settings.wait_ms, NULL, NULL, NULL, 0, THRASH_WAIT_MS_MOST },
+	{ "admin_reserve_kbytes", VALUE(C.admin_reserve), .most = INT64_MAX },
+	{ "dirty_background_bytes", VALUE(W.background_bytes), OTHER(W.background_ratio),
+	  .least = 1, .most = INT64_MAX, .changed = writeback_changed },
+	{ "dirty_background_ratio", VALUE(W.background_ratio), OTHER(W.background_bytes),
+	  .most = 100, .changed = writeback_changed },
+	{ "dirty_bytes", VALUE(W.bytes), OTHER(W.ratio), .least = 2 * PAGE_SIZE, .most = INT64_MAX,
+	  .changed = writeback_changed },
+	{ "dirty_expire_centisecs", VALUE(W.expire), .most = INT32_MAX,
+	  .changed = writeback_changed },
+	{ "dirty_ratio", VALUE(W.ratio), OTHER(W.bytes), .most = 100,
+	  .changed = writeback_changed },
+	{ "dirty_writeback_centisecs", VALUE(W.interval), .most = INT32_MAX,
+	  .changed = writeback_changed },
+	{ "max_map_count", VALUE(area_limit), .most = INT32_MAX },
+	{ "overcommit_kbytes", VALUE(C.kbytes), OTHER(C.ratio), .most = INT64_MAX },
+	{ "overcommit_memory", VALUE(C.mode), .most = COMMIT_NEVER },
+	{ "overcommit_ratio", VALUE(C.ratio), OTHER(C.kbytes), .most = INT32_MAX },
+	{ "page-cluster", VALUE(swap_page_cluster), .most = SWAP_PAGE_CLUSTER_MAX },
+	{ "swappiness", VALUE(reclaim_swappiness), .most = SWAPPINESS_MOST },
+	{ "thrash_percent", VALUE(T.percent), .most = 100, .changed = thrash_changed },
+	{ "thrash_wait_ms", VALUE(T.wait_ms), .most = THRASH_WAIT_MS_MOST,
+	  .changed = thrash_changed },
+	{ "user_reserve_kbytes", VALUE(C.user_reserve), .most = INT64_MAX },
+	{ "zpool_percent", VALUE(swap_pool_percent), .most = SWAP_POOL_PERCENT_MAX },
 };
 
 static const struct setting *setting_of(const struct proc_ref *ref)
@@ -38,32 +60,41 @@ static const struct setting *setting_of(const struct proc_ref *ref)
 	return s;
 }
 
-int show_writeback(struct seq *seq, const struct proc_ref *ref)
+static uint64_t number_read(const void *at, bool wide)
+{
+	return wide ? READ_ONCE(*(const uint64_t *)at) : READ_ONCE(*(const uint32_t *)at);
+}
+
+static void number_write(void *at, bool wide, uint64_t v)
+{
+	if (wide)
+		WRITE_ONCE(*(uint64_t *)at, v);
+	else
+		WRITE_ONCE(*(uint32_t *)at, (uint32_t)v);
+}
+
+int show_vm_number(struct seq *seq, const struct proc_ref *ref)
 {
 	const struct setting *s = setting_of(ref);
 
-	seq_printf(seq, "%ju\n", s->bytes ? READ_ONCE(*s->bytes) : READ_ONCE(*s->value));
+	seq_printf(seq, "%ju\n", number_read(s->value, s->wide));
 	return 0;
 }
 
-int store_writeback(const struct proc_ref *ref, char *text, size_t n)
+int store_vm_number(const struct proc_ref *ref, char *text, size_t n)
 {
 	const struct setting *s = setting_of(ref);
 	int64_t v = 0;
-	int err = current_capable(CAP_SYS_ADMIN) ? proc_parse_int(text, &v) : -EPERM;
 
 	(void)n;
-	if (err || v < s->least || v > s->most)
-		return err == -EPERM ? err : -EINVAL;
-	if (s->bytes)
-		WRITE_ONCE(*s->bytes, (uint64_t)v);
-	else
-		WRITE_ONCE(*s->value, (uint32_t)v);
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (proc_parse_int(text, &v) || v < s->least || v > s->most)
+		return -EINVAL;
+	number_write(s->value, s->wide, (uint64_t)v);
 	if (s->other)
-		WRITE_ONCE(*s->other, 0);
-	if (s->other_bytes)
-		WRITE_ONCE(*s->other_bytes, 0);
-	writeback_changed();
-	thrash_changed();
+		number_write(s->other, s->other_wide, 0);
+	if (s->changed)
+		s->changed();
 	return 0;
 }

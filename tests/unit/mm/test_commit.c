@@ -262,6 +262,52 @@ static void test_never(void **state)
 	assert_int_equal(commit_limit(), 100 + 100);
 }
 
+/* Mode 2: what is kept for who mends things. The larger a program is, the less it gets; administrators get what others do not. */
+static void test_reserves(void **state)
+{
+	struct task *self = current();
+	struct aspace *as = space();
+	uint64_t limit, share;
+	int64_t at;
+
+	(void)state;
+	commit_init();
+	share = (uint64_t)frames_free() / 32;
+	assert_int_equal(commit_settings.admin_reserve, MIN(share * 4, (uint64_t)8192));
+	assert_int_equal(commit_settings.user_reserve, MIN(share * 4, (uint64_t)131072));
+	commit_settings = (struct commit_settings){
+		.mode = COMMIT_NEVER, .ratio = 50, .admin_reserve = 5 * 4, .user_reserve = 3 * 4
+	};
+	limit = commit_limit();
+	mock_set_current(mock_task("asks"));
+	current()->aspace = as;
+	assert_int_equal(try_map(as, limit - 4, RW), -ENOMEM);
+	at = try_map(as, limit - 5, RW);
+	assert_true(at > 0);
+	assert_int_equal(try_map(as, 1, RW), -ENOMEM);
+	/* A 32nd of what it has, when that is less than 3: now 1, then 3. */
+	as->cap_sys_admin = true;
+	assert_int_equal(aspace_unmap(as, (virt_addr_t)at, (limit - 5) * PAGE_SIZE), 0);
+	at = try_map(as, 63, RW);
+	assert_true(at > 0);
+	assert_int_equal(try_map(as, limit - 63, RW), -ENOMEM);
+	assert_true(try_map(as, limit - 63 - 1, RW) > 0);
+	commit_settings.user_reserve = 0;
+	assert_true(try_map(as, 1, RW) > 0);
+	assert_int_equal(try_map(as, 1, RW), -ENOMEM);
+	/* More than there is leaves nothing. */
+	commit_settings.admin_reserve = UINT64_MAX;
+	commit_settings.kbytes = limit * 8;
+	assert_true(try_map(as, 1, RW) > 0);
+	as->cap_sys_admin = false;
+	assert_int_equal(try_map(as, 1, RW), -ENOMEM);
+	commit_settings.mode = COMMIT_HEURISTIC;
+	assert_true(try_map(as, 1, RW) > 0);
+	current()->aspace = NULL;
+	mock_set_current(self);
+	end(as);
+}
+
 /* Written pages may be there still: read-only memory goes on counting. */
 static void test_sticky(void **state)
 {
@@ -362,8 +408,13 @@ static void test_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_random),   TEST(test_heuristic), TEST(test_never),
-		TEST(test_sticky),   TEST(test_shared),    TEST(test_stack_and_dontfork),
+		TEST(test_random),
+		TEST(test_heuristic),
+		TEST(test_never),
+		TEST(test_reserves),
+		TEST(test_sticky),
+		TEST(test_shared),
+		TEST(test_stack_and_dontfork),
 		TEST(test_failures),
 	};
 
