@@ -43,12 +43,13 @@ uint64_t log_end(void); /* seq that the next line will have */
  * ends the machine with status 255 (or resets, as the command line says). Any context. */
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Checks that stay in every build: cheap invariants whose breach means memory is no longer trustworthy. */
+/* Checks that stay in every build: cheap invariants whose breach means memory is no longer trustworthy. There are many, so what each passes is little. */
 #define ASSERT(cond)                                                                               \
 	do {                                                                                       \
 		if (unlikely(!(cond)))                                                             \
-			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond);           \
+			assert_failed(#cond ", " __FILE__, __LINE__);                              \
 	} while (0)
+NORETURN void assert_failed(const char *what, int line);
 
 /* Checks for debug builds (CONFIG_DEBUG 1) and host tests only: on hot paths or costly. */
 #ifndef CONFIG_DEBUG

@@ -72,6 +72,11 @@ static NORETURN void panic_end(void)
 	machine_off(PANIC_STATUS);
 }
 
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 void panic(const char *fmt, ...)
 {
 	uint32_t nobody = 0;

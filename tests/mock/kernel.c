@@ -193,6 +193,11 @@ void mock_panic_caught(void)
 	k.panic_task->hot.preempt_count = k.panic_preempt;
 }
 
+WEAK void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 WEAK void panic(const char *fmt, ...)
 {
 	char text[512];
@@ -586,6 +591,8 @@ WEAK bool memcg_swap_has_room(unsigned id)
 {
 	return id == 0;
 }
+
+WEAK uint32_t reclaim_rounds;
 
 WEAK bool memcg_spares(unsigned id, const struct memcg *root, bool force)
 {

@@ -296,6 +296,11 @@ void panic(const char *fmt, ...)
 		to_hardware();
 }
 
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 bool buddy_zero_some(void)
 {
 	if (call_hook(&idling))

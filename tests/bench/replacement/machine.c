@@ -93,6 +93,10 @@ void panic(const char *fmt, ...)
 	va_end(args);
 	abort();
 }
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
 bool page_get_live(struct page *p)
 {
 	p->refs++;

@@ -47,6 +47,11 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 void buddy_add_range(pfn_t start, pfn_t end)
 {
 	(void)start, (void)end;

@@ -44,6 +44,11 @@ void panic(const char *fmt, ...)
 	longjmp(panicked, 1);
 }
 
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 void buddy_add_range(pfn_t start, pfn_t end)
 {
 	for (pfn_t pfn = start; pfn < end; pfn++) {

@@ -55,6 +55,11 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+void assert_failed(const char *what, int line)
+{
+	panic("assertion failed: %s:%d", what, line);
+}
+
 static uintptr_t set(struct radix *r, uint32_t index, uintptr_t word)
 {
 	struct radix_reserve res;
