@@ -25,6 +25,8 @@ enum alloc_flags {
 		<< 3, /* for a task's memory: may end in the OOM policy; fails for a killed task. Its group pays */
 	ALLOC_GROWS = 1 << 4, /* a page that the task did not have before: for the OOM policy */
 	ALLOC_PAID = 1 << 5,  /* no group pays, or one has (mm/memcg.h) */
+	ALLOC_ORDER_SHIFT =
+		8, /* to reclaim_wait(), reclaim_claim() and oom_kill(): from this bit on, the order of the block */
 };
 
 /*

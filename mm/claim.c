@@ -11,11 +11,14 @@
  * written first is worth less than a real-time task's time: its owner may be ended although swap has room. Only before the task's own end, or the machine's, it waits for
  * dirty pages of files (mm/oom/oom.c). vm.rt_reserve_kb, made larger, keeps that from coming up.
  *
+ * What protects groups from each other, memory.min and memory.low, does not protect them from a real-time task.
+ *
  * Pages that were looked at go to the new end of their list, so that the next look finds others.
  */
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "mm/buddy.h"
+#include "mm/memcg.h"
 #include "mm/oom.h"
 #include "mm/reclaim_internal.h"
 #include "mm/swap.h"
@@ -31,6 +34,14 @@ static bool is_clean(const struct page *p)
 	return !page_flag(p, PAGE_DIRTY | PAGE_READING | PAGE_WRITEBACK);
 }
 
+/* Whatever its group's memory.min and memory.low: of the latter it is told. */
+static void claim_page(struct evict_batch *b, struct page *p)
+{
+	if (unlikely(p->u.lru.group != 0))
+		(void)memcg_spares(p->u.lru.group, NULL, true);
+	evict_page(b, p);
+}
+
 /* Looks at n pages (at most CLAIM_BATCH) of a list. Returns frames freed. */
 static unsigned claim_some(enum lru_list list, unsigned n)
 {
@@ -42,7 +53,7 @@ static unsigned claim_some(enum lru_list list, unsigned n)
 	vm_count(VM_PGSCAN_DIRECT, n);
 	for (unsigned i = 0; i < n; i++)
 		if (is_clean(pages[i]))
-			evict_page(&b, pages[i]);
+			claim_page(&b, pages[i]);
 		else
 			evict_keep(&b, pages[i]);
 	n = evict_finish(&b);
@@ -88,6 +99,9 @@ bool reclaim_claim(unsigned alloc_flags)
 
 	if (claim_clean())
 		return true;
+	/* Frames are there, but no two of them together: more of them, from a victim, might be no better. */
+	if (alloc_flags >> ALLOC_ORDER_SHIFT > 0 && frames_free() > watermarks.min)
+		return false;
 	/* Nobody is ended for a thread of the kernel, nor for who dies himself. */
 	return t->process != NULL && !READ_ONCE(t->oom_victim) && !task_killed(t) &&
 	       oom_kill(alloc_flags, NULL);

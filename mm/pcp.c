@@ -29,7 +29,8 @@
 #define ZERO_KEPT   16 /* zeroed frames that a CPU keeps of those that are freed */
 #define DAEMON_PART                                                                                \
 	8 /* of the reserve, without what is real-time tasks' alone: that share is the page daemon's */
-#define ORDER_TRIES 4 /* rounds of reclaim that a block larger than a frame is worth */
+#define ORDER_TRIES  4  /* rounds of reclaim that a block larger than a frame is worth */
+#define ORDER_CLAIMS 16 /* of pages that a real-time task takes for one */
 
 /* Which list: ALLOC_ZERO in the flags is the index. */
 enum { DIRTY = 0, ZEROED = 1 };
@@ -206,6 +207,8 @@ static struct page *take_block(unsigned order, unsigned flags)
  * as the contract says. */
 static COLD struct page *alloc_slow(unsigned order, unsigned flags)
 {
+	unsigned wanted = flags | order << ALLOC_ORDER_SHIFT;
+
 	for (unsigned tries = 0;; tries++) {
 		struct page *p;
 
@@ -223,13 +226,13 @@ static COLD struct page *alloc_slow(unsigned order, unsigned flags)
 			return NULL;
 		ASSERT(preemptible());
 		if (task_is_rt(current())) {
-			if (order > 0 || !reclaim_claim(flags))
+			if ((order > 0 && tries == ORDER_CLAIMS) || !reclaim_claim(wanted))
 				return NULL;
 			continue;
 		}
 		if (order > 0 && tries == ORDER_TRIES)
 			return NULL;
-		if (reclaim_wait(flags) != 0 ||
+		if (reclaim_wait(wanted) != 0 ||
 		    (order > 0 && reclaim_wait_block(order, flags) != 0))
 			return NULL;
 	}

@@ -36,12 +36,12 @@ int reclaim_wait(unsigned flags)
 	return on_wait ? on_wait() : -ENOMEM;
 }
 
-static unsigned claims;
+static unsigned claims, claimed_order;
 static bool (*on_claim)(void);
 
 bool reclaim_claim(unsigned flags)
 {
-	(void)flags;
+	claimed_order = flags >> ALLOC_ORDER_SHIFT;
 	assert_true(preemptible());
 	claims++;
 	return on_claim ? on_claim() : false;
@@ -446,11 +446,16 @@ static bool others_give(void)
 	return true;
 }
 
-/* A real-time task whose part has ended takes what others have, a frame at a time, and NULL when they have nothing. Blocks it cannot get so. */
+static bool nothing_fits(void)
+{
+	return true;
+}
+
+/* A real-time task whose part has ended takes what others have, a frame at a time or some for a block, and NULL when they have nothing. */
 static void test_claims(void **state)
 {
 	struct task *t = current();
-	struct page *p;
+	struct page *p, *block;
 
 	(void)state;
 	take_all(ALLOC_RESERVE | ALLOC_NOWAIT);
@@ -465,8 +470,22 @@ static void test_claims(void **state)
 	assert_null(page_alloc(ALLOC_USER));
 	assert_int_equal(claims, 2);
 	assert_null(page_alloc(ALLOC_NOWAIT));
-	assert_null(page_alloc_order(1, 0));
+	assert_int_equal(claimed_order, 0);
+	assert_null(page_alloc_order(1, ALLOC_NOWAIT));
 	assert_int_equal(claims, 2);
+	assert_null(page_alloc_order(2, 0));
+	assert_int_equal(claims, 3);
+	assert_int_equal(claimed_order, 2);
+	/* What comes may lie apart: it takes more, but not for ever. */
+	on_claim = nothing_fits;
+	assert_null(page_alloc_order(1, 0));
+	assert_in_range(claims, 3 + 8, 3 + 32);
+	claims = 0;
+	on_claim = others_give;
+	block = page_alloc_order(1, 0);
+	assert_non_null(block);
+	assert_in_range(claims, 1, 32);
+	page_free(block, 1);
 	assert_int_equal(waits, 0);
 	t->sched.prio = PRIO_FAIR;
 	page_free(p, 0);

@@ -252,6 +252,65 @@ static void test_victims(void **state)
 	t->process = NULL;
 }
 
+/* ---- What groups are protected from ---- */
+
+static unsigned protected_looks;
+
+bool memcg_spares(unsigned id, const struct memcg *root, bool force)
+{
+	assert_int_equal(id, 7);
+	assert_null(root);
+	assert_true(force);
+	protected_looks++;
+	return true;
+}
+
+/* memory.min keeps other tasks away, not a real-time one: what is clean goes, and the group is asked, to be told. */
+static void test_protected(void **state)
+{
+	struct aspace *as = space();
+
+	(void)state;
+	map_at(as, BASE, PAGES * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, PAGES, 1);
+	assert_int_equal(evict_all(), PAGES);
+	assert_filled(BASE, PAGES, 1);
+	for (unsigned i = 0; i < PAGES; i++)
+		look(as, BASE + i * PAGE_SIZE).page->u.lru.group = i % 2 == 0 ? 7 : 0;
+	assert_int_equal(claim_all(), PAGES);
+	assert_int_equal(protected_looks, PAGES / 2);
+	end(as);
+}
+
+/* A block of several frames: clean pages, but nobody is ended for it while there are frames. */
+static void test_block(void **state)
+{
+	static char a_process;
+	unsigned block = ALLOC_USER | 2 << ALLOC_ORDER_SHIFT, kills = oom_kills;
+	struct aspace *as = space();
+
+	(void)state;
+	current()->process = (struct process *)&a_process;
+	map_at(as, BASE, 3 * PAGE_SIZE, RW);
+	run(as);
+	fill(BASE, 3, 1);
+	assert_int_equal(evict_all(), 3);
+	assert_filled(BASE, 3, 1);
+	watermarks.min = frames_free() - 1;
+	oom_answer_is = true;
+	for (unsigned claims = 0; reclaim_claim(block); claims++)
+		assert_true(claims < 3);
+	assert_int_equal(aspace_rss(as), 0);
+	assert_int_equal(oom_kills, kills);
+	watermarks.min = frames_free();
+	assert_true(reclaim_claim(block));
+	assert_int_equal(oom_kills, kills + 1);
+	watermarks = (struct watermarks){ 0 };
+	current()->process = NULL;
+	end(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +322,8 @@ int main(void)
 		TEST(test_lazy_and_locked),
 		TEST(test_looks_are_bounded),
 		TEST(test_victims),
+		TEST(test_protected),
+		TEST(test_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
