@@ -26,6 +26,7 @@
 #include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/memcg_internal.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 
 #define CHUNK     256u
@@ -383,7 +384,7 @@ static uint64_t protected_pages(const struct memcg *m, const struct memcg *root,
 bool memcg_spares(unsigned id, const struct memcg *root, bool force)
 {
 	struct memcg *m;
-	bool spared = false, was_low = false;
+	bool spared = false, was_low = false, news;
 
 	if (READ_ONCE(protections) == 0)
 		return false;
@@ -393,9 +394,15 @@ bool memcg_spares(unsigned id, const struct memcg *root, bool force)
 		spared = m->usage <= protected_pages(m, root, true);
 		was_low = !spared && m->usage <= protected_pages(m, root, false);
 	}
-	if (was_low && force)
+	/* An event is a round, not a page of it. */
+	news = was_low && force && m->low_round != READ_ONCE(reclaim_rounds);
+	if (news) {
+		m->low_round = READ_ONCE(reclaim_rounds);
 		memcg_count_locked(m, MEMCG_LOW);
+	}
 	spin_unlock(&memcg_lock);
+	if (news)
+		waitq_wake_all(&memcg_event_wait);
 	return spared || (was_low && !force);
 }
 

@@ -49,6 +49,7 @@ struct memcg {
 	uint32_t scanned, stolen;                                /* for its own limits */
 	uint64_t faults, major_faults;                           /* with all below */
 	uint32_t oom_group; /* 1: it ends as a whole; no lock */
+	uint32_t low_round; /* reclaim_rounds when MEMCG_LOW was counted last */
 };
 
 /* Which group pays for what current() allocates; 0: none. */
@@ -83,7 +84,8 @@ void memcg_swap_uncharge(unsigned id);
 
 /* ---- Reclaim ---- */
 
-/* Is p, for which group id pays, spared by a reclaim for `root` (NULL: of the machine)? force: only what is below `min` is. */
+/* Is a page for which group id pays spared by a reclaim for `root` (NULL: of the machine)? force: only what is below `min` is; a round in which that made a difference
+ * is an event MEMCG_LOW. Any context but interrupts. */
 bool memcg_spares(unsigned id, const struct memcg *root, bool force);
 /* Up to n pages that group m or one below pays for, each with a reference and off its list, from its hand on. *left: frames still to be looked at,
  * 0: enough. The daemon's. */

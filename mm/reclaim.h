@@ -19,6 +19,8 @@ int swap_detach(struct medium *m);
  * 200, as Linux has it; 100: alike. A single word. */
 #define SWAPPINESS_MOST 200
 extern unsigned reclaim_swappiness;
+/* Rounds of eviction since boot, for the machine and for groups. The daemon's; others may read it. */
+extern uint32_t reclaim_rounds;
 /* Replacement policies (mm/replace/): the i-th one's name, NULL past the last; puts one in force, 0 or
  * -EINVAL. Any time. */
 const char *replacement_name(unsigned i, bool *in_force);

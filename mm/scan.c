@@ -25,6 +25,7 @@
 #include "mm/workingset.h"
 
 unsigned reclaim_swappiness = 60;
+uint32_t reclaim_rounds;
 
 struct round {
 	bool force;
@@ -96,6 +97,7 @@ unsigned reclaim_group_round(struct memcg *m, unsigned want, bool force)
 	struct page *pages[EVICT_BATCH];
 	unsigned freed = 0, n;
 
+	reclaim_rounds++;
 	while (freed < want && (n = memcg_isolate(m, pages, EVICT_BATCH, &left)) > 0) {
 		unsigned some = evict_due(pages, n, &c);
 
@@ -176,6 +178,7 @@ unsigned reclaim_round(bool force)
 	uint32_t batches = limit / EVICT_BATCH + 4;
 	unsigned freed = slab_reap();
 
+	reclaim_rounds++;
 	while (freed < EVICT_BATCH && r.scanned < limit && batches-- > 0) {
 		freed += shrink(&r, next_kind(&r));
 		reclaim_look_at_waiters();

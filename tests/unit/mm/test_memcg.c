@@ -6,6 +6,8 @@
 // numbers of groups.
 #include "tests/unit/mm/memcg_test.h"
 
+#include "mm/reclaim.h"
+
 /* ---- Exact sums ---- */
 
 #define HELD 64
@@ -219,11 +221,22 @@ static void test_no_frame(void **state)
 
 /* ---- Protection ---- */
 
+static unsigned woken;
+
+static void count_wakes(struct watcher *w)
+{
+	(void)w;
+	woken++;
+}
+
 static void test_protection(void **state)
 {
+	struct watcher watcher = { .notify = count_wakes };
 	struct page *pages[40];
 
 	(void)state;
+	reclaim_rounds = 1;
+	waitq_watch(&memcg_event_wait, &watcher);
 	charged(&groups[2], 10, pages);
 	charged(&groups[3], 10, pages + 10);
 	charged(&groups[4], 10, pages + 20);
@@ -232,6 +245,19 @@ static void test_protection(void **state)
 	assert_true(memcg_spares(groups[4].id, NULL, false));
 	assert_false(memcg_spares(groups[4].id, NULL, true));
 	assert_int_equal(groups[4].events[MEMCG_LOW], 1);
+	/* Once in a round, however many pages, and who polls is told. */
+	woken = 0;
+	assert_false(memcg_spares(groups[4].id, NULL, true));
+	assert_int_equal(groups[4].events[MEMCG_LOW], 1);
+	assert_int_equal(woken, 0);
+	reclaim_rounds++;
+	assert_true(memcg_spares(groups[4].id, NULL, false));
+	assert_int_equal(woken, 0);
+	assert_false(memcg_spares(groups[4].id, NULL, true));
+	assert_int_equal(groups[4].events[MEMCG_LOW], 2);
+	assert_int_equal(groups[4].own_events[MEMCG_LOW], 2);
+	assert_int_equal(woken, 1);
+	waitq_unwatch(&memcg_event_wait, &watcher);
 	memcg_set_limit(&groups[4], &groups[4].min, 9);
 	assert_false(memcg_spares(groups[4].id, NULL, true));
 	page_put(pages[29]);
