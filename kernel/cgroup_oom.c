@@ -4,6 +4,9 @@
 #include "kernel/lib/string.h"
 #include "mm/oom.h"
 
+#define KB(pages)  ((uint64_t)(pages) << (PAGE_SHIFT - 10))
+#define PATH_SHOWN 48 /* bytes of a group's path */
+
 static void get(struct cgroup *g)
 {
 	(void)cgroup_get(g);
@@ -54,18 +57,36 @@ static uint64_t room(const struct cgroup *g)
 	return max - MIN(usage, max);
 }
 
-static void describe(const struct cgroup *g, char *buf, size_t size)
+static void path(const struct process *p, char *buf, size_t size)
 {
-	const struct memcg *m = &g->memory;
-	size_t n = MIN((size_t)cgroup_path_locked(g, buf, size), size - 1);
-	uint32_t max = READ_ONCE(m->max);
-	unsigned kb = PAGE_SIZE / 1024;
+	(void)cgroup_path_locked(p->cgroup, buf, size);
+}
 
-	(void)format(buf + n, size - n,
-		     max == MEMCG_NO_LIMIT ? ": %ju KB, swap %ju KB"
-					   : ": %ju KB, swap %ju KB, max %ju KB",
-		     (uint64_t)READ_ONCE(m->usage) * kb, (uint64_t)READ_ONCE(m->swap) * kb,
-		     (uint64_t)max * kb);
+static bool describe(const struct cgroup **at, char *buf, size_t size)
+{
+	static const char *const names[] = { "min", "low", "high", "max", "swap.high", "swap.max" };
+	const struct cgroup *g = *at;
+	const struct memcg *m;
+	size_t n;
+
+	while (g != NULL && g->memory.id == 0)
+		g = g->parent;
+	if (g == NULL)
+		return false;
+	*at = g->parent;
+	m = &g->memory;
+	n = MIN((size_t)cgroup_path_locked(g, buf, PATH_SHOWN), (size_t)PATH_SHOWN - 1);
+	n += (size_t)format(buf + n, size - n, ": %ju KB, swap %ju KB", KB(READ_ONCE(m->usage)),
+			    KB(READ_ONCE(m->swap)));
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		const uint32_t limits[ARRAY_SIZE(names)] = { m->min, m->low,       m->high,
+							     m->max, m->swap_high, m->swap_max };
+
+		if (limits[i] != (i < 2 ? 0 : MEMCG_NO_LIMIT))
+			n += (size_t)format(buf + MIN(n, size), size - MIN(n, size), ", %s %ju",
+					    names[i], KB(limits[i]));
+	}
+	return true;
 }
 
 void cgroup_oom_init(void)
@@ -78,6 +99,7 @@ void cgroup_oom_init(void)
 		.killed = killed,
 		.limit = limit,
 		.room = room,
+		.path = path,
 		.describe = describe,
 	};
 

@@ -23,6 +23,8 @@ bool oom_kill(unsigned alloc_flags, struct cgroup *group);
 bool oom_ask(enum oom_reason why, struct cgroup *group);
 /* Somebody has asked, or a victim is dying: a hint, any context. */
 bool oom_under_way(void);
+/* Is p, or who shares its memory, exempt whatever the policy? Kernel tasks are. Takes the tree lock. */
+bool oom_spares(struct process *p);
 /* Starts the threads of the OOM policy. reclaim_init calls it. */
 void oom_init(void);
 
@@ -46,8 +48,11 @@ struct oom_groups {
 	/* Pages: what g may have, with its swap; what is left of that. */
 	uint64_t (*limit)(const struct cgroup *g);
 	uint64_t (*room)(const struct cgroup *g);
-	/* A line about g for the report: its path, usage and limits. Terminated. */
-	void (*describe)(const struct cgroup *g, char *buf, size_t size);
+	/* The path of p's group, as far as it fits. Terminated. Tree lock. */
+	void (*path)(const struct process *p, char *buf, size_t size);
+	/* A line for the report about the lowest group from *g up whose memory is counted: its path, usage and limits in KB. Terminated. *g is the one above then. False:
+	 * there is none. */
+	bool (*describe)(const struct cgroup **g, char *buf, size_t size);
 };
 /* Once, at boot, before the first group; they stay. */
 void oom_set_groups(const struct oom_groups *groups);

@@ -38,6 +38,8 @@ struct swap_stats {
 	uint64_t slots_total, slots_used, cached, bytes_total, bytes_used;
 };
 void swap_stats(struct swap_stats *s);
+/* What all areas with a write budget together may be written a day, in bytes, 0: there is none; and what was left of that when each was written to last, negative: overdrawn. Any context. */
+void swap_budget_figures(uint64_t *day, int64_t *left);
 
 /* Share of RAM, in percent, that packed pages may take before the oldest are written to the store; 0: none. Any value up to the most, at any time: it counts from the next page that leaves. */
 #define SWAP_POOL_PERCENT_MAX 90u

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Candidates for the policy. Everything here looks at processes under the lock of their tree, where nothing may wait for memory: what is found is copied to an
- * array of fixed size. When it is full, whoever is exempt makes room first, then the lowest score; who dies already is always kept.
+ * array of fixed size. When it is full, of those who are exempt the smallest makes room first, down to OOM_EXEMPT of them, then the lowest score; who dies already is
+ * always kept. Who found no place is counted.
  */
 #include <linux/sched.h>
 
@@ -16,7 +17,8 @@ struct collect {
 	const struct oom_policy *policy;
 	const struct cgroup *group;
 	struct oom_candidate *table;
-	unsigned n, seen;
+	unsigned n, exempt; /* in the table; of them */
+	struct oom_left_out *left;
 	uint64_t total;
 };
 
@@ -105,26 +107,74 @@ bool oom_is_exempt(struct process *p, const struct aspace *as)
 	return exempt_why(p, as, threads_of(p)) != NULL;
 }
 
+static int spares_here(struct process *p, void *arg)
+{
+	return !p->zombie && process_runs_on(p, arg) && spared_why(p, arg, threads_of(p)) != NULL;
+}
+
+bool oom_spares(struct process *p)
+{
+	struct aspace *as = process_aspace(p);
+	bool spared = true;
+
+	if (as == NULL)
+		return true;
+	process_tree_lock();
+	spared = process_for_each_locked(spares_here, as) != 0;
+	process_tree_unlock();
+	aspace_put(as);
+	return spared;
+}
+
+/* ---- The table ---- */
+
+static uint64_t size_of(const struct oom_candidate *c)
+{
+	return c->rss + c->swapped + c->tables;
+}
+
+/* Who makes room for others of its kind, exempt or not: the lowest. */
 static int64_t rank(const struct oom_candidate *c)
 {
 	if (c->exempt != NULL)
-		return INT64_MIN;
+		return (int64_t)size_of(c);
 	return c->dying ? INT64_MAX : c->score;
+}
+
+static void leave_out(struct collect *c, const struct oom_candidate *one)
+{
+	c->left->processes[one->exempt != NULL]++;
+	c->left->pages[one->exempt != NULL] += size_of(one);
+}
+
+/* The table is full: the one that has to go of those who are exempt, or of the others, or NULL: `one` itself. */
+static struct oom_candidate *who_gives_way(struct collect *c, const struct oom_candidate *one)
+{
+	bool exempt = c->exempt + (one->exempt != NULL) > OOM_EXEMPT;
+	const struct oom_candidate *low = (one->exempt != NULL) == exempt ? one : NULL;
+
+	for (unsigned i = 0; i < c->n; i++)
+		if ((c->table[i].exempt != NULL) == exempt &&
+		    (low == NULL || rank(&c->table[i]) < rank(low)))
+			low = &c->table[i];
+	return low == one ? NULL : c->table + (low - c->table);
 }
 
 static void keep(struct collect *c, const struct oom_candidate *one)
 {
-	struct oom_candidate *low = c->table;
+	struct oom_candidate *place;
 
 	if (c->n < OOM_CANDIDATES) {
-		c->table[c->n++] = *one;
-		return;
+		place = &c->table[c->n++];
+	} else {
+		place = who_gives_way(c, one);
+		leave_out(c, place != NULL ? place : one);
+		if (place == NULL)
+			return;
+		c->exempt -= place->exempt != NULL;
 	}
-	for (unsigned i = 1; i < c->n; i++)
-		if (rank(&c->table[i]) < rank(low))
-			low = &c->table[i];
-	if (rank(low) < rank(one))
-		*low = *one;
+	c->exempt += one->exempt != NULL;
+	*place = *one;
 }
 
 static int collect_one(struct process *p, void *arg)
@@ -156,8 +206,9 @@ static int collect_one(struct process *p, void *arg)
 	};
 	aspace_put(as);
 	string_copy(one.name, p->leader->name, sizeof(one.name));
+	if (oom_groups != NULL)
+		oom_groups->path(p, one.group, sizeof(one.group));
 	one.score = c->policy->score(&one, c->total);
-	c->seen++;
 	keep(c, &one);
 	return 0;
 }
@@ -171,10 +222,11 @@ static uint64_t machine_total(void)
 }
 
 unsigned oom_collect(const struct oom_policy *p, const struct cgroup *group,
-		     struct oom_candidate *table, unsigned *seen)
+		     struct oom_candidate *table, struct oom_left_out *left)
 {
-	struct collect c = { .policy = p, .group = group, .table = table };
+	struct collect c = { .policy = p, .group = group, .table = table, .left = left };
 
+	*left = (struct oom_left_out){ 0 };
 	c.total = machine_total();
 	if (group != NULL)
 		c.total = MIN(c.total, oom_groups->limit(group));
@@ -182,6 +234,5 @@ unsigned oom_collect(const struct oom_policy *p, const struct cgroup *group,
 	oom_note_users();
 	(void)process_for_each_locked(collect_one, &c);
 	process_tree_unlock();
-	*seen = c.seen;
 	return c.n;
 }

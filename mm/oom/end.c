@@ -9,8 +9,6 @@
 #include "mm/reclaim.h"
 #include "mm/swap.h"
 
-#define KB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
-
 struct end {
 	const struct cgroup *unit; /* NULL, or: all of it ends */
 	const char *whose;         /* memory that ended */
@@ -45,13 +43,14 @@ static void process_end(struct process *p)
 		signal_kill(p);
 }
 
-/* Who shares memory that was ended before is not counted: one end, one line. */
+/* Who shares memory that was ended before is not counted: one end, one line, which tells what p has while it has it. */
 static void end_one(struct process *p, struct aspace *as, const struct end *e)
 {
+	if (!as->ending)
+		say_killed(p, as, e->whose);
 	process_end(p);
 	if (as->ending)
 		return;
-	say_killed(p, as, e->whose);
 	if (oom_groups != NULL)
 		oom_groups->killed(p);
 	vm_count(VM_OOM_KILL, 1);
@@ -97,6 +96,7 @@ struct aspace *oom_end(const struct oom_candidate *c, const struct cgroup *top)
 		as = process_aspace(p);
 	if (as != NULL) {
 		e.unit = oom_groups != NULL ? oom_groups->unit(p, top) : NULL;
+		oom_report_groups(p->cgroup, top);
 		end_one(p, as, &e);
 		if (e.unit != NULL) {
 			oom_note_users();

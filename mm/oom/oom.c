@@ -261,8 +261,8 @@ static uintmax_t micros_since(uint64_t start)
 /* Until the victim's address space is empty. Our reference keeps `as`. */
 static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
 {
+	uint64_t before = c->rss;
 	uintmax_t came = 0;
-	uint64_t taken = 0;
 
 	while (time_now() - start < VICTIM_TIME && !is_empty(as)) {
 		if (answer_if_came(as) && came == 0)
@@ -272,12 +272,11 @@ static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64
 		news_wait();
 	}
 	oom_reap_urgently(PRIO_FAIR);
-	taken = oom_reaped();
 	oom_say(LOG_INFO,
-		"oom: %s (%d) is %s after %ju us; %ju KB taken back, memory came after %ju us; %ju KB free",
+		"oom: %s (%d) is %s after %ju us; %ju KB taken back, %ju by the reaper; memory came after %ju us; %ju KB free",
 		c->name, c->pid, is_empty(as) ? "gone" : "not gone", micros_since(start),
-		taken << (PAGE_SHIFT - 10), came != 0 ? came : micros_since(start),
-		(uintmax_t)frames_free() << (PAGE_SHIFT - 10));
+		KB(before - MIN(before, aspace_rss(as))), KB(oom_reaped()),
+		came != 0 ? came : micros_since(start), KB(frames_free()));
 	answer_all(true);
 }
 
@@ -317,11 +316,12 @@ static void decide(const struct oom_request *r)
 {
 	const struct oom_policy *p = oom_policy();
 	uint64_t start = time_now();
+	struct oom_left_out left;
 	struct aspace *as;
-	unsigned n, seen;
+	unsigned n;
 	int chosen;
 
-	n = oom_collect(p, r->group, candidates, &seen);
+	n = oom_collect(p, r->group, candidates, &left);
 	chosen = p->decide(candidates, n);
 	if (chosen == OOM_RESTART && machine_is_well(r))
 		chosen = oom_highest(candidates, n);
@@ -329,7 +329,7 @@ static void decide(const struct oom_request *r)
 		answer_all(true);
 		return;
 	}
-	oom_report(r, p, candidates, n, seen, chosen);
+	oom_report(r, p, candidates, n, &left, chosen);
 	if (chosen == OOM_RESTART)
 		restart();
 	if (chosen < 0) {
@@ -339,7 +339,8 @@ static void decide(const struct oom_request *r)
 	oom_reap_urgently(reaper_urgency());
 	as = oom_end(&candidates[chosen], r->group);
 	if (as == NULL) {
-		answer_all(true); /* it ended meanwhile */
+		oom_say(LOG_INFO, "oom: it has ended meanwhile");
+		answer_all(true);
 		return;
 	}
 	victim_wait(as, &candidates[chosen], start);

@@ -9,12 +9,16 @@
 
 struct aspace;
 
-#define OOM_CANDIDATES 48 /* kept for choice and report: the highest scores */
+#define OOM_CANDIDATES                                                                             \
+	48 /* kept for choice and report: the highest scores, and those who are exempt... */
+#define OOM_EXEMPT                                                                                 \
+	12 /* ...the largest of them, which give way to others while there are more than so many */
 
 struct oom_candidate {
 	int pid;
 	uint64_t start_time; /* with pid, tells the process for sure */
 	char name[TASK_NAME_LEN];
+	char group[32]; /* the path of its group, as far as it fits; empty: there are no groups */
 	uint64_t rss, swapped, tables; /* frames, pages, frames */
 	int adj;                       /* oom_score_adj */
 	int urgency; /* of its most urgent thread: OOM_URGENCY_RT + priority real-time (SCHED_DEADLINE: PRIO_DEADLINE), 20 - nice ordinary, 0 SCHED_IDLE */
@@ -25,6 +29,8 @@ struct oom_candidate {
 	const char *exempt; /* why it may not be chosen, or NULL */
 };
 #define OOM_URGENCY_RT 41
+
+#define KB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 
 enum { OOM_NOBODY = -1, OOM_RESTART = -2 };
 
@@ -67,10 +73,15 @@ bool oom_ask_and_wait(enum oom_reason why, unsigned alloc_flags, struct cgroup *
 /* NULL: there are no groups. */
 extern const struct oom_groups *oom_groups;
 
-/* Fills c with the highest scores by p (at most OOM_CANDIDATES, in no order) among the processes of the group (NULL: all) and returns how many; *seen counts
- * all. Takes the tree lock. */
+/* Whom there was no place for: [0] who might have been chosen, [1] who is exempt. */
+struct oom_left_out {
+	unsigned processes[2];
+	uint64_t pages[2]; /* of theirs, with tables */
+};
+
+/* Fills c with candidates by p (at most OOM_CANDIDATES, in no order) among the processes of the group (NULL: all) and returns how many. Takes the tree lock. */
 unsigned oom_collect(const struct oom_policy *p, const struct cgroup *group,
-		     struct oom_candidate *c, unsigned *seen);
+		     struct oom_candidate *c, struct oom_left_out *left);
 
 /* Finds out who spares its address space, and who lives on it: what oom_is_exempt() says afterwards, until the tree is unlocked, of p, which runs on `as`. The OOM thread; tree lock. */
 void oom_note_users(void);
@@ -86,7 +97,10 @@ void oom_say(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void oom_record_forget(void);
 /* Who asked, the state of memory and all candidates. chosen: an index, OOM_NOBODY or OOM_RESTART. */
 void oom_report(const struct oom_request *r, const struct oom_policy *p,
-		const struct oom_candidate *c, unsigned n, unsigned seen, int chosen);
+		const struct oom_candidate *c, unsigned n, const struct oom_left_out *left,
+		int chosen);
+/* A line for g, and for each group above it below `top` (NULL: the root). Tree lock, or a reference. */
+void oom_report_groups(const struct cgroup *g, const struct cgroup *top);
 
 /* One round of the OOM thread: decides, ends, answers all who asked, waits for the end. */
 void oom_answer(void);

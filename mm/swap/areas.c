@@ -161,16 +161,20 @@ static uint32_t promised_locked(const struct swap_area *without)
 	return (uint32_t)MIN(n, (uint64_t)SLOTS_MOST);
 }
 
-/* Segments that were retired took their share of what is promised along. `writing` held. */
-static void area_shrink(struct swap_area *a)
+/* a was written to: segments that were retired took their share of what is promised along. `writing` held. */
+static void area_written(struct swap_area *a)
 {
 	uint32_t capacity = store_capacity(a->store);
+	uint64_t day;
+	int64_t left = store_budget(a->store, &day);
 
-	if (a->slots <= capacity)
-		return;
 	spin_lock(&swap.lock);
-	a->slots = capacity;
-	swap.total = promised_locked(NULL);
+	a->budget_day = day;
+	a->budget_left = left;
+	if (a->slots > capacity) {
+		a->slots = capacity;
+		swap.total = promised_locked(NULL);
+	}
 	spin_unlock(&swap.lock);
 }
 
@@ -189,7 +193,7 @@ int swap_commit(void (*lost)(uint32_t slot, void *arg), void *arg)
 			area_refused(a, err);
 		first = first ? first : err;
 		if (a->store != NULL)
-			area_shrink(a);
+			area_written(a);
 	}
 	tier_written_back();
 	batches++;
@@ -244,6 +248,19 @@ static uint32_t area_counts(const struct swap_area *a)
 	n = a->used + MIN(elsewhere - MIN(elsewhere, before), area_room(a));
 	spin_unlock(&swap.lock);
 	return n;
+}
+
+void swap_budget_figures(uint64_t *day, int64_t *left)
+{
+	*day = 0;
+	*left = 0;
+	spin_lock(&swap.lock);
+	for (const struct swap_area *a = swap.areas; a < swap.areas + SWAP_AREAS; a++)
+		if (a->store != NULL && a->budget_day != 0) {
+			*day += a->budget_day;
+			*left += a->budget_left;
+		}
+	spin_unlock(&swap.lock);
 }
 
 bool swap_area_stats(unsigned i, struct swap_area_stats *st)

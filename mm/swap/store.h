@@ -49,6 +49,8 @@ bool store_clean(struct store *s);
 
 /* What may be written to its medium from now on. Waits as store_stats. */
 void store_allow(struct store *s, struct swap_allowance budget);
+/* What may still be written, in bytes, negative: overdrawn; *day: so many come a day, 0: there is no limit. Waits as store_stats. */
+int64_t store_budget(struct store *s, uint64_t *day);
 /* Figures (mm/store_stats.h). Waits for a write or a cleaning under way; may sleep. */
 void store_stats(struct store *s, struct store_stats *st);
 /* The segments from number `first` on, n of them if there are as many (all but `area`); returns how many there are in all. As store_stats. */

@@ -79,6 +79,17 @@ int64_t budget_left(struct store *s)
 	return (int64_t)(budget_burst(s) - s->budget.taken);
 }
 
+int64_t store_budget(struct store *s, uint64_t *day)
+{
+	int64_t left;
+
+	mutex_lock(&s->writer);
+	*day = budget_day(s);
+	left = budget_left(s);
+	mutex_unlock(&s->writer);
+	return left;
+}
+
 bool budget_spent(struct store *s)
 {
 	struct budget *b = &s->budget;

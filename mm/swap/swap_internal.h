@@ -46,10 +46,12 @@ struct swap_area {
 	struct medium *medium; /* NULL: none */
 	struct store *store;
 	int prio;
-	uint32_t slots; /* what the store promises, SLOTS_MOST at most; lock */
-	uint32_t turn;  /* batch it wrote last; under `writing` */
-	uint32_t used;  /* slots whose contents it has; swap.lock */
-	bool leaving;   /* takes nothing; swap.lock */
+	uint32_t slots;      /* what the store promises, SLOTS_MOST at most; lock */
+	uint32_t turn;       /* batch it wrote last; under `writing` */
+	uint32_t used;       /* slots whose contents it has; swap.lock */
+	uint64_t budget_day; /* store_budget() when it was written to last; swap.lock */
+	int64_t budget_left;
+	bool leaving; /* takes nothing; swap.lock */
 };
 
 struct swap_table {

@@ -62,6 +62,14 @@ void store_allow(struct store *s, struct swap_allowance budget)
 	((struct medium *)s)->budget = budget;
 }
 
+int64_t store_budget(struct store *s, uint64_t *day)
+{
+	const struct swap_allowance *b = &((struct medium *)s)->budget;
+
+	*day = b->day;
+	return (int64_t)b->burst;
+}
+
 uint32_t store_capacity(const struct store *s)
 {
 	(void)s;

@@ -9,6 +9,7 @@
 #include "kernel/sched.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"
+#include "mm/oom.h"
 #include "mm/smaps.h"
 #include "mm/swap.h"
 
@@ -376,9 +377,7 @@ int show_oom_score(struct seq *s, const struct proc_ref *ref)
 	swap_stats(&swap);
 	total = (int64_t)(frames_total() + swap.slots_total);
 	points = (int64_t)(f.rss + f.swapped + f.tables) + adj * total / 1000;
-	if (adj == -1000 || !f.total)
-		seq_puts(s, "0\n");
-	else
-		seq_printf(s, "%jd\n", MAX((1000 + points * 1000 / total) * 2 / 3, 0));
+	points = (1000 + points * 1000 / total) * 2 / 3;
+	seq_printf(s, "%jd\n", points < 0 || oom_spares(ref->process) ? 0 : points);
 	return 0;
 }

@@ -37,6 +37,11 @@ struct aspace *process_aspace(struct process *p)
 	return as;
 }
 
+bool process_runs_on(struct process *p, const struct aspace *as)
+{
+	return p->leader->aspace == as;
+}
+
 void aspace_put(struct aspace *as)
 {
 	as->refs--;
@@ -81,7 +86,8 @@ static int teardown(void **state)
 static int chosen(unsigned *dying)
 {
 	struct oom_candidate table[OOM_CANDIDATES];
-	unsigned seen, n = oom_collect(&oom_policy_linux, NULL, table, &seen);
+	struct oom_left_out left;
+	unsigned n = oom_collect(&oom_policy_linux, NULL, table, &left);
 
 	assert_int_equal(n, PROCESSES);
 	*dying = 0;

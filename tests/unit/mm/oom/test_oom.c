@@ -62,10 +62,14 @@ struct aspace *process_aspace(struct process *p)
 	return p->leader->aspace != NULL ? aspace_get(p->leader->aspace) : NULL;
 }
 
+static bool dies_at_once; /* on another CPU, before whoever killed it goes on */
+
 void signal_kill(struct process *p)
 {
 	p->exiting = true;
 	killed++;
+	if (dies_at_once)
+		assert_int_equal(aspace_unmap(p->leader->aspace, BASE, 5 * PAGE_SIZE), 0);
 }
 
 static jmp_buf restarted;
@@ -109,6 +113,16 @@ static struct process *process_with(const char *name, unsigned pages, struct asp
 		run(NULL);
 	}
 	return p;
+}
+
+bool process_runs_on(struct process *p, const struct aspace *as)
+{
+	return p->leader->aspace == as;
+}
+
+uint32_t kstack_frames(void)
+{
+	return 4;
 }
 
 static void process_gone(struct process *p)
@@ -192,15 +206,23 @@ static uint64_t group_room(const struct cgroup *g)
 	return g->room;
 }
 
-static void group_describe(const struct cgroup *g, char *buf, size_t size)
+static void group_path(const struct process *p, char *buf, size_t size)
 {
-	snprintf(buf, size, "/group%d", g->number);
+	snprintf(buf, size, "/group%d", p->exit_signal);
 }
 
-static const struct oom_groups group_ops = {
-	group_get,    group_put,   group_holds, group_unit,
-	group_killed, group_limit, group_room,  group_describe
-};
+static bool group_describe(const struct cgroup **g, char *buf, size_t size)
+{
+	if (*g == NULL || (*g)->number == 0)
+		return false;
+	snprintf(buf, size, "/group%d: limits", (*g)->number);
+	*g = &groups[(*g)->parent];
+	return true;
+}
+
+static const struct oom_groups group_ops = { group_get,  group_put,    group_holds,
+					     group_unit, group_killed, group_limit,
+					     group_room, group_path,   group_describe };
 
 static struct oom_candidate table[OOM_CANDIDATES];
 
@@ -223,7 +245,8 @@ static void test_collect(void **state)
 		       *deadline = process_with("deadline", 5, NULL),
 		       *vforked = process_with("spawned", 0, rt->leader->aspace);
 	struct process *zombie = process_with("zombie", 3, NULL);
-	unsigned n, seen;
+	struct oom_left_out left;
+	unsigned n;
 
 	(void)state;
 	process_gone(zombie);
@@ -231,9 +254,9 @@ static void test_collect(void **state)
 	rt->leader->sched.policy = rt_unlocked->leader->sched.policy = SCHED_FIFO;
 	deadline->leader->sched.policy = SCHED_DEADLINE;
 	rt->leader->aspace->locked_pages = deadline->leader->aspace->locked_pages = 5;
-	n = oom_collect(&oom_policy_linux, NULL, table, &seen);
+	n = oom_collect(&oom_policy_linux, NULL, table, &left);
 	assert_int_equal(n, 8);
-	assert_int_equal(seen, 8);
+	assert_int_equal(left.processes[0] + left.processes[1], 0);
 	assert_string_equal(find(n, vforked->pid)->exempt, "shares memory");
 	assert_string_equal(find(n, init->pid)->exempt, "init");
 	assert_string_equal(find(n, sharer->pid)->exempt, "shares memory");
@@ -245,24 +268,71 @@ static void test_collect(void **state)
 	assert_null(find(n, rt_unlocked->pid)->exempt);
 	assert_string_equal(find(n, deadline->pid)->exempt, "real-time");
 	assert_true(find(n, deadline->pid)->urgency > find(n, rt->pid)->urgency);
+	/* What /proc/PID/oom_score asks. */
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(oom_spares(&processes[table[i].pid - 1]), table[i].exempt != NULL);
+	assert_true(oom_spares(zombie));
 	rt->leader->aspace->locked_pages = deadline->leader->aspace->locked_pages = 0;
 	all_gone();
 }
 
-/* More processes than places: the highest scores are kept. */
+/* More processes than places: the highest scores are kept, and of those who are exempt the largest, as many as have a place; the others are counted. */
 static void test_collect_many(void **state)
 {
-	unsigned n, seen;
+	struct oom_left_out left;
+	unsigned n, exempt = 0;
 
 	(void)state;
-	process_with("init", 0, NULL);
-	for (unsigned i = 0; i < MAX_PROCESSES - 1; i++)
-		process_with("p", 1, NULL)->oom_score_adj = (int)((i * 37) % 63);
-	n = oom_collect(&oom_policy_linux, NULL, table, &seen);
+	process_with("init", 1, NULL);
+	for (unsigned i = 1; i < MAX_PROCESSES; i++) {
+		bool spared = i % 3 == 0;
+
+		process_with("p", spared ? i / 3 : 1, NULL)->oom_score_adj =
+			spared ? -1000 : (int)((i * 37) % 63);
+	}
+	n = oom_collect(&oom_policy_linux, NULL, table, &left);
 	assert_int_equal(n, OOM_CANDIDATES);
-	assert_int_equal(seen, MAX_PROCESSES);
-	for (unsigned i = 0; i < n; i++)
-		assert_true(table[i].adj >= 63 - OOM_CANDIDATES);
+	for (unsigned i = 0; i < n; i++) {
+		exempt += table[i].exempt != NULL;
+		if (table[i].exempt != NULL)
+			assert_true(table[i].rss > 21 - OOM_EXEMPT);
+	}
+	assert_int_equal(exempt, OOM_EXEMPT);
+	/* 22 are exempt, init and 21 of 1 to 21 pages; 42 others have a place for 36. */
+	assert_int_equal(left.processes[1], 22 - OOM_EXEMPT);
+	assert_int_equal(left.processes[0], 42 - (OOM_CANDIDATES - OOM_EXEMPT));
+	assert_in_range(left.pages[1], 1 + 9 * 10 / 2, 1 + 9 * 10 / 2 + 10 * 3); /* with tables */
+	for (unsigned i = 1; i < MAX_PROCESSES; i++)
+		if (i % 3 != 0 && find(n, (int)i + 1) == NULL)
+			for (unsigned k = 0; k < n; k++)
+				assert_true(table[k].exempt != NULL ||
+					    table[k].adj >= processes[i].oom_score_adj);
+	all_gone();
+}
+
+/* With nobody else there all places are theirs; who may be chosen always has one. */
+static void test_collect_exempt(void **state)
+{
+	struct oom_left_out left;
+	unsigned n;
+
+	(void)state;
+	for (unsigned i = 0; i < MAX_PROCESSES; i++)
+		process_with("p", 1, NULL)->oom_score_adj = i == 40 || i == 60 ? 0 : -1000;
+	n = oom_collect(&oom_policy_linux, NULL, table, &left);
+	assert_int_equal(n, OOM_CANDIDATES);
+	assert_non_null(find(n, 41));
+	assert_non_null(find(n, 61));
+	assert_int_equal(left.processes[0], 0);
+	assert_int_equal(left.processes[1], MAX_PROCESSES - OOM_CANDIDATES);
+	oom_set_groups(&group_ops);
+	oom_report(&(struct oom_request){ .name = "asks",
+					  .alloc_flags = ALLOC_USER | 2 << ALLOC_ORDER_SHIFT },
+		   oom_policy(), table, n, &left, OOM_NOBODY);
+	assert_non_null(strstr(mock_log(), "needs 16 KB for its program (order 2, flags 0x8)"));
+	assert_non_null(strstr(mock_log(), "and 16 more that are spared"));
+	assert_null(strstr(mock_log(), "lower scores"));
+	oom_set_groups(NULL);
 	all_gone();
 }
 
@@ -326,7 +396,9 @@ static void test_kill(void **state)
 	assert_int_equal(vm_events(VM_OOM_KILL) - kills, 1);
 	assert_non_null(strstr(mock_log(), "ends sharer"));
 	assert_non_null(strstr(mock_log(), "init, spared: init"));
-	assert_non_null(strstr(mock_log(), "80 KB taken back"));
+	assert_non_null(
+		strstr(mock_log(), "Killed process 4 (sharer) total-vm:80kB, anon-rss:80kB"));
+	assert_non_null(strstr(mock_log(), "; 80 KB taken back, 80 by the reaper"));
 	frames_again();
 	all_gone();
 }
@@ -441,6 +513,21 @@ static void test_who_need_not_wait(void **state)
 	frames_again();
 	oom_answer(); /* what was asked is there */
 	assert_int_equal(killed, 1);
+	all_gone();
+}
+
+/* What the log says that a victim has is what it had before it was killed. */
+static void test_described_alive(void **state)
+{
+	struct process *p = process_with("quick", 5, NULL);
+	struct oom_candidate c = { .pid = p->pid, .start_time = p->start_time };
+
+	(void)state;
+	dies_at_once = true;
+	aspace_put(oom_end(&c, NULL));
+	dies_at_once = false;
+	assert_int_equal(aspace_rss(p->leader->aspace), 0);
+	assert_non_null(strstr(mock_log(), "(quick) total-vm:20kB, anon-rss:20kB"));
 	all_gone();
 }
 
@@ -839,6 +926,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_collect),
 		TEST(test_collect_many),
+		TEST(test_collect_exempt),
+		TEST(test_described_alive),
 		TEST(test_kill),
 		TEST(test_another_of_that_number),
 		TEST(test_stubborn_victim),

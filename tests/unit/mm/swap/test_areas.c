@@ -171,6 +171,8 @@ static void test_counts(void **state)
 {
 	static uint8_t page[PAGE_SIZE] = { 1 };
 	uint32_t slot[6];
+	uint64_t day;
+	int64_t left;
 
 	(void)state;
 	assert_int_equal(swap_attach(&mock_medium2, false, 5), 0);
@@ -196,6 +198,13 @@ static void test_counts(void **state)
 	assert_int_equal(swap_area_allow("mock2", (struct swap_allowance){ true, 7, 3 }), 0);
 	assert_true(mock_medium2.budget.own && mock_medium2.budget.day == 7);
 	assert_false(mock_medium.budget.own);
+	/* As it was when it was written to last, of those that have one. */
+	swap_budget_figures(&day, &left);
+	assert_int_equal(day, 0);
+	assert_int_equal(swap_commit(NULL, NULL), 0);
+	swap_budget_figures(&day, &left);
+	assert_int_equal(day, 7);
+	assert_int_equal(left, 3);
 	assert_int_equal(swap_area_allow("mock", (struct swap_allowance){ false, 0, 0 }), 0);
 	assert_int_equal(swap_area_allow("mock3", (struct swap_allowance){ true, 7, 3 }), -ENODEV);
 	assert_int_equal(swap_detach(&mock_medium2), 0);
