@@ -16,6 +16,8 @@ value() { sed -n "s/^$2 //p" $1; }
 error() { "$@" 2>&1 >/dev/null | sed 's/.*: //'; }
 store() { sh -c 'echo "$1" >$2' - "$@"; }
 until_so() { until "$@"; do usleep 20000; done; } # a test that must come true: waits as long as the guest may run
+exact() { [ $(cat $1/memory.current) = $(awk '/^(anon|file|kernel) / { sum += $2 } END { print sum }' $1/memory.stat) ]; } # what is charged is what its frames are
+rmdir() { for g; do [ ! -e $g/memory.current ] || until_so exact $g; done; command rmdir "$@"; }
 within() { [ $2 -le $(($3 * 1024)) ] && echo "$1 yes" || echo "$1 no: $2"; }
 
 echo "# files"
