@@ -218,25 +218,30 @@ static void discard_done(struct block_request *r)
 	waitq_wake_all(&something_ended);
 }
 
+/* Of a segment that is longer than one discard may be, waits for all but the last. */
 static int disk_erase(struct medium *m, uint64_t offset)
 {
 	struct swap_disk *s = disk_of(m);
-	uint64_t bytes = m->erase_size - m->lead;
+	uint64_t sector = (offset + m->lead) >> SECTOR_SHIFT;
+	uint64_t end = (offset + m->erase_size) >> SECTOR_SHIFT, n;
 
 	forget(s, offset, m->erase_size);
 	if (!s->device->can_discard)
 		return 0;
-	discard_wait(s);
-	s->discard = (struct block_request){
-		.device = s->device,
-		.op = BLOCK_DISCARD,
-		.sector = (offset + m->lead) >> SECTOR_SHIFT,
-		.sectors = (uint32_t)MIN(bytes >> SECTOR_SHIFT, (uint64_t)s->device->max_discard),
-		.done = discard_done,
-		.data = s,
-	};
-	atomic_store(&s->discarding, true);
-	block_submit(&s->discard);
+	for (; sector < end; sector += n) {
+		discard_wait(s);
+		n = MIN(end - sector, (uint64_t)s->device->max_discard);
+		s->discard = (struct block_request){
+			.device = s->device,
+			.op = BLOCK_DISCARD,
+			.sector = sector,
+			.sectors = (uint32_t)n,
+			.done = discard_done,
+			.data = s,
+		};
+		atomic_store(&s->discarding, true);
+		block_submit(&s->discard);
+	}
 	return 0;
 }
 

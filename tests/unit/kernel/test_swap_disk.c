@@ -612,6 +612,47 @@ static void test_dead_segments(void **state)
 	verify_all();
 }
 
+static uint64_t discarded_sectors(void)
+{
+	uint64_t n = 0;
+
+	for (uint64_t at = 0; at < SIZE; at += SECTOR_SIZE) {
+		unsigned same = 0;
+
+		while (same < SECTOR_SIZE && disk.now[at + same] == 0x5a)
+			same++;
+		n += same == SECTOR_SIZE;
+	}
+	return n;
+}
+
+/* A disk that takes less at once than a segment is: the whole of it goes all the same. */
+static void test_short_discards(void **state)
+{
+	struct store_stats st;
+	uint64_t before;
+
+	(void)state;
+	disk.device.max_discard = 96;
+	on();
+	for (uint32_t slot = 1; slot <= slots; slot++)
+		assert_int_equal(append(slot), 0);
+	assert_int_equal(commit(), 0);
+	disk_turn();
+	before = discarded_sectors();
+	for (uint32_t slot = 1; slot <= slots; slot++) {
+		store_discard(store, slot);
+		version[slot] = 0;
+	}
+	while (store_clean(store))
+		;
+	disk_turn();
+	store_stats(store, &st);
+	assert_true(st.discards > 10);
+	assert_true(discarded_sectors() - before >=
+		    st.discards * (medium->erase_size - medium->lead) / SECTOR_SIZE);
+}
+
 /* A row of records comes in one transfer; what of it is damaged is read again by itself. */
 static void test_read_ahead(void **state)
 {
@@ -916,6 +957,7 @@ int main(void)
 		TEST(test_segment_size),
 		TEST(test_other_size),
 		TEST(test_dead_segments),
+		TEST(test_short_discards),
 		TEST(test_ahead_is_forgotten),
 		TEST(test_promise),
 		TEST(test_block_written_again),
