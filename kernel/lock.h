@@ -104,6 +104,45 @@ static inline bool spin_held(const struct spinlock *l)
 	return atomic_load(&l->owner) != atomic_load(&l->next);
 }
 
+/* A kernel that counts takings of spin locks and how long each is held. */
+#ifndef LOCK_HOLDS
+#define LOCK_HOLDS 0
+#endif
+#if LOCK_HOLDS
+#include "kernel/lock_hold.h"
+#define LOCK_CLASS(l) __FILE_NAME__ " " #l
+/* take: a statement that uses l_ */
+#define SPIN_TAKE(l, take)                                                                         \
+	({                                                                                         \
+		struct spinlock *l_ = (l);                                                         \
+		bool contended_ = spin_held(l_);                                                   \
+		uint64_t began_ = hw_counter();                                                    \
+		take;                                                                              \
+		lock_taken(l_, LOCK_CLASS(l), contended_, began_);                                 \
+	})
+#define SPIN_TRY(l, try)                                                                           \
+	({                                                                                         \
+		struct spinlock *l_ = (l);                                                         \
+		bool taken_ = try(l_);                                                             \
+		if (taken_)                                                                        \
+			lock_taken(l_, LOCK_CLASS(l), false, 0);                                   \
+		taken_;                                                                            \
+	})
+#define spin_lock_raw(l) SPIN_TAKE(l, spin_lock_raw(l_))
+#define spin_lock(l)     SPIN_TAKE(l, spin_lock(l_))
+#define spin_lock_irq(l)                                                                           \
+	({                                                                                         \
+		uint64_t flags_;                                                                   \
+		SPIN_TAKE(l, flags_ = spin_lock_irq(l_));                                          \
+		flags_;                                                                            \
+	})
+#define spin_trylock_raw(l)     SPIN_TRY(l, spin_trylock_raw)
+#define spin_trylock(l)         SPIN_TRY(l, spin_trylock)
+#define spin_unlock_raw(l)      (lock_dropped(l), spin_unlock_raw(l))
+#define spin_unlock(l)          (lock_dropped(l), spin_unlock(l))
+#define spin_unlock_irq(l, old) (lock_dropped(l), spin_unlock_irq(l, old))
+#endif
+
 struct task;
 
 struct mutex {

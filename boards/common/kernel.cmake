@@ -70,7 +70,7 @@ set_source_files_properties(kernel/psi.c PROPERTIES COMPILE_OPTIONS "$<$<C_COMPI
 set_property(SOURCE mm/swap/codec.c APPEND PROPERTY COMPILE_OPTIONS -Wno-frame-larger-than)
 option(GRANULE_DEBUG "checks that cost time: DEBUG_ASSERT, poison, red zones" OFF)
 if(GRANULE_DEBUG)
-	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1 OOM_SITES)
+	target_compile_definitions(granule.elf PRIVATE CONFIG_DEBUG=1 OOM_SITES LOCK_HOLDS=1)
 endif()
 set(KERNEL_LINK_SCRIPT ${PROJECT_SOURCE_DIR}/arch/arm64/granule.ld)
 target_link_options(granule.elf PRIVATE

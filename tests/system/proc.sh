@@ -63,3 +63,12 @@ guest_run 'cat /proc/zoneinfo; echo 15 >/proc/self/oom_adj; cat /proc/self/oom_s
 
 # Each CPU has a place of its own in /sys, and those that are not there have none.
 expect_output $'cpu0 cpu1\n2 0 0-1\nno' --smp 2 'cd /sys/devices/system/cpu; echo cpu*; cd cpu1/topology; echo $(cat core_cpus physical_package_id core_siblings_list); [ -e ../../cpu2 ] || [ -e ../../cpu01 ] || echo no'
+
+# The debug kernel counts how often and how long spin locks are held, by class; the others, which would pay for it, say nothing of it.
+guest_run 'echo 0 >/proc/lock_stat; for i in 1 2 3 4; do ls -lR /proc/self >/dev/null & done; wait; cat /proc/lock_stat'
+if [[ $PRESET == kernel-debug ]]; then
+	awk '$9 ~ /\.c$/ && NF >= 10 { classes++; bad += $5 == 0 || $6 > $7 || $7 > $8 || $2 > $3 || $3 > $4; rq += $9 == "sched.c" && $5 >= 8 }
+		END { exit !(classes >= 20 && rq == 1 && !bad) }' "$SCRATCH/output" || fail "the classes of locks"
+else
+	! grep -q 'class$' "$SCRATCH/output" || fail "a release kernel that counts holds"
+fi

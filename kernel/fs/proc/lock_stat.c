@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each kind of lock with the sums, then one for each place. Writing 0 forgets everything.
+// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each kind of lock with the sums, then one for each place; then, where the kernel counts them, what
+// kernel/lock_hold.c knows of each class of spin locks. Writing 0 forgets everything.
 #include "kernel/lock_stat.h"
 
 #include "kernel/fs/proc/proc.h"
+#include "kernel/lock_hold.h"
+#include "kernel/lock.h"
 
 static void show_sum(struct seq *s, enum lock_kind kind, const char *name)
 {
@@ -19,6 +22,27 @@ static void show_sum(struct seq *s, enum lock_kind kind, const char *name)
 	seq_printf(s, "%-5s  %8ju  %12ju  %10ju\n", name, waits, ns, longest);
 }
 
+static void show_times(struct seq *s, const struct lock_times *t)
+{
+	seq_printf(s, "%8ju  %8ju  %8ju  %12ju  ", t->count, t->least, t->most, t->sum);
+}
+
+static void show_classes(struct seq *s)
+{
+	struct lock_class c;
+
+	seq_puts(
+		s,
+		"\n   waits  ns least   ns most     ns in all     holds  ns least   ns most     ns in all  class\n");
+	for (unsigned i = 0; lock_class_get(i, &c); i++) {
+		if (!c.name || c.holds.count == 0)
+			continue;
+		show_times(s, &c.waits);
+		show_times(s, &c.holds);
+		seq_printf(s, "%s\n", c.name);
+	}
+}
+
 int show_lock_stat(struct seq *s, const struct proc_ref *ref)
 {
 	static const char *const names[LOCK_KINDS] = { "spin", "mutex" };
@@ -32,11 +56,19 @@ int show_lock_stat(struct seq *s, const struct proc_ref *ref)
 		if (w.waits > 0)
 			seq_printf(s, "%-5s  %8ju  %12ju  %10ju  %016jx  %016jx\n", names[w.kind],
 				   w.waits, w.ns, w.longest, (uint64_t)w.site, (uint64_t)w.caller);
+	if (LOCK_HOLDS)
+		show_classes(s);
 	return 0;
+}
+
+static void all_reset(void)
+{
+	lock_waits_reset();
+	lock_classes_reset();
 }
 
 int store_lock_stat(const struct proc_ref *ref, char *text, size_t n)
 {
 	(void)ref, (void)n;
-	return proc_store_reset(text, lock_waits_reset);
+	return proc_store_reset(text, LOCK_HOLDS ? all_reset : lock_waits_reset);
 }
