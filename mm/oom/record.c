@@ -40,6 +40,15 @@ static char *ring_at(uint64_t at)
 	return record.part[at / PAGE_SIZE % PARTS] + at % PAGE_SIZE;
 }
 
+static void ring_put(const char *text, size_t n)
+{
+	for (size_t part; n > 0; n -= part, text += part) {
+		part = MIN(n, PAGE_SIZE - record.written % PAGE_SIZE);
+		memcpy(ring_at(record.written), text, part);
+		record.written += part;
+	}
+}
+
 void oom_say(enum log_level level, const char *fmt, ...)
 {
 	char line[LINE_MAX];
@@ -53,8 +62,8 @@ void oom_say(enum log_level level, const char *fmt, ...)
 	n = MIN(n, (int)sizeof(line) - 2);
 	line[n] = '\n';
 	mutex_lock(&record.mutex);
-	for (int i = 0; ring_there() && i <= n; i++)
-		*ring_at(record.written++) = line[i];
+	if (ring_there())
+		ring_put(line, (size_t)n + 1);
 	mutex_unlock(&record.mutex);
 }
 
