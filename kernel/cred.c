@@ -23,12 +23,12 @@ static struct user *user_get(uint32_t uid)
 	struct user *fresh = uid ? kmalloc(sizeof(*fresh), 0) : &root_user, *u;
 
 	if (!uid)
-		return atomic_inc(&root_user.refs), &root_user;
+		return user_hold(&root_user);
 	spin_lock(&users_lock);
 	for (u = users; u && u->uid != uid; u = u->next)
 		;
 	if (u) {
-		u->refs++;
+		(void)user_hold(u);
 	} else if (fresh) {
 		*fresh = (struct user){ .uid = uid, .refs = 1, .next = users };
 		users = u = fresh;
@@ -39,7 +39,8 @@ static struct user *user_get(uint32_t uid)
 	return u;
 }
 
-static void user_put(struct user *user)
+/* The last reference goes under the lock, where user_get() finds users. */
+void user_put(struct user *user)
 {
 	struct user **u;
 
@@ -48,7 +49,7 @@ static void user_put(struct user *user)
 		return;
 	}
 	spin_lock(&users_lock);
-	if (--user->refs == 0) {
+	if (atomic_dec(&user->refs) == 0) {
 		for (u = &users; *u != user; u = &(*u)->next)
 			;
 		*u = user->next;
@@ -118,7 +119,7 @@ struct cred *cred_prepare(void)
 		return NULL;
 	*c = *current()->cred;
 	c->refs = 1;
-	atomic_inc(&c->user->refs);
+	(void)user_hold(c->user);
 	return c;
 }
 

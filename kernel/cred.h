@@ -9,6 +9,7 @@
 
 #include <linux/capability.h>
 
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/types.h"
 
 #define CRED_GROUPS_MAX 32 /* supplementary groups: setgroups(2) beyond is -EINVAL */
@@ -26,10 +27,11 @@ struct caps {
 
 /* One per user id in use: what is counted per user. Counters are atomic. */
 struct user {
-	struct user *next; /* on the list of users; its lock */
-	uint32_t uid, refs;
-	uint32_t tasks;   /* against RLIMIT_NPROC */
-	uint32_t signals; /* queued, against RLIMIT_SIGPENDING */
+	struct user *next;   /* on the list of users; its lock */
+	uint32_t uid, refs;  /* of whoever is one, or counts in it */
+	uint32_t tasks;      /* against RLIMIT_NPROC */
+	uint32_t signals;    /* queued, against RLIMIT_SIGPENDING */
+	uint32_t pipe_pages; /* that pipes may fill, against pipe_limits (kernel/fs/pipe.h) */
 };
 
 struct cred {
@@ -41,6 +43,14 @@ struct cred {
 	uint32_t ngroups;
 	uint32_t groups[CRED_GROUPS_MAX];
 };
+
+/* A further reference to a user somebody has, and its end. Any context but interrupts. */
+static inline struct user *user_hold(struct user *user)
+{
+	atomic_inc(&user->refs);
+	return user;
+}
+void user_put(struct user *user);
 
 struct cred *cred_get(struct cred *c);
 void cred_put(struct cred *c);

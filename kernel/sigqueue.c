@@ -96,6 +96,7 @@ void sigqueue_free(struct sigqueue *q)
 		return;
 	}
 	atomic_dec(&q->user->signals);
+	user_put(q->user);
 	kfree(q);
 }
 
@@ -172,6 +173,6 @@ struct sigqueue *sigqueue_alloc(const struct ksiginfo *info)
 	if (!q)
 		return NULL;
 	atomic_inc(&user->signals);
-	*q = (struct sigqueue){ .user = user, .info = *info };
+	*q = (struct sigqueue){ .user = user_hold(user), .info = *info };
 	return q;
 }

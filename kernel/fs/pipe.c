@@ -8,6 +8,10 @@
  *
  * Wake-ups go to one sleeper; whoever has transferred something passes the wake-up on when there is more for another. Writes of up to PIPE_BUF
  * bytes wait until they fit as a whole: where there is room for some of them only, all writers are woken.
+ *
+ * What is in pipes belongs to no process, so nobody's end gives it back while an end is open elsewhere: users are limited instead, in pages that their pipes
+ * may fill. Linux's soft limit is 64 MB, whatever the machine has, and its hard limit is none. Here they are a sixteenth and an eighth of RAM (and no more than 64 and 128
+ * MB): one user, with as many processes and pipes as he may have, leaves the rest of the memory to others.
  */
 #include "kernel/fs/pipe.h"
 
@@ -22,15 +26,66 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-#define SIZE_MAX_USER ((uint64_t)1 << 20) /* what an ordinary user may ask for */
+#define SOFT_MAX 16384u /* pages */
+#define PAGES_SMALL                                                                                \
+	2u /* of a new pipe beyond the soft limit: enough to write and read at the same time */
+
+struct pipe_limits pipe_limits = { .size = 1 << 20 };
 
 static struct kmem_cache *pipe_cache;
 
 int pipe_init(void)
 {
+	pipe_limits.soft = MIN(frames_total() / 16, SOFT_MAX);
+	pipe_limits.hard = 2 * pipe_limits.soft;
 	pipe_cache = kmem_cache_create("pipe", sizeof(struct pipe), 0);
 	return pipe_cache ? 0 : -ENOMEM;
 }
+
+/* ---- Limits ---- */
+
+uint32_t pipe_size_round(uint64_t n)
+{
+	uint32_t size = PAGE_SIZE;
+
+	while (size < n)
+		size *= 2;
+	return size;
+}
+
+/* Whether a user with this many pages is above that limit, and is one who is held to it. */
+static bool is_beyond(uint64_t limit, uint32_t pages)
+{
+	return limit && pages > limit && !current_capable(CAP_SYS_RESOURCE) &&
+	       !current_capable(CAP_SYS_ADMIN);
+}
+
+/* The pipe's user pays for `npages` in place of p->npages: how many he has then. */
+static uint32_t pay(const struct pipe *p, uint32_t npages)
+{
+	uint32_t more = npages - p->npages;
+
+	return atomic_fetch_add(&p->user->pipe_pages, more) + more;
+}
+
+/* The size of a new one. False: beyond the hard limit. */
+static bool choose_size(struct pipe *p)
+{
+	uint32_t most = READ_ONCE(pipe_limits.size) >> PAGE_SHIFT, n = PAGES_DEFAULT, all;
+
+	if (n > most && !current_capable(CAP_SYS_RESOURCE))
+		n = most;
+	all = pay(p, n);
+	p->npages = n;
+	if (is_beyond(READ_ONCE(pipe_limits.soft), all)) {
+		n = MIN(n, PAGES_SMALL);
+		all = pay(p, n);
+		p->npages = n;
+	}
+	return !is_beyond(READ_ONCE(pipe_limits.hard), all);
+}
+
+/* ---- The ring ---- */
 
 struct pipe *pipe_create(void)
 {
@@ -41,9 +96,12 @@ struct pipe *pipe_create(void)
 	mutex_init(&p->mutex);
 	waitq_init(&p->readable);
 	waitq_init(&p->writable);
-	p->npages = PAGES_DEFAULT;
 	p->page = p->first_pages;
-	return p;
+	p->user = user_hold(current()->cred->user);
+	if (choose_size(p))
+		return p;
+	pipe_destroy(p);
+	return NULL;
 }
 
 static void page_drop(struct pipe *p, unsigned i)
@@ -59,6 +117,8 @@ void pipe_destroy(struct pipe *p)
 		page_drop(p, i);
 	if (p->page != p->first_pages)
 		kfree(p->page);
+	(void)pay(p, 0);
+	user_put(p->user);
 	kmem_cache_free(pipe_cache, p);
 }
 
@@ -307,10 +367,29 @@ static int resize(struct pipe *p, uint32_t npages)
 	return 0;
 }
 
+/* F_SETPIPE_SZ. Only who asks for more is held to limits. Mutex held. */
+static int set_size(struct pipe *p, uint32_t npages)
+{
+	bool grows = npages > p->npages;
+	uint32_t old = p->npages, all;
+	int err = -EPERM;
+
+	if (grows && npages > READ_ONCE(pipe_limits.size) >> PAGE_SHIFT &&
+	    !current_capable(CAP_SYS_RESOURCE))
+		return err;
+	all = pay(p, npages);
+	if (!grows || !(is_beyond(READ_ONCE(pipe_limits.soft), all) ||
+			is_beyond(READ_ONCE(pipe_limits.hard), all)))
+		err = resize(p, npages);
+	if (err)
+		atomic_fetch_add(&p->user->pipe_pages, old - npages);
+	return err;
+}
+
 COLD int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct pipe *p = f->inode->pipe;
-	uint64_t size = PAGE_SIZE;
+	uint32_t size;
 	int err;
 
 	if (f->ops != &fifo_ops)
@@ -319,12 +398,9 @@ COLD int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg)
 		return (int64_t)capacity(p);
 	if (arg > (uint64_t)1 << 31)
 		return -EINVAL;
-	while (size < arg)
-		size *= 2;
-	if (size > SIZE_MAX_USER && !current_capable(CAP_SYS_RESOURCE))
-		return -EPERM;
+	size = pipe_size_round(arg);
 	mutex_lock(&p->mutex);
-	err = resize(p, (uint32_t)(size >> PAGE_SHIFT));
+	err = set_size(p, size >> PAGE_SHIFT);
 	mutex_unlock(&p->mutex);
 	wake_writers(p);
 	return err ? err : (int64_t)size;

@@ -111,17 +111,17 @@ const struct file_ops fifo_ops = {
 	.poll = pipe_poll,
 };
 
-/* Both ends of a new pipe. */
+/* Both ends of a new pipe. 0; -ENFILE: no pipe is to be had (pipe(2)); -ENOMEM. */
 static int pipe_files(unsigned flags, struct file *end[2])
 {
 	struct inode *i = anon_inode(S_IFIFO | 0600);
 
 	if (!i)
-		return -ENOMEM;
+		return -ENFILE;
 	i->pipe = pipe_create();
 	if (!i->pipe) {
 		inode_put(i);
-		return -ENOMEM;
+		return -ENFILE;
 	}
 	end[0] = file_create_anon(&fifo_ops, inode_get(i), FILE_READ,
 				  (flags & ~(unsigned)O_ACCMODE) | O_RDONLY, NULL);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/cred.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/nofault.h"
@@ -562,6 +563,11 @@ WEAK void psi_trigger_remove(struct psi_trigger *t)
 }
 
 /* ---- Groups: there are none ---- */
+
+WEAK void user_put(struct user *user)
+{
+	atomic_dec(&user->refs);
+}
 
 WEAK struct page *memcg_page_alloc(unsigned flags)
 {

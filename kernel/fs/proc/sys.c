@@ -4,6 +4,7 @@
 
 #include "kernel/cred.h"
 #include "kernel/exec.h"
+#include "kernel/fs/pipe.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/nofault.h"
 #include "kernel/process.h"
@@ -434,9 +435,26 @@ static int show_nr_open(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
+static int store_pipe_size(const struct proc_ref *ref, char *text, size_t n)
+{
+	int64_t v = 0;
+	int err = parse_setting(text, (int64_t)1 << 31, &v);
+
+	(void)ref, (void)n;
+	if (err == 0)
+		WRITE_ONCE(pipe_limits.size, pipe_size_round((uint64_t)v));
+	return err;
+}
+
 static const struct proc_node fs_children[] = {
 	PROC_FILE("file-max", 0444, show_file_max),
 	PROC_FILE("nr_open", 0444, show_nr_open),
+	{ .name = "pipe-max-size",
+	  .mode = S_IFREG | 0644,
+	  .show = show_vm_number,
+	  .store = store_pipe_size },
+	NUMBER_FILE("pipe-user-pages-hard"),
+	NUMBER_FILE("pipe-user-pages-soft"),
 	PROC_END,
 };
 

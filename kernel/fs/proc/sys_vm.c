@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys/vm: settings that are a number each, with Linux's names, bounds and errors. Of a limit in bytes and one in percent the last that was set holds; the other
+// /proc/sys/vm, and pipes in /proc/sys/fs: settings that are a number each, with Linux's names, bounds and errors. Of a limit in bytes and one in percent the last that was set holds; the other
 // reads as 0.
 #include "kernel/cred.h"
+#include "kernel/fs/pipe.h"
 #include "kernel/fs/proc/proc.h"
 #include "mm/aspace.h"
 #include "mm/commit.h"
@@ -43,6 +44,9 @@ static const struct setting settings[] = {
 	{ "overcommit_memory", VALUE(C.mode), .most = COMMIT_NEVER },
 	{ "overcommit_ratio", VALUE(C.ratio), OTHER(C.kbytes), .most = INT32_MAX },
 	{ "page-cluster", VALUE(swap_page_cluster), .most = SWAP_PAGE_CLUSTER_MAX },
+	{ "pipe-max-size", VALUE(pipe_limits.size) }, /* stored by sys.c */
+	{ "pipe-user-pages-hard", VALUE(pipe_limits.hard), .most = INT64_MAX },
+	{ "pipe-user-pages-soft", VALUE(pipe_limits.soft), .most = INT64_MAX },
 	{ "swappiness", VALUE(reclaim_swappiness), .most = SWAPPINESS_MOST },
 	{ "thrash_percent", VALUE(T.percent), .most = 100, .changed = thrash_changed },
 	{ "thrash_wait_ms", VALUE(T.wait_ms), .most = THRASH_WAIT_MS_MOST,

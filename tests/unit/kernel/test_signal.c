@@ -202,6 +202,7 @@ static int teardown(void **state)
 	sigqueue_flush(&b->sig_queue, &b->sig_pending);
 	sigqueue_flush(&process.sig_queue, &process.sig_pending);
 	assert_int_equal(user.signals, 0); /* whatever was queued was counted back */
+	assert_int_equal(user.refs, 1);
 	free(a->fault_signal);
 	free(b->fault_signal);
 	return mock_teardown(state);
@@ -345,6 +346,7 @@ static void realtime_signals_queue_in_order(void **state)
 
 		assert_int_equal(signal_send_process(&process, info.signo, &info), 0);
 	}
+	assert_int_equal(user.refs, 1 + 6); /* who sent them may be gone before they are taken */
 	work();
 	assert_int_equal(seen.nhandled, 6);
 	for (int i = 0; i < 6; i++) { /* lowest number first, then first come */

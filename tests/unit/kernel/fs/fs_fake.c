@@ -20,6 +20,7 @@ int fake_signal;
 
 static struct process process;
 static struct cred cred;
+static struct user fake_user;
 
 /* ---- Process, credentials, signals ---- */
 
@@ -272,6 +273,8 @@ void fake_begin(void)
 	memset(&process, 0, sizeof(process));
 	memset(&cred, 0, sizeof(cred));
 	cred.caps.effective = CAPS_ALL;
+	memset(&fake_user, 0, sizeof(fake_user));
+	cred.user = &fake_user;
 	process.pid = 1;
 	fake_uid = 0;
 	fake_signal = 0;

@@ -8,6 +8,7 @@
 
 #include <asm/signal.h>
 
+#include "kernel/cred.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
 #include "tests/mock/objects.h"
@@ -379,6 +380,7 @@ static void random_traffic(unsigned seed)
 			} else {
 				assert_int_equal(ret, -EBUSY);
 			}
+			assert_int_equal(current()->cred->user->pipe_pages, size / 4096);
 			assert_int_equal(pipe_fcntl(ends[1], F_GETPIPE_SZ, 0), size);
 		} else if (rand() % 2) {
 			n = MIN(n, sizeof(all) - written);
@@ -413,6 +415,80 @@ static void test_random_traffic(void **state)
 	assert_int_equal(mock_objects_out(), 0);
 }
 
+/* Two files of each pipe that was opened. */
+static struct file *kept[8];
+
+static int64_t open_another(unsigned i)
+{
+	int32_t fd[2];
+	uint64_t args[2] = { (uintptr_t)fd, 0 };
+	int64_t err;
+
+	installed = 0;
+	err = sys_pipe2(args);
+	if (err == 0) {
+		kept[2 * i] = ends[0];
+		kept[2 * i + 1] = ends[1];
+	}
+	return err;
+}
+
+static void close_pipe(unsigned i)
+{
+	file_put(kept[2 * i]);
+	file_put(kept[2 * i + 1]);
+}
+
+static int64_t set_size(unsigned i, uint64_t bytes)
+{
+	return pipe_fcntl(kept[2 * i], F_SETPIPE_SZ, bytes);
+}
+
+static void test_what_a_user_may_have(void **state)
+{
+	struct user *user = current()->cred->user;
+
+	(void)state;
+	pipe_limits = (struct pipe_limits){ .size = 1 << 20, .soft = 16, .hard = 20 };
+	current()->cred->caps.effective = 0;
+	assert_int_equal(open_another(0), 0);
+	assert_int_equal(user->pipe_pages, 16);
+	assert_int_equal(open_another(1), 0); /* beyond the first limit */
+	assert_int_equal(pipe_fcntl(kept[2], F_GETPIPE_SZ, 0), 8192);
+	assert_int_equal(open_another(2), 0);
+	assert_int_equal(user->pipe_pages, 20);
+	assert_int_equal(open_another(3), -ENFILE); /* and the second */
+	assert_int_equal(user->pipe_pages, 20);
+	assert_int_equal(set_size(1, 16384), -EPERM);
+	assert_int_equal(user->pipe_pages, 20);
+	assert_int_equal(set_size(1, 4096), 4096);
+	assert_int_equal(set_size(1, 8192), -EPERM);
+	assert_int_equal(user->pipe_pages, 19);
+	close_pipe(0);
+	assert_int_equal(user->pipe_pages, 3);
+	assert_int_equal(set_size(1, 8 * 4096), 8 * 4096);
+	/* What cannot be had is not counted. */
+	mock_fail_allocation(1);
+	assert_int_equal(set_size(1, 9 * 4096), -EPERM);
+	assert_int_equal(set_size(2, 4 * 4096), -ENOMEM);
+	mock_fail_allocation(0);
+	assert_int_equal(user->pipe_pages, 10);
+	current()->cred->caps.effective = 1ull << CAP_SYS_ADMIN;
+	assert_int_equal(set_size(2, 1 << 20), 1 << 20);
+	assert_int_equal(set_size(2, 1 << 21), -EPERM);
+	current()->cred->caps.effective = 1ull << CAP_SYS_RESOURCE;
+	assert_int_equal(set_size(2, 1 << 21), 1 << 21);
+	assert_int_equal(open_another(3), 0);
+	assert_int_equal(user->pipe_pages, 8 + 512 + 16);
+	/* They belong to who made them, whoever closes them. */
+	current()->cred->user = &(struct user){ 0 };
+	for (unsigned i = 1; i < 4; i++)
+		close_pipe(i);
+	current()->cred->user = user;
+	assert_int_equal(user->pipe_pages, 0);
+	assert_int_equal(user->refs, 0);
+}
+
 static void test_no_memory(void **state)
 {
 	static char buf[20000];
@@ -432,9 +508,10 @@ static void test_no_memory(void **state)
 			close_end(0);
 			close_end(1);
 		} else {
-			assert_int_equal(ret, -ENOMEM);
+			assert_true(ret == -ENFILE || ret == -ENOMEM);
 		}
 		assert_int_equal(mock_objects_out(), 0);
+		assert_int_equal(current()->cred->user->pipe_pages, 0);
 		if (!mock_failed_allocation())
 			break;
 	}
@@ -454,6 +531,7 @@ int main(void)
 		T(test_a_little_room_is_for_any_writer),
 		T(test_end_of_file_wakes_reader),
 		T(test_random_traffic),
+		T(test_what_a_user_may_have),
 		T(test_no_memory),
 	};
 
