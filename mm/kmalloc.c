@@ -5,6 +5,7 @@
  * there. kfree finds the cache through the frame.
  */
 #include "kernel/log.h"
+#include "mm/memcg.h"
 #include "mm/slab_impl.h"
 
 static const struct {
@@ -28,7 +29,7 @@ static unsigned class_of(size_t size)
 	return size <= 2048 ? 12 : size <= 4096 ? 13 : 14;
 }
 
-/* Above the classes: whole frames; the head's order tells kfree. */
+/* Above the classes: whole frames; the head's order tells kfree. They are a task's as slabs are: its group pays, whatever the limits. */
 static void *kmalloc_frames(size_t size, unsigned flags)
 {
 	unsigned order = 0;
@@ -39,7 +40,11 @@ static void *kmalloc_frames(size_t size, unsigned flags)
 	if (order > MAX_ORDER)
 		return NULL;
 	p = page_alloc_order(order, flags);
-	return p != NULL ? page_to_virt(p) : NULL;
+	if (p == NULL)
+		return NULL;
+	if (memory_group() != 0 && !(flags & ALLOC_PAID))
+		memcg_charge_block(p);
+	return page_to_virt(p);
 }
 
 void *kmalloc(size_t size, unsigned alloc_flags)
@@ -61,6 +66,7 @@ void kfree(void *p)
 		return;
 	}
 	ASSERT(page->type == PAGE_KERNEL && p == page_to_virt(page));
+	memcg_uncharge_block(page);
 	page_free(page, page->order);
 }
 

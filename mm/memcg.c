@@ -276,12 +276,12 @@ bool memcg_charge_run(struct page *p, unsigned n)
 	return id != NO_CHARGE;
 }
 
-void memcg_charge_slab(struct page *slab)
+void memcg_charge_block(struct page *head)
 {
-	uint32_t id = charge(1u << slab->order, ALLOC_NOWAIT);
+	uint32_t id = charge(1u << head->order, ALLOC_NOWAIT);
 
-	for (unsigned i = 0; i < 1u << slab->order; i++)
-		WRITE_ONCE(slab[i].slab_group, (uint16_t)id);
+	for (unsigned i = 0; i < 1u << head->order; i++)
+		page_set_group(head + i, id);
 }
 
 /* The number is read under the lock: memcg_hand_over() may be changing it. */
@@ -293,11 +293,15 @@ void memcg_uncharge(struct page *p)
 	m = memcg_of_locked(page_group(p));
 	if (m != NULL)
 		memcg_sub_locked(m, 1);
-	if (p->type == PAGE_SLAB)
-		p->slab_group = 0;
-	else
-		p->u.lru.group = 0;
+	page_set_group(p, 0);
 	spin_unlock(&memcg_lock);
+}
+
+void memcg_uncharge_block(struct page *head)
+{
+	for (unsigned i = 0; i < 1u << head->order; i++)
+		if (page_group(head + i) != 0)
+			memcg_uncharge(head + i);
 }
 
 void memcg_tasks_add(struct memcg *m, int n)

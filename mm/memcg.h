@@ -67,10 +67,11 @@ static inline unsigned memory_group(void)
 struct page *memcg_page_alloc(unsigned flags) MUST_CHECK;
 /* current()'s group pays for n single frames, if that is within its limits: true. Any context. */
 bool memcg_charge_run(struct page *p, unsigned n) MUST_CHECK;
-/* Likewise for a slab of 2^order frames, whatever the limits: reclaim follows on the way to user mode. */
-void memcg_charge_slab(struct page *slab);
-/* p, on its way to be free, may carry a group. Any context. */
+/* Likewise for a block of 2^order frames that the kernel uses, a slab or what kmalloc() gives, whatever the limits: reclaim follows on the way to user mode. */
+void memcg_charge_block(struct page *head);
+/* p, on its way to be free, may carry a group; the frames of a block may. Any context. */
 void memcg_uncharge(struct page *p);
+void memcg_uncharge_block(struct page *head);
 
 /* current()'s group, or one above, has next to nothing left of its limits: what it waits for is its own affair, not the machine's. Any context. */
 bool memcg_tight(void);

@@ -90,10 +90,7 @@ static void hand_over_run(struct memcg *m, struct memcg *heir, pfn_t at, pfn_t e
 
 		if (page_group(p) != m->id)
 			continue;
-		if (p->type == PAGE_SLAB)
-			WRITE_ONCE(p->slab_group, to);
-		else
-			WRITE_ONCE(p->u.lru.group, to);
+		page_set_group(p, to);
 		n++;
 	}
 	memcg_moved_locked(m, heir, n, 0);

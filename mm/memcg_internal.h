@@ -18,6 +18,13 @@ static inline unsigned page_group(const struct page *p)
 	return READ_ONCE(p->type) == PAGE_SLAB ? READ_ONCE(p->slab_group)
 					       : READ_ONCE(p->u.lru.group);
 }
+static inline void page_set_group(struct page *p, unsigned group)
+{
+	if (p->type == PAGE_SLAB)
+		WRITE_ONCE(p->slab_group, (uint16_t)group);
+	else
+		WRITE_ONCE(p->u.lru.group, (uint16_t)group);
+}
 
 /* The lowest of m and those above whose usage with n more would be beyond max, or beyond high or swap_high too; NULL: none. Lock held. */
 struct memcg *memcg_over_locked(struct memcg *m, uint32_t n, bool high);

@@ -3,8 +3,8 @@
  * Making room in a group. The page daemon evicts, as it does for the machine; here is who asks it, and who has to wait.
  *
  *    over max, a charge       evict a batch, look again; nothing to evict in TRIES turns: end somebody in the group, or fail
- *    over high, or max by     on the way to user mode: evict what is too much, EXCESS_MOST at a time, and sleep for each
- *    who may exceed           page got meanwhile, with the square of what stays beyond: 10 % too much 10 ms, twice the limit 1 s, but 2 s in all
+ *    over high, or max by     on the way to user mode: evict what is too much, EXCESS_MOST at a time; beyond max, end somebody in the group where that does
+ *    who may exceed           not help; and sleep for each page got meanwhile, with the square of what stays beyond: 10 % too much 10 ms, twice the limit 1 s, but 2 s in all
  *    over swap_high           the same without evicting
  *    memory.reclaim, limits   evict until it is enough, or a signal comes
  */
@@ -120,6 +120,8 @@ static void settle(struct memcg *m, struct excess *e)
 	memcg_count_event(m, e->swap ? MEMCG_SWAP_HIGH : MEMCG_HIGH);
 	if (!e->swap)
 		(void)reclaim_group(m, MIN(e->pages, EXCESS_MOST), false);
+	if (READ_ONCE(m->usage) > READ_ONCE(m->max))
+		memcg_enforce(m); /* what the kernel holds for a task cannot be evicted */
 	memcg_unpin(m);
 	m = find_excess(e);
 	if (m != NULL) {

@@ -78,7 +78,7 @@ static struct page *slab_create(struct kmem_cache *c, unsigned flags)
 	slab->refs = 0;
 	slab->u.slab.free = NULL;
 	if (memory_group() != 0 && !(flags & ALLOC_PAID))
-		memcg_charge_slab(slab);
+		memcg_charge_block(slab);
 	object = slab_object(c, slab, c->per_slab);
 	for (unsigned i = c->per_slab; i-- > 0;) {
 		object -= c->stride;
@@ -93,9 +93,7 @@ static struct page *slab_create(struct kmem_cache *c, unsigned flags)
 /* Frees it. No locks held. */
 static void slab_destroy(struct kmem_cache *c, struct page *slab)
 {
-	for (unsigned i = 0; i < 1u << c->order; i++)
-		if (slab[i].slab_group != 0)
-			memcg_uncharge(slab + i);
+	memcg_uncharge_block(slab);
 	slab->u.slab.free = NULL; /* where other frames have their group */
 	page_free(slab, c->order);
 }

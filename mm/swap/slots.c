@@ -294,7 +294,7 @@ void slot_remember(uint32_t slot, const struct page *p)
 
 static int part_create(struct swap_part *part)
 {
-	uint64_t *free = kmalloc(PART_SLOTS / 8, ALLOC_ZERO);
+	uint64_t *free = kmalloc(PART_SLOTS / 8, ALLOC_ZERO | ALLOC_PAID);
 	struct slot **chunks =
 		kmalloc((PART_SLOTS / SLOTS_PER_CHUNK + 1) * sizeof(*chunks), ALLOC_ZERO);
 

@@ -80,11 +80,12 @@ static void store_free(struct store *s)
 	kfree(s);
 }
 
+/* What a store has is the machine's: no group pays, whoever turns swap on. */
 static int map_alloc(struct store *s)
 {
 	uint32_t chunks = (s->slots >> MAP_SHIFT) + 1;
 
-	s->map = kmalloc(chunks * sizeof(*s->map), 0);
+	s->map = kmalloc(chunks * sizeof(*s->map), ALLOC_PAID);
 	for (uint32_t i = 0; s->map && i < chunks; i++)
 		s->map[i] = map_nothing();
 	return s->map ? 0 : -ENOMEM;
@@ -98,10 +99,10 @@ static uint32_t peek_size(const struct store *s)
 
 static int buffers_alloc(struct store *s)
 {
-	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO);
+	s->segments = kmalloc(s->nsegments * sizeof(*s->segments), ALLOC_ZERO | ALLOC_PAID);
 	s->head.ring = ring_alloc(s);
 	s->spare_ring = ring_alloc(s);
-	s->origin = kmalloc(ring_records(s) * sizeof(*s->origin), 0);
+	s->origin = kmalloc(ring_records(s) * sizeof(*s->origin), ALLOC_PAID);
 	s->bounce = kmalloc(MAX(RECORD_PAYLOAD, peek_size(s)), 0);
 	s->packed = kmalloc(PACKED_MAX, 0);
 	return s->segments && s->head.ring && s->spare_ring && s->origin && s->bounce && s->packed

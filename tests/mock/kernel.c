@@ -582,9 +582,14 @@ WEAK bool memcg_charge_run(struct page *p, unsigned n)
 	return true;
 }
 
-WEAK void memcg_charge_slab(struct page *slab)
+WEAK void memcg_charge_block(struct page *head)
 {
-	(void)slab;
+	(void)head;
+}
+
+WEAK void memcg_uncharge_block(struct page *head)
+{
+	(void)head;
 }
 
 WEAK void memcg_uncharge(struct page *p)

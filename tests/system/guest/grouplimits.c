@@ -6,6 +6,7 @@
 #include "groups.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static int64_t now_ms(void)
@@ -127,6 +128,34 @@ static void write_little(void)
 	write_file(2 * MB);
 }
 
+/* What is in a pipe is no process's, but was somebody's. */
+static void fill_pipes(void)
+{
+	static const char chunk[65536] = "x";
+	int fds[2];
+
+	join();
+	for (size_t bytes = 0; bytes < 16 * MB;) {
+		if (pipe(fds) || fcntl(fds[1], F_SETPIPE_SZ, MB) < 0 ||
+		    fcntl(fds[1], F_SETFL, O_NONBLOCK))
+			_exit(2);
+		while (write(fds[1], chunk, sizeof(chunk)) > 0)
+			bytes += sizeof(chunk);
+	}
+}
+
+/* The kernel's own: half a megabyte for the table of descriptors. */
+static void open_far(void)
+{
+	struct rlimit r = { 65536, 65536 };
+
+	join();
+	if (setrlimit(RLIMIT_NOFILE, &r) || dup2(0, 65535) < 0)
+		_exit(2);
+	scene = "a table of descriptors";
+	tell_between("a/memory.current", NULL, MB / 2, 3 * MB / 2);
+}
+
 static void read_into_much(void)
 {
 	char *p = mmap(NULL, 16 * MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -229,6 +258,7 @@ static void kinds(void)
 		       { "locking", eat_locked },
 		       { "touching what is shared", eat_shared },
 		       { "writing to a file", write_much },
+		       { "filling pipes", fill_pipes },
 		       { "reading into memory", read_into_much } };
 
 	mkdir("a", 0755);
@@ -240,6 +270,18 @@ static void kinds(void)
 		unlink("/tmp/groups.file");
 	}
 	tell_between("a/memory.peak", NULL, 3 << 20, (4 << 20) + (96 << 10));
+	tell_value("a/memory.events", "oom_kill");
+	rmdir("a");
+}
+
+static void kernel_memory(void)
+{
+	mkdir("a", 0755);
+	group = "a";
+	tell("descriptors", "without limit", ended(apart(open_far)));
+	(void)put("a/memory.max", "448K");
+	tell("descriptors", "beyond max", ended(apart(open_far)));
+	scene = "beyond max by a table of descriptors";
 	tell_value("a/memory.events", "oom_kill");
 	rmdir("a");
 }
@@ -466,6 +508,7 @@ int main(void)
 	out_of_memory("of the limit's group", "a/memory.oom.group");
 	exempt();
 	kinds();
+	kernel_memory();
 	max_below_usage();
 	charges();
 	moved();

@@ -14,7 +14,7 @@
 
 struct model {
 	struct page *pages[HELD];
-	void *objects[HELD];
+	void *objects[HELD], *blocks[HELD];
 	int tasks[GROUPS];
 };
 
@@ -24,7 +24,7 @@ static void step(struct model *m)
 {
 	unsigned at = (unsigned)rand() % HELD, g = (unsigned)rand() % GROUPS;
 
-	switch (rand() % 6) {
+	switch (rand() % 7) {
 	case 0:
 	case 1:
 		if (m->pages[at] != NULL) {
@@ -38,6 +38,13 @@ static void step(struct model *m)
 		if (m->objects[at] != NULL)
 			kmem_cache_free(cache, m->objects[at]);
 		m->objects[at] = m->objects[at] != NULL ? NULL : kmem_cache_alloc(cache, 0);
+		break;
+	case 6:
+		if (at % 8 != 0)
+			break;
+		kfree(m->blocks[at]);
+		m->blocks[at] =
+			m->blocks[at] != NULL ? NULL : kmalloc(3 * PAGE_SIZE << rand() % 3, 0);
 		break;
 	case 3:
 		if (groups[g].id != 0) {
@@ -60,6 +67,7 @@ static void drop_all(struct model *m)
 			page_put(m->pages[i]);
 		if (m->objects[i] != NULL)
 			kmem_cache_free(cache, m->objects[i]);
+		kfree(m->blocks[i]);
 	}
 	for (unsigned g = 0; g < GROUPS; g++)
 		memcg_tasks_add(&groups[g], -m->tasks[g]);
@@ -97,6 +105,30 @@ static void test_exact(void **state)
 	slab_reap();
 	assert_true(memcg_check());
 	kmem_cache_destroy(cache);
+}
+
+/* What the kernel needs for a task in blocks is its group's, though no limit refuses it; what is the machine's is nobody's. */
+static void test_block(void **state)
+{
+	void *block, *machines;
+
+	(void)state;
+	memcg_set_limit(&groups[0], &groups[0].max, 4);
+	pay(&groups[2]);
+	block = kmalloc(5 * PAGE_SIZE, ALLOC_ZERO);
+	assert_int_equal(groups[0].usage, 8);
+	assert_int_equal(groups[2].own, 8);
+	assert_int_equal(current()->memory_over, 8); /* for the way to user mode */
+	current()->memory_over = 0;
+	machines = kmalloc(5 * PAGE_SIZE, ALLOC_PAID);
+	assert_int_equal(groups[2].own, 8);
+	assert_true(memcg_check());
+	memcg_close(&groups[2]);
+	assert_int_equal(groups[1].own, 8);
+	kfree(machines);
+	kfree(block);
+	assert_int_equal(groups[0].usage, 0);
+	assert_true(memcg_check());
 }
 
 /* A run of frames is charged as a whole or not at all. */
@@ -329,9 +361,9 @@ static void test_swap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_exact),   TEST(test_run),  TEST(test_max),      TEST(test_exceed),
-		TEST(test_tight),   TEST(test_high), TEST(test_no_frame), TEST(test_protection),
-		TEST(test_numbers), TEST(test_swap),
+		TEST(test_exact),      TEST(test_block),   TEST(test_run),  TEST(test_max),
+		TEST(test_exceed),     TEST(test_tight),   TEST(test_high), TEST(test_no_frame),
+		TEST(test_protection), TEST(test_numbers), TEST(test_swap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,25 @@ static void test_delay(void **state)
 	assert_int_equal(most, 128);
 }
 
+/* What the kernel got for a task beyond max: eviction, and where that is not enough somebody's end. */
+static void test_beyond_max(void **state)
+{
+	(void)state;
+	evictable = 1000;
+	assert_int_equal(delay(1200, MEMCG_NO_LIMIT), 0);
+	assert_in_range(group.usage, 0, 1000);
+	assert_int_equal(kills, 0);
+	evictable = 50;
+	kill_frees = 200;
+	assert_int_equal(delay(1200, MEMCG_NO_LIMIT), 0);
+	assert_int_equal(kills, 1);
+	assert_int_equal(group.events[MEMCG_OOM], 1);
+	/* As much beyond high alone ends nobody. */
+	group.max = MEMCG_NO_LIMIT;
+	assert_in_range(delay(1200, 1000), 1000 * MS, 2000 * MS);
+	assert_int_equal(kills, 1);
+}
+
 /* Of two groups that are over their limits the one that is further counts, be it the one above. */
 static void test_worst_counts(void **state)
 {
@@ -326,10 +345,11 @@ static void test_enforce(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_evicts),    TEST(test_ends_somebody), TEST(test_nobody_to_end),
-		TEST(test_killed),    TEST(test_delay),         TEST(test_realtime_is_not_delayed),
-		TEST(test_reclaim),   TEST(test_enforce),       TEST(test_worst_counts),
-		TEST(test_swap_high), TEST(test_signal),        TEST(test_becomes_realtime),
+		TEST(test_evicts),     TEST(test_ends_somebody), TEST(test_nobody_to_end),
+		TEST(test_killed),     TEST(test_delay),         TEST(test_realtime_is_not_delayed),
+		TEST(test_reclaim),    TEST(test_enforce),       TEST(test_worst_counts),
+		TEST(test_swap_high),  TEST(test_signal),        TEST(test_becomes_realtime),
+		TEST(test_beyond_max),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
