@@ -89,7 +89,7 @@ struct ksigaction signal_action_locked(struct process *p, int signo)
 
 /* ---- Queues ---- */
 
-void sigqueue_free(struct sigqueue *q)
+NOINLINE void sigqueue_free(struct sigqueue *q)
 {
 	if (!q->user) { /* its owner's */
 		q->queued = false;

@@ -119,11 +119,19 @@ char *proc_strip(char *text);
 /* Text is a whole number as C writes it, 0x10 and 010 too, or with a sign, and space around it: 0, -EINVAL, -ERANGE: beyond 63 bits. */
 int proc_parse_int(char *text, int64_t *value);
 
-/* sys.c: in /proc/sys/vm and /sys */
-int show_nr_hugepages(struct seq *s, const struct proc_ref *ref);
-int store_nr_hugepages(const struct proc_ref *ref, char *text, size_t n);
-int show_nr_overcommit_hugepages(struct seq *s, const struct proc_ref *ref);
-int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t n);
+/* sys.c: numbers of pages of 2 MB in the pool (mm/huge.h), in /proc/sys/vm and /sys; the total and what there may be more are settings. */
+int show_huge(struct seq *s, const struct proc_ref *ref);
+int store_huge(const struct proc_ref *ref, char *text, size_t n);
+#define HUGE_FIGURE(n, field)                                                                      \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | 0444, .data = offsetof(struct huge_stats, field),   \
+		.show = show_huge                                                                  \
+	}
+#define HUGE_SETTING(n, field)                                                                     \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | 0644, .data = offsetof(struct huge_stats, field),   \
+		.show = show_huge, .store = store_huge                                             \
+	}
 /* root.c and mem.c */
 int show_meminfo(struct seq *s, const struct proc_ref *ref);
 int show_vmstat(struct seq *s, const struct proc_ref *ref);

@@ -336,46 +336,28 @@ static int store_oom_site(const struct proc_ref *ref, char *text, size_t n)
 
 /* ---- The pool of huge pages (mm/huge.h): numbers of pages of 2 MB ---- */
 
-int show_nr_hugepages(struct seq *s, const struct proc_ref *ref)
+int show_huge(struct seq *s, const struct proc_ref *ref)
 {
 	struct huge_stats h;
 
-	(void)ref;
 	huge_stats(&h);
-	seq_printf(s, "%ju\n", h.total);
+	seq_printf(s, "%ju\n", *(const uint64_t *)((const char *)&h + ref->node->data));
 	return 0;
 }
 
-int show_nr_overcommit_hugepages(struct seq *s, const struct proc_ref *ref)
-{
-	struct huge_stats h;
-
-	(void)ref;
-	huge_stats(&h);
-	seq_printf(s, "%ju\n", h.overcommit);
-	return 0;
-}
-
-int store_nr_hugepages(const struct proc_ref *ref, char *text, size_t n)
+int store_huge(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v = 0;
 	int err = parse_setting(text, INT64_MAX, &v);
 
-	(void)ref, (void)n;
-	if (err == 0)
+	(void)n;
+	if (err)
+		return err;
+	if (ref->node->data == offsetof(struct huge_stats, total))
 		huge_pool_resize((uint64_t)v);
-	return err;
-}
-
-int store_nr_overcommit_hugepages(const struct proc_ref *ref, char *text, size_t n)
-{
-	int64_t v = 0;
-	int err = parse_setting(text, INT64_MAX, &v);
-
-	(void)ref, (void)n;
-	if (err == 0)
+	else
 		huge_set_overcommit((uint64_t)v);
-	return err;
+	return 0;
 }
 
 #define SETTING_FILE(n, fn)                                                                        \
@@ -399,8 +381,8 @@ static const struct proc_node vm_children[] = {
 	NUMBER_FILE("dirty_writeback_centisecs"),
 	NUMBER_FILE("max_map_count"),
 	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
-	SETTING_FILE("nr_hugepages", nr_hugepages),
-	SETTING_FILE("nr_overcommit_hugepages", nr_overcommit_hugepages),
+	HUGE_SETTING("nr_hugepages", total),
+	HUGE_SETTING("nr_overcommit_hugepages", overcommit),
 	SETTING_FILE("oom_policy", oom_policy),
 #ifdef OOM_SITES
 	SETTING_FILE("oom_site", oom_site),

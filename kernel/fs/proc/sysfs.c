@@ -84,48 +84,12 @@ static const struct proc_node thp_children[] = {
 
 /* ---- The pool of huge pages (mm/hugetlbpage.rst) ---- */
 
-static int show_free_huge(struct seq *s, const struct proc_ref *ref)
-{
-	struct huge_stats h;
-
-	(void)ref;
-	huge_stats(&h);
-	seq_printf(s, "%ju\n", h.free);
-	return 0;
-}
-
-static int show_resv_huge(struct seq *s, const struct proc_ref *ref)
-{
-	struct huge_stats h;
-
-	(void)ref;
-	huge_stats(&h);
-	seq_printf(s, "%ju\n", h.reserved);
-	return 0;
-}
-
-static int show_surplus_huge(struct seq *s, const struct proc_ref *ref)
-{
-	struct huge_stats h;
-
-	(void)ref;
-	huge_stats(&h);
-	seq_printf(s, "%ju\n", h.surplus);
-	return 0;
-}
-
 static const struct proc_node pool_children[] = {
-	PROC_FILE("free_hugepages", 0444, show_free_huge),
-	{ .name = "nr_hugepages",
-	  .mode = S_IFREG | 0644,
-	  .show = show_nr_hugepages,
-	  .store = store_nr_hugepages },
-	{ .name = "nr_overcommit_hugepages",
-	  .mode = S_IFREG | 0644,
-	  .show = show_nr_overcommit_hugepages,
-	  .store = store_nr_overcommit_hugepages },
-	PROC_FILE("resv_hugepages", 0444, show_resv_huge),
-	PROC_FILE("surplus_hugepages", 0444, show_surplus_huge),
+	HUGE_FIGURE("free_hugepages", free),
+	HUGE_SETTING("nr_hugepages", total),
+	HUGE_SETTING("nr_overcommit_hugepages", overcommit),
+	HUGE_FIGURE("resv_hugepages", reserved),
+	HUGE_FIGURE("surplus_hugepages", surplus),
 	PROC_END,
 };
 static const struct proc_node pools_children[] = {
