@@ -14,16 +14,14 @@
 #include "mm/usercopy.h"
 
 static struct spinlock users_lock;
-static struct user *users;
-static struct user root_user = { .uid = 0, .refs = 1 };
+static struct user root_user = { .refs = 1 }; /* for good */
+static struct user *users = &root_user;
 
 /* The user of uid with a reference; NULL: no memory. */
 static struct user *user_get(uint32_t uid)
 {
-	struct user *fresh = uid ? kmalloc(sizeof(*fresh), 0) : &root_user, *u;
+	struct user *fresh = kmalloc(sizeof(*fresh), 0), *u;
 
-	if (!uid)
-		return user_hold(&root_user);
 	spin_lock(&users_lock);
 	for (u = users; u && u->uid != uid; u = u->next)
 		;
@@ -139,6 +137,11 @@ static void cred_changed(struct task *t, const struct cred *old, const struct cr
 	t->death_signal = 0;
 }
 
+bool user_above_nproc(const struct user *u)
+{
+	return u->uid != 0 && atomic_load(&u->tasks) > process_limit(RLIMIT_NPROC);
+}
+
 int cred_commit(struct cred *c)
 {
 	struct task *t = current();
@@ -151,6 +154,7 @@ int cred_commit(struct cred *c)
 			cred_put(c);
 			return -ENOMEM;
 		}
+		t->above_nproc = user_above_nproc(u);
 		atomic_inc(&u->tasks);
 		atomic_dec(&c->user->tasks);
 		user_put(c->user);

@@ -75,6 +75,8 @@ int process_may_inspect(struct process *p, bool fs_ids) MUST_CHECK;
 /* kernel/cred.c and kernel/caps.c between themselves. */
 /* A copy of current()'s credentials for editing; NULL: no memory. */
 struct cred *cred_prepare(void);
+/* Whether u, but for the superuser, has more tasks than current()'s RLIMIT_NPROC. */
+bool user_above_nproc(const struct user *u);
 /* Puts c (consumed) in place; a changed real uid moves the task to that user's account. 0 or -ENOMEM (nothing changed). */
 int cred_commit(struct cred *c);
 /* What becomes of c's capabilities when its user ids were old's (capabilities(7), "Effect of user ID changes on capabilities"). */

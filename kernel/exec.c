@@ -376,6 +376,15 @@ static void name_of_descriptor(char *path, int dirfd)
 	memcpy(path, prefix, n);
 }
 
+/* Changing the user never fails for RLIMIT_NPROC, as few programs would expect it; running a program then does, while he has too many tasks. */
+static int check_nproc(struct task *t)
+{
+	if (t->above_nproc && user_above_nproc(t->cred->user))
+		return -EAGAIN;
+	t->above_nproc = false;
+	return 0;
+}
+
 static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, virt_addr_t envp,
 			 int flags)
 {
@@ -389,7 +398,9 @@ static int64_t exec_user(int dirfd, virt_addr_t user_path, virt_addr_t argv, vir
 	if (!path)
 		return -ENOMEM;
 	err = copy_string_from_user(path, user_path, PATH_MAX);
-	if (err >= 0) {
+	if (err >= 0)
+		err = check_nproc(current());
+	if (err == 0) {
 		f = file_open_exec(dirfd, path, flags);
 		err = IS_ERR(f) ? PTR_ERR(f) : 0;
 	}

@@ -76,6 +76,7 @@ static int account_task(struct cred *c)
 		atomic_dec(&c->user->tasks);
 		return -EAGAIN;
 	}
+	current()->above_nproc = false;
 	return 0;
 }
 

@@ -145,6 +145,7 @@ struct task {
 	bool exiting;      /* in task_exit: gets no more signals */
 	bool shares_files; /* files is shared with another process or thread (CLONE_FILES) */
 	int death_signal;  /* prctl(PR_SET_PDEATHSIG) */
+	bool above_nproc; /* its user had more tasks than it may have when it became his: execve(2) asks again */
 	bool no_new_privs; /* kernel/sys_prctl.c: these are inherited by clone(2) */
 	bool io_flusher;
 	bool tagged_addresses; /* PR_SET_TAGGED_ADDR_CTRL: its pointers may carry tags */

@@ -10,6 +10,8 @@
 #include <linux/securebits.h>
 #include <string.h>
 
+#include <linux/resource.h>
+
 #include "kernel/cred.h"
 #include "kernel/errno.h"
 #include "kernel/process.h"
@@ -33,6 +35,14 @@ static struct aspace my_space, their_space;
 static struct task *other;
 
 /* ---- What the files ask of others ---- */
+
+static uint64_t nproc = 100;
+
+uint64_t process_limit(unsigned resource)
+{
+	assert_int_equal(resource, RLIMIT_NPROC);
+	return nproc;
+}
 
 struct task *task_find(int tid)
 {
@@ -215,6 +225,37 @@ static void locked_bits(void **state)
 	assert_int_equal(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT_LOCKED, 0), -EPERM);
 }
 
+/* Who becomes a user of more tasks than he may have is told when he runs a program, and only if it is still so. */
+static void too_many_tasks(void **state)
+{
+	struct user *user;
+
+	(void)state;
+	nproc = 2;
+	assert_int_equal(set_ids(1000, NOT_CHANGED, NOT_CHANGED), 0);
+	user = user_hold(current()->cred->user);
+	assert_int_equal(user->tasks, 1);
+	user->tasks += 2;
+	assert_true(user_above_nproc(user));
+	assert_false(current()->above_nproc); /* that came later */
+	assert_int_equal(set_ids(0, NOT_CHANGED, NOT_CHANGED), 0);
+	assert_int_equal(user->tasks, 2);
+	assert_int_equal(set_ids(1000, NOT_CHANGED, NOT_CHANGED), 0);
+	assert_false(current()->above_nproc); /* as many as there may be, it comes on top */
+	assert_int_equal(set_ids(0, NOT_CHANGED, NOT_CHANGED), 0);
+	user->tasks++;
+	assert_int_equal(set_ids(1000, NOT_CHANGED, NOT_CHANGED), 0);
+	assert_true(current()->above_nproc);
+	assert_int_equal(set_ids(NOT_CHANGED, 1000, NOT_CHANGED), 0);
+	assert_true(current()->above_nproc); /* it is the same user's still */
+	assert_int_equal(set_ids(NOT_CHANGED, NOT_CHANGED, 0), 0);
+	assert_int_equal(set_ids(0, 0, 0), 0);
+	assert_false(current()->above_nproc);
+	user->tasks -= 3;
+	user_put(user);
+	nproc = 100;
+}
+
 static void who_may_look(void **state)
 {
 	(void)state;
@@ -262,7 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ids_take_them_along), TEST(kept_on_demand), TEST(only_fewer),
 		TEST(what_a_program_gets), TEST(ambient_ones),   TEST(locked_bits),
-		TEST(who_may_look),        TEST(without_memory),
+		TEST(who_may_look),        TEST(without_memory), TEST(too_many_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
