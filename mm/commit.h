@@ -2,7 +2,7 @@
 /*
  * Overcommit: how much memory has been promised to programs, and when a promise is refused. A page of a private writable area or of
  * shared anonymous memory may one day need a frame or a slot of its own: it counts from mmap(2) on, used or not. A page of a tmpfs file or a memfd counts
- * from when it comes until it goes.
+ * from when it comes until it goes, and so does one of shared memory that was mapped without reserve.
  *
  *   mode 0  refuses one request that is larger than RAM and swap together (the default)
  *   mode 1  refuses nothing

@@ -257,7 +257,15 @@ static void map_populate(struct aspace *as, virt_addr_t at, uint64_t length, uns
 		(void)populate_range(as, at, at + ALIGN_UP(length, PAGE_SIZE), access);
 }
 
-/* Shared anonymous memory: promised whole, as long as anybody has it mapped. */
+static uint64_t no_limit(const struct object_room *room)
+{
+	(void)room;
+	return UINT64_MAX;
+}
+
+static struct object_room unreserved = { .limit = no_limit };
+
+/* Shared anonymous memory: promised whole, as long as anybody has it mapped; without reserve page by page, as each comes. */
 static struct object *map_shared(const struct map_request *r)
 {
 	uint64_t pages = bytes_to_pages(ALIGN_UP(r->length, PAGE_SIZE));
@@ -272,6 +280,8 @@ static struct object *map_shared(const struct map_request *r)
 	o = object_create_anon(ALIGN_UP(r->length, PAGE_SIZE));
 	if (o == NULL)
 		commit_give(pages);
+	else if (pages == 0)
+		object_enter_room(o, &unreserved);
 	else
 		o->committed = pages;
 	return o;

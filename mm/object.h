@@ -36,7 +36,7 @@ struct object_ops {
 	void (*release)(struct object *o);
 };
 
-/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs. Each is a promise (mm/commit.h) as long as it is there. */
+/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs, or without limit. Each is a promise (mm/commit.h) as long as it is there. */
 struct object_room {
 	uint64_t used;                                     /* pages; atomic */
 	uint64_t (*limit)(const struct object_room *room); /* as it is now; any context */

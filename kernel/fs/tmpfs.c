@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * tmpfs: files in memory. Directories are the dentry tree itself (SUPER_TREE); a regular file is an anonymous object (mm/object.h), whose
- * pages may go to swap like any other; the target of a symbolic link is a string.
+ * pages may go to swap like any other; the target of a symbolic link is a string, or, from LINK_PAGED bytes on, as with Linux, such an object's page.
  *
  * devtmpfs is the same with a node for every registered device.
  *
@@ -26,6 +26,7 @@
 #include "mm/slab.h"
 #include "mm/swap.h"
 
+#define LINK_PAGED    128
 #define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 
 struct tmpfs {
@@ -58,6 +59,14 @@ static bool inode_take(struct tmpfs *t)
 	return false;
 }
 
+static bool object_make(struct inode *i)
+{
+	i->object = object_create_anon(0);
+	if (i->object)
+		object_enter_room(i->object, &tmpfs_of(i)->room);
+	return i->object;
+}
+
 static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mode)
 {
 	struct inode *i = NULL;
@@ -77,13 +86,11 @@ static struct inode *tmpfs_inode(struct super *s, struct inode *dir, uint32_t mo
 	} else if (S_ISREG(mode)) {
 		i->fops = &tmpfs_file_ops;
 		i->seals = F_SEAL_SEAL;
-		i->object = object_create_anon(0);
-		if (!i->object) {
+		if (!object_make(i)) {
 			inode_free(i);
 			inode_give(s->data);
 			return NULL;
 		}
-		object_enter_room(i->object, &tmpfs_of(i)->room);
 	}
 	return i;
 }
@@ -108,28 +115,54 @@ static int tmpfs_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
 	return err;
 }
 
+static void tmpfs_evict(struct inode *i)
+{
+	if (S_ISLNK(i->mode))
+		kfree(i->data);
+	if (i->object)
+		object_leave_room(i->object);
+	inode_give(tmpfs_of(i));
+	inode_free(i);
+}
+
 static int tmpfs_symlink(struct inode *dir, const struct name *name, const char *target,
 			 struct inode **out)
 {
+	struct inode *i = tmpfs_inode(dir->super, dir, S_IFLNK | 0777);
 	size_t n = strlen(target);
-	char *copy = kmalloc(n + 1, 0);
-	struct inode *i = copy ? tmpfs_inode(dir->super, dir, S_IFLNK | 0777) : NULL;
 
 	(void)name;
-	if (!i) {
-		kfree(copy);
+	if (!i)
+		return -ENOSPC;
+	if (n < LINK_PAGED) {
+		i->data = kmalloc(n + 1, 0);
+		if (i->data)
+			memcpy(i->data, target, n + 1);
+		i->size = i->data ? n : 0;
+	} else if (object_make(i)) {
+		(void)object_write(i->object, 0, target, n, false);
+	}
+	if (inode_size(i) < n) {
+		tmpfs_evict(i);
 		return -ENOSPC;
 	}
-	memcpy(copy, target, n + 1);
-	i->data = copy;
-	i->size = n;
 	*out = i;
 	return 0;
 }
 
 static int tmpfs_readlink(struct inode *i, char *buf, size_t size)
 {
-	return i->size >= size ? -ENAMETOOLONG : (int)string_copy(buf, i->data, size);
+	uint64_t n = inode_size(i);
+	int64_t got;
+
+	if (n >= size)
+		return -ENAMETOOLONG;
+	if (!i->object)
+		return (int)string_copy(buf, i->data, size);
+	got = object_read(i->object, 0, buf, n, false);
+	if (got >= 0)
+		buf[got] = '\0';
+	return (int)got;
 }
 
 static int tmpfs_link(struct inode *dir, const struct name *name, struct inode *inode)
@@ -295,17 +328,6 @@ const struct file_ops tmpfs_file_ops = {
 const struct file_ops tmpfs_dir_ops = {
 	.readdir = dentry_readdir,
 };
-
-static void tmpfs_evict(struct inode *i)
-{
-	if (S_ISLNK(i->mode)) {
-		kfree(i->data);
-	} else if (i->object) {
-		object_leave_room(i->object);
-	}
-	inode_give(tmpfs_of(i));
-	inode_free(i);
-}
 
 static int tmpfs_statfs(struct super *s, struct statfs *st)
 {

@@ -337,7 +337,30 @@ static void test_shared(void **state)
 	assert_int_equal(commit_sum(), 30);
 	end(child);
 	assert_int_equal(commit_sum(), 0);
-	assert_true(try_map(as, 30, RW | AREA_SHARED | AREA_NORESERVE) > 0);
+	end(as);
+}
+
+/* Without reserve it counts by the page, as each comes, and where mode 2 has no room for one the store fails. */
+static void test_shared_without_reserve(void **state)
+{
+	struct aspace *as = space();
+	int64_t at = try_map(as, 30, RW | AREA_SHARED | AREA_NORESERVE);
+	virt_addr_t v = (virt_addr_t)at;
+
+	(void)state;
+	assert_true(at > 0);
+	assert_int_equal(commit_sum(), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(aspace_fault(as, v + i * PAGE_SIZE, FAULT_WRITE), FAULT_RESOLVED);
+	assert_int_equal(commit_sum(), 5);
+	commit_settings = (struct commit_settings){ .mode = COMMIT_NEVER, .kbytes = 4 };
+	assert_int_equal(commit_take(commit_limit() - 6, 0), 0);
+	assert_int_equal(aspace_fault(as, v + 5 * PAGE_SIZE, FAULT_WRITE), FAULT_RESOLVED);
+	assert_int_equal(aspace_fault(as, v + 6 * PAGE_SIZE, FAULT_WRITE), FAULT_BEYOND_FILE);
+	commit_give(commit_limit() - 6);
+	assert_int_equal(commit_sum(), 6);
+	commit_settings = (struct commit_settings){ .mode = COMMIT_HEURISTIC, .ratio = 50 };
+	assert_int_equal(aspace_unmap(as, v, 30 * PAGE_SIZE), 0);
 	assert_int_equal(commit_sum(), 0);
 	end(as);
 }
@@ -414,6 +437,7 @@ int main(void)
 		TEST(test_reserves),
 		TEST(test_sticky),
 		TEST(test_shared),
+		TEST(test_shared_without_reserve),
 		TEST(test_stack_and_dontfork),
 		TEST(test_failures),
 	};

@@ -456,6 +456,43 @@ static void test_mounts(void **state)
 	assert_int_equal(mock_objects_out(), base);
 }
 
+/* A long target of a link is a page of its mount's; a short one none. */
+static void test_links_in_pages(void **state)
+{
+	struct super *s = tmpfs_type.create(&tmpfs_type, "none", "size=4k", 0);
+	char target[200] = "", buf[200] = "";
+	struct statfs st;
+	struct path at;
+
+	(void)state;
+	memset(target, 'f', 127);
+	assert_int_equal(do_mkdir("/m", 0777), 0);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_add(s, &at, 0, "none"), 0);
+	path_put(at);
+	assert_int_equal(sys_symlinkat(ARGS(PTR(target), AT, PTR("/m/short"))), 0);
+	assert_int_equal(s->ops->statfs(s, &st), 0);
+	assert_int_equal(st.f_bfree, 1);
+	target[127] = 'g';
+	assert_int_equal(do_open("/m/long", O_CREAT | O_RDWR), 0);
+	assert_int_equal(do_unlink("/m/long", false), 0);
+	assert_int_equal(sys_symlinkat(ARGS(PTR(target), AT, PTR("/m/long"))), 0);
+	assert_int_equal(s->ops->statfs(s, &st), 0);
+	assert_int_equal(st.f_bfree, 0);
+	assert_int_equal(sys_readlinkat(ARGS(AT, PTR("/m/long"), PTR(buf), sizeof(buf))), 128);
+	assert_string_equal(buf, target);
+	assert_int_equal(do_open("/m/long", O_RDONLY), -ENOENT);
+	assert_int_equal(sys_symlinkat(ARGS(PTR(target), AT, PTR("/m/longer"))), -ENOSPC);
+	assert_int_equal(do_open("/m/longer", O_RDONLY), -ENOENT);
+	assert_int_equal(do_unlink("/m/long", false), 0);
+	assert_int_equal(sys_symlinkat(ARGS(PTR(target), AT, PTR("/m/longer"))), 0);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_remove(&at, 0), 0);
+	path_put(at);
+	assert_int_equal(do_unlink("/m", true), 0);
+	assert_int_equal(mock_objects_out(), base);
+}
+
 /* nr_inodes= counts files, directories and further links, until nobody has them any more. */
 static void test_inodes(void **state)
 {
@@ -609,6 +646,7 @@ int main(void)
 		T(test_link_too_long_for_the_rest),
 		T(test_readdir_while_names_change),
 		T(test_mounts),
+		T(test_links_in_pages),
 		T(test_inodes),
 		T(test_permissions),
 		T(test_no_memory),
