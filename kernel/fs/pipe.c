@@ -34,7 +34,7 @@ struct pipe_limits pipe_limits = { .size = 1 << 20 };
 
 static struct kmem_cache *pipe_cache;
 
-int pipe_init(void)
+COLD int pipe_init(void)
 {
 	pipe_limits.soft = MIN(frames_total() / 16, SOFT_MAX);
 	pipe_limits.hard = 2 * pipe_limits.soft;
@@ -44,7 +44,7 @@ int pipe_init(void)
 
 /* ---- Limits ---- */
 
-uint32_t pipe_size_round(uint64_t n)
+COLD uint32_t pipe_size_round(uint64_t n)
 {
 	uint32_t size = PAGE_SIZE;
 
@@ -54,14 +54,14 @@ uint32_t pipe_size_round(uint64_t n)
 }
 
 /* Whether a user with this many pages is above that limit, and is one who is held to it. */
-static bool is_beyond(uint64_t limit, uint32_t pages)
+static COLD bool is_beyond(uint64_t limit, uint32_t pages)
 {
 	return limit && pages > limit && !current_capable(CAP_SYS_RESOURCE) &&
 	       !current_capable(CAP_SYS_ADMIN);
 }
 
 /* The pipe's user pays for `npages` in place of p->npages: how many he has then. */
-static uint32_t pay(const struct pipe *p, uint32_t npages)
+static COLD uint32_t pay(const struct pipe *p, uint32_t npages)
 {
 	uint32_t more = npages - p->npages;
 
@@ -69,7 +69,7 @@ static uint32_t pay(const struct pipe *p, uint32_t npages)
 }
 
 /* The size of a new one. False: beyond the hard limit. */
-static bool choose_size(struct pipe *p)
+static COLD bool choose_size(struct pipe *p)
 {
 	uint32_t most = READ_ONCE(pipe_limits.size) >> PAGE_SHIFT, n = PAGES_DEFAULT, all;
 
@@ -87,7 +87,7 @@ static bool choose_size(struct pipe *p)
 
 /* ---- The ring ---- */
 
-struct pipe *pipe_create(void)
+COLD struct pipe *pipe_create(void)
 {
 	struct pipe *p = kmem_cache_alloc(pipe_cache, ALLOC_ZERO);
 
@@ -111,7 +111,7 @@ static void page_drop(struct pipe *p, unsigned i)
 	p->page[i] = NULL;
 }
 
-void pipe_destroy(struct pipe *p)
+COLD void pipe_destroy(struct pipe *p)
 {
 	for (unsigned i = 0; i < p->npages; i++)
 		page_drop(p, i);

@@ -470,7 +470,7 @@ static void proc_release(struct file *f)
 static int make_text(struct proc_text *t, const struct proc_ref *ref)
 {
 	struct seq s = { .size = TEXT_FIRST };
-	int err;
+	int err = 0;
 
 	kfree(t->buf);
 	t->buf = NULL;
@@ -482,7 +482,10 @@ static int make_text(struct proc_text *t, const struct proc_ref *ref)
 			return -ENOMEM;
 		s.len = 0;
 		s.overflow = false;
-		err = ref->node->show(&s, ref);
+		if (ref->node->how == PROC_SAME)
+			seq_puts(&s, ref->node->text);
+		else
+			err = ref->node->show(&s, ref);
 		if (err || !s.overflow)
 			break;
 		kfree(s.buf);

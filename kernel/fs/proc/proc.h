@@ -55,8 +55,8 @@ struct proc_list {
 	int (*remove)(const struct proc_ref *child);
 };
 
-/* What a regular file has: show, read or files. */
-enum proc_how { PROC_SHOWN, PROC_READ, PROC_OPENED };
+/* What a regular file has: show, text, read or files. */
+enum proc_how { PROC_SHOWN, PROC_SAME, PROC_READ, PROC_OPENED };
 
 /* The type in mode says which of each union; there are many nodes. A directory may have both children and a list: static ones first. */
 struct proc_node {
@@ -68,6 +68,7 @@ struct proc_node {
 	union {
 		/* Makes the text. May sleep; may not allocate in proportion to anything. Negative errno when there is none (-ESRCH: the process is gone). */
 		int (*show)(struct seq *s, const struct proc_ref *ref);
+		const char *text; /* always the same */
 		/* In place of text: reads at io->pos, as file_ops has it. 0 at the end. */
 		int64_t (*read)(const struct proc_ref *ref, struct io *io);
 		const struct file_ops *files; /* of what is opened */
@@ -95,6 +96,10 @@ struct proc_node {
 #define PROC_FILE(n, m, fn)                                                                        \
 	{                                                                                          \
 		.name = (n), .mode = S_IFREG | (m), .show = (fn)                                   \
+	}
+#define PROC_TEXT(n, t)                                                                            \
+	{                                                                                          \
+		.name = (n), .mode = S_IFREG | 0444, .how = PROC_SAME, .text = (t)                 \
 	}
 #define PROC_BYTES(n, m, fn)                                                                       \
 	{                                                                                          \
@@ -208,5 +213,7 @@ int store_latency_sample(const struct proc_ref *ref, char *text, size_t n);
 /* sys_vm.c */
 int show_vm_number(struct seq *s, const struct proc_ref *ref);
 int store_vm_number(const struct proc_ref *ref, char *text, size_t n);
+/* A number from least to most out of text, from who may change settings. 0, -EPERM, -EINVAL. */
+int parse_setting(char *text, int64_t least, int64_t most, int64_t *value);
 
 #endif

@@ -19,27 +19,6 @@
 #include "mm/swap.h"
 #include "mm/huge.h"
 
-static int show_ostype(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, UTS_SYSNAME "\n");
-	return 0;
-}
-
-static int show_osrelease(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, UTS_RELEASE "\n");
-	return 0;
-}
-
-static int show_uts_version(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, UTS_VERSION "\n");
-	return 0;
-}
-
 static int show_hostname(struct seq *s, const struct proc_ref *ref)
 {
 	struct new_utsname u;
@@ -123,28 +102,13 @@ static int show_entropy(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
-static int show_poolsize(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "256\n");
-	return 0;
-}
-
 static const struct proc_node random_children[] = {
 	PROC_FILE("boot_id", 0444, show_boot_id),
 	PROC_FILE("entropy_avail", 0444, show_entropy),
-	PROC_FILE("poolsize", 0444, show_poolsize),
+	PROC_TEXT("poolsize", "256\n"),
 	PROC_FILE("uuid", 0444, show_uuid),
 	PROC_END,
 };
-
-/* A number from 0 to most out of text. 0, -EPERM, -EINVAL. */
-static int parse_setting(char *text, int64_t most, int64_t *value)
-{
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	return proc_parse_int(text, value) || *value < 0 || *value > most ? -EINVAL : 0;
-}
 
 static int show_randomize(struct seq *s, const struct proc_ref *ref)
 {
@@ -156,7 +120,7 @@ static int show_randomize(struct seq *s, const struct proc_ref *ref)
 static int store_randomize(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v = 0;
-	int err = parse_setting(text, 2, &v);
+	int err = parse_setting(text, 0, 2, &v);
 
 	(void)ref, (void)n;
 	if (err == 0)
@@ -228,7 +192,7 @@ static int store_rt_runtime(const struct proc_ref *ref, char *text, size_t n)
 static int store_rt_period(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t us = 0;
-	int err = parse_setting(text, INT32_MAX, &us);
+	int err = parse_setting(text, 0, INT32_MAX, &us);
 
 	(void)ref, (void)n;
 	return err < 0 ? err : rt_guard_set(-2, us);
@@ -247,8 +211,8 @@ static const struct proc_node kernel_children[] = {
 	  .mode = S_IFREG | 0644,
 	  .show = show_nofault,
 	  .store = store_nofault },
-	PROC_FILE("osrelease", 0444, show_osrelease),
-	PROC_FILE("ostype", 0444, show_ostype),
+	PROC_TEXT("osrelease", UTS_RELEASE "\n"),
+	PROC_TEXT("ostype", UTS_SYSNAME "\n"),
 	PROC_FILE("pid_max", 0444, show_pid_max),
 	PROC_DIR("random", 0555, random_children),
 	{ .name = "randomize_va_space",
@@ -264,7 +228,7 @@ static const struct proc_node kernel_children[] = {
 	  .show = show_rt_runtime,
 	  .store = store_rt_runtime },
 	PROC_FILE("threads-max", 0444, show_threads_max),
-	PROC_FILE("version", 0444, show_uts_version),
+	PROC_TEXT("version", UTS_VERSION "\n"),
 	PROC_END,
 };
 
@@ -309,7 +273,7 @@ static int show_rt_reserve_kb(struct seq *s, const struct proc_ref *ref)
 static int store_rt_reserve_kb(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v = 0;
-	int err = parse_setting(text, INT64_MAX, &v);
+	int err = parse_setting(text, 0, INT64_MAX, &v);
 
 	(void)ref, (void)n;
 	return err ? err : frames_reserve_rt((uint64_t)v);
@@ -348,7 +312,7 @@ int show_huge(struct seq *s, const struct proc_ref *ref)
 int store_huge(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v = 0;
-	int err = parse_setting(text, INT64_MAX, &v);
+	int err = parse_setting(text, 0, INT64_MAX, &v);
 
 	(void)n;
 	if (err)
@@ -403,24 +367,10 @@ static const struct proc_node vm_children[] = {
 	PROC_END,
 };
 
-static int show_file_max(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_printf(s, "%jd\n", INT64_MAX); /* memory is the limit */
-	return 0;
-}
-
-static int show_nr_open(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "65536\n");
-	return 0;
-}
-
 static int store_pipe_size(const struct proc_ref *ref, char *text, size_t n)
 {
 	int64_t v = 0;
-	int err = parse_setting(text, (int64_t)1 << 31, &v);
+	int err = parse_setting(text, 0, (int64_t)1 << 31, &v);
 
 	(void)ref, (void)n;
 	if (err == 0)
@@ -429,8 +379,8 @@ static int store_pipe_size(const struct proc_ref *ref, char *text, size_t n)
 }
 
 static const struct proc_node fs_children[] = {
-	PROC_FILE("file-max", 0444, show_file_max),
-	PROC_FILE("nr_open", 0444, show_nr_open),
+	PROC_TEXT("file-max", "9223372036854775807\n"), /* memory is the limit */
+	PROC_TEXT("nr_open", "65536\n"),
 	{ .name = "pipe-max-size",
 	  .mode = S_IFREG | 0644,
 	  .show = show_vm_number,

@@ -77,6 +77,13 @@ static void number_write(void *at, bool wide, uint64_t v)
 		WRITE_ONCE(*(uint32_t *)at, (uint32_t)v);
 }
 
+int parse_setting(char *text, int64_t least, int64_t most, int64_t *value)
+{
+	if (!current_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return proc_parse_int(text, value) || *value < least || *value > most ? -EINVAL : 0;
+}
+
 int show_vm_number(struct seq *seq, const struct proc_ref *ref)
 {
 	const struct setting *s = setting_of(ref);
@@ -89,12 +96,11 @@ int store_vm_number(const struct proc_ref *ref, char *text, size_t n)
 {
 	const struct setting *s = setting_of(ref);
 	int64_t v = 0;
+	int err = parse_setting(text, s->least, s->most, &v);
 
 	(void)n;
-	if (!current_capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (proc_parse_int(text, &v) || v < s->least || v > s->most)
-		return -EINVAL;
+	if (err)
+		return err;
 	number_write(s->value, s->wide, (uint64_t)v);
 	if (s->other)
 		number_write(s->other, s->other_wide, 0);

@@ -22,13 +22,6 @@ static int show_cpus(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
-static int show_no_cpus(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "\n");
-	return 0;
-}
-
 static int show_kernel_max(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;
@@ -125,13 +118,6 @@ static int show_cpu_number(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
-static int show_package(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "0\n");
-	return 0;
-}
-
 static int show_cpu_mask(struct seq *s, const struct proc_ref *ref)
 {
 	seq_printf(s, "%x\n", 1U << ref->number);
@@ -153,7 +139,7 @@ static const struct proc_node topology_children[] = {
 	PROC_FILE("core_siblings_list", 0444, show_cpus),
 	PROC_FILE("package_cpus", 0444, show_cpus_mask),
 	PROC_FILE("package_cpus_list", 0444, show_cpus),
-	PROC_FILE("physical_package_id", 0444, show_package),
+	PROC_TEXT("physical_package_id", "0\n"),
 	PROC_FILE("thread_siblings", 0444, show_cpu_mask),
 	PROC_FILE("thread_siblings_list", 0444, show_cpu_number),
 	PROC_END,
@@ -166,7 +152,7 @@ static const struct proc_list cpu_list = {
 };
 
 static const struct proc_node cpu_children[] = {
-	PROC_FILE("kernel_max", 0444, show_kernel_max), PROC_FILE("offline", 0444, show_no_cpus),
+	PROC_FILE("kernel_max", 0444, show_kernel_max), PROC_TEXT("offline", "\n"),
 	PROC_FILE("online", 0444, show_cpus),           PROC_FILE("possible", 0444, show_cpus),
 	PROC_FILE("present", 0444, show_cpus),          PROC_END,
 };
@@ -201,16 +187,9 @@ static int show_temperature(struct seq *s, const struct proc_ref *ref)
 	return err;
 }
 
-static int show_zone_type(struct seq *s, const struct proc_ref *ref)
-{
-	(void)ref;
-	seq_puts(s, "cpu-thermal\n");
-	return 0;
-}
-
 static const struct proc_node zone_children[] = {
 	PROC_FILE("temp", 0444, show_temperature),
-	PROC_FILE("type", 0444, show_zone_type),
+	PROC_TEXT("type", "cpu-thermal\n"),
 	PROC_END,
 };
 static const struct proc_node one_zone = PROC_DIR("thermal_zoneN", 0555, zone_children);
