@@ -179,7 +179,7 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 /* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` of the rest. Woken (and, compared, moved) waiters, or negative errno. The comparison
  * comes before the buckets are locked; a word that changes right after it is as good as one that changes right after the call. */
 static COLD int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wake, int move,
-			 const uint32_t *expected)
+			      const uint32_t *expected)
 {
 	struct futex_key a, b;
 	uint32_t now;

@@ -35,7 +35,8 @@
 struct cpu_latency {
 	struct spinlock lock;
 	struct latency_delay delays[LATENCY_KINDS][LATENCY_KEPT];
-	uint64_t least[LATENCY_KINDS]; /* ns of the shortest of them, or LATENCY_FLOOR: what is no longer need not be looked at */
+	uint64_t least
+		[LATENCY_KINDS]; /* ns of the shortest of them, or LATENCY_FLOOR: what is no longer need not be looked at */
 
 	/* This CPU's own, interrupts off. */
 	uint64_t waits_since; /* when the task that has TASK_DELAYED got it */

@@ -14,8 +14,9 @@
 #include "kernel/lock.h"
 #include "kernel/time.h"
 
-#define PLACES     128 /* a power of two; a kernel under heavy load fills a half */
-#define PROBES     4   /* places that a key may be at: who looks holds the lock already, and others wait */
+#define PLACES 128 /* a power of two; a kernel under heavy load fills a half */
+#define PROBES                                                                                     \
+	4 /* places that a key may be at: who looks holds the lock already, and others wait */
 #define KERNEL_TOP ((virt_addr_t)0xffffffff << 32)
 #define MUTEX_BIT  1 /* of a site, which is a multiple of 4 */
 

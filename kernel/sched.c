@@ -227,8 +227,7 @@ static inline struct task *choose(struct runq *rq, struct task *prev, enum leave
 	bool stays = can_stay(prev, how);
 	struct task *next;
 
-	if ((!stays && rq->nr_rt + rq->nr_fair == 0) ||
-	    unlikely(rt_waits_elsewhere(rq))) {
+	if ((!stays && rq->nr_rt + rq->nr_fair == 0) || unlikely(rt_waits_elsewhere(rq))) {
 		fetch_better(rq, stays ? prev->sched.prio
 				       : PRIO_IDLE); /* may drop the lock for a moment */
 		stays = can_stay(prev, how);

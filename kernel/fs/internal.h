@@ -77,7 +77,7 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, cgroup2_type, ext2_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops, huge_file_ops;
 extern const struct inode_ops tmpfs_inode_ops;
-/* An instance of tmpfs may take as much as RAM and swap can hold, and as many inodes; as many as usual from now on. */
+/* An instance of tmpfs, one of two for good, may take what RAM and swap can hold and the other does not have, and as many inodes; as many as usual from now on. */
 void tmpfs_make_roomy(struct super *s);
 void tmpfs_limit_inodes(struct super *s);
 

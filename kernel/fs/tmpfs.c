@@ -32,7 +32,7 @@
 struct tmpfs {
 	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
 	bool limit_given, inodes_given;
-	bool roomy;              /* the limit is what RAM and swap together can hold */
+	bool roomy;              /* the limit is what RAM and swap can hold and the other of this kind has not */
 	struct object_room room; /* that the files' pages count in */
 	uint64_t inodes;         /* and further links; atomic */
 	uint64_t inodes_max;     /* 0: no limit */
@@ -212,15 +212,23 @@ const struct inode_ops tmpfs_inode_ops = {
 	.tmpfile = tmpfs_tmpfile,
 };
 
+/* The instances made roomy at boot, which share what there is: no process's end would give it back. Constant then. */
+static struct tmpfs *roomy[2];
+
 static uint64_t limit_of(const struct object_room *room)
 {
 	const struct tmpfs *t = container_of(room, struct tmpfs, room);
 	struct swap_stats swap;
+	uint64_t limit, others = 0;
 
 	if (!t->roomy)
 		return t->limit ? t->limit : UINT64_MAX;
 	swap_stats(&swap);
-	return frames_total() - frames_total() / 4 + swap.slots_total;
+	limit = frames_total() - frames_total() / 4 + swap.slots_total;
+	for (unsigned i = 0; i < ARRAY_SIZE(roomy); i++)
+		if (roomy[i] && roomy[i] != t)
+			others += atomic_load(&roomy[i]->room.used);
+	return limit - MIN(limit, others);
 }
 
 void tmpfs_make_roomy(struct super *s)
@@ -229,6 +237,7 @@ void tmpfs_make_roomy(struct super *s)
 
 	t->roomy = true;
 	t->inodes_max = 0;
+	roomy[roomy[0] != NULL] = t;
 }
 
 void tmpfs_limit_inodes(struct super *s)
@@ -360,7 +369,8 @@ static int tmpfs_show_options(struct super *s, char *buf, size_t size)
 
 static void tmpfs_put(struct super *s)
 {
-	kfree(s->data);
+	if (s->data != roomy[0] && s->data != roomy[1]) /* somebody may look at them */
+		kfree(s->data);
 }
 
 static int parse_octal(const char *s, uint32_t *value)

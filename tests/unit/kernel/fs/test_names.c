@@ -456,6 +456,43 @@ static void test_mounts(void **state)
 	assert_int_equal(mock_objects_out(), base);
 }
 
+/* What RAM and swap can hold is there once, for the root's files and for those in memory alone. */
+static void test_roomy(void **state)
+{
+	static struct super *other; /* for good */
+	struct super *s = tmpfs_type.create(&tmpfs_type, "none", "", 0);
+	struct statfs before, after;
+	struct path at;
+	struct file *f;
+	char buf[3 * PAGE_SIZE] = "";
+	struct io io = { .buf = PTR(buf), .n = sizeof(buf) };
+
+	(void)state;
+	other = tmpfs_type.create(&tmpfs_type, "none", "", 0);
+	tmpfs_make_roomy(s);
+	tmpfs_make_roomy(other);
+	assert_int_equal(do_mkdir("/m", 0777), 0);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_add(s, &at, 0, "none"), 0);
+	path_put(at);
+	assert_int_equal(other->ops->statfs(other, &before), 0);
+	f = open_kernel(AT_FDCWD, "/m/f", O_CREAT | O_RDWR, 0644);
+	assert_int_equal(file_write(f, &io), sizeof(buf));
+	assert_int_equal(other->ops->statfs(other, &after), 0);
+	assert_int_equal(before.f_bavail - after.f_bavail, 3);
+	assert_int_equal(before.f_blocks - after.f_blocks, 3);
+	assert_int_equal(s->ops->statfs(s, &after), 0);
+	assert_int_equal(after.f_blocks, before.f_blocks);
+	assert_int_equal(before.f_bavail - after.f_bavail, 3);
+	file_put(f);
+	assert_int_equal(path_lookup(AT_FDCWD, "/m", 0, &at), 0);
+	assert_int_equal(mount_remove(&at, 0), 0);
+	path_put(at);
+	assert_int_equal(do_unlink("/m", true), 0);
+	assert_int_equal(other->ops->statfs(other, &after), 0);
+	assert_int_equal(after.f_bavail, before.f_bavail);
+}
+
 /* A long target of a link is a page of its mount's; a short one none. */
 static void test_links_in_pages(void **state)
 {
@@ -646,6 +683,7 @@ int main(void)
 		T(test_link_too_long_for_the_rest),
 		T(test_readdir_while_names_change),
 		T(test_mounts),
+		T(test_roomy),
 		T(test_links_in_pages),
 		T(test_inodes),
 		T(test_permissions),
