@@ -17,17 +17,19 @@ static bool holds(const struct cgroup *g, const struct process *p)
 	return cgroup_is_below(p->cgroup, g);
 }
 
-/* Asked once for each decision, so it is counted here. */
+/* Asked once for each decision, so it is counted here. NULL, too, for a process that has been moved out of top meanwhile. */
 static struct cgroup *unit(const struct process *p, const struct cgroup *top)
 {
-	struct cgroup *found = NULL;
+	struct cgroup *found = NULL, *g;
 
-	for (struct cgroup *g = p->cgroup; g != NULL && g->parent != NULL; g = g->parent) {
+	for (g = p->cgroup; g != NULL && g->parent != NULL; g = g->parent) {
 		if (READ_ONCE(g->memory.oom_group))
 			found = g;
 		if (g == top)
 			break;
 	}
+	if (top != NULL && g != top)
+		return NULL;
 	if (found != NULL)
 		memcg_count_event(&found->memory, MEMCG_OOM_GROUP_KILL);
 	return found;
