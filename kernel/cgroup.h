@@ -115,7 +115,9 @@ void cgroup_pay_locked(struct process *p, struct memcg *from, struct memcg *to);
 void cgroup_check(void);
 /* kernel/cgroup_oom.c. */
 void cgroup_oom_init(void);
-/* Process 1 joins the root. */
-void cgroup_init(struct process *first);
+/* The root, before file systems are mounted and tasks made. */
+void cgroup_init(void);
+/* Process 1 joins it. */
+void cgroup_add_first(struct process *first);
 
 #endif

@@ -130,7 +130,7 @@ void cgroup_process_ended_locked(struct process *p)
 	populate_locked(p->cgroup, -1);
 }
 
-void cgroup_init(struct process *first)
+void cgroup_init(void)
 {
 	/* Not by an initialiser: all of it would lie in the Image. */
 	cgroup_root.refs = cgroup_root.id = 1;
@@ -139,6 +139,10 @@ void cgroup_init(struct process *first)
 		CGROUP_NO_LIMIT;
 	for (unsigned i = 0; i < ARRAY_SIZE(cgroup_root.owners); i++)
 		cgroup_root.owners[i].mode = i == 0 ? 0755 : 0644;
+}
+
+void cgroup_add_first(struct process *first)
+{
 	first->cgroup = cgroup_get(&cgroup_root);
 	first->nr_tasks = 1;
 	count_tasks_locked(&cgroup_root, 1);

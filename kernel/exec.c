@@ -471,7 +471,7 @@ static void make_process_one(struct task *t)
 	list_push_back(&p->threads, &t->process_link);
 	p->nr_threads = 1;
 	p->nr_live = 1;
-	cgroup_init(p);
+	cgroup_add_first(p);
 	process_link_locked(p);
 	process_tree_unlock();
 	ASSERT(p->pid == 1);

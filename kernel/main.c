@@ -7,6 +7,7 @@
  */
 #include "arch/boot.h"
 #include "arch/thread.h"
+#include "kernel/cgroup.h"
 #include "kernel/driver.h"
 #include "kernel/dt.h"
 #include "kernel/futex.h"
@@ -114,6 +115,7 @@ static void start_tasks(void)
 	futex_init();
 	aspace_init();
 	rmap_init();
+	cgroup_init();
 }
 
 static void start_devices(void)

@@ -32,7 +32,7 @@
 struct tmpfs {
 	uint64_t limit; /* pages: half of RAM, or what size= says; 0: none */
 	bool limit_given, inodes_given;
-	bool roomy;              /* the limit is what RAM and swap can hold and the other of this kind has not */
+	bool roomy;              /* the limit is what RAM and swap can hold */
 	struct object_room room; /* that the files' pages count in */
 	uint64_t inodes;         /* and further links; atomic */
 	uint64_t inodes_max;     /* 0: no limit */

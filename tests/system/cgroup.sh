@@ -42,6 +42,7 @@ error store +cpu cgroup.subtree_control
 error store +memory a/none/cgroup.subtree_control
 error touch a/file
 mkdir a/b; error rmdir a
+stat -c %a . a cgroup.procs a/cgroup.procs
 error store +pids a/b/cgroup.subtree_control
 sleep 100 & echo $! >a/cgroup.procs
 grep -c : /proc/$!/cgroup; cat /proc/$!/cgroup
@@ -154,6 +155,10 @@ done
 #= nonexistent directory
 #= Permission denied
 #= Device or resource busy
+#= 755
+#= 755
+#= 644
+#= 644
 #= No such file or directory
 #= 1
 #= 0::/a

@@ -129,8 +129,10 @@ static void enter(struct process *p, struct process *parent)
 	list_init(&p->threads);
 	list_push_back(&p->threads, &t->process_link);
 	p->nr_threads = 1;
-	if (parent == NULL)
-		cgroup_init(p);
+	if (parent == NULL) {
+		cgroup_init();
+		cgroup_add_first(p);
+	}
 }
 
 static int move(struct cgroup *g, int tid)
