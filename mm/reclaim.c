@@ -287,17 +287,14 @@ static bool needs_no_wait(void)
 static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 {
 	bool waits = psi_memory_begin();
-	uint64_t until = time_now() + LOOK_AGAIN;
 	struct frame_waiter w;
 	int err;
 
 	(void)waiter_join(&w, 0);
-	do /* the daemon may be waiting for the medium, and not see what we have become */
-		err = wait_event(&reclaim.frame_wait,
-				 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
-					 needs_no_wait(),
-				 mode_for(alloc_flags), time_now() + LOOK_SOON);
-	while (err == -ETIMEDOUT && time_now() < until);
+	err = wait_event(&reclaim.frame_wait,
+			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
+				 needs_no_wait(),
+			 mode_for(alloc_flags), time_now() + LOOK_AGAIN);
 	waiter_leave(&w);
 	psi_memory_end(waits);
 	return err;
@@ -314,11 +311,9 @@ int reclaim_wait_block(unsigned order, unsigned alloc_flags)
 		return -ENOMEM;
 	waits = psi_memory_begin();
 	turns = waiter_join(&w, order);
-	do
-		err = wait_event(&reclaim.frame_wait,
-				 READ_ONCE(reclaim.block_turns) != turns || needs_no_wait(),
-				 mode_for(alloc_flags), time_now() + LOOK_SOON);
-	while (err == -ETIMEDOUT);
+	err = wait_event(&reclaim.frame_wait,
+			 READ_ONCE(reclaim.block_turns) != turns || needs_no_wait(),
+			 mode_for(alloc_flags), WAIT_FOREVER);
 	waiter_leave(&w);
 	psi_memory_end(waits);
 	return err == 0 ? 0 : -ENOMEM;

@@ -910,28 +910,6 @@ static void test_group_request(void **state)
 	assert_int_equal(group.pins, 0);
 }
 
-/* The daemon waits for a medium and looks at nobody: who becomes real-time meanwhile sees it by itself. */
-static void test_frame_waiter_becomes_realtime(void **state)
-{
-	uint64_t start = time_now();
-
-	(void)state;
-	watermarks.min = frames_free() + 1;
-	asker = current();
-	blocked = 0;
-	mock_on_block = asker_becomes_realtime;
-	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
-	assert_in_range(time_now() - start, 0, 2 * NSEC_PER_MSEC);
-	asker->sched.prio = PRIO_FAIR;
-	start = time_now();
-	assert_int_equal(reclaim_wait_block(1, ALLOC_USER), 0);
-	assert_in_range(time_now() - start, 0, 2 * NSEC_PER_MSEC);
-	asker->sched.prio = PRIO_FAIR;
-	mock_on_block = NULL;
-	reclaim_make_block(); /* nobody waits any more */
-	watermarks = (struct watermarks){ 0 };
-}
-
 static void serve_later(void)
 {
 	if (blocked == 0)
@@ -1355,7 +1333,6 @@ int main(void)
 		TEST(test_group_request_when_short),
 		TEST(test_group_request_left),
 		TEST(test_priority_is_borrowed),
-		TEST(test_frame_waiter_becomes_realtime),
 		TEST(test_random),
 		TEST(test_every_allocation_fails_once),
 	};
