@@ -83,7 +83,7 @@ static inline void evict_keep(struct evict_batch *b, struct page *p)
 /* ---- scan.c ---- */
 
 /* One round: scans until a batch of frames is free or everything has been looked at often
- * enough. force: pages in use go, too. Returns frames freed. For the daemon and for tests. */
+ * enough. force: pages in use go, too. Returns frames freed, those of slabs only when they are many and nothing was forced. For the daemon and for tests. */
 unsigned reclaim_round(bool force);
 /* Evicts n isolated pages (at most EVICT_BATCH), used or not, as far as they can go; the others are put back.
  * The daemon's. */

@@ -27,10 +27,11 @@
 static struct task *daemon_task;
 static unsigned oom_kills;
 static bool oom_answer_is, oom_busy;
+static unsigned slabs_reaped; /* that each look at the caches gives back */
 
 unsigned slab_reap(void)
 {
-	return 0;
+	return slabs_reaped;
 }
 
 struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,

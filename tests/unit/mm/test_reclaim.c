@@ -834,6 +834,24 @@ static void test_waiting(void **state)
 	end(as);
 }
 
+/* A waiter that gives its one frame back as an empty slab each time, as the second is not to be had. */
+static void test_slabs_are_no_progress(void **state)
+{
+	(void)state;
+	watermarks = (struct watermarks){ .min = frames_free() + 100 };
+	slabs_reaped = 1;
+	oom_kills = 0;
+	mock_on_block = daemon_turn;
+	assert_int_equal(reclaim_wait(ALLOC_USER), -ENOMEM);
+	assert_int_equal(oom_kills, 1);
+	mock_on_block = NULL;
+	watermarks = (struct watermarks){ 0 };
+	slabs_reaped = EVICT_BATCH; /* enough: nothing else goes */
+	assert_int_equal(reclaim_round(false), EVICT_BATCH);
+	assert_int_equal(reclaim_round(true), 0);
+	slabs_reaped = 0;
+}
+
 /* ---- Who waits for a group's pages ---- */
 
 static struct memcg group;
@@ -1325,6 +1343,7 @@ int main(void)
 		TEST(test_swap_full),
 		TEST(test_without_swap),
 		TEST(test_waiting),
+		TEST(test_slabs_are_no_progress),
 		TEST(test_waiting_for_a_block),
 		TEST(test_group_request),
 		TEST(test_group_request_among_others),
