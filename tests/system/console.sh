@@ -36,6 +36,11 @@ class Session:
         self.expect(answer)
         self.expect(b"# ")
 
+    def start(self, command):
+        """Runs it in the foreground; gives back when it has begun."""
+        self.send(b"(echo rea''dy; exec " + command + b")\r")
+        self.expect(b"\nready\r")
+
     def end(self, status):
         self.expect(b"status=%d\r\n" % status)
         modes = self.expect(b"\r\n")
@@ -48,22 +53,16 @@ modes = s.expect(b"\r\n")
 s.expect(b"granule:/root# ")
 s.line(b"stty size", b"\r\n41 123\r")
 s.line(b"echo $((6*8))\x1b[D\x1b[D\x7f7", b"\r\n42\r")  # the 8 becomes a 7
-s.send(b"sleep 1000\r")
-s.expect(b"sleep 1000\r")
-time.sleep(0.5)
+s.start(b"sleep 1000")
 s.send(b"\x03")
 s.expect(b"# ")
 s.line(b"echo after=$?", b"\r\nafter=130\r")
-s.send(b"sleep 1000\r")
-s.expect(b"sleep 1000\r")
-time.sleep(0.5)
+s.start(b"sleep 1000")
 s.send(b"\x1a")
 s.expect(b"Stopped")
 s.expect(b"# ")
 s.line(b"kill %1; fg; echo gone", b"\r\ngone\r")  # what is stopped takes the signal when it goes on
-s.send(b"wc -c\r")
-s.expect(b"wc -c\r")
-time.sleep(0.5)
+s.start(b"wc -c")
 s.send(b"four\r\x04")
 s.expect(b"5\r")
 s.expect(b"# ")
