@@ -32,7 +32,12 @@
 
 static struct psi_cpu machine_cpus[NR_CPUS_MAX];
 struct psi psi_machine = { .cpus = machine_cpus };
-uint64_t psi_memory_waited;
+
+/* The waits of programs for memory: their number in the low COUNT_BITS, above them, modulo its width, the sum of ends less beginnings, in units of 1,024 ns. So one addition
+ * is a beginning or an end, and who reads it knows of the waits that last. */
+#define COUNT_BITS 16
+#define UNIT_BITS  10
+static uint64_t memory_waits; /* atomic */
 
 /* ---- The state of a group on a CPU ---- */
 
@@ -201,6 +206,11 @@ static uint64_t set_memory_stall(uint8_t stall)
 	return now;
 }
 
+static uint64_t wait_units(uint64_t ns)
+{
+	return ns >> UNIT_BITS << COUNT_BITS;
+}
+
 bool psi_memory_begin(void)
 {
 	struct task *t = current();
@@ -208,20 +218,32 @@ bool psi_memory_begin(void)
 	if (t->sched.stall & STALL_MEMORY)
 		return false;
 	t->sched.memory_since = set_memory_stall(STALL_MEMORY);
+	t->sched.memory_counts = t->process != NULL && !memcg_tight();
+	if (t->sched.memory_counts)
+		(void)atomic_fetch_add(&memory_waits, 1 - wait_units(t->sched.memory_since));
 	return true;
 }
 
 void psi_memory_end(bool began)
 {
 	struct task *t = current();
-	uint64_t ns;
+	uint64_t now;
 
 	if (!began)
 		return;
-	ns = set_memory_stall(0) - t->sched.memory_since;
-	WRITE_ONCE(t->sched.memory_ns, t->sched.memory_ns + ns);
-	if (t->process != NULL && !memcg_tight())
-		(void)atomic_fetch_add(&psi_memory_waited, ns);
+	now = set_memory_stall(0);
+	WRITE_ONCE(t->sched.memory_ns, t->sched.memory_ns + now - t->sched.memory_since);
+	if (t->sched.memory_counts)
+		(void)atomic_fetch_add(&memory_waits, wait_units(now) - 1);
+}
+
+uint64_t psi_memory_waited(void)
+{
+	uint64_t waits = atomic_load_acquire(
+		&memory_waits); /* before the clock, which none of them is ahead of */
+	uint64_t under_way = waits & ((1u << COUNT_BITS) - 1);
+
+	return (waits + under_way * wait_units(time_now())) >> COUNT_BITS << UNIT_BITS;
 }
 
 /* ---- Groups ---- */

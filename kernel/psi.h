@@ -86,8 +86,8 @@ static inline void psi_io_end(bool began)
 	if (began)
 		current()->sched.stall &= (uint8_t)~STALL_IO;
 }
-/* How long programs waited for memory, all of them together, counted when a wait ends; ns, atomic. */
-extern uint64_t psi_memory_waited;
+/* How long programs have waited for memory until now, all of them together, those who wait still, too, but not for limits of their groups; ns, in steps of 1,024. Any context. */
+uint64_t psi_memory_waited(void);
 
 /* ---- Groups ---- */
 

@@ -88,7 +88,7 @@ SYSCALL(process_mrelease)
 	process_put(p);
 	if (IS_ERR(as))
 		return PTR_ERR(as);
-	(void)aspace_reap(as, NULL);
+	aspace_reap(as, NULL);
 	aspace_put(as);
 	return 0;
 }

@@ -87,6 +87,7 @@ struct sched {
 	/* Pressure: kernel/psi.c. */
 	uint8_t psi_counted; /* as what it counts on its CPU; from here on under the run-queue lock */
 	struct psi *psi;     /* for which group, NULL: for the machine alone */
+	bool memory_counts; /* its wait for memory is a part of psi_memory_waited() */
 	uint64_t io_since, io_ns, memory_since, memory_ns; /* time that it lost */
 };
 enum { STALL_IO = 1, STALL_MEMORY = 2 };
@@ -176,6 +177,9 @@ struct task {
 	const uint16_t *memory_group; /* the process's: which group pays (mm/memcg.h); NULL: none */
 	uint32_t
 		memory_over; /* pages that it got though its group was over a limit: memcg_settle() before user mode */
+	uint64_t
+		memory_refused; /* until then the group that refused it memory need not be asked for a victim again; its own */
+	bool frame_due; /* it has waited for a frame: what is free goes to it before others; its own */
 	bool oom_victim;     /* may use the reserve to die; set once by the OOM code */
 	bool memory_reserve; /* page daemon and its like: may always use the reserve */
 

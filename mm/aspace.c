@@ -195,6 +195,7 @@ COLD int64_t aspace_access(struct aspace *as, virt_addr_t va, void *kva, size_t 
 /* Private memory in tables of its own is taken back; shared tables would free nothing now. */
 static void reap_area(struct aspace *as, struct area *a, void (*step)(void))
 {
+	uint64_t left = aspace_rss(as);
 	virt_addr_t va, stop;
 	struct tlb_batch b;
 
@@ -207,29 +208,27 @@ static void reap_area(struct aspace *as, struct area *a, void (*step)(void))
 		if (!pmap_leaf_shared(&as->pmap, va) || pmap_leaf_claim(&as->pmap, va))
 			zap_table(pmap_leaf(&as->pmap, va), from,
 				  from + (unsigned)bytes_to_pages(stop - va), &b);
+		WRITE_ONCE(as->reaped_pages, as->reaped_pages + (uint32_t)(left - aspace_rss(as)));
+		left = aspace_rss(as);
 		if (step != NULL)
 			step();
 	}
 	tlb_flush(&b);
 }
 
-COLD uint64_t aspace_reap(struct aspace *as, void (*step)(void))
+COLD void aspace_reap(struct aspace *as, void (*step)(void))
 {
-	uint64_t before, after;
 	struct area *a;
 
 	/* The victim may sleep on memory with the mutex held: its allocations end, as it is killed.
 	 */
 	aspace_mutex_lock_call(as);
-	before = aspace_rss(as);
-	as->peak_rss = MAX(as->peak_rss, before);
+	as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
 	for (a = area_first(as); a != NULL; a = area_next(a))
 		if (area_is_private(a) && !(a->flags & AREA_HUGETLB)) {
 			reap_area(as, a, step);
 			/* Whoever still copies from here for the dying gets an error, not zeroes. */
 			area_set_flags(as, a, a->flags & ~(unsigned)AREA_RIGHTS);
 		}
-	after = aspace_rss(as);
 	mutex_unlock(&as->mutex);
-	return before - MIN(before, after);
 }

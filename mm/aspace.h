@@ -102,6 +102,7 @@ struct aspace {
 	uint32_t lived_by;  /* the last that found one of them not dying; the OOM thread's */
 	bool ending;        /* the OOM policy ends its users: the reaper is to come, or was here */
 	bool reaped;        /* it was: what can be taken back is */
+	uint32_t reaped_pages; /* so far; under mutex */
 	struct list reap_link; /* the reaper's */
 	uint32_t marks;        /* enum space_mark; atomic */
 	void *exe_file;        /* struct file, for /proc/PID/exe */
@@ -229,7 +230,7 @@ int area_name(const struct area *a, char *buf, size_t size);
 
 uint64_t aspace_rss(struct aspace *as); /* resident pages, from the tables */
 /* The OOM reaper: takes back the private anonymous pages of `as` in bounded chunks while it may
- * still be in use by its dying tasks. Calls step (unless NULL) after every 2 MB; the mutex is held then. Returns frames freed. */
-uint64_t aspace_reap(struct aspace *as, void (*step)(void));
+ * still be in use by its dying tasks. Calls step (unless NULL) after every 2 MB; the mutex is held then. Counts in reaped_pages. */
+void aspace_reap(struct aspace *as, void (*step)(void));
 
 #endif

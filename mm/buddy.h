@@ -71,6 +71,8 @@ void buddy_count(uint32_t blocks[MAX_ORDER + 1]);
 /* Where page_alloc waits, implemented in mm/reclaim.c: wakes the daemon and sleeps until frames may be had. 0 to try again, -ENOMEM to give up
  * (killed, OOM victim, or nothing can be done). */
 int reclaim_wait(unsigned alloc_flags) MUST_CHECK;
+/* The number of frames above `min` that an ordinary task leaves to those who have waited for frames: 0 when nobody waits, or when it has waited itself (frame_due). Any context. */
+uint32_t reclaim_kept_for_others(void);
 /* Waits while the page daemon evicts until a block of that order (1 and above) is free, for a bounded number of rounds. 0: look again; -ENOMEM
  * as reclaim_wait(). */
 int reclaim_wait_block(unsigned order, unsigned alloc_flags) MUST_CHECK;

@@ -65,6 +65,8 @@ static inline unsigned memory_group(void)
 /* page_alloc() with ALLOC_USER for a group's task. Beyond a limit it has the group's pages evicted and waits, or ends a task in it; real-time tasks, OOM
  * victims and the daemon never wait but exceed. ALLOC_NOWAIT fails instead. NULL as page_alloc(). */
 struct page *memcg_page_alloc(unsigned flags) MUST_CHECK;
+/* A fault found no memory. True: the task's group refused it, and nobody there may be ended; a moment later: to be tried again. Sleeps, killable. */
+bool memcg_refused(void);
 /* current()'s group pays for n single frames, if that is within its limits: true. Any context. */
 bool memcg_charge_run(struct page *p, unsigned n) MUST_CHECK;
 /* Likewise for a block of 2^order frames that the kernel uses, a slab or what kmalloc() gives, whatever the limits: reclaim follows on the way to user mode. */

@@ -2,7 +2,8 @@
 /*
  * Making room in a group. The page daemon evicts, as it does for the machine; here is who asks it, and who has to wait.
  *
- *    over max, a charge       evict a batch, look again; nothing to evict in TRIES turns: end somebody in the group, or fail
+ *    over max, a charge       evict a batch, look again; nothing to evict in TRIES turns: end somebody in the group, or fail;
+ *                             a page that a program stores to: it waits, and tries again: the limit may be raised, somebody in the group end
  *    over high, or max by     on the way to user mode: evict what is too much, EXCESS_MOST at a time; beyond max, end somebody in the group where that does
  *    who may exceed           not help; and sleep for each page got meanwhile, with the square of what stays beyond: 10 % too much 10 ms, twice the limit 1 s, but 2 s in all
  *    over swap_high           the same without evicting
@@ -25,6 +26,9 @@
 #define DELAY_ONE     NSEC_PER_SEC /* for a page, at twice the limit or more */
 #define DELAY_MOST    (2 * NSEC_PER_SEC)
 #define DELAY_LEAST   (10 * NSEC_PER_MSEC)
+#define ASK_AGAIN                                                                                  \
+	(10 * NSEC_PER_SEC) /* when nobody in the group may be ended: each question has a report */
+#define REFUSED_PAUSE (NSEC_PER_SEC / 4)
 
 /* Sleeps until then, or LOOK longer than the task is ordinary: whoever waits for a mutex of its may be real-time. 0, -EINTR. */
 static int pause_until(uint64_t until)
@@ -50,8 +54,26 @@ static int make_room(struct memcg *over, unsigned flags, unsigned *tries)
 	if (++*tries <= TRIES)
 		return pause_until(time_now() + PAUSE) == 0 ? 0 : -ENOMEM;
 	*tries = 1;
+	if (time_now() < current()->memory_refused)
+		return -ENOMEM;
 	memcg_count_event(over, MEMCG_OOM);
-	return oom_kill(flags, over->cgroup) ? 0 : -ENOMEM;
+	if (oom_kill(flags, over->cgroup))
+		return 0;
+	current()->memory_refused = time_now() + ASK_AGAIN;
+	return -ENOMEM;
+}
+
+COLD bool memcg_refused(void)
+{
+	uint64_t until = current()->memory_refused;
+	bool waits, again;
+
+	if (until == 0 || time_now() > until + NSEC_PER_SEC)
+		return false;
+	waits = psi_memory_begin();
+	again = pause_until(time_now() + REFUSED_PAUSE) == 0;
+	psi_memory_end(waits);
+	return again;
 }
 
 int memcg_make_room(struct memcg *over, unsigned flags, unsigned *tries)

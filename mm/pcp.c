@@ -97,7 +97,9 @@ static uint32_t floor_for(unsigned flags)
 		return 0;
 	if (task_is_rt(t))
 		return base / DAEMON_PART;
-	return t->oom_victim ? watermarks.rt + base / 2 : watermarks.min;
+	if (t->oom_victim)
+		return watermarks.rt + base / 2;
+	return watermarks.min + reclaim_kept_for_others();
 }
 
 /* Puts frames on this CPU's list of their kind, in their order: the chain is empty afterwards. At most a refill's
@@ -219,8 +221,10 @@ static COLD struct page *alloc_slow(unsigned order, unsigned flags)
 		if (order > 0)
 			zeropool_drain();
 		p = take_block(order, flags);
-		if (p != NULL)
+		if (p != NULL) {
+			current()->frame_due = false;
 			return p;
+		}
 		reclaim_wake();
 		if ((flags & ALLOC_NOWAIT) || current()->memory_reserve)
 			return NULL;

@@ -87,6 +87,7 @@ static struct {
 	bool group_next; /* a group's request has waited for one of the others; lock */
 	struct page_request *
 		serving; /* taken by the daemon; NULL: none, or nobody waits for it any more; lock */
+	unsigned waiting; /* for frames; written under lock */
 	unsigned
 		block_order; /* the largest block that somebody waits for, 0: none; written under lock */
 	uint32_t block_turns; /* how often the daemon did what it could for one; the daemon's */
@@ -106,6 +107,17 @@ static struct {
 static bool frames_are_there(void)
 {
 	return frames_free() > watermarks.min;
+}
+
+/* Whoever runs would take each frame before those who wait for it have woken: of three tasks one got everything. */
+uint32_t reclaim_kept_for_others(void)
+{
+	return READ_ONCE(reclaim.waiting) == 0 || current()->frame_due ? 0 : EVICT_BATCH;
+}
+
+static bool frames_are_there_for_me(void)
+{
+	return frames_free() > watermarks.min + reclaim_kept_for_others();
 }
 
 void reclaim_look_at_waiters(void)
@@ -256,6 +268,7 @@ static uint32_t waiter_join(struct frame_waiter *w, unsigned order)
 	w->task = current();
 	spin_lock(&reclaim.lock);
 	list_push_back(&reclaim.waiters, &w->link);
+	WRITE_ONCE(reclaim.waiting, reclaim.waiting + 1);
 	reclaim.block_order = MAX(reclaim.block_order, order);
 	turns = reclaim.block_turns;
 	spin_unlock(&reclaim.lock);
@@ -268,6 +281,7 @@ static void waiter_leave(struct frame_waiter *w)
 {
 	spin_lock(&reclaim.lock);
 	list_remove(&w->link);
+	WRITE_ONCE(reclaim.waiting, reclaim.waiting - 1);
 	spin_unlock(&reclaim.lock);
 }
 
@@ -292,7 +306,7 @@ static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 
 	(void)waiter_join(&w, 0);
 	err = wait_event(&reclaim.frame_wait,
-			 frames_are_there() || READ_ONCE(reclaim.fruitless) != fruitless ||
+			 frames_are_there_for_me() || READ_ONCE(reclaim.fruitless) != fruitless ||
 				 needs_no_wait(),
 			 mode_for(alloc_flags), time_now() + LOOK_AGAIN);
 	waiter_leave(&w);
@@ -331,9 +345,10 @@ int reclaim_wait(unsigned alloc_flags)
 	if (reclaim.task == NULL)
 		return -ENOMEM; /* too early: nobody evicts yet */
 	vm_count(VM_ALLOCSTALL, 1);
-	while (!frames_are_there() && !task_is_rt(current())) {
+	while (!frames_are_there_for_me() && !task_is_rt(current())) {
 		if (current()->oom_victim || wait_once(alloc_flags, now) == -EINTR)
 			return -ENOMEM;
+		current()->frame_due = true;
 		now = READ_ONCE(reclaim.fruitless);
 		/* The round under way when we came does not count. */
 		if (now - first <= FRUITLESS)

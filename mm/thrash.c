@@ -71,7 +71,7 @@ bool thrash_judge(struct thrash_judge *j, const struct thrash_settings *set,
 static void window_lost(struct psi_trigger *t, uint64_t now)
 {
 	struct thrash_sample s = { .now = now,
-				   .waited = atomic_load(&psi_memory_waited),
+				   .waited = psi_memory_waited(),
 				   .refaults =
 					   vm_events(VM_REFAULT_ANON) + vm_events(VM_REFAULT_FILE),
 				   .evictions = workingset_evictions() };

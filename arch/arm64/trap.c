@@ -13,6 +13,7 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "mm/aspace.h"
+#include "mm/memcg.h"
 #include "mm/usercopy.h"
 
 /* Entered from entry.S. */
@@ -83,7 +84,7 @@ static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 	case FAULT_BEYOND_FILE: return signal_fault(SIGBUS, BUS_ADRERR, va);
 	case FAULT_IO_ERROR: return signal_fault(SIGBUS, BUS_MCEERR_AR, va);
 	case FAULT_NO_MEMORY:
-		if (!task_killed(current()))
+		if (!memcg_refused() && !task_killed(current()))
 			signal_fault(SIGBUS, BUS_ADRERR, va);
 		return;
 	}

@@ -17,8 +17,8 @@
  * the victim may need: it goes on from the reserve.
  *
  * A real-time task that asks lends its priority to the thread and to the reaper, goes on with the first frames that
- * come, and waits for a victim no longer than there is something to be taken from it. Before it is ended itself, or the machine restarts for it, or it is told
- * "no", dirty pages of files are written.
+ * come, and waits for a victim whose memory was taken back a moment longer, for what only its own end frees. Before it is ended itself, or the machine restarts for it, dirty
+ * pages of files are written; "no" it is told at once.
  */
 #include <linux/sched.h>
 
@@ -34,7 +34,9 @@
 #include "mm/swap/slots.h"
 
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* that nobody else is ended for */
-#define VICTIM_LOOK (2 * NSEC_PER_MSEC)
+#define VICTIM_LOOK                                                                                \
+	(NSEC_PER_MSEC /                                                                           \
+	 2) /* also that a real-time task waits for what is left when a victim's memory was taken back */
 
 static struct {
 	struct spinlock lock;
@@ -234,10 +236,14 @@ static bool is_empty(struct aspace *as)
 	return READ_ONCE(as->users) == 0 && aspace_rss(as) == 0;
 }
 
-/* There is nothing more to be taken from the victim, and a real-time task waits. */
-static bool next_is_urgent(struct aspace *as)
+/* A real-time task waits, there is nothing more to be taken from the victim, and it does not come to free its tables and stacks itself. */
+static bool next_is_urgent(struct aspace *as, uint64_t *reaped)
 {
-	return READ_ONCE(as->reaped) && READ_ONCE(oom.request.prio) >= PRIO_RT_MIN;
+	if (!READ_ONCE(as->reaped) || READ_ONCE(oom.request.prio) < PRIO_RT_MIN)
+		return false;
+	if (*reaped == 0)
+		*reaped = time_now();
+	return time_now() - *reaped >= VICTIM_LOOK;
 }
 
 void oom_news(void)
@@ -261,22 +267,22 @@ static uintmax_t micros_since(uint64_t start)
 /* Until the victim's address space is empty. Our reference keeps `as`. */
 static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
 {
-	uint64_t before = c->rss;
+	uint64_t before = c->rss, free = frames_free(), reaped = 0;
 	uintmax_t came = 0;
 
 	while (time_now() - start < VICTIM_TIME && !is_empty(as)) {
 		if (answer_if_came(as) && came == 0)
 			came = micros_since(start);
-		else if (next_is_urgent(as))
+		else if (next_is_urgent(as, &reaped))
 			break;
 		news_wait();
 	}
 	oom_reap_urgently(PRIO_FAIR);
 	oom_say(LOG_INFO,
-		"oom: %s (%d) is %s after %ju us; %ju KB taken back, %ju by the reaper; memory came after %ju us; %ju KB free",
+		"oom: %s (%d) is %s after %ju us; %ju KB unmapped, %ju by the reaper; memory came after %ju us; %ju KB free, %ju before",
 		c->name, c->pid, is_empty(as) ? "gone" : "not gone", micros_since(start),
-		KB(before - MIN(before, aspace_rss(as))), KB(oom_reaped()),
-		came != 0 ? came : micros_since(start), KB(frames_free()));
+		KB(before - MIN(before, aspace_rss(as))), KB(READ_ONCE(as->reaped_pages)),
+		came != 0 ? came : micros_since(start), KB(frames_free()), KB(free));
 	answer_all(true);
 }
 
@@ -292,7 +298,7 @@ static bool machine_is_well(const struct oom_request *r)
 	return r->group != NULL || (r->prio >= PRIO_RT_MIN && swap_writable());
 }
 
-/* A real-time task has asked, and nobody would go but itself or the machine. Then it waits for a medium after all: the page daemon writes what is dirty of
+/* A real-time task has asked, and itself would go or the machine. Then it waits for a medium after all: the page daemon writes what is dirty of
  * files. True: memory came. */
 static bool writing_helps(const struct oom_request *r, int chosen)
 {
@@ -301,7 +307,8 @@ static bool writing_helps(const struct oom_request *r, int chosen)
 
 	object_stats(&caches);
 	if (r->prio < PRIO_RT_MIN || r->group != NULL || r->why != OOM_MEMORY ||
-	    (chosen >= 0 && candidates[chosen].pid != r->pid) || caches.dirty + caches.writing == 0)
+	    (chosen != OOM_RESTART && (chosen < 0 || candidates[chosen].pid != r->pid)) ||
+	    caches.dirty + caches.writing == 0)
 		return false;
 	while (!memory_came(r, NULL)) {
 		if (time_now() - start >= VICTIM_TIME)

@@ -115,8 +115,6 @@ void oom_reap(struct aspace *as);
 void oom_reap_urgently(int prio);
 /* Takes one victim's memory back; false: there is none left. */
 bool oom_reap_next(void);
-/* Frames that the reaper took since it was last asked. */
-uint64_t oom_reaped(void);
 void oom_reaper_init(void);
 
 #endif

@@ -18,7 +18,6 @@ static struct {
 	struct list victims; /* address spaces with a reference each; lock */
 	struct waitq work;
 	struct task *task;
-	uint64_t frames; /* taken since they were last asked for; atomic */
 } reaper = { .lock = SPINLOCK_INIT,
 	     .victims = LIST_INIT(reaper.victims),
 	     .work = WAITQ_INIT(reaper.work) };
@@ -34,11 +33,6 @@ void oom_reap(struct aspace *as)
 void oom_reap_urgently(int prio)
 {
 	sched_boost(reaper.task, prio);
-}
-
-uint64_t oom_reaped(void)
-{
-	return atomic_exchange(&reaper.frames, 0);
 }
 
 static struct aspace *victim_take(void)
@@ -67,7 +61,7 @@ bool oom_reap_next(void)
 
 	if (as == NULL)
 		return false;
-	(void)atomic_fetch_add(&reaper.frames, aspace_reap(as, step_done));
+	aspace_reap(as, step_done);
 	WRITE_ONCE(as->reaped, true);
 	aspace_put(as);
 	oom_news();

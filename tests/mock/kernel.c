@@ -539,7 +539,10 @@ WEAK bool sched_wake(struct task *t)
 /* ---- Pressure ---- */
 
 WEAK struct psi psi_machine;
-WEAK uint64_t psi_memory_waited;
+WEAK uint64_t psi_memory_waited(void)
+{
+	return 0;
+}
 
 WEAK bool psi_memory_begin(void)
 {

@@ -399,7 +399,6 @@ static void machine_reset_state(unsigned n)
 	memset(runqs, 0, sizeof(runqs));
 	memset(machine_cpus, 0, sizeof(machine_cpus));
 	psi_machine = (struct psi){ .cpus = machine_cpus };
-	psi_memory_waited = 0;
 	cpus_online = cpus_idle = cpus_rt_waiting = 0;
 	clock_event = NULL;
 	for (unsigned cpu = 0; cpu < NR_CPUS_MAX; cpu++)

@@ -77,6 +77,16 @@ wait $first; echo first $?
 value a/memory.events oom_group_kill
 rmdir a; mkdir a
 
+echo "# exempt"
+echo 4M >a/memory.max; echo 0 >a/memory.swap.max; echo -1000 >/proc/self/oom_score_adj
+run a eater 8 0 >/tmp/said & exempt=$!
+echo 0 >/proc/self/oom_score_adj
+until_so eval '[ $(value a/memory.events oom) -gt 0 ]'
+usleep 600000; wc -l <a/cgroup.procs; echo 16M >a/memory.max
+wait $exempt; echo exempt $?; cat /tmp/said; rm /tmp/said
+value a/memory.events oom
+rmdir a; mkdir a
+
 echo "# high"
 echo 4M >a/memory.high
 run a eater 5; echo status $?
@@ -185,6 +195,11 @@ done
 #= # oom.group
 #= status 137
 #= first 137
+#= 1
+#= # exempt
+#= 1
+#= exempt 0
+#= ate
 #= 1
 #= # high
 #= ate

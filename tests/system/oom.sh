@@ -21,7 +21,7 @@ for flags in '--swap none' '--swap none --smp 1' '--mem 32M --swap-size 16M' '';
 	expect_log 'oom: free [0-9]+ KB of [0-9]+ KB, all one zone \(min [0-9]+'
 	expect_log 'oom: tables [0-9]+ KB, stacks [0-9]+, slab [0-9]+'
 	expect_log 'Killed process [0-9]+ \(eater\) total-vm:[0-9]+kB, anon-rss:[1-9][0-9]+kB'
-	expect_log 'oom: eater \([0-9]+\) is (not )?gone after [0-9]+ us; [0-9]+ KB taken back, [0-9]+ by the reaper; memory came after [0-9]+ us'
+	expect_log 'oom: eater \([0-9]+\) is (not )?gone after [0-9]+ us; [0-9]+ KB unmapped, [0-9]+ by the reaper; memory came after [0-9]+ us; [0-9]{5,} KB free, [0-9]{1,4} before'
 done
 
 # What is told of groups: the one whose limit it is and its candidates, and whose group somebody was that the machine ended.

@@ -23,7 +23,7 @@ storms()
 	guest_run --swap none --append "$RESERVE" "$@" "for w in $WAYS; do oomstorm \$w 1 $latest || exit; done; echo alive; cat /proc/oom_log"
 	(( STATUS == 0 )) && grep -q '^alive$' "$SCRATCH/output" || fail "$*: status $STATUS"
 	(( $(grep -Ec '^(nproc: 0|[a-z]+: [1-9][0-9]*) ended' "$SCRATCH/output") == $(wc -w <<<"$WAYS") )) || fail "$*: a way that ended nobody, or somebody where none had to"
-	grep -Eq '^oom: .* is gone after [0-9]+ us; [0-9]+ KB taken back' "$SCRATCH/output" || fail "$*: no report in /proc/oom_log"
+	grep -Eq '^oom: .* is gone after [0-9]+ us; [0-9]+ KB unmapped' "$SCRATCH/output" || fail "$*: no report in /proc/oom_log"
 	! grep -E 'Killed process' "$SCRATCH/errors" | grep -v '(oomstorm)' || fail "$*: somebody else went"
 }
 storms 'one ten many tmpfs locked stopped vfork group nproc bomb' "$LATEST" --icount --smp 1

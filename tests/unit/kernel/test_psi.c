@@ -633,18 +633,21 @@ static void own_limit_main(void *arg)
 
 	(void)arg;
 	for (unsigned i = 0; i < 2; i++) {
-		uint64_t before = psi_memory_waited;
+		uint64_t before = psi_memory_waited();
 		bool memory;
 
 		at_own_limit = i;
-		memory = psi_memory_begin();
-		sim_sleep(10 * MS);
 		current()->process = (struct process *)&somebody;
-		psi_memory_end(memory);
+		memory = psi_memory_begin();
 		current()->process = NULL;
-		assert_about(psi_memory_waited - before, i ? 0 : 10 * MS);
+		sim_sleep(10 * MS);
+		assert_about(psi_memory_waited() - before, i ? 0 : 10 * MS); /* before its end */
+		sim_sleep(10 * MS);
+		psi_memory_end(memory);
+		sim_sleep(10 * MS);
+		assert_about(psi_memory_waited() - before, i ? 0 : 20 * MS);
 	}
-	assert_about(current()->sched.memory_ns, 20 * MS);
+	assert_about(current()->sched.memory_ns, 40 * MS);
 }
 
 static void test_own_limit(void **state)

@@ -10,6 +10,11 @@
 void reclaim_wake(void) {}
 void reclaim_frames_freed(void) {}
 
+uint32_t reclaim_kept_for_others(void)
+{
+	return 0;
+}
+
 int reclaim_wait_block(unsigned order, unsigned flags)
 {
 	(void)order, (void)flags;

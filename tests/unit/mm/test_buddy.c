@@ -52,6 +52,13 @@ void reclaim_frames_freed(void)
 	atomic_inc(&freed_calls);
 }
 
+static uint32_t kept; /* while others wait */
+
+uint32_t reclaim_kept_for_others(void)
+{
+	return kept;
+}
+
 /* RAM with a hole, ends that are not aligned, and a lone frame. */
 static int setup(void **state)
 {
@@ -404,6 +411,13 @@ static void reserve_is_for(uint32_t rt)
 	assert_int_equal(take_all(0), total - watermarks.min);
 	assert_int_equal(frames_free(), watermarks.min);
 	assert_true(waits == 1 && wakes > 0);
+	give_n(30);
+	kept = 20; /* ordinary tasks alone leave frames to who waits */
+	assert_int_equal(take_all(0), 10);
+	kept = 0;
+	t->frame_due = true;
+	assert_int_equal(take_all(0), 20);
+	assert_true(t->frame_due); /* none came by waiting */
 	t->oom_victim = true;
 	assert_int_equal(take_all(0), watermarks.min - rt - half);
 	t->oom_victim = false;
@@ -528,9 +542,11 @@ static void test_waits_for_reclaim(void **state)
 	take_all(0);
 	waits = 0;
 	on_wait = give_some;
+	current()->frame_due = true;
 	p = page_alloc(ALLOC_ZERO);
 	assert_non_null(p);
 	assert_int_equal(waits, 3);
+	assert_false(current()->frame_due); /* it has it: the next it waits for like others */
 	page_free(p, 0);
 	give_n(UINT32_MAX);
 }

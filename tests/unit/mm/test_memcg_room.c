@@ -98,6 +98,7 @@ static int setup(void **state)
 	current()->hot.pending = 0;
 	current()->memory_group = &payer;
 	current()->memory_over = 0;
+	current()->memory_refused = 0;
 	return 0;
 }
 
@@ -148,8 +149,23 @@ static void test_ends_somebody(void **state)
 static void test_nobody_to_end(void **state)
 {
 	(void)state;
+	assert_false(memcg_refused()); /* it was another's want */
 	assert_int_equal(ask(10), -ENOMEM);
 	assert_int_equal(kills, 1);
+	/* A fault tries again, after a pause, and the policy is asked once in ten seconds. */
+	for (unsigned i = 0; i < 12; i++) {
+		uint64_t start = time_now();
+
+		assert_true(memcg_refused());
+		assert_true(time_now() - start >= 250 * MS);
+		assert_int_equal(ask(10), -ENOMEM);
+		assert_int_equal(kills, 1);
+	}
+	mock_time_advance(10000 * MS);
+	assert_int_equal(ask(10), -ENOMEM);
+	assert_int_equal(kills, 2);
+	mock_time_advance(12000 * MS);
+	assert_false(memcg_refused());
 }
 
 static void test_killed(void **state)

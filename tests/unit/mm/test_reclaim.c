@@ -802,6 +802,37 @@ static void daemon_turn(void)
 	(void)reclaim_step(&force);
 }
 
+static unsigned kept_while_waiting;
+
+static void look_at_kept(void)
+{
+	kept_while_waiting = reclaim_kept_for_others();
+	watermarks.min = frames_free() - 4; /* some, but fewer than it leaves */
+	daemon_turn();
+}
+
+/* Whoever comes while somebody waits leaves a batch to that one, and may wait as long itself once. */
+static void test_turns(void **state)
+{
+	(void)state;
+	current()->frame_due = false;
+	assert_int_equal(reclaim_kept_for_others(), 0);
+	watermarks = (struct watermarks){ .min = frames_free() - 4 };
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	assert_false(current()->frame_due);
+	watermarks.min = frames_free() + 4;
+	oom_kills = 0;
+	mock_on_block = look_at_kept;
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	assert_int_equal(kept_while_waiting, EVICT_BATCH);
+	assert_int_equal(oom_kills, 0);
+	assert_true(current()->frame_due);
+	assert_int_equal(reclaim_kept_for_others(), 0);
+	mock_on_block = NULL;
+	current()->frame_due = false;
+	watermarks = (struct watermarks){ 0 };
+}
+
 static void test_waiting(void **state)
 {
 	struct aspace *as = space();
@@ -1342,6 +1373,7 @@ int main(void)
 		TEST(test_file_pages),
 		TEST(test_swap_full),
 		TEST(test_without_swap),
+		TEST(test_turns),
 		TEST(test_waiting),
 		TEST(test_slabs_are_no_progress),
 		TEST(test_waiting_for_a_block),

@@ -34,6 +34,7 @@ uint32_t frames_free(void)
 static uint64_t refaults;
 static uint32_t evictions;
 static unsigned asked, wakes;
+static uint64_t waited;
 static struct psi_trigger *added;
 
 uint64_t vm_events(enum vm_event e)
@@ -52,6 +53,11 @@ bool oom_ask(enum oom_reason why, struct cgroup *group)
 	assert_null(group);
 	asked++;
 	return true;
+}
+
+uint64_t psi_memory_waited(void)
+{
+	return waited;
 }
 
 void reclaim_wake(void)
@@ -184,7 +190,7 @@ static void test_asks_once(void **state)
 	assert_int_equal(added->state, PSI_FULL(PSI_MEMORY));
 	assert_true(added->threshold == 300 * MS && added->window == 500 * MS);
 	for (unsigned i = 1; i <= 3; i++) {
-		psi_memory_waited += 1900 * MS;
+		waited += 1900 * MS;
 		refaults += 40;
 		evictions += 40;
 		thrash_turn();
@@ -197,7 +203,7 @@ static void test_asks_once(void **state)
 	assert_int_equal(asked, 1);
 	frames = 21; /* it is a group that waits, not the machine */
 	for (unsigned i = 4; i <= 6; i++) {
-		psi_memory_waited += 1900 * MS;
+		waited += 1900 * MS;
 		refaults += 40;
 		evictions += 40;
 		added->fire(added, (1000 + i * 500) * MS);
