@@ -265,9 +265,10 @@ static uintmax_t micros_since(uint64_t start)
 }
 
 /* Until the victim's address space is empty. Our reference keeps `as`. */
-static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start)
+static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64_t start,
+			uint32_t free)
 {
-	uint64_t before = c->rss, free = frames_free(), reaped = 0;
+	uint64_t before = c->rss, reaped = 0;
 	uintmax_t came = 0;
 
 	while (time_now() - start < VICTIM_TIME && !is_empty(as)) {
@@ -323,6 +324,7 @@ static void decide(const struct oom_request *r)
 {
 	const struct oom_policy *p = oom_policy();
 	uint64_t start = time_now();
+	uint32_t free = frames_free();
 	struct oom_left_out left;
 	struct aspace *as;
 	unsigned n;
@@ -350,7 +352,7 @@ static void decide(const struct oom_request *r)
 		answer_all(true);
 		return;
 	}
-	victim_wait(as, &candidates[chosen], start);
+	victim_wait(as, &candidates[chosen], start, free);
 	aspace_put(as);
 }
 

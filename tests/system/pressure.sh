@@ -42,9 +42,9 @@ done
 for smp in 1 4; do
 	flags=(--smp $smp --mem 32M --swap-size 32M) limit=10000
 	(( smp > 1 )) || { flags+=(--icount); limit=2000; }
-	guest_run "${flags[@]}" 'echo 0 >/proc/sys/vm/thrash_wait_ms; livelock 60 14 8 8 8'
+	guest_run "${flags[@]}" 'echo 0 >/proc/sys/vm/thrash_wait_ms; livelock 60 14 10 10 10'
 	(( STATUS == 0 )) || fail "$smp CPUs: status $STATUS"
-	[[ $(tail -n 1 "$SCRATCH/output") =~ ^at\ ([0-9]+)\ answered\ in\ [0-9]+,\ [0-9]+\ pages,\ 8\ 8\ 8\ left$ ]] || fail "$smp CPUs: who is left"
+	[[ $(tail -n 1 "$SCRATCH/output") =~ ^at\ ([0-9]+)\ answered\ in\ [0-9]+,\ [0-9]+\ pages,\ 10\ 10\ 10\ left$ ]] || fail "$smp CPUs: who is left"
 	answered=${BASH_REMATCH[1]}
 	expect_log 'nobody gets on for paging \(thrashing\)'
 	ended=$(sed -nE 's/^\[ *([0-9]+)\.([0-9]{3})[0-9]*\] oom: ends livelock .*/\1\2/p' "$SCRATCH/errors" | head -n 1)

@@ -95,6 +95,19 @@ static void measure(void (*fn)(void), long used[2])
 	used[1] = end[1] - begin[1];
 }
 
+/* Most of it is of that part: a clock that goes on while the host does something else may say otherwise, but not each time. */
+static int is_mostly(int part, void (*fn)(void))
+{
+	long used[2];
+
+	for (int i = 0; i < 5; i++) {
+		measure(fn, used);
+		if (used[part] > 4 * used[!part])
+			return 1;
+	}
+	return 0;
+}
+
 static void test_cpu_times(void)
 {
 	long used[2];
@@ -102,10 +115,8 @@ static void test_cpu_times(void)
 	clock_t user, system;
 	pid_t child;
 
-	measure(compute, used);
-	CHECK(used[0] > 4 * used[1]);
-	measure(make_the_kernel_work, used);
-	CHECK(used[1] > 4 * used[0]);
+	CHECK(is_mostly(0, compute));
+	CHECK(is_mostly(1, make_the_kernel_work));
 	times(&tms);
 	user = tms.tms_cutime;
 	system = tms.tms_cstime;
