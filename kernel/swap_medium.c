@@ -222,10 +222,11 @@ static void discard_done(struct block_request *r)
 static int disk_erase(struct medium *m, uint64_t offset)
 {
 	struct swap_disk *s = disk_of(m);
-	uint64_t sector = (offset + m->lead) >> SECTOR_SHIFT;
+	uint32_t kept = m->lead + MEDIUM_KEPT * m->program_unit;
+	uint64_t sector = (offset + kept) >> SECTOR_SHIFT;
 	uint64_t end = (offset + m->erase_size) >> SECTOR_SHIFT, n;
 
-	forget(s, offset, m->erase_size);
+	forget(s, offset + kept, m->erase_size - kept);
 	if (!s->device->can_discard)
 		return 0;
 	for (; sector < end; sector += n) {

@@ -12,6 +12,9 @@
 
 struct medium;
 
+/* What the store notes of a block's wear outlives a discard, as nothing is written in its place until the block is used again. */
+#define MEDIUM_KEPT 2u
+
 struct medium_piece {
 	void *to;
 	size_t n;
@@ -31,7 +34,8 @@ struct medium_ops {
 	void (*program_begin)(struct medium *m, uint64_t offset, const void *buf, size_t n);
 	/* Waits for the piece that was begun first of those not ended: its result, as program()'s. */
 	int (*program_end)(struct medium *m);
-	/* Erases (or discards) the block at offset, but for its lead: it reads as 0xff (NOR) or is unspecified (block). A program of it may follow at once. */
+	/* Erases the block at offset, but for its lead: it reads as 0xff (NOR). Or discards it, but for its lead and MEDIUM_KEPT program units (block): it is unspecified. A program of it may
+	 * follow at once. */
 	int (*erase)(struct medium *m, uint64_t offset);
 };
 

@@ -149,7 +149,7 @@ static void geometry_set(struct store *s, struct medium *m)
 		log_warn("swap store %s: of %u MB the first %u are used", m->name,
 			 (unsigned)(m->size >> 20), (unsigned)(SIZE_MOST >> 20));
 	s->header_unit = MAX(m->program_unit, (uint32_t)sizeof(struct segment_header));
-	s->header_area = m->lead + 2 * s->header_unit;
+	s->header_area = m->lead + MEDIUM_KEPT * s->header_unit;
 	s->align = MAX(m->program_unit, RECORD_ALIGN);
 	s->window = m->program_best;
 	/* What is under way, a window that is not full yet, the rest of a record before, a record more. */
