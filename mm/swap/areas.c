@@ -37,6 +37,12 @@ static int least_prio = -1; /* given last without being asked for; control */
 
 /* ---- Writing: the page daemon alone ---- */
 
+/* Among equals who has more comes first: batches since it was written to, and before all who is in this one. `writing` held, or a hint. */
+static uint32_t area_rested(const struct swap_area *a)
+{
+	return batches - a->turn - 1;
+}
+
 /* The area to write to, NULL: none takes anything. */
 static struct swap_area *area_choose(void)
 {
@@ -54,7 +60,7 @@ static struct swap_area *area_choose(void)
 		    swap.refusing >> i & 1)
 			continue;
 		if (best == NULL || a->prio > best->prio ||
-		    (a->prio == best->prio && (int32_t)(a->turn - best->turn) < 0))
+		    (a->prio == best->prio && area_rested(a) > area_rested(best)))
 			best = a;
 	}
 	swap.refused = best == NULL && !room;

@@ -150,6 +150,18 @@ static void test_priorities(void **state)
 	assert_int_equal(used_in(1), 2);
 	for (unsigned i = 1; i < 5; i++)
 		slot_put(slot[i]);
+	/* All of a batch goes to one of them. */
+	for (unsigned batch = 0; batch < 3; batch++) {
+		for (unsigned i = 0; i < 4; i++) {
+			slot[i] = slot_alloc(0);
+			assert_int_equal(swap_write(slot[i], page), 0);
+		}
+		assert_int_equal(swap_commit(NULL, NULL), 0);
+		assert_int_equal(used_in(0) + used_in(1), 4);
+		assert_int_equal(used_in(batch % 2), 4);
+		for (unsigned i = 0; i < 4; i++)
+			slot_put(slot[i]);
+	}
 	assert_int_equal(swap_detach(&mock_medium2), 0);
 }
 
