@@ -370,11 +370,11 @@ static int area_open(struct swap_area *a, struct medium *m, bool format, int pri
 		return err;
 	slots = MIN(slots, SLOTS_MOST);
 	last = MAX(MIN(swap.total + slots, SLOTS_MOST), swap.limit);
-	err = slots == 0 ? -ENOSPC : slots_extend(last);
+	err = slots == 0 ? -ENOSPC : stores_grow(store, last);
 	if (!err && m->distant)
 		err = swap_ahead_start();
-	if (!err)
-		err = stores_grow(store, last);
+	if (!err) /* last: each number that there is, each store takes */
+		err = slots_extend(last);
 	if (err) {
 		store_close(store);
 		return err;

@@ -27,11 +27,13 @@ static void test_attaching(void **state)
 	mock_store_reset(0);
 	assert_int_equal(swap_attach(&mock_medium, false, 0), -ENOSPC);
 	mock_store_reset(1000);
-	for (unsigned n = 1;; n++) {
+	assert_true(swap.limit < 1000);
+	for (unsigned n = 1, limit = swap.limit;; n++) {
 		mock_fail_allocation(n);
 		if (swap_attach(&mock_medium, false, 0) == 0)
 			break;
 		assert_int_equal(frames_free(), frames_at_start);
+		assert_int_equal(swap.limit, limit); /* other stores take no more */
 		assert_int_equal(swap.total, 0);
 		assert_false(swap_writable());
 	}
