@@ -461,7 +461,8 @@ static int slot_bring_back(uint32_t slot, unsigned area)
 
 	if (!slot_pin_of(slot, area))
 		return 0;
-	p = slot_in(slot, &err, &major);
+	/* Everybody's pages: no group pays, whoever turns swap off. */
+	p = slot_in(slot, ALLOC_USER | ALLOC_PAID, &err, &major);
 	if (p != NULL || err == -EIO)
 		slot_release(slot, area, p);
 	if (p != NULL)

@@ -221,7 +221,7 @@ static int slot_wait(struct page *p, bool *major)
 	return err;
 }
 
-struct page *slot_in(uint32_t slot, int *err, bool *major)
+struct page *slot_in(uint32_t slot, unsigned alloc_flags, int *err, bool *major)
 {
 	struct page *p = NULL;
 	bool waits = false;
@@ -239,7 +239,7 @@ struct page *slot_in(uint32_t slot, int *err, bool *major)
 			break;
 		}
 		waits |= psi_memory_begin();
-		p = page_alloc(ALLOC_USER);
+		p = page_alloc(alloc_flags);
 		if (p == NULL)
 			*err = -ENOMEM;
 		else if (reading_begin(p, slot, false))
@@ -253,7 +253,7 @@ struct page *slot_in(uint32_t slot, int *err, bool *major)
 
 struct page *swap_in(uint32_t slot, int *err, bool *major)
 {
-	struct page *p = slot_in(slot, err, major);
+	struct page *p = slot_in(slot, ALLOC_USER, err, major);
 
 	if (*err == -ENODEV)
 		*err = -EIO;

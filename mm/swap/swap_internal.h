@@ -104,8 +104,8 @@ bool swap_may_log(uint64_t *last);
 struct slot *slot_at(uint32_t slot);
 /* Pins the slot if no frame has its contents and a `distant` medium has, not the pool; anywhere: or the pool, or any medium. */
 bool slot_pin_unread(uint32_t slot, bool anywhere) MUST_CHECK;
-/* swap.c. As swap_in(), and a medium that is not there is -ENODEV. */
-struct page *slot_in(uint32_t slot, int *err, bool *major);
+/* swap.c. As swap_in(), into a frame got with those flags; and a medium that is not there is -ENODEV. */
+struct page *slot_in(uint32_t slot, unsigned alloc_flags, int *err, bool *major);
 /* Binds p, ours alone, to the slot for reading; early: before anybody wants it. False: somebody else was faster, or it is poisoned by now. */
 bool reading_begin(struct page *p, uint32_t slot, bool early) MUST_CHECK;
 /* Reads the slot into p, which reading_begin() has bound. On an error p is put. May sleep. */

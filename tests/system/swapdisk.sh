@@ -33,6 +33,13 @@ expect_log 'swap: /dev/vda stays on \(error 12\)'
 head -c 4096 "$DISK" >"$SCRATCH/header"
 [[ $(dd if="$DISK" bs=1 skip=1052 count=4 status=none) == mine ]] || fail "mkswap's label is gone"
 
+# ---- swapoff out of a group that may have less than comes back: those pages are not the group's ----
+expect_output $'0\noom_kill 0\n/dev/mtdblock1 size used' --mem 40M --smp 1 --append zpool=0% "$SHELL_PART"'
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control; mkdir /sys/fs/cgroup/g; echo 2M >/sys/fs/cgroup/g/memory.max
+	eater 16 100 >/tmp/ate & e=$!; until grep -q ate /tmp/ate; do sleep 0.1; done; eater 30 >/dev/null; areas | cut -d " " -f 1-3 >/tmp/before
+	sh -c "echo 0 >/sys/fs/cgroup/g/cgroup.procs; swapoff /dev/mtdblock1; echo \$?"; grep "oom_kill " /sys/fs/cgroup/g/memory.events; cat /tmp/before; kill $e'
+expect_log 'swap: swap is off'
+
 # ---- Two areas: the one of higher priority first; what it holds goes to the other when it is switched off, beneath running programs ----
 expect_output $'/dev/mtdblock1 size 0 -2\n/dev/vda size 0 5\nate\n0\n/dev/mtdblock1 size used -2\n0' --mem 20M --smp 2 --disk "$DISK" --root "$SCRATCH/tools" "$SHELL_PART"'
 	/sbin/swapon -p 5 /dev/vda; areas | sort; eater 20 & e=$!; until_used 4000 /dev/vda
