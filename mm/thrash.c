@@ -28,7 +28,7 @@
 #include "mm/buddy.h"
 #include "mm/frames.h"
 #include "mm/oom.h"
-#include "mm/swap.h"
+#include "mm/swap/slots.h"
 #include "mm/workingset.h"
 
 #define WINDOW      (500 * NSEC_PER_MSEC)
@@ -119,8 +119,8 @@ int thrash_choose(const char *percent)
 
 void thrash_turn(void)
 {
-	/* With frames to spare it was a group that waited, at a limit of its own (mm/memcg_room.c). */
+	/* With frames to spare it was a group that waited, at a limit of its own (mm/memcg_room.c). Rather than somebody swapoff ends. */
 	if (unlikely(atomic_load(&wanted)) && atomic_exchange(&wanted, false) &&
-	    frames_free() <= 2 * watermarks.high)
+	    frames_free() <= 2 * watermarks.high && !swap_keep())
 		(void)oom_ask(OOM_THRASHING, NULL);
 }

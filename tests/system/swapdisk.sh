@@ -41,7 +41,7 @@ expect_output $'0\noom_kill 0\n/dev/mtdblock1 size used' --mem 40M --smp 1 --app
 expect_log 'swap: swap is off'
 
 # ---- Two areas: the one of higher priority first; what it holds goes to the other when it is switched off, beneath running programs ----
-expect_output $'/dev/mtdblock1 size 0 -2\n/dev/vda size 0 5\nate\n0\n/dev/mtdblock1 size used -2\n0' --mem 20M --smp 2 --disk "$DISK" --root "$SCRATCH/tools" "$SHELL_PART"'
+expect_output $'/dev/mtdblock1 size 0 -2\n/dev/vda size 0 5\nate\n0\n/dev/mtdblock1 size used -2\n0' --mem 20M --smp 2 --append thrash=0 --disk "$DISK" --root "$SCRATCH/tools" "$SHELL_PART"'
 	/sbin/swapon -p 5 /dev/vda; areas | sort; eater 20 & e=$!; until_used 4000 /dev/vda
 	while ! test "$(areas | wc -l)" = 1; do swapoff /dev/vda; echo $?; done; areas; wait $e; echo $?'
 expect_log 'swap: /dev/vda is off'

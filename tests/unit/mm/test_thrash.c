@@ -60,6 +60,16 @@ uint64_t psi_memory_waited(void)
 	return waited;
 }
 
+static bool leaving; /* a swap area is, until it is kept */
+
+bool swap_keep(void)
+{
+	bool kept = leaving;
+
+	leaving = false;
+	return kept;
+}
+
 void reclaim_wake(void)
 {
 	wakes++;
@@ -213,6 +223,16 @@ static void test_asks_once(void **state)
 	frames = 20;
 	thrash_turn();
 	assert_int_equal(asked, 1);
+	leaving = true; /* swapoff fails, nobody is ended for it */
+	for (unsigned i = 7; i <= 12; i++) {
+		waited += 1900 * MS;
+		refaults += 40;
+		evictions += 40;
+		added->fire(added, (1000 + i * 500) * MS);
+		thrash_turn();
+		assert_int_equal(asked, i < 12 ? 1 : 2);
+	}
+	assert_false(leaving);
 	thrash_settings.percent = 0;
 	thrash_changed();
 	assert_null(added);
