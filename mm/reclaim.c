@@ -268,6 +268,7 @@ static uint32_t waiter_join(struct frame_waiter *w, unsigned order)
 	w->task = current();
 	spin_lock(&reclaim.lock);
 	list_push_back(&reclaim.waiters, &w->link);
+	current()->frame_due |= reclaim.waiting == 0; /* there is nobody to be waited for */
 	WRITE_ONCE(reclaim.waiting, reclaim.waiting + 1);
 	reclaim.block_order = MAX(reclaim.block_order, order);
 	turns = reclaim.block_turns;
