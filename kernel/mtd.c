@@ -71,6 +71,10 @@ int mtd_swap_on(struct medium *m, int prio, bool format)
 
 	if (!d || d->medium != m)
 		return -EINVAL;
+	if (m->read_only) {
+		log_warn("swap: %s is for reading only: no swap on it", m->name);
+		return -EROFS;
+	}
 	if (!mtd_claim(d, m))
 		return -EBUSY;
 	swap_budget_attach(m);

@@ -281,7 +281,7 @@ static int part_program(struct medium *m, uint64_t offset, const void *buf, size
 {
 	struct cfi_part *p = container_of(m, struct cfi_part, medium);
 
-	if (p->read_only)
+	if (m->read_only)
 		return -EROFS;
 	return n > m->size || offset > m->size - n
 		       ? -EINVAL
@@ -292,7 +292,7 @@ static int part_erase(struct medium *m, uint64_t offset)
 {
 	struct cfi_part *p = container_of(m, struct cfi_part, medium);
 
-	if (p->read_only)
+	if (m->read_only)
 		return -EROFS;
 	return offset >= m->size || offset % m->erase_size ? -EINVAL
 							   : cfi_erase(p->chip, p->offset + offset);

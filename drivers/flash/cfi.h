@@ -92,7 +92,6 @@ struct cfi_part {
 	struct cfi_chip *chip;
 	uint64_t offset;
 	char name[32];
-	bool read_only;
 };
 
 /* Fills *p. -EINVAL: not on erase block boundaries of one region. */

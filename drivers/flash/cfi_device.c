@@ -68,8 +68,8 @@ static int part_add(struct bank *b, const struct mtdpart *part)
 	if (!p)
 		return -ENOMEM;
 	string_copy(p->name, part->name, sizeof(p->name));
-	p->read_only = part->read_only;
 	err = cfi_part_init(p, &b->chip, part->offset, part->size);
+	p->medium.read_only = part->read_only;
 	if (err)
 		log_error("%s: %s is not whole erase blocks of %u KB: left out", b->name,
 			  part->name, b->chip.regions[0].block_size / 1024);

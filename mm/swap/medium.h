@@ -49,7 +49,8 @@ struct medium {
 	unsigned programs;     /* pieces of program_best, or less, that may be under way; 0: none */
 	uint32_t
 		lead; /* bytes at the beginning of each erase block that are not the store's; program units */
-	bool given; /* what else lies on it may be overwritten */
+	bool read_only; /* by what the board or the command line says: no swap */
+	bool given;     /* what else lies on it may be overwritten */
 	bool discards; /* an erase only says that contents are worth nothing: no wear, and good to know early */
 	bool distant; /* a read takes long, however short it is: what follows is read ahead */
 	bool exposed; /* easily read elsewhere: encrypted unless the command line says otherwise */

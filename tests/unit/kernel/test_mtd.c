@@ -197,6 +197,10 @@ static void test_claims(void **state)
 
 	(void)state;
 	assert_int_equal(mtd_swap_on(&env, -1, false), -EINVAL);
+	area.read_only = true;
+	assert_int_equal(mtd_swap_on(&area, -1, false), -EROFS);
+	assert_non_null(strstr(mock_log(), "for reading only"));
+	area.read_only = false;
 	assert_int_equal(mtd_swap_on(&area, -1, false), 0);
 	assert_int_equal(mtd_swap_on(&area, -1, false), -EBUSY);
 	assert_int_equal(open_node(1, &f, FILE_READ, O_EXCL), -EBUSY);

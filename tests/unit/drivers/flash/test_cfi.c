@@ -481,7 +481,7 @@ static void test_part(void **state)
 	assert_int_equal(m->ops->erase(m, 4), -EINVAL);
 	assert_int_equal(m->ops->read(m, 2 * BLOCK - 4, back, 8), -EINVAL);
 	assert_int_equal(m->ops->program(m, UINT64_MAX - 3, data, 8), -EINVAL);
-	part.read_only = true;
+	m->read_only = true;
 	assert_int_equal(m->ops->program(m, 0, data, 8), -EROFS);
 	assert_int_equal(m->ops->erase(m, 0), -EROFS);
 }
