@@ -63,7 +63,7 @@ static void days(struct seq *s, const char *name, uint64_t bytes, uint64_t a_day
 		seq_printf(s, "%s %ju\n", name, bytes / a_day);
 }
 
-/* Wear levelling brings all segments to the most that one may have, so the most worn one tells what is left of all. */
+/* Wear levelling, ours or a disk's own, brings all segments to the most that one may have, so the most worn one tells what is left of all. */
 static void lifetime(struct seq *s, const struct store_stats *st)
 {
 	uint64_t day = 24 * 60 * 60, seconds = MAX(st->recent_ns / NSEC_PER_SEC, (uint64_t)1);
