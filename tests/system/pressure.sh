@@ -50,3 +50,13 @@ for smp in 1 4; do
 	ended=$(sed -nE 's/^\[ *([0-9]+)\.([0-9]{3})[0-9]*\] oom: ends livelock .*/\1\2/p' "$SCRATCH/errors" | head -n 1)
 	(( answered - 10#$ended < limit )) || fail "$smp CPUs: ended at $ended, answered at $answered"
 done
+
+# With the default, 10 ms of waiting for a page: on a disk that is slow in truth, 150 requests a second.
+truncate -s 40M "$SCRATCH/slow.img"
+LIVELOCK='mkswap /dev/vda >/dev/null && swapon /dev/vda && cat /proc/sys/vm/thrash_wait_ms && livelock 60 14 10 10 10'
+named_programs "$LIVELOCK"
+"$RUN" --log --timeout "$GUEST_LIMIT" --smp 1 --mem 32M --swap none --root "$SCRATCH/programs" --exec "$LIVELOCK" -- \
+	-drive "if=none,id=slow,format=raw,file=$SCRATCH/slow.img,throttling.iops-total=150" -device virtio-blk-device,drive=slow \
+	</dev/null >"$SCRATCH/output" 2>"$SCRATCH/errors" || fail "a slow disk: status $?"
+[[ $(head -n 1 "$SCRATCH/output") == 10 && $(tail -n 1 "$SCRATCH/output") =~ \ 10\ 10\ 10\ left$ ]] || fail "a slow disk: who is left"
+expect_log 'nobody gets on for paging \(thrashing\)'

@@ -62,6 +62,7 @@ static void grow_a_little(void)
 	usleep(300000);
 }
 
+/* Nobody rests when a fork fails. */
 static void bomb(rlim_t processes)
 {
 	struct rlimit r = { processes, processes };
@@ -73,8 +74,6 @@ static void bomb(rlim_t processes)
 
 		if (pid == 0)
 			take(MB, 0);
-		else if (pid < 0)
-			usleep(1000);
 	}
 }
 
