@@ -36,7 +36,7 @@ for flags in '--icount --smp 1 --swap none' '--icount --smp 1' '--smp 4'; do
 	expect_match '^hog ended$' $flags 'rtclaim 14 2'
 	(( $(grep -c '^forked in' "$SCRATCH/output") == 2 )) || fail "$flags: a fork with locked memory"
 	worst=$(sed -n 's/^locked .* worst piece \([0-9]*\) us$/\1/p' "$SCRATCH/output")
-	[[ $flags != *icount* || $PRESET != kernel ]] || (( worst < 600 )) || fail "$flags: a piece of 16 KB took $worst us"
+	[[ $flags != *icount* || $PRESET != kernel ]] || (( worst < 800 )) || fail "$flags: a piece of 16 KB took $worst us" # 2,048 looks, 400, and a decision, 200
 done
 
 # The policy that restarts the machine does not where swap has room.
