@@ -189,7 +189,7 @@ guest_run()
 	shift
 	# On a busy host QEMU 7.2 seldom loses the wake-up for a timer that the guest sets (CNTV_CVAL has passed, its main loop sleeps for minutes, the guest's CPU in WFI for as long):
 	# a network that leads nowhere makes that loop look once a second.
-	if [[ " $* " != *' -icount '* && $("$1" -netdev help 2>/dev/null) == *$'\nuser'* ]]; then
+	if [[ " $* " != *' -icount '* && $("$1" -M none -netdev help 2>/dev/null) == *$'\nuser'* ]]; then
 		wake=(-netdev "user,id=wake,restrict=on")
 	fi
 	guest_open_input
