@@ -48,12 +48,12 @@ set(HOT
 	# frames and kernel objects
 	mm/buddy.c mm/lru.c mm/magazine.c mm/page.c mm/pcp.c
 	# areas, what changes them, faults, forks, the ends of address spaces
-	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/protect.c mm/rmap.c mm/rmap_file.c mm/rmap_set.c mm/share.c mm/zap.c
+	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/protect.c mm/rmap.c mm/rmap_file.c mm/share.c mm/zap.c
 	# page caches, reading and writing
-	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c
+	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c
 	kernel/lock.c kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
 	# paging
-	mm/replace/refault.c mm/replace/replace.c mm/swap/codec.c
+	mm/replace/refault.c mm/swap/codec.c
 	# system calls, processes, scheduling, waiting, signals
 	kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
 	kernel/futex.c kernel/futex_queue.c kernel/signal_deliver.c)
