@@ -52,45 +52,36 @@ static void end_close(struct inode *i, unsigned mode)
 		pipe_destroy(p);
 }
 
-/* Waits for the other side of a FIFO. The counts of opens tell even when the other end came and went. */
-static int wait_for_other(struct file *f, struct pipe *p)
-{
-	uint32_t readers = p->reader_opens, writers = p->writer_opens;
-
-	if (p->unnamed || (f->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE))
-		return 0;
-	if (f->mode & FILE_READ) {
-		if (p->writers || file_nonblock(f))
-			return 0;
-		return wait_event(&p->readable, READ_ONCE(p->writer_opens) != writers,
-				  WAIT_INTERRUPTIBLE, WAIT_FOREVER);
-	}
-	if (p->readers)
-		return 0;
-	if (file_nonblock(f))
-		return -ENXIO;
-	return wait_event(&p->writable, READ_ONCE(p->reader_opens) != readers, WAIT_INTERRUPTIBLE,
-			  WAIT_FOREVER);
-}
-
 static int fifo_open(struct file *f)
 {
+	bool reads = f->mode & FILE_READ, there;
 	struct inode *i = f->inode;
-	int err;
+	uint32_t *opens, before;
+	struct pipe *p;
+	int err = -ENXIO;
 
 	mutex_lock(&i->mutex);
 	if (!i->pipe)
 		i->pipe = pipe_create();
-	if (!i->pipe) {
+	p = i->pipe;
+	if (!p) {
 		mutex_unlock(&i->mutex);
 		return -ENOMEM;
 	}
 	/* What poll compares with: hang-up needs a writer that was there in this reader's time. */
-	f->data = (void *)(uintptr_t)(i->pipe->writers ? i->pipe->writer_opens - 1
-						       : i->pipe->writer_opens);
-	end_open(i->pipe, f->mode);
+	f->data = (void *)(uintptr_t)(p->writers ? p->writer_opens - 1 : p->writer_opens);
+	end_open(p, f->mode);
+	/* Looked at before the mutex goes: whoever waited for us may write, close and be gone the moment after. The counts of opens tell of one
+	 * that comes and goes while we wait. */
+	there = p->unnamed || (reads ? p->writers : p->readers) != 0;
+	opens = reads ? &p->writer_opens : &p->reader_opens;
+	before = *opens;
 	mutex_unlock(&i->mutex);
-	err = wait_for_other(f, i->pipe);
+	if (there || (reads && file_nonblock(f)))
+		return 0;
+	if (!file_nonblock(f))
+		err = wait_event(reads ? &p->readable : &p->writable, READ_ONCE(*opens) != before,
+				 WAIT_INTERRUPTIBLE, WAIT_FOREVER);
 	if (err)
 		end_close(i, f->mode);
 	return err == -EINTR ? -ERESTART : err;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -167,6 +168,8 @@ static void fifos(void)
 	mkfifo("fifo", 0600);
 	CHECK_ERR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
 	if (fork() == 0) {
+		/* Before all others once it is woken: it may have closed its end before the reader that woke it goes on. */
+		CHECK(sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ 10 }) == 0);
 		fd = open("fifo", O_WRONLY); /* waits for the reader */
 		_exit(write(fd, "through", 7) != 7);
 	}
