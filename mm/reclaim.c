@@ -8,7 +8,8 @@
  *
  * Those who wait for frames (reclaim_wait) sleep until more than `min` are free. A round by
  * force that freed nothing is a fruitless one; a waiter that has seen FRUITLESS of them in a row
- * asks the OOM policy to end a task.
+ * asks the OOM policy to end a task. They take turns: who comes while others wait leaves these a
+ * batch of frames above `min`, until it has waited itself (task.frame_due).
  *
  * Who needs a block of several frames (reclaim_wait_block) may find plenty free and no two of them together. For these the daemon
  * goes on past `high`, until a block is there or BLOCK_ROUNDS are over.
