@@ -36,7 +36,7 @@ head -c 4096 "$DISK" >"$SCRATCH/header"
 # ---- swapoff out of a group that may have less than comes back: those pages are not the group's ----
 expect_output $'0\noom_kill 0\n/dev/mtdblock1 size used' --mem 40M --smp 1 --append zpool=0% "$SHELL_PART"'
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control; mkdir /sys/fs/cgroup/g; echo 2M >/sys/fs/cgroup/g/memory.max
-	eater 16 100 >/tmp/ate & e=$!; until grep -q ate /tmp/ate; do sleep 0.1; done; eater 30 >/dev/null; areas | cut -d " " -f 1-3 >/tmp/before
+	eater 16 100 >/tmp/ate & e=$!; until grep -qs ate /tmp/ate; do sleep 0.1; done; eater 30 >/dev/null; areas | cut -d " " -f 1-3 >/tmp/before
 	sh -c "echo 0 >/sys/fs/cgroup/g/cgroup.procs; swapoff /dev/mtdblock1; echo \$?"; grep "oom_kill " /sys/fs/cgroup/g/memory.events; cat /tmp/before; kill $e'
 expect_log 'swap: swap is off'
 
