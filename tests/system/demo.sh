@@ -18,7 +18,7 @@ grep -Eq '^work( +[0-9.]+){6}$' "$SCRATCH/output" || fail "the report has no fig
 awk '/^work( +[0-9.]+)+$/ { exit !($6 > $4) }' "$SCRATCH/output" || fail "no more was written to flash than paged out"
 
 # Where the host is slow, a page that comes back takes longer than any medium: nobody is judged for that.
-expect_match '^demo: all that was judged held$' --host-clock --smp 4 --append thrash=0 'demo --passes 1'
+expect_match '^demo: all that was judged held$' --host-clock --smp 4 --mem 48M --append thrash=0 'demo --work 56 --fork 8 --passes 1'
 
 # A limit that cannot be met is not met.
 expect_status 1 --mem 32M --swap-size 16M 'demo --work 20 --fork 4 --passes 1 --worst 1'
