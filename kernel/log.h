@@ -43,18 +43,20 @@ uint64_t log_end(void); /* seq that the next line will have */
  * ends the machine with status 255 (or resets, as the command line says). Any context. */
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Checks that stay in every build: cheap invariants whose breach means memory is no longer trustworthy. There are many, so what each passes is little. */
+#ifndef CONFIG_DEBUG
+#define CONFIG_DEBUG 0
+#endif
+/* Checks that stay in every build: cheap invariants whose breach means memory is no longer
+ * trustworthy. There are many, so what each passes is little: the condition's words in debug builds
+ * alone, which are found by file and line. */
 #define ASSERT(cond)                                                                               \
 	do {                                                                                       \
 		if (unlikely(!(cond)))                                                             \
-			assert_failed(#cond ", " __FILE__, __LINE__);                              \
+			assert_failed(CONFIG_DEBUG ? #cond ", " __FILE__ : __FILE__, __LINE__);    \
 	} while (0)
 NORETURN void assert_failed(const char *what, int line);
 
 /* Checks for debug builds (CONFIG_DEBUG 1) and host tests only: on hot paths or costly. */
-#ifndef CONFIG_DEBUG
-#define CONFIG_DEBUG 0
-#endif
 #define DEBUG_ASSERT(cond)                                                                         \
 	do {                                                                                       \
 		if (CONFIG_DEBUG)                                                                  \
