@@ -100,7 +100,7 @@ static void look_locked(struct process *p)
 		return;
 	}
 	if (used >= next) {
-		(void)sigqueue_send(&l->signal, p, NULL);
+		sigqueue_send(&l->signal, p, NULL, 0);
 		next = l->next = next_warning(next, used);
 	}
 	timer_start(&l->timer, cpu_look_again(&l->watch, used, MIN(next, hard) - used,
@@ -227,7 +227,7 @@ static void rt_expired(struct timer *timer)
 		uint64_t old = spin_lock_irq(&l->lock);
 
 		if (!l->ended)
-			(void)sigqueue_send(&l->signal, t->process, NULL);
+			sigqueue_send(&l->signal, t->process, NULL, 0);
 		spin_unlock_irq(&l->lock, old);
 	}
 	task_put(t);

@@ -305,17 +305,19 @@ void signal_kill(struct process *p)
 	signal_group_exit_go_on(p);
 }
 
-int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t)
+void sigqueue_send(struct sigqueue *q, struct process *p, struct task *t, uint64_t missed)
 {
 	uint64_t old = spin_lock_irq(&p->signal_lock);
-	int signo = q->info.signo, overrun = 0;
+	int signo = q->info.signo;
 	struct task *hint = send_begin(p, t, signo, &old);
+	bool queued = q->queued;
 
-	if (hint) {
-		if (q->queued) {
-			q->info.u.timer.overrun++;
-			overrun = 1;
-		} else if (!is_dropped(p, hint, signo)) {
+	if (hint && (queued || !is_dropped(p, hint, signo))) {
+		if (queued)
+			missed += (uint64_t)q->info.u.timer.overrun + 1;
+		if (q->info.code == SI_TIMER) /* else that word is somebody's user number */
+			q->info.u.timer.overrun = (int32_t)MIN(missed, (uint64_t)INT32_MAX);
+		if (!queued) {
 			enqueue(p, hint, t == NULL, signo, q);
 			announce(p, hint, t == NULL, signo, &old);
 		}
@@ -324,7 +326,6 @@ int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t)
 	signal_group_exit_go_on(p);
 	if (waitq_active(&p->signal_wait))
 		waitq_wake_all(&p->signal_wait);
-	return overrun;
 }
 
 static bool is_queued(const struct list *queue, int signo)

@@ -85,6 +85,7 @@ struct sigqueue {
 	struct user
 		*user; /* counted there; NULL: preallocated, its owner keeps it (posix timers) */
 	bool queued;   /* preallocated: on a list now: */
+	int32_t delivered;   /* preallocated: the overruns that the last one taken told of */
 	struct task *target; /* this thread's, or NULL: its process's */
 	struct ksiginfo info;
 };
@@ -136,8 +137,9 @@ struct sighand *sighand_get(struct sighand *s);
 void sighand_put(struct sighand *s);
 void sighand_reset_for_exec(struct sighand *s); /* handlers to default, ignored stay */
 void sigqueue_flush(struct list *queue, uint64_t *pending);
-/* Sends the preallocated q (a posix timer's) to p or, when t is not NULL, to that thread. 0, or 1: it was still queued (overrun). Any context. */
-int sigqueue_send(struct sigqueue *q, struct process *p, struct task *t);
+/* Sends the preallocated q to p or, when t is not NULL, to that thread. A posix timer's tells of overruns: `missed` ones, and one for each time that it is sent
+ * while it is queued. Any context. */
+void sigqueue_send(struct sigqueue *q, struct process *p, struct task *t, uint64_t missed);
 /* Takes a preallocated q off whatever list it is on. */
 void sigqueue_cancel(struct sigqueue *q, struct process *p);
 /* current()'s TASK_SIGNAL from masks and what is pending; signal_lock held. */

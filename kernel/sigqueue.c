@@ -148,6 +148,7 @@ int sigqueue_take(struct list *queue, uint64_t *pending, uint64_t mask, struct k
 	}
 	if (found) {
 		*info = found->info;
+		WRITE_ONCE(found->delivered, info->u.timer.overrun);
 		list_remove(&found->link);
 		sigqueue_free(found);
 	} else {

@@ -4,7 +4,8 @@
  * preallocated signal and starts itself anew. One that runs on CPU time looks at that from time to time, see kernel/cputime.c.
  *
  * An expiry runs in an interrupt. Should a program ask for a period shorter than PERIOD_MIN, the timer fires every PERIOD_MIN and the expiries
- * in between count as overruns: programs cannot keep the machine in its timer interrupt.
+ * in between count as overruns: programs cannot keep the machine in its timer interrupt. Overruns are counted in the signal while it is queued
+ * (sigqueue_send()) and are what timer_getoverrun(2) says once it has been taken.
  *
  * Locks: timers->mutex for the list; each timer's spin lock (interrupts off) for its times, within it signal_lock. A timer is stopped
  * with its lock not held (timer_cancel() waits for the handler).
@@ -42,7 +43,6 @@ struct user_timer {
 	uint64_t deadline; /* by its clock, ns: time_now(), or CPU time */
 	uint64_t interval; /* ns, 0: once */
 	struct cpu_watch watch;
-	uint32_t overrun; /* expiries since the last signal was queued */
 	struct sigqueue signal;
 };
 
@@ -52,13 +52,6 @@ struct process_timers {
 	int count, next_id;
 	struct user_timer interval[3]; /* ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF */
 };
-
-static void count_overruns(struct user_timer *u, uint64_t n)
-{
-	uint64_t sum = (uint64_t)u->overrun + n;
-
-	u->overrun = sum > INT32_MAX ? INT32_MAX : (uint32_t)sum;
-}
 
 static uint64_t clock_now(const struct user_timer *u)
 {
@@ -89,16 +82,15 @@ static void start_locked(struct user_timer *u, uint64_t now)
 
 static void expire_locked(struct user_timer *u, uint64_t now)
 {
-	uint64_t until = u->interval < PERIOD_MIN ? now + PERIOD_MIN : now, missed;
+	uint64_t until = u->interval < PERIOD_MIN ? now + PERIOD_MIN : now;
+	uint64_t missed = u->interval ? (until - u->deadline) / u->interval : 0;
 
-	if (!u->silent && sigqueue_send(&u->signal, u->process, u->thread))
-		count_overruns(u, 1);
+	if (!u->silent)
+		sigqueue_send(&u->signal, u->process, u->thread, missed);
 	if (!u->interval) {
 		u->armed = false;
 		return;
 	}
-	missed = (until - u->deadline) / u->interval;
-	count_overruns(u, missed);
 	u->deadline = time_after(u->deadline, (missed + 1) * u->interval);
 	start_locked(u, now);
 }
@@ -148,16 +140,21 @@ static void user_timer_set(struct user_timer *u, uint64_t deadline, uint64_t int
 	u->armed = deadline != 0;
 	u->deadline = deadline;
 	u->interval = interval;
-	u->overrun = 0;
 	if (u->armed)
 		start_locked(u, clock_now(u));
 	spin_unlock_irq(&u->lock, old);
 }
 
-static void user_timer_stop(struct user_timer *u)
+/* Stops it, and takes back what it has sent and nobody has taken. */
+static void user_timer_quiet(struct user_timer *u)
 {
 	user_timer_set(u, 0, 0);
 	sigqueue_cancel(&u->signal, u->process);
+}
+
+static void user_timer_stop(struct user_timer *u)
+{
+	user_timer_quiet(u);
 	if (u->thread)
 		task_put(u->thread);
 	u->thread = NULL;
@@ -457,7 +454,8 @@ SYSCALL(timer_settime)
 			value = time_after(clock_now(u), value);
 		else if (value && u->wall)
 			value = deadline_from_wall(value);
-		sigqueue_cancel(&u->signal, u->process);
+		user_timer_quiet(u);
+		u->signal.delivered = 0;
 		user_timer_set(u, value, value ? interval : 0);
 	}
 	mutex_unlock(&t->mutex);
@@ -489,13 +487,8 @@ SYSCALL(timer_getoverrun)
 		return -ENOMEM;
 	mutex_lock(&t->mutex);
 	u = find_timer(t, (int)args[0]);
-	if (u) {
-		uint64_t old = spin_lock_irq(&u->lock);
-
-		n = (int)u->overrun;
-		u->overrun = 0;
-		spin_unlock_irq(&u->lock, old);
-	}
+	if (u)
+		n = READ_ONCE(u->signal.delivered);
 	mutex_unlock(&t->mutex);
 	return n;
 }

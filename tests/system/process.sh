@@ -20,6 +20,7 @@ guest_run 'for i in 1 2 3 4; do callfuzz $i >/dev/null || exit 1; done; a=$(awk 
 # Timers and limits on CPU time.
 expect_output 'all good' cputimers
 expect_output 'all good' --icount --smp 1 cputimers
+expect_output 'all good' --icount --smp 1 timers
 
 # Nothing that a program may have many of delays a real-time task.
 expect_match '^all good$' --icount --smp 1 bounded

@@ -691,15 +691,47 @@ static void preallocated_signals(void **state)
 	(void)state;
 	list_init(&q.link);
 	act(40, HANDLER, 0, 0);
-	assert_int_equal(sigqueue_send(&q, &process, NULL), 0);
-	assert_int_equal(sigqueue_send(&q, &process, NULL), 1);
-	assert_int_equal(q.info.u.timer.overrun, 1);
+	sigqueue_send(&q, &process, NULL, 0);
 	sigqueue_cancel(&q, &process);
 	assert_int_equal(process.sig_pending, 0);
-	assert_int_equal(sigqueue_send(&q, &process, b), 0);
+	sigqueue_send(&q, &process, b, 0);
 	assert_int_equal(b->sig_pending, SIGNAL_MASK(40));
 	sigqueue_flush(&b->sig_queue, &b->sig_pending);
 	assert_false(q.queued);
+}
+
+/* Each signal counts its own overruns: those before it was queued, and one for each that found it queued. */
+static void overruns(void **state)
+{
+	struct sigqueue q = { .info = { .signo = 40, .code = SI_TIMER } };
+	struct sigqueue plain = { .info = { .signo = 41, .code = SI_KERNEL } };
+	struct ksiginfo info;
+
+	(void)state;
+	list_init(&q.link);
+	list_init(&plain.link);
+	act(40, HANDLER, 0, 0);
+	act(41, HANDLER, 0, 0);
+	sigqueue_send(&q, &process, NULL, 2);
+	sigqueue_send(&q, &process, NULL, 0);
+	sigqueue_send(&q, &process, NULL, 10);
+	assert_int_equal(q.delivered, 0);
+	assert_int_equal(signal_take(SIGNAL_MASK(40), &info), 40);
+	assert_int_equal(info.u.timer.overrun, 2 + 1 + 11);
+	assert_int_equal(q.delivered, 14);
+	sigqueue_send(&q, &process, NULL, 0);
+	assert_int_equal(q.delivered, 14);
+	assert_int_equal(signal_take(SIGNAL_MASK(40), &info), 40);
+	assert_int_equal(info.u.timer.overrun, 0);
+	assert_int_equal(q.delivered, 0);
+	sigqueue_send(&q, &process, NULL, 1ull << 40);
+	sigqueue_send(&q, &process, NULL, 1ull << 40);
+	assert_int_equal(signal_take(SIGNAL_MASK(40), &info), 40);
+	assert_int_equal(info.u.timer.overrun, INT32_MAX);
+	sigqueue_send(&plain, &process, NULL, 0);
+	sigqueue_send(&plain, &process, NULL, 3);
+	assert_int_equal(signal_take(SIGNAL_MASK(41), &info), 41);
+	assert_int_equal(info.u.rt.uid, 0);
 }
 
 static void images(void **state)
@@ -954,6 +986,7 @@ int main(void)
 		TEST(groups),
 		TEST(waited_for_signals_wake),
 		TEST(preallocated_signals),
+		TEST(overruns),
 		TEST(images),
 		TEST(child_tid_is_stored),
 		TEST(many_threads_die_in_batches),
