@@ -102,20 +102,6 @@ bool balance_look(const struct runq *rq, int prio)
 	return other_cpus(rq) && pull_source(rq, prio);
 }
 
-/* Locks other besides rq, which may be unlocked meanwhile. */
-static void lock_second(struct runq *rq, struct runq *other)
-{
-	if (spin_trylock_raw(&other->lock))
-		return;
-	if (other->cpu > rq->cpu) {
-		spin_lock_raw(&other->lock);
-		return;
-	}
-	spin_unlock_raw(&rq->lock);
-	spin_lock_raw(&other->lock);
-	spin_lock_raw(&rq->lock);
-}
-
 /* The most urgent real-time task waiting on rq that may run on one of the CPUs; NULL: none among those looked at. */
 static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
 {
@@ -149,6 +135,20 @@ static struct task *movable_fair(const struct runq *rq, uint64_t cpus)
 	return NULL;
 }
 
+/* t, linked on from, goes to that CPU's queue; NULL: nobody. Drops from->lock. Leaving a queue and coming to another have each a section with interrupts off of its own.
+ * Returns what runq_place() does. */
+static struct runq *move(struct runq *from, struct task *t, int cpu)
+{
+	if (!t) {
+		spin_unlock_raw(&from->lock);
+		return NULL;
+	}
+	runq_unlink(from, t);
+	runq_send(from, t, cpu);
+	preempt_let_in();
+	return runq_receive(t);
+}
+
 void balance_pull(struct runq *rq, int prio)
 {
 	struct runq *from = pull_source(rq, prio);
@@ -156,15 +156,13 @@ void balance_pull(struct runq *rq, int prio)
 
 	if (!from)
 		return;
-	lock_second(rq, from);
+	spin_lock_raw(&from->lock);
 	t = movable_rt(from, rq->bit);
 	if (t && t->sched.prio <= prio)
 		t = NULL;
 	if (!t && prio == PRIO_IDLE)
 		t = movable_fair(from, rq->bit);
-	if (t)
-		runq_move(from, rq, t);
-	spin_unlock_raw(&from->lock);
+	(void)move(from, t, rq->cpu); /* the switch that follows offers who has to wait */
 }
 
 void balance_offer_rt(struct runq *rq)
@@ -198,7 +196,6 @@ void balance_push_fair(struct runq *rq)
 {
 	uint64_t others = other_cpus(rq);
 	struct runq *to = NULL;
-	struct task *t;
 
 	for (; others != 0; others &= others - 1) {
 		struct runq *other = &runqs[first_cpu(others)];
@@ -209,11 +206,7 @@ void balance_push_fair(struct runq *rq)
 	if (!to || fair_load(to) + 2 > fair_load(rq))
 		return;
 	spin_lock_raw(&rq->lock);
-	t = movable_fair(rq, to->bit);
-	if (t) {
-		runq_unlink(rq, t);
-		(void)runq_place(rq, t, to->cpu);
-		return;
-	}
-	spin_unlock_raw(&rq->lock);
+	to = move(rq, movable_fair(rq, to->bit), to->cpu);
+	if (unlikely(to)) /* it was lent a priority on the way */
+		balance_push_rt(to);
 }

@@ -31,17 +31,25 @@ void preempt_schedule(void)
 		sched_preempt();
 }
 
-/* Between what an interrupt did and the switch that it asked for, others come: neither has to wait for both. Those see a count above zero, and leave the switch
- * to this one. */
+void preempt_let_in(void)
+{
+	preempt_disable();
+	hw_irq_enable();
+	hw_irq_disable();
+	current()->hot.preempt_count--;
+}
+
+/* Between what an interrupt did and the switch that it asked for, others come: neither has to wait for both. Nor for the note of one that had to. */
 void preempt_schedule_irq(void)
 {
-	struct task_hot *hot = &current()->hot;
+	const struct task_hot *hot = &current()->hot;
 
 	while (switch_due(hot)) {
-		preempt_disable();
-		hw_irq_enable();
-		hw_irq_disable();
-		hot->preempt_count--;
+		preempt_let_in();
+		if (unlikely(READ_ONCE(hot->pending) & TASK_DELAYED)) {
+			latency_switch_comes(__builtin_frame_address(0));
+			preempt_let_in();
+		}
 		sched_preempt();
 	}
 }

@@ -30,6 +30,10 @@
 #define SOME(r)    BIT(PSI_SOME(r))
 #define FULL(r)    BIT(PSI_FULL(r))
 
+/* Of psi_cpu.counts. SPREAD: a task that counts as these bits, four of them, adds that. */
+#define COUNT(counts, i) ((uint16_t)((counts) >> 16 * (i)))
+#define SPREAD(bits)     ((bits)*0x0000200040008001 & 0x0001000100010001)
+
 static struct psi_cpu machine_cpus[NR_CPUS_MAX];
 struct psi psi_machine = { .cpus = machine_cpus };
 
@@ -52,15 +56,15 @@ void psi_charge(struct psi_cpu *c, uint64_t now)
 		c->ns[__builtin_ctz(state)] += ns;
 }
 
-static uint32_t state_of(const struct psi_cpu *c, uint32_t runs, bool on_cpu, bool curr_waits)
+static uint32_t state_of(uint64_t counts, uint32_t runs, bool on_cpu, bool curr_waits)
 {
 	uint32_t state = 0;
 
-	if (c->count[PSI_WAITS_IO] > 0)
+	if (COUNT(counts, PSI_WAITS_IO) > 0)
 		state |= runs > 0 ? SOME(PSI_IO) : SOME(PSI_IO) | FULL(PSI_IO);
-	if (c->count[PSI_WAITS_MEMORY] > 0) {
+	if (COUNT(counts, PSI_WAITS_MEMORY) > 0) {
 		state |= SOME(PSI_MEMORY);
-		if (runs == c->count[PSI_RUNS_FOR_MEMORY] || (on_cpu && curr_waits))
+		if (runs == COUNT(counts, PSI_RUNS_FOR_MEMORY) || (on_cpu && curr_waits))
 			state |= FULL(PSI_MEMORY);
 	}
 	if (runs > on_cpu)
@@ -69,26 +73,30 @@ static uint32_t state_of(const struct psi_cpu *c, uint32_t runs, bool on_cpu, bo
 }
 
 /* The machine's: the run queue counts its tasks, and the time in which it was busy or somebody waited for it. */
-static uint32_t machine_state(const struct psi_cpu *c, const struct runq *rq, bool curr_waits)
+static uint32_t machine_state(uint64_t counts, const struct runq *rq, bool curr_waits)
 {
 	bool on_cpu = rq->curr != rq->idle;
-	uint32_t state = state_of(c, rq->nr_fair + rq->nr_rt + on_cpu, on_cpu, curr_waits);
+	uint32_t state;
 
+	if (counts >> 16 * PSI_WAITS_IO == 0)
+		return 0;
+	state = state_of(counts, rq->nr_fair + rq->nr_rt + on_cpu, on_cpu, curr_waits);
 	state &= ~(SOME(PSI_CPU) | FULL(PSI_CPU) | BUSY);
-	return state != 0 && !on_cpu ? state | BUSY : state;
+	return on_cpu ? state : state | BUSY;
 }
 
-/* The counts of p on rq's CPU may have changed. */
-static void look(struct psi *p, const struct runq *rq, uint64_t now)
+/* The counts of p on rq's CPU change by that; or something else that its state depends on has changed. */
+static void change(struct psi *p, const struct runq *rq, uint64_t counts, uint64_t now)
 {
 	struct psi_cpu *c = &p->cpus[rq->cpu];
 	bool curr_waits = rq->curr->sched.stall & STALL_MEMORY;
 	uint32_t state;
 
+	counts = c->counts += counts;
 	if (p->parent != NULL)
-		state = state_of(c, c->count[PSI_RUNS], c->on_cpu, curr_waits);
+		state = state_of(counts, COUNT(counts, PSI_RUNS), c->on_cpu, curr_waits);
 	else
-		state = machine_state(c, rq, curr_waits);
+		state = machine_state(counts, rq, curr_waits);
 	if (state == c->state)
 		return;
 	psi_charge(c, now);
@@ -108,10 +116,11 @@ static struct psi *group_of(const struct task *t)
 	return t->sched.psi != NULL ? t->sched.psi : &psi_machine;
 }
 
-static void look_at_groups_of(const struct task *t, const struct runq *rq, uint64_t now)
+/* The same for p and all above it. */
+static void change_all(struct psi *p, const struct runq *rq, uint64_t counts, uint64_t now)
 {
-	for (struct psi *p = group_of(t); p != NULL; p = p->parent)
-		look(p, rq, now);
+	for (; p != NULL; p = p->parent)
+		change(p, rq, counts, now);
 }
 
 static void set_on_cpu(const struct task *t, const struct runq *rq, bool on_cpu)
@@ -139,52 +148,49 @@ static unsigned counts_asleep(const struct task *t)
 	return t->sched.stall & STALL_MEMORY ? counts | BIT(PSI_WAITS_MEMORY) : counts;
 }
 
-/* From now on t, on rq, counts as that. */
-static void count_as(struct runq *rq, struct task *t, unsigned counts, uint64_t now)
+/* From now on t, on rq, counts as that. Returns what its groups' counts change by. */
+static uint64_t count_as(struct runq *rq, struct task *t, unsigned counts, uint64_t now)
 {
 	unsigned before = t->sched.psi_counted, changes = before ^ counts;
 
-	if (changes == 0)
-		return;
 	if (changes & counts & BIT(PSI_WAITS_IO))
 		t->sched.io_since = now;
 	else if (changes & BIT(PSI_WAITS_IO))
 		t->sched.io_ns += now - t->sched.io_since;
 	t->sched.psi_counted = (uint8_t)counts;
 	rq->psi_slow += (uint32_t)(counts != 0) - (before != 0);
-	for (struct psi *p = group_of(t); p != NULL; p = p->parent)
-		for (unsigned left = changes; left != 0; left &= left - 1) {
-			unsigned i = (unsigned)__builtin_ctz(left);
-
-			p->cpus[rq->cpu].count[i] += counts & BIT(i) ? 1u : -1u;
-		}
+	return SPREAD((uint64_t)counts) - SPREAD((uint64_t)before);
 }
 
+/* Each group is looked at once: those of next alone, those of prev alone, and those of both, where a task had the CPU and one has it now. */
 void psi_switch(struct runq *rq, struct task *prev, struct task *next, bool sleeps, uint64_t now)
 {
-	if (sleeps)
-		count_as(rq, prev, counts_asleep(prev), now);
-	set_on_cpu(prev, rq, false);
-	set_on_cpu(next, rq, true);
-	look_at_groups_of(prev, rq, now);
-	if (next->sched.psi != NULL)
-		look_at_groups_of(next, rq, now);
+	uint64_t counts = sleeps ? count_as(rq, prev, counts_asleep(prev), now) : 0;
+	struct psi *both = group_of(next), *p;
+
+	for (; both->parent != NULL && !both->cpus[rq->cpu].on_cpu; both = both->parent) {
+		both->cpus[rq->cpu].on_cpu = true;
+		change(both, rq, 0, now);
+	}
+	for (p = group_of(prev); p != both; p = p->parent) {
+		p->cpus[rq->cpu].on_cpu = false;
+		change(p, rq, counts, now);
+	}
+	change_all(both, rq, counts, now);
 }
 
 void psi_leave(struct runq *rq, struct task *t)
 {
 	uint64_t now = time_now();
 
-	count_as(rq, t, 0, now);
-	look_at_groups_of(t, rq, now);
+	change_all(group_of(t), rq, count_as(rq, t, 0, now), now);
 }
 
 void psi_enter(struct runq *rq, struct task *t)
 {
 	uint64_t now = time_now();
 
-	count_as(rq, t, counts_running(t), now);
-	look_at_groups_of(t, rq, now);
+	change_all(group_of(t), rq, count_as(rq, t, counts_running(t), now), now);
 }
 
 /* ---- Waiting for memory ---- */
@@ -199,8 +205,7 @@ static uint64_t set_memory_stall(uint8_t stall)
 	spin_lock_raw(&rq->lock);
 	now = time_now();
 	t->sched.stall = (uint8_t)((t->sched.stall & ~STALL_MEMORY) | stall);
-	count_as(rq, t, counts_running(t), now);
-	look_at_groups_of(t, rq, now);
+	change_all(group_of(t), rq, count_as(rq, t, counts_running(t), now), now);
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
 	return now;
@@ -283,15 +288,14 @@ void psi_move(struct task *t, struct psi *to)
 	unsigned counts = t->sched.psi_counted & ~BIT(PSI_RUNS);
 
 	now = time_now();
-	count_as(rq, t, 0, now);
 	if (rq->curr == t)
 		set_on_cpu(t, rq, false);
-	look_at_groups_of(t, rq, now);
+	change_all(group_of(t), rq, count_as(rq, t, 0, now), now);
 	t->sched.psi = to->parent != NULL ? to : NULL;
 	if (rq->curr == t)
 		set_on_cpu(t, rq, true);
-	count_as(rq, t, runs ? counts_running(t) : counts, now);
-	look_at_groups_of(t, rq, now);
+	counts = runs ? counts_running(t) : counts;
+	change_all(group_of(t), rq, count_as(rq, t, counts, now), now);
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
 }

@@ -21,14 +21,14 @@ enum psi_resource { PSI_IO, PSI_MEMORY, PSI_CPU, PSI_RESOURCES };
 #define PSI_CPU_STATES     (3u << PSI_SOME(PSI_CPU)) /* as bits */
 
 /* What a task is counted as. */
-enum { PSI_RUNS, PSI_WAITS_IO, PSI_WAITS_MEMORY, PSI_RUNS_FOR_MEMORY, PSI_COUNTS };
+enum { PSI_RUNS, PSI_WAITS_IO, PSI_WAITS_MEMORY, PSI_RUNS_FOR_MEMORY };
 
 /* A group's tasks on one CPU. Under the lock of that CPU's run queue. */
 struct psi_cpu {
-	uint32_t count
-		[PSI_COUNTS]; /* PSI_RUNS of psi_machine is not looked at: the run queue knows */
-	uint32_t state;       /* bits: states in force since `since`; BUSY above them */
-	bool on_cpu;          /* a task of the group has the CPU */
+	uint64_t
+		counts; /* 16 bits each, as there are PID_MAX tasks at most. PSI_RUNS of psi_machine is not looked at: the run queue knows */
+	uint32_t state; /* bits: states in force since `since`; BUSY above them */
+	bool on_cpu;    /* a task of the group has the CPU; psi_machine's is not looked at */
 	uint64_t since;
 	uint64_t ns
 		[PSI_STATES +

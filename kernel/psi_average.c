@@ -58,9 +58,10 @@ static void take_cpu(const struct psi *p, struct runq *rq, uint64_t ns[PSI_STATE
 /* The sums become totals. */
 static void conclude(struct psi *p)
 {
-	for (unsigned s = 0; p->weights != 0 && s < PSI_STATES; s++)
+	for (unsigned s = 0; p->weights != 0 && s < PSI_STATES; s++) {
 		p->figures.total[s] += p->sum[s] / p->weights;
-	memset(p->sum, 0, sizeof(p->sum));
+		p->sum[s] = 0;
+	}
 	p->weights = 0;
 	p->collected = 0;
 }
@@ -183,11 +184,12 @@ void psi_figures(struct psi *p, struct psi_figures *f)
 
 void psi_arm(struct psi *p, uint32_t timers)
 {
-	uint64_t now = time_now();
+	uint64_t now;
 
 	timers &= ~READ_ONCE(p->armed);
 	if (timers == 0)
 		return;
+	now = time_now();
 	timers &= ~atomic_fetch_or(&p->armed, timers); /* who sets the bit has the timer */
 	if (timers & PSI_AVERAGE)
 		timer_start(&p->average, now + PERIOD);

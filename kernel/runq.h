@@ -4,7 +4,7 @@
  *
  * Invariants, with rq->lock held
  *  (1) A task that can run is linked in exactly one queue (sched.queued), or is the `curr` of one, or is on its way between
- *      two (sched.moving: the one who moves it will queue it). Its state may say that it sleeps, when it was preempted on its way there:
+ *      two (sched.moving: the one who moves it will queue it; sched.cpu names the one that it goes to, and that lock guards it). Its state may say that it sleeps, when it was preempted on its way there:
  *      who wakes it then changes the state alone.
  *  (2) curr and the idle task are never linked.
  *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is neither linked nor curr.
@@ -13,8 +13,8 @@
  *  (5) waiting_rt is the highest real-time priority linked here, or 0. While real-time tasks wait here behind what runs, this CPU's bit in
  *      cpus_rt_waiting is set; not while one was just linked that is to run at once.
  *
- * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue. Two run-queue locks are taken in the
- * order of their CPUs. All are held with interrupts off and for bounded work.
+ * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue. Nobody has two run-queue
+ * locks. All are held with interrupts off and for bounded work.
  */
 #ifndef KERNEL_RUNQ_H
 #define KERNEL_RUNQ_H
@@ -40,6 +40,7 @@ struct runq {
 	uint64_t min_vruntime;   /* of the tasks here; never falls */
 	uint64_t turn_end;       /* when sched_slice_expired() comes; UINT64_MAX: it will not */
 	bool hold;               /* curr, a real-time task, is put aside: kernel/sched_guard.c */
+	bool uneven; /* a turn has ended: the next preemption evens out the numbers of ordinary tasks. By this CPU only */
 
 	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
 	int curr_prio;
@@ -134,7 +135,7 @@ int deadline_admit(const struct sched_deadline *old, const struct sched_deadline
 bool deadline_fits(void);
 /* A new period of t begins. rq->lock held, as in the rest. */
 void deadline_begin(struct task *t, uint64_t start);
-/* t, of PRIO_DEADLINE, is about to be queued after sleep. */
+/* t, of PRIO_DEADLINE, is about to be queued after sleep, or after the guard has let it go; not when it only changes CPUs. */
 void deadline_place(struct task *t);
 void deadline_link(struct runq *rq, struct task *t);
 /* t has used up its budget while others wait. */
@@ -161,6 +162,8 @@ void fair_link(struct runq *rq, struct task *t);
 /* Sets t's cost per ns by its policy and nice value. */
 void fair_set_cost(struct task *t);
 void fair_unlink(struct runq *rq, struct task *t);
+/* The first of several, which runs now, gives its place to prev, wherever that is. */
+void fair_exchange(struct runq *rq, struct task *prev);
 /* Bounds the vruntime of t, new on rq, so that it is neither starved nor hogs the CPU. */
 void fair_place(struct runq *rq, struct task *t);
 /* Whether t, linked on rq, should run instead of its ordinary curr. */
@@ -207,11 +210,13 @@ struct runq *runq_lock_task(struct task *t);
 /* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity has changed meanwhile, another. rq is
  * locked; no lock is held on return: that of the queue where t, a real-time task, has to wait, for balance_push_rt(), or NULL. Interrupts off. */
 struct runq *runq_place(struct runq *rq, struct task *t, int cpu);
-/* Moves t, linked on from, to the queue of to; both locked. */
-void runq_move(struct runq *from, struct runq *to, struct task *t);
-
-/* schedule() for a task that did not ask: it stays runnable. For kernel/preempt.c. */
+/* The same in two steps, without a lock in between: t is on its way to that CPU, and rq unlocked; then the caller, and nobody else, queues it there. */
+void runq_send(struct runq *rq, struct task *t, int cpu);
+struct runq *runq_receive(struct task *t);
+/* schedule() for a task that did not ask: it stays runnable. Preemption on; interrupts may be off, and come in between all the same. For kernel/preempt.c. */
 void sched_preempt(void);
+/* kernel/preempt.c: with interrupts off, those that are pending come. They see a count above zero, and leave their switch to the caller. */
+void preempt_let_in(void);
 
 /* kernel/load.c: starts sampling. Once, from sched_init(). */
 void load_init(void);
@@ -230,9 +235,9 @@ static inline bool balance_wanted(const struct runq *rq, int prio)
 		return false;
 	return balance_look(rq, prio);
 }
-/* Brings one task of more than prio from another CPU to rq, if there is one. rq->lock held, may be dropped and taken again. */
+/* Brings one task of more than prio from another CPU to rq, this CPU's, if there is one. No lock held; interrupts off, and on in between. */
 void balance_pull(struct runq *rq, int prio);
-/* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off. */
+/* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off, and on in between. */
 void balance_push_fair(struct runq *rq);
 /* Offers a waiting real-time task to a CPU that runs something less urgent. No lock held; interrupts off. */
 void balance_offer_rt(struct runq *rq);

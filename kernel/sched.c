@@ -127,15 +127,16 @@ static void change_places(struct runq *rq, struct task *prev, struct task *next,
 {
 	int prio = prev->sched.prio;
 
-	/* Two tasks that take turns find each other's place as it is to be. */
-	if (prio == next->sched.prio && prio != PRIO_DEADLINE &&
-	    (prio == PRIO_FAIR ? rq->fair.node == NULL : !front)) {
+	/* Who takes turns with others finds the place as it is to be. */
+	if (prio == next->sched.prio && prio != PRIO_DEADLINE && (prio == PRIO_FAIR || !front)) {
 		next->sched.queued = false;
 		prev->sched.queued = true;
-		if (prio == PRIO_FAIR)
+		if (prio != PRIO_FAIR)
+			rt_exchange(rq, prev, next);
+		else if (rq->fair.node == NULL)
 			rq->fair_first = prev;
 		else
-			rt_exchange(rq, prev, next);
+			fair_exchange(rq, prev);
 		return;
 	}
 	runq_unlink(rq, next);
@@ -174,17 +175,7 @@ static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 	WRITE_ONCE(rq->curr_prio, next->sched.prio);
 }
 
-/* Fetches a task from another CPU when one waits there that is better than what this CPU has: its running task, of priority prio, and what is queued. */
-static NOINLINE void fetch_better(struct runq *rq, int prio)
-{
-	prio = MAX(prio, rq->waiting_rt > 0 ? rq->waiting_rt
-			 : rq->nr_fair > 0  ? PRIO_FAIR
-					    : PRIO_IDLE);
-	if (prio == PRIO_IDLE || rt_waits_elsewhere(rq))
-		balance_pull(rq, prio);
-}
-
-/* This CPU has sunk in priority. A real-time task that came to wait elsewhere after the look, when this CPU was not yet seen to have sunk, has
+/* This CPU has sunk in priority, or was asked to after its look. A real-time task that came to wait elsewhere after the look, when this CPU was not yet seen to have sunk, has
  * nobody else to find it; one that comes later finds this CPU. The idle loop does the same for itself. */
 static void look_again(struct runq *rq)
 {
@@ -193,16 +184,17 @@ static void look_again(struct runq *rq)
 		runq_resched(rq);
 }
 
-/* The switch that t was asked for is being made. rq->lock held. */
-static void take_request(struct task *t)
+/* The switch that t was asked for, if it was, is being made. */
+static bool take_request(struct task *t)
 {
 	uint32_t pending = READ_ONCE(t->hot.pending);
 
 	if (!(pending & TASK_NEED_RESCHED))
-		return;
+		return false;
 	if (unlikely(pending & TASK_DELAYED))
 		latency_switch_comes(__builtin_frame_address(0));
 	atomic_fetch_and(&t->hot.pending, ~(uint32_t)TASK_NEED_RESCHED);
+	return true;
 }
 
 /* The most urgent task that waits here, or NULL. */
@@ -224,16 +216,9 @@ static inline bool can_stay(const struct task *t, enum leave how)
 /* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it belongs. */
 static inline struct task *choose(struct runq *rq, struct task *prev, enum leave how)
 {
+	struct task *next = first_waiting(rq);
 	bool stays = can_stay(prev, how);
-	struct task *next;
 
-	if ((!stays && rq->nr_rt + rq->nr_fair == 0) || unlikely(rt_waits_elsewhere(rq))) {
-		fetch_better(rq, stays ? prev->sched.prio
-				       : PRIO_IDLE); /* may drop the lock for a moment */
-		stays = can_stay(prev, how);
-	}
-	take_request(prev); /* made under rq->lock only */
-	next = first_waiting(rq);
 	if (stays && likely(runq_allowed(rq, prev)))
 		return next ? compare(rq, prev, next, how == YIELDS) : prev;
 	if (unlikely(stays))
@@ -246,18 +231,14 @@ static inline struct task *choose(struct runq *rq, struct task *prev, enum leave
 	return next;
 }
 
-/* The same while this CPU idles. */
+/* The same while this CPU idles. Without a task nothing is switched, and a request that came since the look at other CPUs stays. */
 static NOINLINE struct task *choose_after_idling(struct runq *rq)
 {
-	struct task *next;
+	struct task *next = first_waiting(rq);
 
-	take_request(rq->idle);
-	hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
-	if (rq->nr_rt + rq->nr_fair == 0 || rt_waits_elsewhere(rq))
-		fetch_better(rq, PRIO_IDLE);
-	next = first_waiting(rq);
 	if (!next)
 		return rq->idle;
+	(void)take_request(rq->idle);
 	runq_unlink(rq, next);
 	return next;
 }
@@ -269,16 +250,49 @@ static bool has_left(const struct runq *rq, const struct task *prev)
 	       prev != rq->idle;
 }
 
+/* Other CPUs may have something better than what this CPU would have. */
+static inline bool looks_elsewhere(const struct runq *rq, enum leave how)
+{
+	return (how != YIELDS && rq->nr_rt + rq->nr_fair == 0) || unlikely(rt_waits_elsewhere(rq));
+}
+
+/* Fetches a task from another CPU when one waits there that is better than what this CPU has: its running task, unless that goes to sleep, and what is queued. Without locks these
+ * are hints. What is missed is found by the idle loop, or by look_again(). */
+static NOINLINE void fetch_better(struct runq *rq, enum leave how)
+{
+	struct task *t = current();
+	int prio = can_stay(t, how) ? t->sched.prio : PRIO_IDLE;
+
+	(void)take_request(t);
+	hw_mb(); /* before the look: rouse() asks without the lock, after queuing */
+	prio = MAX(prio, rq->waiting_rt > 0 ? rq->waiting_rt
+			 : rq->nr_fair > 0  ? PRIO_FAIR
+					    : PRIO_IDLE);
+	if (prio == PRIO_IDLE || rt_waits_elsewhere(rq)) {
+		balance_pull(rq, prio);
+		preempt_let_in();
+	}
+}
+
 /* Interrupts off. */
 static void switch_task(enum leave how)
 {
 	struct runq *rq = runq_this();
 	struct task *prev = current(), *next;
-	uint64_t now = time_now();
+	bool asked = false, rt_waits;
+	uint64_t now;
 
+	if (looks_elsewhere(rq, how))
+		fetch_better(rq, how);
+	now = time_now();
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
-	next = likely(prev != rq->idle) ? choose(rq, prev, how) : choose_after_idling(rq);
+	if (likely(prev != rq->idle)) {
+		asked = take_request(prev); /* made under rq->lock only */
+		next = choose(rq, prev, how);
+	} else {
+		next = choose_after_idling(rq);
+	}
 	rq->hold = false;
 	if (next->sched.slice_left == 0 && next->sched.policy != SCHED_DEADLINE)
 		next->sched.slice_left = next->sched.prio > PRIO_FAIR ? RT_SLICE : FAIR_SLICE;
@@ -295,7 +309,8 @@ static void switch_task(enum leave how)
 	if (unlikely(next == rq->idle || prev == rq->idle)) {
 		runq_set_idle(rq, next == rq->idle);
 		psi_wake_up(&psi_machine);
-	} else if (next->sched.prio < prev->sched.prio) {
+	} else if (next->sched.prio < prev->sched.prio ||
+		   (asked && unlikely(rt_waits_elsewhere(rq)))) {
 		look_again(rq);
 	}
 	if (unlikely(rq->waiting_rt > 0))
@@ -305,7 +320,10 @@ static void switch_task(enum leave how)
 	else
 		runq_wait_end(rq);
 	if (next == prev) {
+		rt_waits = rq->waiting_rt > 0;
 		spin_unlock_raw(&rq->lock);
+		if (unlikely(rt_waits))
+			balance_push_rt(rq);
 		return;
 	}
 	sched_finish_switch(arch_switch(prev, next));
@@ -358,19 +376,25 @@ void schedule(void)
 	hw_irq_restore(old);
 }
 
-void sched_preempt(void)
-{
-	uint64_t old = hw_irq_save();
-
-	switch_task(PREEMPTED);
-	hw_irq_restore(old);
-}
-
 void sched_yield_cpu(void)
 {
 	uint64_t old = hw_irq_save();
 
 	switch_task(YIELDS);
+	hw_irq_restore(old);
+}
+
+void sched_preempt(void)
+{
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_this();
+
+	if (unlikely(rq->uneven)) {
+		rq->uneven = false;
+		balance_push_fair(rq);
+		preempt_let_in();
+	}
+	switch_task(PREEMPTED);
 	hw_irq_restore(old);
 }
 
@@ -387,28 +411,24 @@ void sched_exit(void)
 	panic("a dead task runs again");
 }
 
-/* The end of a turn, then, in an interrupt of its own, what it lets others have: neither has interrupts off for both. */
+/* The end of a turn. What it lets other CPUs have goes with the preemption, which a real-time task is asked for to that end alone. */
 void sched_slice_expired(void)
 {
 	struct runq *rq = runq_this();
 	uint64_t now = time_now();
 	struct task *curr;
 
-	if (rq->turn_end > now) {
-		balance_push_fair(rq);
-		time_arm_slice(rq->turn_end);
-		return;
-	}
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, now);
 	rq->turn_end = UINT64_MAX;
+	rq->uneven = rq->nr_fair > 0;
 	curr = rq->curr;
 	if (curr->sched.policy == SCHED_DEADLINE && curr->sched.slice_left == 0)
 		deadline_spend(curr);
-	else if (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr))
+	else if ((curr->sched.prio > PRIO_FAIR && rq->uneven) ||
+		 (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr)))
 		runq_resched(rq);
 	else
 		runq_arm_turn(rq, curr);
 	spin_unlock_raw(&rq->lock);
-	time_arm_slice(now);
 }

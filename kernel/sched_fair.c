@@ -102,6 +102,18 @@ void fair_unlink(struct runq *rq, struct task *t)
 		rb_remove(&rq->fair, next);
 }
 
+void fair_exchange(struct runq *rq, struct task *prev)
+{
+	struct rb_node *second = rb_first(&rq->fair);
+
+	rq->fair_first = prev;
+	if (!fair_before(prev, rb_entry(second, struct task, sched.fair_node))) {
+		rq->fair_first = rb_entry(second, struct task, sched.fair_node);
+		rb_remove(&rq->fair, second);
+		tree_insert(&rq->fair, prev);
+	}
+}
+
 void runq_account(struct runq *rq, uint64_t now)
 {
 	struct task *t = rq->curr;

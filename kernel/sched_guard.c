@@ -70,6 +70,8 @@ static void let_go(struct runq *rq)
 	struct task *t = list_first(&rq->held, struct task, sched.rt_link);
 
 	list_remove(&t->sched.rt_link);
+	if (t->sched.prio == PRIO_DEADLINE)
+		deadline_place(t);
 	rq = runq_place(rq, t, runq_allowed(rq, t) ? rq->cpu : balance_select(t));
 	if (rq)
 		balance_push_rt(rq);

@@ -71,25 +71,33 @@ struct runq *runq_lock_task(struct task *t)
 	}
 }
 
+void runq_send(struct runq *rq, struct task *t, int cpu)
+{
+	if (rq->nr_fair + rq->nr_rt == 0) /* t may have been queued here */
+		runq_wait_end(rq);
+	if (unlikely(t->sched.psi_counted))
+		psi_leave(rq, t);
+	/* Its lead stays what it is. That queue is not locked: runq_place() bounds what its least one has grown by meanwhile. */
+	t->sched.vruntime += READ_ONCE(runq_of(cpu)->min_vruntime) - rq->min_vruntime;
+	/* While no lock is held, a waker may find t with a state that says it sleeps. */
+	t->sched.moving = true;
+	WRITE_ONCE(t->sched.cpu, cpu);
+	spin_unlock_raw(&rq->lock);
+}
+
+struct runq *runq_receive(struct task *t)
+{
+	struct runq *rq = runq_lock_task(t);
+
+	return runq_place(rq, t, runq_allowed(rq, t) ? rq->cpu : balance_select(t));
+}
+
 /* runq_place() when rq is not that of the CPU: the queue that t is to be in, locked. */
 static NOINLINE struct runq *carry(struct runq *rq, struct task *t, int cpu)
 {
 	while (cpu != rq->cpu) {
-		struct runq *to = runq_of(cpu);
-		uint64_t ahead = t->sched.vruntime - rq->min_vruntime;
-
-		if (rq->nr_fair + rq->nr_rt == 0) /* t may have been queued here */
-			runq_wait_end(rq);
-		if (unlikely(t->sched.psi_counted))
-			psi_leave(rq, t);
-
-		/* While no lock is held, a waker may find t with a state that says it sleeps. */
-		t->sched.moving = true;
-		WRITE_ONCE(t->sched.cpu, cpu);
-		spin_unlock_raw(&rq->lock);
-		spin_lock_raw(&to->lock);
-		t->sched.vruntime = to->min_vruntime + ahead;
-		rq = to;
+		runq_send(rq, t, cpu);
+		rq = runq_lock_task(t);
 		if (!runq_allowed(rq, t)) /* changed while no lock was held */
 			cpu = balance_select(t);
 	}
@@ -104,8 +112,6 @@ struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 		rq = carry(rq, t, cpu);
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
-	else if (unlikely(t->sched.prio == PRIO_DEADLINE))
-		deadline_place(t);
 	runq_wait_begin(rq);
 	t->sched.moving = false;
 	runq_link(rq, t, false);
@@ -116,21 +122,6 @@ struct runq *runq_place(struct runq *rq, struct task *t, int cpu)
 	rt_waits = t->sched.prio > PRIO_FAIR && t->sched.prio <= rq->curr_prio ? rq : NULL;
 	spin_unlock_raw(&rq->lock);
 	return rt_waits;
-}
-
-void runq_move(struct runq *from, struct runq *to, struct task *t)
-{
-	if (unlikely(t->sched.psi_counted))
-		psi_leave(from, t);
-	runq_unlink(from, t);
-	if (from->nr_fair + from->nr_rt == 0)
-		runq_wait_end(from);
-	t->sched.vruntime += to->min_vruntime - from->min_vruntime;
-	WRITE_ONCE(t->sched.cpu, to->cpu);
-	runq_wait_begin(to);
-	runq_link(to, t, false);
-	if (unlikely(to->psi_slow | t->sched.stall))
-		psi_enter(to, t);
 }
 
 void sched_set_state(enum task_state state)
@@ -152,6 +143,8 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 	if (asleep) {
 		WRITE_ONCE(t->state, TASK_RUNNABLE);
 		if (likely(!t->sched.queued && !t->sched.moving && rq->curr != t)) {
+			if (unlikely(t->sched.prio == PRIO_DEADLINE))
+				deadline_place(t);
 			rq = runq_place(rq, t, balance_select(t));
 			/* A CPU that was not chosen may have sunk in priority since. */
 			if (unlikely(rq))

@@ -162,7 +162,7 @@ void user_pending(struct user_regs *regs)
 	while ((pending = READ_ONCE(hot->pending)) != 0) {
 		hw_irq_enable();
 		if (pending & TASK_NEED_RESCHED)
-			schedule();
+			preempt_schedule();
 		if (pending & ~(uint32_t)TASK_NEED_RESCHED) {
 			atomic_fetch_and(&hot->pending, ~(uint32_t)TASK_WORK);
 			user_work(regs);

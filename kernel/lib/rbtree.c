@@ -41,12 +41,12 @@ static inline void set_color(struct rb_node *n, unsigned color)
 
 static inline struct rb_node **link_of(struct rb_node *n, unsigned side)
 {
-	return side == 0 ? &n->left : &n->right;
+	return &n->child[side];
 }
 
 static inline unsigned side_of(const struct rb_node *parent, const struct rb_node *n)
 {
-	return parent->left == n ? 0 : 1;
+	return parent->left != n;
 }
 
 /* Puts `new` (or nothing) where `old` hangs. */
@@ -60,7 +60,7 @@ static void replace_child(struct rb_root *root, struct rb_node *parent, struct r
 }
 
 /* n sinks to `side`; its child on the other side rises into its place. */
-static void rotate(struct rb_root *root, struct rb_node *n, unsigned side, rb_update update)
+static NOINLINE struct rb_node *turn(struct rb_root *root, struct rb_node *n, unsigned side)
 {
 	struct rb_node *up = *link_of(n, !side), *inner = *link_of(up, side),
 		       *parent = parent_of(n);
@@ -72,6 +72,13 @@ static void rotate(struct rb_root *root, struct rb_node *n, unsigned side, rb_up
 	set_parent(up, parent);
 	*link_of(up, side) = n;
 	set_parent(n, up);
+	return up;
+}
+
+static inline void rotate(struct rb_root *root, struct rb_node *n, unsigned side, rb_update update)
+{
+	struct rb_node *up = turn(root, n, side);
+
 	if (update != NULL) {
 		update(n);
 		update(up);

@@ -7,7 +7,12 @@
 
 struct rb_node {
 	uintptr_t parent_color;
-	struct rb_node *left, *right;
+	union {
+		struct {
+			struct rb_node *left, *right;
+		};
+		struct rb_node *child[2];
+	};
 };
 
 struct rb_root {

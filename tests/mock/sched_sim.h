@@ -48,6 +48,10 @@ unsigned sim_cpu_of(const struct task *t);
 void sim_while_spinning(void (*fn)(void));
 /* ... or between an idle CPU's look for work and its WFI, and then that CPU takes its interrupts. */
 void sim_while_idle(void (*fn)(void));
+/* ... or each time that the scheduler lets interrupts in between two steps; that CPU takes its own then, too. NULL: no longer. */
+void sim_while_let_in(void (*fn)(void));
+/* Calls fn as an interrupt of that CPU would run it; what it asks of that CPU's running task is seen at the CPU's next turn. */
+void sim_as_cpu(unsigned cpu, void (*fn)(void));
 /* For such a fn: acts as the given CPU from here on. Returns which one it was. */
 unsigned sim_on_cpu(unsigned cpu);
 

@@ -37,6 +37,8 @@ extern char *mock_ram;
 extern struct page *mock_frames;
 
 void mock_relax(void);
+/* Interrupts are enabled. Where there is none, nothing comes. */
+__attribute__((weak)) void mock_irqs_come(void);
 void mock_barrier(void);
 void mock_wait_event(void);
 uint64_t mock_counter(void);
@@ -68,6 +70,8 @@ static inline bool hw_irqs_off(void)
 static inline void hw_irq_enable(void)
 {
 	cpu_local()->irqs_off = false;
+	if (mock_irqs_come)
+		mock_irqs_come();
 }
 
 static inline void hw_irq_disable(void)

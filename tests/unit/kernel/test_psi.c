@@ -419,8 +419,7 @@ static void random_main(void *arg)
 	}
 	for (int cpu = 0; cpu < CPUS; cpu++) {
 		for (unsigned g = 0; g < GROUPS; g++)
-			for (unsigned i = 0; i < PSI_COUNTS; i++)
-				assert_int_equal(m.groups[g].cpus[cpu + FIRST].count[i], 0);
+			assert_int_equal(m.groups[g].cpus[cpu + FIRST].counts, 0);
 		rq_at(cpu)->curr = rq_at(cpu)->idle;
 	}
 	for (unsigned g = GROUPS; g-- > 0;)
