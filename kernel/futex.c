@@ -252,7 +252,7 @@ static int wait_deadline(virt_addr_t timeout, int op, bool realtime, uint64_t *d
 	if (op == FUTEX_WAIT)
 		*deadline = time_after(time_now(), ns); /* relative, of either clock */
 	else
-		*deadline = realtime ? deadline_from_wall(ns) : ns;
+		*deadline = realtime ? ns | TIME_WALL : ns;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/times.h>
 
 #include "kernel/errno.h"
+#include "kernel/fs/timerfd.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
@@ -27,8 +28,8 @@ int timespec_from_user(virt_addr_t src, uint64_t *ns)
 		return -EFAULT;
 	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= (long long)NSEC_PER_SEC)
 		return -EINVAL;
-	if ((uint64_t)ts.tv_sec >= UINT64_MAX / NSEC_PER_SEC)
-		*ns = UINT64_MAX;
+	if ((uint64_t)ts.tv_sec >= TIME_WALL / NSEC_PER_SEC)
+		*ns = TIME_WALL - 1;
 	else
 		*ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 	return 0;
@@ -40,13 +41,6 @@ int timespec_to_user(virt_addr_t dst, uint64_t ns)
 					.tv_nsec = (long long)(ns % NSEC_PER_SEC) };
 
 	return copy_to_user(dst, &ts, sizeof(ts));
-}
-
-uint64_t deadline_from_wall(uint64_t wall)
-{
-	uint64_t now = time_now(), wall_now = time_wall();
-
-	return wall <= wall_now ? now : time_after(now, wall - wall_now);
 }
 
 /* ---- Clocks ---- */
@@ -131,6 +125,18 @@ SYSCALL(clock_getres)
 	return err < 0 || !args[1] ? err : timespec_to_user(args[1], 1);
 }
 
+/* Sets the wall clock, not below the monotonic one (time_set_wall()) nor so late that it could reach the end of time in the machine's life. */
+static int set_wall(uint64_t sec, uint64_t ns)
+{
+	const uint64_t life = 30ull * 365 * 24 * 3600;
+
+	if (sec >= TIME_WALL / NSEC_PER_SEC - life || sec * NSEC_PER_SEC + ns < time_now())
+		return -EINVAL;
+	time_set_wall(sec * NSEC_PER_SEC + ns);
+	timerfd_clock_set();
+	return 0;
+}
+
 SYSCALL(clock_settime)
 {
 	uint64_t ns;
@@ -143,8 +149,7 @@ SYSCALL(clock_settime)
 		return err;
 	if (!current_capable(CAP_SYS_TIME))
 		return -EPERM;
-	time_set_wall(ns);
-	return 0;
+	return set_wall(ns / NSEC_PER_SEC, ns % NSEC_PER_SEC);
 }
 
 SYSCALL(gettimeofday)
@@ -176,8 +181,7 @@ SYSCALL(settimeofday)
 		return -EFAULT;
 	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000)
 		return -EINVAL;
-	time_set_wall((uint64_t)tv.tv_sec * NSEC_PER_SEC + (uint64_t)tv.tv_usec * NSEC_PER_USEC);
-	return 0;
+	return set_wall((uint64_t)tv.tv_sec, (uint64_t)tv.tv_usec * NSEC_PER_USEC);
 }
 
 SYSCALL(times)
@@ -258,6 +262,6 @@ SYSCALL(clock_nanosleep)
 	if (!(args[1] & TIMER_ABSTIME))
 		return sleep_relative(time_after(time_now(), ns), args[3]);
 	if (is_realtime(clock))
-		ns = deadline_from_wall(ns);
+		ns |= TIME_WALL;
 	return time_sleep_until(ns, WAIT_INTERRUPTIBLE) < 0 ? -ERESTART_NOHAND : 0;
 }

@@ -25,7 +25,7 @@
 #define PERIOD_MIN (100 * NSEC_PER_USEC)
 #define TIMERS_MAX 64 /* per process */
 
-enum timer_clock { ON_TIME, ON_PROCESS, ON_PROCESS_USER, ON_THREAD, ON_THREAD_USER };
+enum timer_clock { ON_TIME, ON_WALL, ON_PROCESS, ON_PROCESS_USER, ON_THREAD, ON_THREAD_USER };
 
 struct user_timer {
 	struct list link; /* process_timers.list; mutex */
@@ -35,12 +35,12 @@ struct user_timer {
 	enum timer_clock clock;
 	struct task *clock_thread; /* ON_THREAD...: a reference */
 	int id;
-	bool wall;   /* CLOCK_REALTIME: reported so; runs on the monotonic clock */
+	bool wall;   /* CLOCK_REALTIME: ON_WALL when set to a time of that clock, else ON_TIME */
 	bool silent; /* SIGEV_NONE */
 
 	struct spinlock lock; /* interrupts off */
 	bool armed;
-	uint64_t deadline; /* by its clock, ns: time_now(), or CPU time */
+	uint64_t deadline; /* by its clock, ns: time_now(), time_wall(), or CPU time */
 	uint64_t interval; /* ns, 0: once */
 	struct cpu_watch watch;
 	struct sigqueue signal;
@@ -59,6 +59,8 @@ static uint64_t clock_now(const struct user_timer *u)
 
 	if (u->clock == ON_TIME)
 		return time_now();
+	if (u->clock == ON_WALL)
+		return time_wall();
 	if (u->clock_thread)
 		usage_add_cpu(&used, u->clock_thread);
 	else
@@ -71,8 +73,8 @@ static void start_locked(struct user_timer *u, uint64_t now)
 {
 	uint64_t left = u->deadline > now ? u->deadline - now : 0;
 
-	if (u->clock == ON_TIME)
-		timer_start(&u->timer, u->deadline);
+	if (u->clock <= ON_WALL)
+		timer_start(&u->timer, u->deadline | (u->clock == ON_WALL ? TIME_WALL : 0));
 	else if (!u->clock_thread)
 		timer_start(&u->timer, cpu_look_again(&u->watch, now, left,
 						      READ_ONCE(u->process->nr_threads)));
@@ -450,12 +452,12 @@ SYSCALL(timer_settime)
 	else if (args[3])
 		err = store_itimerspec(args[3], u);
 	if (err == 0) {
-		if (value && !(args[1] & TIMER_ABSTIME))
-			value = time_after(clock_now(u), value);
-		else if (value && u->wall)
-			value = deadline_from_wall(value);
 		user_timer_quiet(u);
 		u->signal.delivered = 0;
+		if (u->wall)
+			u->clock = args[1] & TIMER_ABSTIME ? ON_WALL : ON_TIME;
+		if (value && !(args[1] & TIMER_ABSTIME))
+			value = time_after(clock_now(u), value);
 		user_timer_set(u, value, value ? interval : 0);
 	}
 	mutex_unlock(&t->mutex);

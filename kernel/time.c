@@ -13,6 +13,10 @@
  * interrupts off. Handlers run without the lock, interrupts off, one per interrupt: when another is due, or the turn's end, the comparator is
  * set to the past and the interrupt comes again at once, so that others get between.
  *
+ * Deadlines by the wall clock lie in a queue of their own, which has no comparator but a timer on some CPU's queue, wall_alarm: it rings when the first of them
+ * is due by the clock as it is set. To set the clock is to start that timer anew, whatever number waits. The queue's lock protects that and the
+ * offset of the clock; it is taken before CPUs' queues'.
+ *
  * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n. timer_cancel() needs the latter to wait
  * for a handler that is running right now; it compares addresses only, so the handler may free its timer.
  */
@@ -35,11 +39,12 @@ struct timer_queue {
 	uint64_t programmed_at; /* a deadline that was past then is not late since it was due */
 } __attribute__((aligned(64)));
 
-static struct timer_queue queues[NR_CPUS_MAX];
+#define BY_WALL NR_CPUS_MAX /* the wall clock's queue */
+static struct timer_queue queues[NR_CPUS_MAX + 1];
 static const struct clock_event *clock_event; /* set once at boot, before other CPUs run */
 static struct clock_scale to_ns, to_counter;  /* set once at boot */
-static uint64_t wall_offset;                  /* atomic; changes under wall_lock */
-static struct spinlock wall_lock;             /* interrupts off */
+static uint64_t wall_offset;                  /* atomic; changes under queues[BY_WALL].lock */
+static struct timer wall_alarm;               /* likewise */
 
 static struct timer_queue *queue_of(int cpu)
 {
@@ -47,20 +52,6 @@ static struct timer_queue *queue_of(int cpu)
 
 	__asm__("" : "+r"(q)); /* else compilers compute it again at every use */
 	return q;
-}
-
-COLD void time_init(void)
-{
-	uint64_t hz = hw_counter_hz();
-
-	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
-		queues[i].slice = queues[i].programmed = NEVER;
-	/* Firmware never said; the timer driver complains. Anything but a division by zero. */
-	if (hz == 0)
-		hz = NSEC_PER_SEC;
-	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
-	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
-	arch_clock_set(to_ns, wall_offset);
 }
 
 uint64_t time_now(void)
@@ -75,16 +66,12 @@ uint64_t time_of_ticks(uint64_t ticks)
 
 uint64_t time_wall(void)
 {
-	return time_now() + atomic_load(&wall_offset);
+	return time_now() + time_wall_offset();
 }
 
-COLD void time_set_wall(uint64_t ns)
+uint64_t time_wall_offset(void)
 {
-	uint64_t irqs = spin_lock_irq(&wall_lock);
-
-	atomic_store(&wall_offset, ns - time_now());
-	arch_clock_set(to_ns, wall_offset);
-	spin_unlock_irq(&wall_lock, irqs);
+	return atomic_load(&wall_offset);
 }
 
 /* The first counter value at which time_now() has reached ns. */
@@ -206,7 +193,8 @@ static bool timer_unlink(struct timer_queue *q, struct timer *t)
 	return true;
 }
 
-void timer_start(struct timer *t, uint64_t deadline)
+/* On this CPU's queue. */
+static NOINLINE void start_here(struct timer *t, uint64_t deadline)
 {
 	uint64_t old = hw_irq_save();
 	unsigned cpu = hw_cpu();
@@ -225,6 +213,40 @@ void timer_start(struct timer *t, uint64_t deadline)
 	spin_unlock_raw(&mine->lock);
 	program_closer(mine, deadline);
 	hw_irq_restore(old);
+}
+
+/* Sees to the first timer by the wall clock. q, the queue of those, is locked. */
+static void wall_watch(const struct timer_queue *q)
+{
+	uint64_t wall;
+
+	if (!q->first)
+		return;
+	wall = q->first->deadline & ~TIME_WALL;
+	start_here(&wall_alarm, wall > wall_offset ? wall - wall_offset : 0);
+}
+
+static NOINLINE void start_by_wall(struct timer *t, uint64_t deadline)
+{
+	struct timer_queue *q = queue_of(BY_WALL);
+	uint64_t old;
+
+	(void)timer_try_cancel(t);
+	old = spin_lock_irq(&q->lock);
+	t->deadline = deadline;
+	t->cpu = BY_WALL;
+	queue_insert(q, t);
+	if (q->first == t)
+		wall_watch(q);
+	spin_unlock_irq(&q->lock, old);
+}
+
+void timer_start(struct timer *t, uint64_t deadline)
+{
+	if (unlikely(deadline & TIME_WALL))
+		start_by_wall(t, deadline);
+	else
+		start_here(t, deadline);
 }
 
 /* One try: true when nothing of t is left running. */
@@ -278,6 +300,46 @@ static bool run_due(struct timer_queue *q, uint64_t now)
 	spin_lock_raw(&q->lock);
 	q->running = NULL;
 	return true;
+}
+
+/* The wall alarm's handler. It may ring on another CPU while a timer's handler runs here: then that CPU leaves the rest to this one. */
+static void wall_ring(struct timer *alarm)
+{
+	struct timer_queue *q = queue_of(BY_WALL);
+
+	(void)alarm;
+	spin_lock_raw(&q->lock);
+	if (!q->running) {
+		(void)run_due(q, TIME_WALL | time_wall());
+		wall_watch(q);
+	}
+	spin_unlock_raw(&q->lock);
+}
+
+COLD void time_set_wall(uint64_t ns)
+{
+	struct timer_queue *q = queue_of(BY_WALL);
+	uint64_t irqs = spin_lock_irq(&q->lock);
+
+	atomic_store(&wall_offset, ns - time_now());
+	arch_clock_set(to_ns, wall_offset);
+	wall_watch(q);
+	spin_unlock_irq(&q->lock, irqs);
+}
+
+COLD void time_init(void)
+{
+	uint64_t hz = hw_counter_hz();
+
+	for (unsigned i = 0; i < NR_CPUS_MAX; i++)
+		queues[i].slice = queues[i].programmed = NEVER;
+	/* Firmware never said; the timer driver complains. Anything but a division by zero. */
+	if (hz == 0)
+		hz = NSEC_PER_SEC;
+	to_ns = clock_scale_make(NSEC_PER_SEC, hz);
+	to_counter = clock_scale_make(hz, NSEC_PER_SEC);
+	timer_init(&wall_alarm, wall_ring);
+	arch_clock_set(to_ns, wall_offset);
 }
 
 void clock_event_expired(void)

@@ -3,17 +3,17 @@
 #ifndef KERNEL_TIMESPEC_H
 #define KERNEL_TIMESPEC_H
 
-#include "kernel/lib/types.h"
+#include "kernel/time.h"
 
-/* Nanoseconds of a user's struct timespec; saturates. 0, -EFAULT, -EINVAL (negative, or tv_nsec out of range). */
+/* Nanoseconds of a user's struct timespec; at most TIME_WALL - 1. 0, -EFAULT, -EINVAL (negative, or tv_nsec out of range). */
 int timespec_from_user(virt_addr_t src, uint64_t *ns) MUST_CHECK;
 int timespec_to_user(virt_addr_t dst, uint64_t ns) MUST_CHECK;
-/* start + ns; UINT64_MAX is never. */
+/* start + ns; below TIME_WALL, or UINT64_MAX, which is never. */
 static inline uint64_t time_after(uint64_t start, uint64_t ns)
 {
-	return ns > UINT64_MAX - start ? UINT64_MAX : start + ns;
+	uint64_t end;
+
+	return __builtin_add_overflow(start, ns, &end) || end >= TIME_WALL ? UINT64_MAX : end;
 }
-/* The time_now() at which the wall clock will show `wall`, unless it is set meanwhile. */
-uint64_t deadline_from_wall(uint64_t wall);
 
 #endif

@@ -260,7 +260,8 @@ int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline)
 		me->wake.due = MAX(deadline, time_now());
 		timer_start(&a.timer, deadline);
 		err = sleep_loop(w, mode, &a.rung);
-		if (err == -ETIMEDOUT)
+		/* By the wall clock it comes late also when that is set. */
+		if (err == -ETIMEDOUT && !(deadline & TIME_WALL))
 			me->wake.ran = me->sched.exec_start;
 		timer_cancel(&a.timer);
 	}

@@ -56,8 +56,10 @@ static int mount_on(const char *dir, const struct super_type *type, unsigned fla
 
 static int caches_init(void)
 {
-	int err = inode_init();
+	int err;
 
+	timerfd_init();
+	err = inode_init();
 	if (!err)
 		err = dentry_init();
 	if (!err)

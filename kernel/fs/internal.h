@@ -13,6 +13,7 @@ int inode_init(void);
 int dentry_init(void);
 int file_init(void);
 int pipe_init(void);
+void timerfd_init(void);
 int memfd_init(void); /* after tmpfs can be made */
 
 /* root.c: at boot, with the initramfs unpacked: decides what init is, or mounts the root that the command line names; panics when there is no such root. May

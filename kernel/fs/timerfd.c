@@ -3,7 +3,8 @@
  * timerfd: a timer whose expirations are read. A periodic one is started again when its expirations are counted (read, gettime), as many
  * periods ahead as have passed: an unread timer of one nanosecond costs one interrupt, not a billion.
  *
- * t->mutex orders callers; the handler touches only `expired`.
+ * t->mutex orders callers; the handler touches only `expired`. Who is to hear of the wall clock's being set (TFD_TIMER_CANCEL_ON_SET) waits in
+ * one queue with all of that kind.
  */
 #include <linux/time.h>
 #include <linux/timerfd.h>
@@ -11,9 +12,10 @@
 #include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/poll.h"
+#include "kernel/fs/timerfd.h"
 #include "kernel/fs/wait.h"
 #include "kernel/syscall.h"
-#include "kernel/time.h"
+#include "kernel/timespec.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
@@ -23,17 +25,63 @@ struct timerfd {
 	bool expired; /* since the expirations were last counted; handler sets, callers clear */
 	struct mutex mutex;
 	bool wall;         /* CLOCK_REALTIME */
-	uint64_t next;     /* of the armed timer, time_now(); 0: disarmed */
+	bool by_wall;      /* and set to a time of it: */
+	bool cancel;       /* reads fail once when the clock has been set */
+	uint64_t offset;   /* of that clock, when it was last looked at */
+	uint64_t next;     /* of the armed timer, time_now() or time_wall(); 0: disarmed */
 	uint64_t interval; /* ns; 0: once */
 	uint64_t ticks;    /* counted, not read yet */
 };
+
+static struct waitq clock_set;
+
+COLD void timerfd_init(void)
+{
+	waitq_init(&clock_set);
+}
+
+void timerfd_clock_set(void)
+{
+	waitq_wake_all(&clock_set);
+}
+
+static struct waitq *queue_of(struct timerfd *t)
+{
+	return READ_ONCE(t->cancel) ? &clock_set : &t->wq;
+}
 
 static void timerfd_expire(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
 
 	WRITE_ONCE(t->expired, true);
-	waitq_wake_all(&t->wq);
+	waitq_wake_all(queue_of(t));
+}
+
+static uint64_t now_of(const struct timerfd *t)
+{
+	return t->by_wall ? time_wall() : time_now();
+}
+
+static void start_locked(struct timerfd *t)
+{
+	timer_start(&t->timer, t->next | (t->by_wall ? TIME_WALL : 0));
+}
+
+static bool is_ready(const struct timerfd *t)
+{
+	return READ_ONCE(t->expired) || READ_ONCE(t->ticks) ||
+	       (READ_ONCE(t->cancel) && READ_ONCE(t->offset) != time_wall_offset());
+}
+
+/* Whether the clock has been set, if that matters; says so once. Mutex held. */
+static bool was_cancelled_locked(struct timerfd *t)
+{
+	uint64_t offset = time_wall_offset();
+	bool set = t->cancel && t->offset != offset;
+
+	WRITE_ONCE(t->offset, offset);
+	return set;
 }
 
 /* Counts what has expired and starts a periodic timer again. Mutex held. */
@@ -44,26 +92,28 @@ static void count_locked(struct timerfd *t)
 	if (!READ_ONCE(t->expired))
 		return;
 	WRITE_ONCE(t->expired, false);
-	now = time_now();
+	now = now_of(t);
 	t->ticks++;
 	if (!t->interval) {
 		t->next = 0;
 		return;
 	}
-	t->next += t->interval;
+	t->next = time_after(t->next, t->interval);
 	if (t->next <= now) {
 		uint64_t missed = (now - t->next) / t->interval + 1;
 
 		t->ticks += missed;
-		t->next += missed * t->interval;
+		t->next = time_after(t->next, missed * t->interval);
 	}
-	timer_start(&t->timer, t->next);
+	start_locked(t);
 }
 
 static int64_t timerfd_read(struct file *f, struct io *io)
 {
 	struct timerfd *t = f->data;
+	struct waitq *wq;
 	uint64_t ticks = 0;
+	bool cancelled;
 
 	if (io->n < sizeof(ticks))
 		return -EINVAL;
@@ -72,13 +122,17 @@ static int64_t timerfd_read(struct file *f, struct io *io)
 		count_locked(t);
 		ticks = t->ticks;
 		WRITE_ONCE(t->ticks, 0);
+		cancelled = was_cancelled_locked(t);
+		wq = queue_of(t);
 		mutex_unlock(&t->mutex);
+		if (cancelled)
+			return -ECANCELED;
 		if (ticks)
 			break;
 		if (io->nonblock)
 			return -EAGAIN;
-		if (wait_event(&t->wq, READ_ONCE(t->expired) || READ_ONCE(t->ticks),
-			       WAIT_INTERRUPTIBLE, WAIT_FOREVER))
+		if (wait_event(wq, is_ready(t) || queue_of(t) != wq, WAIT_INTERRUPTIBLE,
+			       WAIT_FOREVER))
 			return -ERESTART;
 	}
 	return io_put(io, &ticks, sizeof(ticks)) ? -EFAULT : (int64_t)sizeof(ticks);
@@ -89,7 +143,9 @@ static unsigned timerfd_poll(struct file *f, struct poll_table *pt)
 	struct timerfd *t = f->data;
 
 	poll_watch(pt, &t->wq);
-	return READ_ONCE(t->expired) || READ_ONCE(t->ticks) ? POLL_READABLE : 0;
+	if (t->wall)
+		poll_watch(pt, &clock_set);
+	return is_ready(t) ? POLL_READABLE : 0;
 }
 
 static void timerfd_release(struct file *f)
@@ -133,19 +189,9 @@ static struct __kernel_timespec to_timespec(uint64_t ns)
 					   (int64_t)(ns % NSEC_PER_SEC) };
 }
 
-static int from_timespec(const struct __kernel_timespec *ts, uint64_t *ns)
-{
-	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= (int64_t)NSEC_PER_SEC)
-		return -EINVAL;
-	if (__builtin_mul_overflow((uint64_t)ts->tv_sec, NSEC_PER_SEC, ns) ||
-	    __builtin_add_overflow(*ns, (uint64_t)ts->tv_nsec, ns))
-		*ns = INT64_MAX; /* beyond reach: never */
-	return 0;
-}
-
 static struct __kernel_itimerspec get_locked(struct timerfd *t)
 {
-	uint64_t now = time_now();
+	uint64_t now = now_of(t);
 	struct __kernel_itimerspec its;
 
 	count_locked(t);
@@ -154,58 +200,53 @@ static struct __kernel_itimerspec get_locked(struct timerfd *t)
 	return its;
 }
 
-/* The user's start time as time_now() has it. */
-static uint64_t deadline_of(const struct timerfd *t, uint64_t value, bool absolute)
-{
-	uint64_t now = time_now(), wall, deadline;
-
-	if (absolute && t->wall) {
-		wall = time_wall();
-		value = value > wall ? value - wall : 0;
-		absolute = false;
-	}
-	if (absolute)
-		return MAX(value, (uint64_t)1);
-	return __builtin_add_overflow(now, value, &deadline) ? INT64_MAX : deadline;
-}
-
-static int64_t settime(struct timerfd *t, unsigned flags, const struct __kernel_itimerspec *new,
+static int64_t settime(struct timerfd *t, unsigned flags, uint64_t value, uint64_t interval,
 		       struct __kernel_itimerspec *old)
 {
-	uint64_t value, interval;
+	struct waitq *wq;
+	bool cancelled;
 
-	if (flags & ~(unsigned)TFD_TIMER_ABSTIME)
-		return -EINVAL; /* TFD_TIMER_CANCEL_ON_SET is not there */
-	if (from_timespec(&new->it_value, &value) || from_timespec(&new->it_interval, &interval))
-		return -EINVAL;
 	mutex_lock(&t->mutex);
 	timer_cancel(&t->timer);
 	*old = get_locked(t);
 	timer_cancel(&t->timer);
 	WRITE_ONCE(t->expired, false);
 	WRITE_ONCE(t->ticks, 0);
+	cancelled = was_cancelled_locked(t);
+	wq = queue_of(t);
+	t->by_wall = t->wall && (flags & TFD_TIMER_ABSTIME);
+	WRITE_ONCE(t->cancel, t->by_wall && (flags & TFD_TIMER_CANCEL_ON_SET));
+	if (queue_of(t) != wq)
+		waitq_wake_all(wq); /* readers go over to the other */
 	t->interval = interval;
 	t->next = 0;
 	if (value) {
-		t->next = deadline_of(t, value, flags & TFD_TIMER_ABSTIME);
-		timer_start(&t->timer, t->next);
+		t->next = flags & TFD_TIMER_ABSTIME ? value : time_after(time_now(), value);
+		start_locked(t);
 	}
 	mutex_unlock(&t->mutex);
-	return 0;
+	/* Linux has it so: the new time holds, and who sets it is told what became of the old one. */
+	return value && cancelled && (flags & TFD_TIMER_CANCEL_ON_SET) ? -ECANCELED : 0;
 }
 
 SYSCALL(timerfd_settime)
 {
-	struct __kernel_itimerspec new, old;
+	unsigned flags = (unsigned)args[1];
+	struct __kernel_itimerspec old;
+	uint64_t value, interval;
 	struct fdref r;
-	int64_t err;
+	int64_t err = timespec_from_user(args[2], &interval);
 
-	if (copy_from_user(&new, (virt_addr_t)args[2], sizeof(new)))
-		return -EFAULT;
+	if (err == 0)
+		err = timespec_from_user(args[2] + sizeof(struct __kernel_timespec), &value);
+	if (err)
+		return err;
+	if (flags & ~(unsigned)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+		return -EINVAL;
 	r = fd_borrow((int)args[0]);
 	if (!r.file)
 		return -EBADF;
-	err = r.file->ops == &timerfd_ops ? settime(r.file->data, (unsigned)args[1], &new, &old)
+	err = r.file->ops == &timerfd_ops ? settime(r.file->data, flags, value, interval, &old)
 					  : -EINVAL;
 	fd_return(r);
 	if (!err && args[3])

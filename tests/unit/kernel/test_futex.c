@@ -96,11 +96,6 @@ int timespec_from_user(virt_addr_t src, uint64_t *ns)
 	return 0;
 }
 
-uint64_t deadline_from_wall(uint64_t wall)
-{
-	return wall;
-}
-
 void *malloc(size_t size);
 void free(void *p);
 

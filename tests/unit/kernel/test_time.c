@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/clock_event.h"
 #include "kernel/clock_scale.h"
 
 #define MS     NSEC_PER_MSEC
@@ -257,6 +258,132 @@ static void test_wall_clock(void **state)
 	sim_run(1, SECOND, wall_main, NULL);
 }
 
+/* Timers by either clock, started and cancelled on any CPU, while the wall clock is set back and forth: none comes early, and none is still there when it is due. */
+static uint64_t by_its_clock(const struct test_timer *t)
+{
+	return t->due & TIME_WALL ? TIME_WALL | time_wall() : time_now();
+}
+
+static void expire_when_due(struct timer *t)
+{
+	struct test_timer *tt = container_of(t, struct test_timer, timer);
+
+	assert_true(hw_irqs_off());
+	assert_true(tt->armed);
+	assert_true(by_its_clock(tt) >= tt->due);
+	tt->armed = false;
+	tt->fired++;
+}
+
+static void set_clocks_main(void *arg)
+{
+	static struct test_timer timers[20];
+	unsigned seed = *(unsigned *)arg, fired = 0, cancelled = 0;
+
+	time_set_wall(1700000000 * SECOND);
+	for (int i = 0; i < 20; i++) {
+		memset(&timers[i], 0, sizeof(timers[i]));
+		timer_init(&timers[i].timer, expire_when_due);
+	}
+	for (int step = 0; step < 3000; step++) {
+		struct test_timer *t = &timers[rand_r(&seed) % 20];
+		uint64_t old = hw_irq_save();
+
+		switch (rand_r(&seed) % 8) {
+		case 0: time_set_wall(time_wall() + (unsigned)rand_r(&seed) % MS - MS / 2); break;
+		case 1:
+			assert_int_equal(timer_cancel(&t->timer), t->armed);
+			cancelled += t->armed;
+			t->armed = false;
+			break;
+		default:
+			t->armed = true;
+			t->due = (rand_r(&seed) % 4 ? TIME_WALL | time_wall() : time_now()) +
+				 (unsigned)rand_r(&seed) % MS;
+			timer_start(&t->timer, t->due);
+		}
+		hw_irq_restore(old);
+		if (rand_r(&seed) % 8 == 0)
+			assert_int_equal(sched_set_affinity(current(),
+							    1 + (uint64_t)rand_r(&seed) % 3),
+					 0);
+		sim_work((unsigned)rand_r(&seed) % 50000 + 1000);
+		for (int i = 0; i < 20; i++)
+			assert_true(!timers[i].armed ||
+				    timers[i].due + 1000 > by_its_clock(&timers[i]));
+	}
+	sim_work(2 * MS);
+	for (int i = 0; i < 20; i++) {
+		assert_false(timers[i].armed);
+		fired += timers[i].fired;
+	}
+	assert_true(fired > 100 && cancelled > 100);
+}
+
+static void test_clock_set_under_timers(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed < 6; seed++)
+		sim_run(2, 10 * SECOND, set_clocks_main, &seed);
+}
+
+/* While a handler runs, another timer comes due on another CPU: it is not lost, and does not come in between, for who cancels the first waits for one handler. */
+static struct test_timer second;
+
+static void second_elsewhere(struct timer *t)
+{
+	unsigned cpu = sim_on_cpu(1);
+
+	(void)t;
+	timer_start(&second.timer, second.due);
+	clock_event_expired();
+	assert_int_equal(second.fired, 0);
+	(void)sim_on_cpu(cpu);
+}
+
+static void wall_at_once_main(void *arg)
+{
+	struct timer first;
+
+	(void)arg;
+	second = (struct test_timer){ .armed = true, .due = TIME_WALL | time_wall() };
+	timer_init(&first, second_elsewhere);
+	timer_init(&second.timer, expire_when_due);
+	assert_int_equal(sched_set_affinity(current(), 1), 0);
+	timer_start(&first, second.due + MS);
+	sim_work(2 * MS);
+	assert_int_equal(second.fired, 1);
+	assert_false(timer_cancel(&first));
+}
+
+static void test_wall_timers_one_by_one(void **state)
+{
+	(void)state;
+	sim_run(2, SECOND, wall_at_once_main, NULL);
+}
+
+/* Never is never, and a time of long ago is now. */
+static void wall_ends_main(void *arg)
+{
+	struct test_timer t = { .armed = true, .due = TIME_WALL };
+
+	(void)arg;
+	timer_init(&t.timer, expire_when_due);
+	timer_start(&t.timer, UINT64_MAX);
+	time_set_wall(TIME_WALL - 1000 * SECOND);
+	sim_work(10 * MS);
+	assert_int_equal(t.fired, 0);
+	timer_start(&t.timer, TIME_WALL);
+	sim_work(MS);
+	assert_int_equal(t.fired, 1);
+}
+
+static void test_wall_clock_ends(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, wall_ends_main, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +394,9 @@ int main(void)
 		cmocka_unit_test(test_periodic),
 		cmocka_unit_test(test_timers_move_between_cpus),
 		cmocka_unit_test(test_wall_clock),
+		cmocka_unit_test(test_clock_set_under_timers),
+		cmocka_unit_test(test_wall_timers_one_by_one),
+		cmocka_unit_test(test_wall_clock_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
