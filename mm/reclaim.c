@@ -194,19 +194,6 @@ bool reclaim_step(bool *force)
 			  time_now() + REST) == 0;
 }
 
-/* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it:
- * then the next who finds memory short wakes us again. */
-static void balance(void)
-{
-	bool force = false;
-
-	if (frames_free() < watermarks.high)
-		vm_count(VM_PAGEOUTRUN, 1);
-	while (frames_free() < watermarks.high && reclaim_step(&force))
-		reclaim_serve();
-	waitq_wake_all(&reclaim.frame_wait);
-}
-
 void reclaim_make_block(void)
 {
 	unsigned order = READ_ONCE(reclaim.block_order);
@@ -221,6 +208,22 @@ void reclaim_make_block(void)
 	reclaim.block_order = 0;
 	WRITE_ONCE(reclaim.block_turns, reclaim.block_turns + 1);
 	spin_unlock(&reclaim.lock);
+	waitq_wake_all(&reclaim.frame_wait);
+}
+
+/* Rounds until `high` frames are free, or until nothing comes any more and nobody waits for it:
+ * then the next who finds memory short wakes us again. Where others take each frame at once that is
+ * never: who needs a block is not kept waiting by that. */
+static void balance(void)
+{
+	bool force = false;
+
+	if (frames_free() < watermarks.high)
+		vm_count(VM_PAGEOUTRUN, 1);
+	while (frames_free() < watermarks.high && reclaim_step(&force)) {
+		reclaim_serve();
+		reclaim_make_block();
+	}
 	waitq_wake_all(&reclaim.frame_wait);
 }
 
@@ -298,19 +301,23 @@ static bool needs_no_wait(void)
 	return task_is_rt(current()) || READ_ONCE(current()->oom_victim);
 }
 
-/* Sleeps until frames are there, a fruitless round has ended, or it is time to look again. 0,
- * -EINTR, -ETIMEDOUT. */
+/* Sleeps until it is woken, for frames or because a fruitless round has ended, or until it is time
+ * to look again: once, for who has slept is due, and to sleep on would be to wait for a batch that
+ * others take as it comes. 0, -EINTR, -ETIMEDOUT. */
 static int wait_once(unsigned alloc_flags, uint32_t fruitless)
 {
 	bool waits = psi_memory_begin();
+	enum wait_mode mode = mode_for(alloc_flags);
 	struct frame_waiter w;
-	int err;
+	struct waiter sleeper;
+	int err = 0;
 
 	(void)waiter_join(&w, 0);
-	err = wait_event(&reclaim.frame_wait,
-			 frames_are_there_for_me() || READ_ONCE(reclaim.fruitless) != fruitless ||
-				 needs_no_wait(),
-			 mode_for(alloc_flags), time_now() + LOOK_AGAIN);
+	waitq_prepare(&reclaim.frame_wait, &sleeper, mode);
+	if (!frames_are_there_for_me() && READ_ONCE(reclaim.fruitless) == fruitless &&
+	    !needs_no_wait())
+		err = waitq_sleep(&sleeper, mode, time_now() + LOOK_AGAIN);
+	waitq_finish(&reclaim.frame_wait, &sleeper);
 	waiter_leave(&w);
 	psi_memory_end(waits);
 	return err;

@@ -51,6 +51,12 @@ for smp in 1 4; do
 	(( answered - 10#$ended < limit )) || fail "$smp CPUs: ended at $ended, answered at $answered"
 done
 
+# Eleven that together want twice the RAM: frames go around by turns, so that a program beside them has not to wait, and nobody is ended.
+guest_run --smp 1 --icount --mem 24M --swap-size 48M --append zpool=0% 'livelock 4 4 4 4 4 4 4 4 4 4 4 4'
+(( STATUS == 0 )) && tail -n 1 "$SCRATCH/output" | grep -q ' 4 4 4 4 4 4 4 4 4 4 4 left$' || fail "eleven in turns: who is left"
+worst=$(sed -nE 's/^at [0-9]+ answered in ([0-9]+),.*/\1/p' "$SCRATCH/output" | sort -n | tail -n 1)
+(( worst < 500 )) || fail "eleven in turns: a program took $worst ms"
+
 # With the default, 10 ms of waiting for a page: on a disk that is slow in truth, 150 requests a second.
 truncate -s 40M "$SCRATCH/slow.img"
 LIVELOCK='mkswap /dev/vda >/dev/null && swapon /dev/vda && cat /proc/sys/vm/thrash_wait_ms && livelock 60 14 10 10 10'

@@ -843,6 +843,36 @@ static void test_turns(void **state)
 	watermarks = (struct watermarks){ 0 };
 }
 
+/* While the first waits another sleeps, too, and is woken, but all that has come above a batch is taken by others again. */
+static void woken_for_a_batch(void)
+{
+	if (waiting == 1) {
+		assert_int_equal(seconds_turns++, 0);
+		reclaim_let_go();
+		return;
+	}
+	waiting = 1;
+	current()->frame_due = false;
+	watermarks.min = frames_free() - EVICT_BATCH / 2;
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	assert_int_equal(seconds_turns, 1);
+	waiting = 0;
+}
+
+/* Who has slept takes what is there, though others wait. */
+static void test_slept_once(void **state)
+{
+	(void)state;
+	waiting = seconds_turns = 0;
+	watermarks = (struct watermarks){ .min = frames_free() + 4 };
+	mock_on_block = woken_for_a_batch;
+	assert_int_equal(reclaim_wait(ALLOC_USER), 0);
+	mock_on_block = NULL;
+	assert_int_equal(seconds_turns, 1);
+	current()->frame_due = false;
+	watermarks = (struct watermarks){ 0 };
+}
+
 static void test_waiting(void **state)
 {
 	struct aspace *as = space();
@@ -1384,6 +1414,7 @@ int main(void)
 		TEST(test_swap_full),
 		TEST(test_without_swap),
 		TEST(test_turns),
+		TEST(test_slept_once),
 		TEST(test_waiting),
 		TEST(test_slabs_are_no_progress),
 		TEST(test_waiting_for_a_block),
