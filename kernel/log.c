@@ -206,6 +206,16 @@ static void log_main(void *arg)
 	}
 }
 
+int log_format(char *line, size_t size, const char *fmt, va_list ap)
+{
+	int n = MIN(format_va(line, size, fmt, ap), (int)size - 1);
+
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ')
+			line[i] = '?';
+	return n;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char text[TEXT_MAX + 1];
@@ -215,9 +225,9 @@ void log_line(enum log_level level, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = format_va(text, sizeof(text), fmt, ap);
+	n = log_format(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	r.length = (uint16_t)MIN(n, TEXT_MAX);
+	r.length = (uint16_t)n;
 	append(&r, text);
 	if (synchronous || !thread)
 		console_drain();

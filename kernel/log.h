@@ -3,12 +3,16 @@
 #ifndef KERNEL_LOG_H
 #define KERNEL_LOG_H
 
+#include <stdarg.h>
+
 #include "kernel/lib/types.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* One line, without newline. Any context, interrupts included; at most 240 bytes of text are kept. */
 void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Formats it as a line: what a program's name may have of control characters becomes '?'. The length, cut to size - 1. */
+int log_format(char *line, size_t size, const char *fmt, va_list ap);
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)

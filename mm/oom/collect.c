@@ -196,6 +196,7 @@ static int collect_one(struct process *p, void *arg)
 		.pid = p->pid,
 		.start_time = p->start_time,
 		.rss = usage.present,
+		.shared = MIN(usage.file, usage.present),
 		.swapped = usage.swapped,
 		.tables = usage.tables,
 		.adj = p->oom_score_adj,

@@ -16,9 +16,11 @@
  * Who is the victim itself does not wait for its own end. Nor does who has become real-time by a mutex that it holds, which
  * the victim may need: it goes on from the reserve.
  *
- * A real-time task that asks lends its priority to the thread and to the reaper, goes on with the first frames that
- * come, and waits for a victim whose memory was taken back a moment longer, for what only its own end frees. Before it is ended itself, or the machine restarts for it, dirty
- * pages of files are written; "no" it is told at once.
+ * A real-time task that asks lends its priority to the thread and to the reaper, goes on with the
+ * first frames that come, and waits for a victim whose memory was taken back a moment longer, for
+ * what only its own end frees. Before it is ended itself, or the machine restarts for it, or
+ * somebody is ended who has next to nothing, it waits for a medium: what is dirty is written, to
+ * swap and to files. "No" it is told at once where swap takes no more.
  */
 #include <linux/sched.h>
 
@@ -31,12 +33,14 @@
 #include "mm/buddy.h"
 #include "mm/object.h"
 #include "mm/oom/oom.h"
+#include "mm/reclaim_internal.h"
 #include "mm/swap/slots.h"
 
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* that nobody else is ended for */
 #define VICTIM_LOOK                                                                                \
 	(NSEC_PER_MSEC /                                                                           \
 	 2) /* also that a real-time task waits for what is left when a victim's memory was taken back */
+#define VICTIM_WORTH 256u /* pages of its own: who has fewer is no help to a real-time task */
 
 static struct {
 	struct spinlock lock;
@@ -280,9 +284,10 @@ static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64
 	}
 	oom_reap_urgently(PRIO_FAIR);
 	oom_say(LOG_INFO,
-		"oom: %s (%d) is %s after %ju us; %ju KB unmapped, %ju by the reaper; memory came after %ju us; %ju KB free, %ju before",
+		"oom: %s (%d) is %s after %ju us; %ju KB unmapped, %ju by the reaper; %s %ju us; %ju KB free, %ju before",
 		c->name, c->pid, is_empty(as) ? "gone" : "not gone", micros_since(start),
 		KB(before - MIN(before, aspace_rss(as))), KB(READ_ONCE(as->reaped_pages)),
+		came != 0 ? "memory came after" : "nobody went on after",
 		came != 0 ? came : micros_since(start), KB(frames_free()), KB(free));
 	answer_all(true);
 }
@@ -299,25 +304,41 @@ static bool machine_is_well(const struct oom_request *r)
 	return r->group != NULL || (r->prio >= PRIO_RT_MIN && swap_writable());
 }
 
-/* A real-time task has asked, and itself would go or the machine. Then it waits for a medium after all: the page daemon writes what is dirty of
- * files. True: memory came. */
-static bool writing_helps(const struct oom_request *r, int chosen)
+static bool swap_takes_more(void)
 {
-	uint64_t start = time_now();
+	return swap_writable() && lru_size(LRU_INACTIVE_ANON) + lru_size(LRU_ACTIVE_ANON) > 0;
+}
+
+static bool files_are_dirty(void)
+{
 	struct object_stats caches;
 
 	object_stats(&caches);
+	return caches.dirty + caches.writing > 0;
+}
+
+/*
+ * A real-time task has asked, and itself would go, or the machine, or somebody with next to nothing;
+ * or nobody may be ended. Then it waits for a medium after all, where the page daemon has something
+ * to write: to swap; before an end to files as well, whose pages may be dirty again as soon as they
+ * are written. True: memory came.
+ */
+static bool writing_helps(const struct oom_request *r, int chosen)
+{
+	uint64_t start = time_now();
+
 	if (r->prio < PRIO_RT_MIN || r->group != NULL || r->why != OOM_MEMORY ||
-	    (chosen != OOM_RESTART && (chosen < 0 || candidates[chosen].pid != r->pid)) ||
-	    caches.dirty + caches.writing == 0)
+	    (chosen >= 0 && candidates[chosen].pid != r->pid &&
+	     candidates[chosen].rss - candidates[chosen].shared >= VICTIM_WORTH))
 		return false;
-	while (!memory_came(r, NULL)) {
-		if (time_now() - start >= VICTIM_TIME)
-			return false;
+	while ((swap_takes_more() || (chosen != OOM_NOBODY && files_are_dirty())) &&
+	       time_now() - start < VICTIM_TIME) {
 		reclaim_wake();
 		news_wait();
+		if (memory_came(r, NULL))
+			return true;
 	}
-	return true;
+	return false;
 }
 
 static void decide(const struct oom_request *r)

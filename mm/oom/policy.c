@@ -34,7 +34,10 @@ int oom_policy_choose(const char *name)
 
 int64_t oom_size(const struct oom_candidate *c, uint64_t total)
 {
-	return (int64_t)(c->rss + c->swapped + c->tables) + c->adj * (int64_t)total / 1000;
+	/* Of a file's pages others have most as well, and an end may free none: a shell in the initramfs would go before a fork bomb's children. */
+	uint64_t resident = c->rss - c->shared * 3 / 4;
+
+	return (int64_t)(resident + c->swapped + c->tables) + c->adj * (int64_t)total / 1000;
 }
 
 int oom_highest(const struct oom_candidate *c, unsigned n)

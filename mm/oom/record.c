@@ -56,10 +56,9 @@ void oom_say(enum log_level level, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = format_va(line, sizeof(line) - 1, fmt, ap);
+	n = log_format(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);
 	log_line(level, "%s", line);
-	n = MIN(n, (int)sizeof(line) - 2);
 	line[n] = '\n';
 	mutex_lock(&record.mutex);
 	if (ring_there())

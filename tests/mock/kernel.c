@@ -146,6 +146,16 @@ WEAK void task_put(struct task *t)
 
 /* ---- Log and panic ---- */
 
+WEAK int log_format(char *line, size_t size, const char *fmt, va_list ap)
+{
+	int n = MIN(vsnprintf(line, size, fmt, ap), (int)size - 1);
+
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ')
+			line[i] = '?';
+	return n;
+}
+
 WEAK void log_line(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
@@ -590,6 +600,11 @@ WEAK void memcg_charge_block(struct page *head)
 	(void)head;
 }
 
+WEAK void memcg_charge_to(struct page *p, unsigned id)
+{
+	(void)p, (void)id;
+}
+
 WEAK void memcg_uncharge_block(struct page *head)
 {
 	(void)head;
@@ -664,6 +679,11 @@ WEAK void swap_owner_set_locked(uint32_t slot, unsigned group)
 {
 	(void)slot;
 	assert_int_equal(group, 0);
+}
+
+WEAK void swap_owner_charge_locked(uint32_t slot, struct page *p)
+{
+	(void)slot, (void)p;
 }
 
 WEAK void swap_owner_clear_locked(uint32_t slot)

@@ -39,6 +39,13 @@ for flags in '--icount --smp 1 --swap none' '--icount --smp 1' '--smp 4'; do
 	[[ $flags != *icount* || $PRESET != kernel ]] || (( worst < 800 )) || fail "$flags: a piece of 16 KB took $worst us" # 2,048 looks, 400, and a decision, 200
 done
 
+# Where nobody who may be ended has memory to give, it waits until swap has taken the hog's: no bystander goes for next to nothing, nor it itself.
+for flags in '--icount --smp 1' '--smp 4'; do
+	# shellcheck disable=SC2086 # several flags
+	expect_match '^bystanders live$' $flags 'sleep 1000 & a=$!; sleep 1000 & b=$!; rtclaim 14 0 -1000 && kill $a $b && echo bystanders live'
+	grep -q '^hog lives$' "$SCRATCH/output" || fail "$flags: who was exempt has gone"
+done
+
 # The policy that restarts the machine does not where swap has room.
 expect_match '^hog ended$' --icount --smp 1 'echo panic >/proc/sys/vm/oom_policy; rtclaim 14'
 expect_log 'ends rtclaim'

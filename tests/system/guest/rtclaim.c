@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A real-time task takes more than the reserve has, while an ordinary one has all other memory. usage: rtclaim MB [FORKS]
+ * A real-time task takes more than the reserve has, while an ordinary one has all other memory, and that oom_score_adj (1000). usage: rtclaim MB [FORKS [ADJ]]
  *
  * The hog takes what is free and waits. Then the task, SCHED_FIFO, locks MB megabytes, and forks FORKS times with that. Prints how long each call took, and what became
  * of the hog; ends with 1 when something failed.
@@ -15,9 +15,9 @@
 #define PIECE ((size_t)16 << 10)
 
 /* Takes memory, of random words, until little is free, says so, and waits. */
-static void hog(int ready)
+static void hog(int ready, const char *adj)
 {
-	write_file("/proc/self/oom_score_adj", "1000");
+	write_file("/proc/self/oom_score_adj", adj);
 	while (number_in("/proc/meminfo", "MemFree:") > 6 * 1024) {
 		char *p =
 			mmap(NULL, MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -33,7 +33,7 @@ static void hog(int ready)
 		pause();
 }
 
-static pid_t hog_start(void)
+static pid_t hog_start(const char *adj)
 {
 	int ready[2];
 	pid_t pid;
@@ -43,7 +43,7 @@ static pid_t hog_start(void)
 		die("pipe");
 	pid = fork();
 	if (pid == 0)
-		hog(ready[1]);
+		hog(ready[1], adj);
 	if (pid < 0 || read(ready[0], &c, 1) != 1)
 		die("hog");
 	return pid;
@@ -87,7 +87,7 @@ static void fork_once(void)
 int main(int argc, char **argv)
 {
 	struct sched_param sp = { .sched_priority = 50 };
-	pid_t pid = hog_start();
+	pid_t pid = hog_start(argc > 3 ? argv[3] : "1000");
 	int status;
 
 	setvbuf(stdout, NULL, _IONBF, 0);

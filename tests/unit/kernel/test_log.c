@@ -94,6 +94,10 @@ static void lines_main(void *arg)
 	assert_int_equal(log_read(&seq, buf, sizeof(buf)), 0);
 	assert_int_equal(seq, log_end());
 	assert_int_equal(log_read(&seq, buf, LOG_LINE_MAX - 1), -EINVAL);
+	log_info("of %s", "a\n<0>forged"); /* a program's name */
+	n = log_read(&seq, buf, sizeof(buf));
+	buf[n] = '\0';
+	assert_string_equal(buf, "<6>[    1.234567] of a?<0>forged\n");
 }
 
 static void test_lines(void **state)

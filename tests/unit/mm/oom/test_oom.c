@@ -453,11 +453,11 @@ static void test_realtime_asks(void **state)
 
 	(void)state;
 	process_with("init", 1, NULL);
-	first = process_with("first", 20, NULL);
-	second = process_with("second", 10, NULL);
+	first = process_with("first", 280, NULL);
+	second = process_with("second", 270, NULL);
 	short_of_frames();
 	watermarks.low = watermarks.high = frames_free() + 1000;
-	watermarks.min = frames_free() + 25 + 100;
+	watermarks.min = frames_free() + 285 + 100;
 	watermarks.rt = 100;
 	current()->sched.prio = 40;
 	assert_true(oom_kill(ALLOC_USER, NULL));
@@ -769,7 +769,7 @@ static int medium_write(struct object *o, struct page **pages, unsigned n)
 static struct disk_object file;
 
 /* The process maps the file and asks; swap takes nothing. */
-static struct process *with_dirty_file(void)
+static struct process *with_dirty_file(unsigned others)
 {
 	static const struct object_ops ops = { .write_pages = medium_write };
 	struct process *rt;
@@ -780,7 +780,7 @@ static struct process *with_dirty_file(void)
 	assert_int_equal(evict_all(), 0);
 	mock_store.fail_append = 0;
 	assert_false(swap_writable());
-	process_with("small", 2, NULL);
+	process_with("other", others, NULL);
 	rt = process_with("rt", 3, NULL);
 	disk_object_init(&file, &ops, 8 * PAGE_SIZE);
 	map_object(rt->leader->aspace, BASE + MB, 8 * PAGE_SIZE, RW | AREA_SHARED, &file.object);
@@ -813,7 +813,7 @@ static void test_dirty_first(void **state)
 	(void)state;
 	medium_error = 0;
 	for (unsigned i = 0; i < 3; i++) {
-		struct process *rt = with_dirty_file();
+		struct process *rt = with_dirty_file(2);
 		uint64_t start = time_now();
 
 		assert_int_equal(oom_policy_choose(i == 2 ? "panic" : "linux"), 0);
@@ -833,26 +833,58 @@ static void test_dirty_first(void **state)
 	assert_int_equal(oom_policy_choose("linux"), 0);
 }
 
-/* Somebody else can be ended, or the medium fails: then it does not wait, or not for ever. */
+/* Somebody else can be ended who has memory to give, or the medium fails: then it does not wait, or not for ever. */
 static void test_dirty_in_vain(void **state)
 {
 	struct task *self = current();
 
 	(void)state;
 	medium_error = -EIO;
-	for (unsigned i = 0; i < 2; i++) {
-		struct process *rt = with_dirty_file();
+	for (unsigned i = 0; i < 3; i++) {
+		struct process *rt = with_dirty_file(i == 0 ? 300 : 2);
 		uint64_t start = time_now();
 
-		processes[1].oom_score_adj = i == 0 ? 1000 : 0;
+		if (i == 0)
+			watermarks.min += 350; /* more than it has: the round ends with it */
+		processes[1].oom_score_adj = i < 2 ? 1000 : 0;
 		mock_set_current(rt->leader);
 		assert_true(oom_kill(ALLOC_USER, NULL));
 		mock_set_current(self);
 		assert_int_equal(killed, 1);
-		assert_true((i == 0 ? &processes[1] : rt)->exiting);
-		assert_int_equal(time_now() - start >= 2 * NSEC_PER_SEC, i);
+		assert_true((i < 2 ? &processes[1] : rt)->exiting);
+		assert_int_equal(time_now() - start >= 2 * NSEC_PER_SEC, i > 0);
 		dirty_file_gone();
 	}
+}
+
+/* Nobody may be ended, but swap takes what they have: then it waits for that. */
+static void test_swap_first(void **state)
+{
+	struct process *rt;
+	struct task *self = current();
+
+	(void)state;
+	process_with("init", 1, NULL);
+	process_with("spared", 20, NULL)->oom_score_adj = -1000;
+	rt = process_with("rt", 3, NULL);
+	rt->leader->sched.policy = SCHED_FIFO;
+	rt->leader->sched.prio = 40;
+	rt->leader->aspace->locked_pages = 1;
+	assert_true(swap_writable());
+	short_of_frames();
+	watermarks.low = watermarks.high = frames_free() + 1000;
+	watermarks.min = frames_free() + 5 + 100;
+	watermarks.rt = 100;
+	writes = true;
+	mock_set_current(rt->leader);
+	assert_true(oom_kill(ALLOC_USER, NULL));
+	mock_set_current(self);
+	writes = false;
+	assert_int_equal(killed, 0);
+	assert_null(strstr(mock_log(), "policy"));
+	rt->leader->aspace->locked_pages = 0;
+	frames_again();
+	all_gone();
 }
 
 static void test_restart(void **state)
@@ -946,6 +978,7 @@ int main(void)
 		TEST(test_reaped_memory_is_an_error),
 		TEST(test_dirty_first),
 		TEST(test_dirty_in_vain),
+		TEST(test_swap_first),
 		TEST(test_restart),
 		TEST(test_no_restart_beside_swap),
 		TEST(test_record),

@@ -20,21 +20,24 @@ extern const struct oom_policy oom_policy_linux, oom_policy_priority, oom_policy
 static void test_score(void **state)
 {
 	static const struct {
-		uint64_t rss, swapped, tables;
+		uint64_t rss, shared, swapped, tables;
 		int adj;
 		int64_t score;
 	} cases[] = {
-		{ 0, 0, 0, 0, 0 },
-		{ 100, 20, 3, 0, 123 },
-		{ 100, 20, 3, 1000, 30123 },
-		{ 100, 20, 3, -500, 123 - 15000 },
-		{ 20000, 10000, 60, -1000, 60 },
-		{ 10, 0, 0, 1, 40 },
+		{ 0, 0, 0, 0, 0, 0 },
+		{ 100, 0, 20, 3, 0, 123 },
+		{ 100, 0, 20, 3, 1000, 30123 },
+		{ 100, 0, 20, 3, -500, 123 - 15000 },
+		{ 20000, 0, 10000, 60, -1000, 60 },
+		{ 10, 0, 0, 0, 1, 40 },
+		{ 256, 238, 0, 3, 0, 81 }, /* a shell, most of it a file's */
+		{ 5000, 5000, 0, 10, 0, 1260 },
 	};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct oom_candidate c = { .rss = cases[i].rss,
+					   .shared = cases[i].shared,
 					   .swapped = cases[i].swapped,
 					   .tables = cases[i].tables,
 					   .adj = cases[i].adj };

@@ -74,6 +74,8 @@ static void test_lines(void **state)
 	assert_string_equal(recorded(), "first 1\nsecond line\n");
 	assert_string_equal(recorded(), "first 1\nsecond line\n");
 	assert_non_null(strstr(mock_log(), "second line"));
+	oom_say(LOG_INFO, "of %s", "a\noom: forged\tname");
+	assert_string_equal(recorded(), "first 1\nsecond line\nof a?oom: forged?name\n");
 }
 
 static void test_long_line(void **state)
