@@ -125,7 +125,7 @@ struct cred *cred_prepare(void)
  * PR_SET_DUMPABLE), nor does a parent's signal find who is another by now. */
 static void cred_changed(struct task *t, const struct cred *old, const struct cred *c)
 {
-	if (t->aspace) {
+	if (t->aspace && !t->process->borrows_memory) {
 		WRITE_ONCE(t->aspace->cap_ipc_lock, cred_capable(c, CAP_IPC_LOCK));
 		WRITE_ONCE(t->aspace->cap_sys_admin, cred_capable(c, CAP_SYS_ADMIN));
 	}

@@ -173,12 +173,7 @@ static int adopt_rights(struct aspace *as)
 	const struct cred *c;
 	int err = cred_exec();
 
-	as->limit.as = process_limit(RLIMIT_AS);
-	as->limit.data = process_limit(RLIMIT_DATA);
-	as->limit.stack = process_limit(RLIMIT_STACK);
-	as->limit.memlock = process_limit(RLIMIT_MEMLOCK);
-	as->cap_ipc_lock = current_capable(CAP_IPC_LOCK);
-	as->cap_sys_admin = current_capable(CAP_SYS_ADMIN);
+	aspace_adopt_rights(as);
 	c = current()->cred;
 	if (c->uid != c->euid || c->gid != c->egid)
 		atomic_fetch_or(&as->marks, SPACE_NO_DUMP);

@@ -96,7 +96,11 @@ static int share_memory(struct task *child, struct task *t, uint64_t flags)
 	if (flags & CLONE_THREAD)
 		aspace_make_parallel(t->aspace);
 	child->aspace = (flags & CLONE_VM) ? aspace_use(t->aspace) : aspace_fork(t->aspace);
-	return child->aspace ? 0 : -ENOMEM;
+	if (!child->aspace)
+		return -ENOMEM;
+	if (t->process->borrows_memory && !(flags & CLONE_VM))
+		aspace_adopt_rights(child->aspace);
+	return 0;
 }
 
 static int share_process(struct task *child, struct process *p, uint64_t flags)
@@ -111,6 +115,7 @@ static int share_process(struct task *child, struct process *p, uint64_t flags)
 	if (!new)
 		return -ENOMEM;
 	child->process = new; /* its first reference */
+	new->borrows_memory = flags & CLONE_VM;
 	if (flags & CLONE_SIGHAND)
 		new->sighand = sighand_get(p->sighand);
 	else

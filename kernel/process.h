@@ -72,6 +72,7 @@ struct process {
 	uint32_t nr_threads;
 	struct waitq thread_wait; /* exec waits for the others to go; polls of pidfds */
 	struct rlimit64 limits[RLIM_NLIMITS];
+	bool borrows_memory; /* runs on its parent's address space until exec: its limits and capabilities are not that one's */
 	struct usage used; /* by threads that are gone; CPU time: see below */
 	uint32_t personality;
 	int oom_score_adj;     /* -1000..1000; the tree lock is held, too, to change it */
@@ -183,6 +184,8 @@ uint32_t task_limit(void); /* and how many there may be, from the size of RAM */
 
 /* kernel/exit.c and kernel/fork.c between themselves. */
 struct process *process_create(struct process *parent);
+/* as, which is new, has what mm/ knows of current()'s limits and capabilities (kernel/sys_limits.c). It is current()'s own now, or a child's. */
+void aspace_adopt_rights(struct aspace *as);
 void process_link_locked(struct process *p); /* onto the list of all, with a reference; off it */
 void process_unlink_locked(struct process *p);
 struct session *session_create(int sid);

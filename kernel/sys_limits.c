@@ -8,26 +8,42 @@
 #include "mm/aspace.h"
 #include "mm/usercopy.h"
 
-static void copy_to_aspace(struct process *p, unsigned resource)
+/* Single words, read by the owner at its next call. */
+static void copy_limits(struct process *p, struct aspace *as)
 {
-	uint64_t value = process_limit_of(p, resource);
+	WRITE_ONCE(as->limit.as, process_limit_of(p, RLIMIT_AS));
+	WRITE_ONCE(as->limit.data, process_limit_of(p, RLIMIT_DATA));
+	WRITE_ONCE(as->limit.stack, process_limit_of(p, RLIMIT_STACK));
+	WRITE_ONCE(as->limit.memlock, process_limit_of(p, RLIMIT_MEMLOCK));
+}
+
+void aspace_adopt_rights(struct aspace *as)
+{
+	struct process *p = current()->process;
+
+	spin_lock(&p->lock);
+	copy_limits(p, as);
+	if (current()->aspace == as)
+		p->borrows_memory = false;
+	spin_unlock(&p->lock);
+	as->cap_ipc_lock = current_capable(CAP_IPC_LOCK);
+	as->cap_sys_admin = current_capable(CAP_SYS_ADMIN);
+}
+
+static void limits_changed(struct process *p)
+{
 	struct aspace *as = process_aspace(p);
 
 	if (!as)
 		return;
-	switch (resource) { /* single words, read by the owner at its next call */
-	case RLIMIT_AS: WRITE_ONCE(as->limit.as, value); break;
-	case RLIMIT_DATA: WRITE_ONCE(as->limit.data, value); break;
-	case RLIMIT_STACK: WRITE_ONCE(as->limit.stack, value); break;
-	case RLIMIT_MEMLOCK: WRITE_ONCE(as->limit.memlock, value); break;
-	default: break;
-	}
+	copy_limits(p, as);
 	aspace_put(as);
 }
 
 static int change_limit(struct process *p, unsigned resource, const struct rlimit64 *new,
 			struct rlimit64 *old)
 {
+	bool owns;
 	int err = 0;
 
 	if (new &&new->rlim_cur > new->rlim_max)
@@ -42,9 +58,10 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 		else
 			p->limits[resource] = *new;
 	}
+	owns = !p->borrows_memory;
 	spin_unlock(&p->lock);
-	if (new &&err == 0)
-		copy_to_aspace(p, resource);
+	if (new &&err == 0 && owns)
+		limits_changed(p);
 	if (new &&err == 0 && resource == RLIMIT_CPU)
 		cpu_limit_changed(p);
 	if (new &&err == 0 && resource == RLIMIT_RTTIME) {

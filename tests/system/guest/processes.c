@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -408,6 +410,46 @@ static void test_credentials(void)
 	CHECK(WEXITSTATUS(status_of_child(child)) == 0);
 }
 
+static bool can_map(size_t bytes, bool lock)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool can = p != MAP_FAILED && (!lock || mlock(p, bytes) == 0);
+
+	if (p != MAP_FAILED)
+		munmap(p, bytes);
+	return can;
+}
+
+/* Limits and rights that a child gives up before exec, on its parent's memory, are not its parent's; a child of its own has them. */
+static void test_lent_memory(void)
+{
+	static const struct rlimit sixteen = { 16 << 20, 16 << 20 }, nothing = { 0, 0 };
+	struct rlimit own;
+	pid_t child;
+
+	CHECK(getrlimit(RLIMIT_MEMLOCK, &own) == 0 && setrlimit(RLIMIT_MEMLOCK, &nothing) == 0);
+	child = vfork();
+	if (child == 0) {
+		setrlimit(RLIMIT_AS, &sixteen);
+		child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		if (child == 0)
+			_exit(can_map(32 << 20, false));
+		_exit(status_of_child(child) != 0);
+	}
+	CHECK(status_of_child(child) == 0);
+	CHECK(can_map(32 << 20, false));
+	child = vfork();
+	if (child == 0) {
+		syscall(SYS_setresuid, 1000, 1000, 1000);
+		execl("/bin/busybox", "busybox", "true", NULL);
+		_exit(127);
+	}
+	CHECK(status_of_child(child) == 0);
+	CHECK(can_map(1 << 20, true)); /* beyond the limit: root may */
+	CHECK(setrlimit(RLIMIT_MEMLOCK, &own) == 0);
+}
+
 static void test_scheduling(void)
 {
 	struct sched_param rt = { .sched_priority = 10 }, none = { 0 };
@@ -498,6 +540,7 @@ int main(int argc, char **argv)
 	test_long_arguments();
 	test_session();
 	test_credentials();
+	test_lent_memory();
 	test_scheduling();
 	test_clocks();
 	return check_end();
