@@ -284,6 +284,19 @@ void memcg_charge_block(struct page *head)
 		page_set_group(head + i, id);
 }
 
+void memcg_charge_to(struct page *p, unsigned id)
+{
+	struct memcg *m;
+
+	spin_lock(&memcg_lock);
+	m = memcg_of_locked(id);
+	if (m != NULL && page_group(p) == 0) {
+		memcg_add_locked(m, 1);
+		page_set_group(p, id);
+	}
+	spin_unlock(&memcg_lock);
+}
+
 /* The number is read under the lock: memcg_hand_over() may be changing it. */
 void memcg_uncharge(struct page *p)
 {

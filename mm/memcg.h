@@ -71,6 +71,8 @@ bool memcg_refused(void);
 bool memcg_charge_run(struct page *p, unsigned n) MUST_CHECK;
 /* Likewise for a block of 2^order frames that the kernel uses, a slab or what kmalloc() gives, whatever the limits: reclaim follows on the way to user mode. */
 void memcg_charge_block(struct page *head);
+/* Group id pays for p, if nobody does yet, whatever its limits: swapoff brought it back. Any context. */
+void memcg_charge_to(struct page *p, unsigned id);
 /* p, on its way to be free, may carry a group; the frames of a block may. Any context. */
 void memcg_uncharge(struct page *p);
 void memcg_uncharge_block(struct page *head);

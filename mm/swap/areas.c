@@ -444,8 +444,10 @@ static void slot_release(uint32_t slot, unsigned area, struct page *p)
 
 	spin_lock(&swap.lock);
 	if (s->written && s->area == area && (p == NULL || s->frame == page_to_pfn(p))) {
-		if (p != NULL)
+		if (p != NULL) {
 			page_set_flag(p, PAGE_DIRTY);
+			swap_owner_charge_locked(slot, p);
+		}
 		s->poisoned |= p == NULL;
 		slot_unstore_locked(slot, s);
 	}
@@ -461,7 +463,7 @@ static int slot_bring_back(uint32_t slot, unsigned area)
 
 	if (!slot_pin_of(slot, area))
 		return 0;
-	/* Everybody's pages: no group pays, whoever turns swap off. */
+	/* Everybody's pages: the slots' groups pay, not whoever turns swap off. */
 	p = slot_in(slot, ALLOC_USER | ALLOC_PAID, &err, &major);
 	if (p != NULL || err == -EIO)
 		slot_release(slot, area, p);

@@ -59,6 +59,14 @@ void swap_owner_clear_locked(uint32_t slot)
 	*owner = 0;
 }
 
+void swap_owner_charge_locked(uint32_t slot, struct page *p)
+{
+	const uint16_t *owner = owner_at(slot);
+
+	if (owner != NULL && *owner != 0)
+		memcg_charge_to(p, *owner);
+}
+
 /* The slots of one array. */
 static void hand_over_chunk(uint16_t *owners, struct memcg *m, struct memcg *heir)
 {

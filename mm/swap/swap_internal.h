@@ -98,6 +98,8 @@ bool swap_owner_ready(uint32_t slot, unsigned group) MUST_CHECK;
 /* swap.lock held: that group (0: none) pays for the slot, which has come to be used; nobody does any more. */
 void swap_owner_set_locked(uint32_t slot, unsigned group);
 void swap_owner_clear_locked(uint32_t slot);
+/* It pays for p, too, which swapoff has brought back from there. */
+void swap_owner_charge_locked(uint32_t slot, struct page *p);
 /* One complaint in a while; the rest are in the store's counters. */
 bool swap_may_log(uint64_t *last);
 

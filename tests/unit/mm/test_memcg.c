@@ -6,6 +6,7 @@
 // numbers of groups.
 #include "tests/unit/mm/memcg_test.h"
 
+#include "mm/memcg_internal.h"
 #include "mm/reclaim.h"
 
 /* ---- Exact sums ---- */
@@ -358,12 +359,37 @@ static void test_swap(void **state)
 	assert_false(memcg_swap_charge(4000)); /* nobody's */
 }
 
+/* What swapoff brings back is the slot's group's, however little that may have; not what somebody pays for already. */
+static void test_brought_back(void **state)
+{
+	struct page *p;
+
+	(void)state;
+	memcg_set_limit(&groups[1], &groups[1].max, 0);
+	pay(NULL);
+	p = page_alloc(ALLOC_USER);
+	memcg_charge_to(p, groups[2].id);
+	assert_int_equal(page_group(p), groups[2].id);
+	assert_int_equal(groups[1].usage, 1);
+	memcg_charge_to(p, groups[3].id);
+	assert_int_equal(groups[3].usage, 0);
+	assert_true(memcg_check());
+	page_free(p, 0);
+	assert_int_equal(groups[1].usage, 0);
+	p = page_alloc(ALLOC_USER);
+	memcg_charge_to(p, 4000); /* gone */
+	assert_int_equal(page_group(p), 0);
+	page_free(p, 0);
+	assert_true(memcg_check());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_exact),      TEST(test_block),   TEST(test_run),  TEST(test_max),
 		TEST(test_exceed),     TEST(test_tight),   TEST(test_high), TEST(test_no_frame),
 		TEST(test_protection), TEST(test_numbers), TEST(test_swap),
+		TEST(test_brought_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
