@@ -233,7 +233,7 @@ static void rt_expired(struct timer *timer)
 	task_put(t);
 }
 
-void rt_time_changed(struct task *t)
+static void changed(struct task *t, bool limit)
 {
 	uint64_t old = hw_irq_save();
 	struct runq *rq = runq_lock_task(t);
@@ -242,8 +242,19 @@ void rt_time_changed(struct task *t)
 		timer_init(&t->sched.rt_time.timer, rt_expired);
 	if (rq->curr == t)
 		runq_account(rq, time_now());
-	t->sched.rt_time.next = 0;
+	if (limit) /* warnings begin anew */
+		t->sched.rt_time.next = 0;
 	rt_watch(t);
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
+}
+
+void rt_time_changed(struct task *t)
+{
+	changed(t, false);
+}
+
+void rt_limit_changed(struct task *t)
+{
+	changed(t, true);
 }

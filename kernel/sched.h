@@ -78,8 +78,9 @@ uint64_t sched_runtime(struct task *t);
 uint64_t sched_switches(void);
 unsigned sched_running(void);
 uint64_t sched_started(void);
-/* t's policy or its process's RLIMIT_RTTIME is new, or t ends (kernel/cputime.c). Any context that holds no run-queue lock. */
+/* t's policy is new, or t itself, or it ends; its process's RLIMIT_RTTIME is new (kernel/cputime.c). Any context that holds no run-queue lock. */
 void rt_time_changed(struct task *t);
+void rt_limit_changed(struct task *t);
 /* Load averages over 1, 5 and 15 minutes, in 1/65536, as sysinfo(2) wants them. */
 void sched_loadavg(uint64_t load[3]);
 

@@ -67,7 +67,7 @@ static int change_limit(struct process *p, unsigned resource, const struct rlimi
 	if (new &&err == 0 && resource == RLIMIT_RTTIME) {
 		uint64_t irqs = spin_lock_irq(&p->signal_lock);
 
-		signal_each_thread(p, rt_time_changed, &irqs);
+		signal_each_thread(p, rt_limit_changed, &irqs);
 		spin_unlock_irq(&p->signal_lock, irqs);
 	}
 	return err;

@@ -74,9 +74,10 @@ static int may_schedule(struct task *t, int policy, int priority, int nice)
 	if (!same_user(t))
 		return -EPERM;
 	if (is_rt(policy)) {
-		bool raises = !is_rt(t->sched.policy) || priority > t->sched.rt_priority;
+		bool raises = priority > t->sched.rt_priority; /* an ordinary one has 0 */
 
-		if (raises && (uint64_t)priority > limit)
+		if (limit == 0 ? raises || policy != t->sched.policy
+			       : raises && (uint64_t)priority > limit)
 			return -EPERM;
 	}
 	if (nice < t->sched.nice && nice < nice_floor(t))
@@ -168,6 +169,12 @@ SYSCALL(sched_getparam)
 	return user_store32(args[1], (uint32_t)priority);
 }
 
+/* A size that is too little, or something in it that is not known here: the caller is told what is. */
+static int attr_too_big(virt_addr_t src)
+{
+	return user_store32(src, sizeof(struct sched_attr)) < 0 ? -EFAULT : -E2BIG;
+}
+
 /* The caller's struct sched_attr, of which it may know more or less than we do: what we do not know must be zero. */
 static int attr_from_user(struct sched_attr *a, virt_addr_t src)
 {
@@ -178,19 +185,17 @@ static int attr_from_user(struct sched_attr *a, virt_addr_t src)
 	if (size == 0)
 		size = SCHED_ATTR_SIZE_VER0;
 	if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
-		return -E2BIG;
+		return attr_too_big(src);
 	if (copy_from_user(a, src, MIN(size, sizeof(*a))) < 0)
 		return -EFAULT;
 	for (uint32_t at = sizeof(*a); at + 4 <= size; at += 4) {
 		if (user_load32(&word, src + at) < 0)
 			return -EFAULT;
 		if (word != 0)
-			return -E2BIG;
+			return attr_too_big(src);
 	}
-	if ((a->sched_flags & ~(uint64_t)SCHED_FLAG_RESET_ON_FORK) || a->sched_nice < -20 ||
-	    a->sched_nice > 19)
-		return -EINVAL;
-	return 0;
+	a->sched_nice = MAX(-20, MIN(a->sched_nice, 19));
+	return a->sched_flags & ~(uint64_t)SCHED_FLAG_RESET_ON_FORK ? -EINVAL : 0;
 }
 
 static int set_deadline(struct task *t, const struct sched_attr *a)

@@ -6,6 +6,7 @@
  *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is counted, and kills on request
  *   deadline  SCHED_DEADLINE as sched(7) has it: what is refused, what is admitted, yields, forks
  *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it anew
+ *   rights    what sched_setattr(2) corrects and refuses, and what RLIMIT_RTPRIO allows
  *   guard     a real-time task that never lets go leaves the others their part of a CPU
  */
 #define _GNU_SOURCE
@@ -318,6 +319,13 @@ static void sleeps_between(void)
 	CHECK(warnings == 0);
 	compute(40, NULL);
 	CHECK(warnings == 1);
+	/* And so does the second until the next warning. */
+	for (int i = 0; i < 10; i++) {
+		CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+		be_fifo(20);
+		compute(10, NULL);
+	}
+	CHECK(warnings == 1);
 }
 
 static void *compute_thread(void *arg)
@@ -350,6 +358,41 @@ static void rttime(void)
 	CHECK(limited(threads_apart, 50000, RLIM_INFINITY) == 0);
 }
 
+/* ---- rights ---- */
+
+/* What sched_setattr() says to such parameters of SCHED_OTHER, of which the caller gives `size` bytes. */
+static int set_nice(int nice, uint32_t size, struct attr *a)
+{
+	memset(a, 0, 2 * sizeof(*a));
+	a->size = size;
+	a->nice = nice;
+	return (int)syscall(SYS_sched_setattr, 0, a, 0);
+}
+
+static void rights(void)
+{
+	struct rlimit none = { 0, 0 };
+	struct sched_param p10 = { .sched_priority = 10 }, p9 = { .sched_priority = 9 }, p0 = { 0 };
+	struct attr a[2];
+
+	CHECK(set_nice(1000, sizeof(*a), a) == 0 && getpriority(PRIO_PROCESS, 0) == 19);
+	CHECK(set_nice(-1000, sizeof(*a), a) == 0 && getpriority(PRIO_PROCESS, 0) == -20);
+	CHECK(set_nice(0, sizeof(*a), a) == 0);
+	CHECK(set_nice(0, 8, a) == -1 && errno == E2BIG && a->size == 56);
+	CHECK(set_nice(0, 8192, a) == -1 && errno == E2BIG && a->size == 56);
+	/* With an RLIMIT_RTPRIO of 0 a real-time task may only become less of one. */
+	be_fifo(10);
+	CHECK(setrlimit(RLIMIT_RTPRIO, &none) == 0);
+	CHECK(setresuid(1000, 1000, 1000) == 0);
+	CHECK(sched_setscheduler(0, SCHED_RR, &p10) == -1 && errno == EPERM);
+	CHECK(sched_setscheduler(0, SCHED_RR, &p9) == -1 && errno == EPERM);
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &p10) == 0);
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &p9) == 0);
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &p10) == -1 && errno == EPERM);
+	CHECK(sched_setscheduler(0, SCHED_OTHER, &p0) == 0);
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &p9) == -1 && errno == EPERM);
+}
+
 /* ---- guard ---- */
 
 static void guard(void)
@@ -376,7 +419,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "sleep", sleeps },  { "nofault", nofault }, { "deadline", deadlines },
-	{ "rttime", rttime }, { "guard", guard },
+	{ "rttime", rttime }, { "rights", rights },   { "guard", guard },
 };
 
 int main(int argc, char **argv)
