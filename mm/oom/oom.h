@@ -20,7 +20,7 @@ struct oom_candidate {
 	char name[TASK_NAME_LEN];
 	char group[32]; /* the path of its group, as far as it fits; empty: there are no groups */
 	uint64_t rss, swapped, tables; /* frames, pages, frames */
-	uint64_t shared; /* of rss: pages of files and of shared memory */
+	uint64_t shared;               /* of rss: pages of files and of shared memory */
 	int adj;                       /* oom_score_adj */
 	int urgency; /* of its most urgent thread: OOM_URGENCY_RT + priority real-time (SCHED_DEADLINE: PRIO_DEADLINE), 20 - nice ordinary, 0 SCHED_IDLE */
 	uint64_t

@@ -388,8 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_exact),      TEST(test_block),   TEST(test_run),  TEST(test_max),
 		TEST(test_exceed),     TEST(test_tight),   TEST(test_high), TEST(test_no_frame),
-		TEST(test_protection), TEST(test_numbers), TEST(test_swap),
-		TEST(test_brought_back),
+		TEST(test_protection), TEST(test_numbers), TEST(test_swap), TEST(test_brought_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
