@@ -32,6 +32,7 @@
 
 struct block_device;
 struct block_queue;
+struct task;
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_OPS };
 
@@ -61,7 +62,7 @@ struct block_request {
 	struct list link;
 	uint64_t disk_sector;        /* on the whole disk */
 	uint64_t submitted, started; /* time_now() */
-	int prio;
+	int prio; /* 0 before block_submit(), which takes the submitter's, or what was lent meanwhile if that is more */
 	bool waiting;  /* in the queue: not the driver's yet */
 	bool ended;    /* for block_submit_wait() */
 	unsigned slot; /* the driver's */
@@ -116,6 +117,10 @@ struct block_device {
 void block_submit(struct block_request *r);
 /* The same, and sleeps until r has ended, whatever signals come; done is not the caller's then. Returns r->status. Not from a done(). */
 int block_submit_wait(struct block_request *r);
+/* Somebody of that priority waits for r, which is not the caller's: it goes on as if such a task had made it. Or for t, and so for the request that it sleeps for in
+ * block_submit_wait(), if any. Between the noting of r for such and its done(). Any task context; takes the queue's lock. */
+void block_raise(struct block_request *r, int prio);
+void block_hurry(const struct task *t, int prio);
 
 /* What a program is told of a request's status. */
 static inline int block_error(int status)

@@ -40,6 +40,7 @@ struct block_queue {
 		passed; /* reads begun since one overtook the write that is still next of its priority */
 	struct list started; /* by the driver, in that order */
 	unsigned nstarted;
+	int ending; /* the highest priority of what has ended and whose done() may not be through, -1: none */
 	int boost; /* lent to the thread */
 	bool resetting, dead;
 	bool timer_set;

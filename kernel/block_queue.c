@@ -91,10 +91,10 @@ static unsigned depth_for(const struct block_queue *q, unsigned rank)
 	return depth - (rank % 2 == 1 ? quarter : 2 * quarter);
 }
 
-/* The thread is as urgent as the most urgent request, waiting or started: at most BLOCK_DEPTH_MAX steps. */
+/* The thread is as urgent as the most urgent request, waiting, started or ending: at most BLOCK_DEPTH_MAX steps. */
 static void boost_locked(struct block_queue *q)
 {
-	int rank = top_rank_locked(q), prio = MAX(rank / 2, PRIO_FAIR);
+	int rank = top_rank_locked(q), prio = MAX(MAX(rank / 2, PRIO_FAIR), q->ending);
 	struct block_request *r;
 
 	list_for_each (r, &q->started, link)
@@ -218,6 +218,7 @@ static void start_all(struct block_queue *q)
 		uint64_t irq = spin_lock_irq(&q->lock);
 		struct block_request *failed = start_next_locked(q, &more);
 
+		q->ending = -1;
 		boost_locked(q);
 		spin_unlock_irq(&q->lock, irq);
 		if (failed)
@@ -275,7 +276,7 @@ void block_submit(struct block_request *r)
 	caches_before(r);
 	irq = spin_lock_irq(&q->lock);
 	/* Under the lock: who lends a priority has lent it to the task before it looks at r. */
-	r->prio = MIN(MAX(READ_ONCE(current()->sched.prio), PRIO_FAIR), PRIO_RT_MAX);
+	r->prio = MIN(MAX(READ_ONCE(current()->sched.prio), r->prio), PRIO_RT_MAX);
 	account_begin_locked(r);
 	enqueue_locked(q, r);
 	failed = start_next_locked(q, &more);
@@ -297,6 +298,7 @@ void block_complete(struct block_request *r, int status)
 	list_remove(&r->link);
 	q->nstarted--;
 	r->status = status;
+	q->ending = MAX(q->ending, r->prio);
 	account_end_locked(r);
 	failed = start_next_locked(q, &more);
 	spin_unlock_irq(&q->lock, irq);
@@ -463,33 +465,42 @@ int block_submit_wait(struct block_request *r)
 	return r->status;
 }
 
-/* Where that makes room for it, the thread begins it: who calls may hold a spin lock. */
-static void request_raise(struct block_queue *q, const struct task *t, int prio)
+/* r, or with t what that one sleeps for. Where that makes room for it, the thread begins it: who calls may hold a spin lock. */
+static void request_raise(struct block_queue *q, struct block_request *r, const struct task *t,
+			  int prio)
 {
 	uint64_t irq = spin_lock_irq(&q->lock);
-	struct block_request *r = READ_ONCE(t->block_queue) == q ? t->block_request : NULL;
-	bool waiting = r && r->prio < prio && r->waiting;
+	bool waiting;
 
+	if (t)
+		r = READ_ONCE(t->block_queue) == q ? t->block_request : NULL;
+	prio = MIN(prio, PRIO_RT_MAX);
+	waiting = r && r->prio < prio && r->waiting;
 	if (waiting)
 		take_out_locked(q, r);
 	if (r && r->prio < prio)
 		r->prio = prio;
 	if (waiting)
 		enqueue_locked(q, r);
+	else if (q->ending >= 0) /* r perhaps */
+		q->ending = MAX(q->ending, prio);
 	boost_locked(q);
 	spin_unlock_irq(&q->lock, irq);
 	if (waiting)
 		event(q, EVENT_INTERRUPT);
 }
 
-void sched_lend(struct task *t, int prio)
+void block_raise(struct block_request *r, int prio)
 {
-	struct block_queue *q;
+	request_raise(r->device->queue, r, NULL, prio);
+}
 
-	sched_boost(t, prio);
-	q = READ_ONCE(t->block_queue);
-	if (q && prio > PRIO_FAIR)
-		request_raise(q, t, MIN(prio, PRIO_RT_MAX));
+void block_hurry(const struct task *t, int prio)
+{
+	struct block_queue *q = READ_ONCE(t->block_queue);
+
+	if (q)
+		request_raise(q, NULL, t, prio);
 }
 
 /* ---- Set-up ---- */
@@ -501,6 +512,7 @@ struct block_queue *block_queue_create(struct block_device *disk)
 	if (!q)
 		return NULL;
 	q->disk = disk;
+	q->ending = -1;
 	spin_init(&q->lock);
 	list_init(&q->started);
 	waitq_init(&q->wake);

@@ -19,13 +19,14 @@
 #include "kernel/futex.h"
 #include "kernel/futex_key.h"
 #include "kernel/futex_pi.h"
+#include "kernel/pi.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
 #define WORD_LOCKS 16
-#define CHAIN_MAX  64 /* locks in a row that a task may wait behind */
+#define CHAIN_HOLD 64 /* links looked at in one hold of states_lock */
 
 struct pi_state {
 	struct list link;     /* states; states_lock, as all the rest */
@@ -82,17 +83,6 @@ static void own_locked(struct pi_state *s, struct task *t)
 	list_push_back(&t->futex_owned, &s->owned);
 }
 
-/* Whether current() would wait for itself behind s. */
-static bool is_circle_locked(const struct pi_state *s)
-{
-	for (int i = 0; s && s->owner && i < CHAIN_MAX; i++) {
-		if (s->owner == current())
-			return true;
-		s = s->owner->futex_waits;
-	}
-	return s && s->owner && s->owner->futex_waits; /* longer than anybody needs */
-}
-
 static void state_free(struct pi_state *s)
 {
 	futex_key_put(&s->key);
@@ -120,6 +110,27 @@ static void leave(struct pi_state *s)
 }
 
 /* ---- Locking ---- */
+
+/* Whether current(), which is counted as a waiter of s, waits for itself, or behind more locks than anybody needs. The lock is dropped now and then: a circle's tasks all wait, so it is
+ * there still; and of those that close it together the last finds it whole. */
+static bool is_circle(const struct pi_state *s)
+{
+	int n = 0;
+
+	spin_lock(&states_lock);
+	while (s && s->owner && s->owner != current() && n < PI_CHAIN_MAX) {
+		struct task *t = task_get(s->owner);
+
+		if (++n % CHAIN_HOLD == 0) {
+			spin_unlock(&states_lock);
+			spin_lock(&states_lock);
+		}
+		s = t->futex_waits;
+		task_put(t);
+	}
+	spin_unlock(&states_lock);
+	return s && s->owner;
+}
 
 /* A state for key, held by the task with tid, with current() counted as a waiter. Word lock held. ERR_PTR: -ESRCH (no such task, or it is
  * ending), -ENOMEM. */
@@ -155,16 +166,14 @@ static struct pi_state *state_create(struct futex_key *key, int tid)
 	return s;
 }
 
-/* The state for key with current() counted as a waiter, NULL when there is none, or -EDEADLK. */
+/* The state for key with current() counted as a waiter, NULL when there is none. */
 static struct pi_state *state_join(const struct futex_key *key)
 {
 	struct pi_state *s;
 
 	spin_lock(&states_lock);
 	s = find_locked(key);
-	if (s && is_circle_locked(s)) {
-		s = ERR_PTR(-EDEADLK);
-	} else if (s) {
+	if (s) {
 		s->waiters++;
 		current()->futex_waits = s;
 	}
@@ -194,32 +203,26 @@ static int take_or_join(virt_addr_t uaddr, struct futex_key *key, bool try, stru
 	if ((word & FUTEX_TID_MASK) == me)
 		return -EDEADLK;
 	s = state_join(key);
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	if (s) {
-		*state = s;
-		return 0;
+	if (!s) {
+		if ((word & FUTEX_TID_MASK) == 0) {
+			err = change_word(uaddr, word, me | (word & FUTEX_OWNER_DIED));
+			return err < 0 ? err : 1;
+		}
+		if (try)
+			return -EWOULDBLOCK;
+		err = change_word(uaddr, word, word | FUTEX_WAITERS);
+		if (err < 0)
+			return err;
+		s = state_create(key, (int)(word & FUTEX_TID_MASK));
+		if (IS_ERR(s))
+			return PTR_ERR(s);
 	}
-	if ((word & FUTEX_TID_MASK) == 0) {
-		err = change_word(uaddr, word, me | (word & FUTEX_OWNER_DIED));
-		return err < 0 ? err : 1;
-	}
-	if (try)
-		return -EWOULDBLOCK;
-	err = change_word(uaddr, word, word | FUTEX_WAITERS);
-	if (err < 0)
-		return err;
-	s = state_create(key, (int)(word & FUTEX_TID_MASK));
-	if (IS_ERR(s))
-		return PTR_ERR(s);
 	*state = s;
 	/* Its owner may be waiting for us: then the circle is closed by this very wait. */
-	spin_lock(&states_lock);
-	err = is_circle_locked(s->owner ? s->owner->futex_waits : NULL) ? -EDEADLK : 0;
-	spin_unlock(&states_lock);
-	if (err < 0)
-		leave(s);
-	return err;
+	if (!is_circle(s))
+		return 0;
+	leave(s);
+	return -EDEADLK;
 }
 
 /* The mutex is ours: so is the word. Word lock held. */

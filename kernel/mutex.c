@@ -6,9 +6,11 @@
  * waiters both go through m->lock, and the owner has m on its list pi_owned, with the priority of m's first waiter in m->top_prio: an
  * owner's effective priority is at least the highest of these.
  *
- * When the owner is itself waiting for a mutex, its new priority changes its place there and may raise that owner, and so on:
- * pi_update() walks this chain with the lock of one link at a time, in at most PI_CHAIN_MAX steps. The rooms' lock orders keep chains shorter
- * than that; a longer one is cut, so that a task at its far end waits for its turn without inheritance, but nothing hangs.
+ * When the owner is itself waiting for a mutex, its new priority changes its place there and may raise that owner, and so on; where it sleeps for a disk's request or for a page
+ * that somebody else reads, request and reader are raised, and so on from there. pi_update() walks this chain with the lock of one or two links at a time, and takes a breath between
+ * them when a switch waits. Users' locks make chains as long as they please: one of more than PI_CHAIN_MAX links is cut, so that a task at its far end waits for its turn
+ * without inheritance, but nothing hangs. Who holds a mutex of the kernel waits for no user's lock: so where the caller holds a spin lock, for a kernel thread, the rooms' lock
+ * orders keep the chain to a few links.
  *
  * Unlocking hands the mutex to the first waiter when that one is real-time: nobody of lower priority gets between. For an ordinary first
  * waiter the mutex becomes free and the waiter is woken to compete: a running task may take the mutex meanwhile, which saves a switch per
@@ -20,14 +22,15 @@
  * A waiter returns only after taking m->lock once more, so tasks and waiters seen under m->lock are alive. A waiter enters and leaves
  * m->waiters, and its task's blocked_on, under both m->lock and the task's pi_lock.
  */
+#include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/lock_stat.h"
 #include "kernel/log.h"
 #include "kernel/pi.h"
 #include "kernel/sched.h"
+#include "mm/reading.h"
 
-#define WAITERS      ((uintptr_t)1) /* struct task is aligned to more than a byte */
-#define PI_CHAIN_MAX 16
+#define WAITERS ((uintptr_t)1) /* struct task is aligned to more than a byte */
 
 void mutex_init_owned(struct mutex *m, struct task *owner)
 {
@@ -102,22 +105,24 @@ static void settle_prio(struct task *t)
 		sched_set_effective(t, prio);
 }
 
-/* Puts w, whose task has changed its priority, in its new place. w's mutex and its task's pi_lock are held, the latter is dropped;
+/* Puts w, whose task has changed its priority, in its new place. The locks of w's mutex and its task are held and dropped;
  * returns the mutex's owner with its pi_lock held and its priority to be settled, or NULL. */
-static struct task *waiter_move(struct mutex *m, struct mutex_waiter *w)
+static struct task *waiter_move_unlock(struct mutex_waiter *w)
 {
+	struct mutex *m = w->mutex;
 	struct task *t = w->task, *owner = mutex_owner(m);
 
 	list_remove(&w->link);
 	w->prio = t->sched.prio;
 	waiter_insert(m, w);
 	spin_unlock(&t->pi_lock);
-	if (!owner) {
+	if (owner) {
+		spin_lock(&owner->pi_lock);
+		owner_entry_update(m, owner);
+	} else {
 		sched_wake(top_waiter(m)->task); /* free: who is first now may have it */
-		return NULL;
 	}
-	spin_lock(&owner->pi_lock);
-	owner_entry_update(m, owner);
+	spin_unlock(&m->lock);
 	return owner;
 }
 
@@ -130,45 +135,68 @@ static bool closes_circle(const struct mutex *m, const struct task *start)
 }
 
 /*
- * Settles t's priority and those along the chain of owners it waits for. t->pi_lock is held and will be dropped. An owner is alive
- * while its pi_lock is held, because it needs that lock to let go of the mutex; when the lock must be dropped
- * to let somebody else have the next mutex's, a reference keeps the task.
+ * Where mutexes end: t, which has its priority by now, hands it to the request or the page's reader that it sleeps for. t->pi_lock is held and dropped. Returns that reader, whose
+ * priority is to be settled, with a reference, or NULL. Of what t sleeps for no more too much is lent until that ends; what it comes to sleep for later finds its new priority.
+ */
+static struct task *lend_beyond(struct task *t)
+{
+	const struct page *p = t->awaited;
+	const void *of = t->awaited_of;
+	int prio = t->sched.prio;
+
+	hw_mb(); /* the priority before the look: who submits a request sets its place first, then looks at the priority */
+	if (prio == PRIO_FAIR || (!p && !READ_ONCE(t->block_queue))) {
+		spin_unlock(&t->pi_lock);
+		return NULL;
+	}
+	(void)task_get(t);
+	spin_unlock(&t->pi_lock);
+	block_hurry(t, prio);
+	task_put(t);
+	return p ? reading_lend(p, of, prio) : NULL;
+}
+
+/*
+ * Settles t's priority and those along the chain of what it waits for. t->pi_lock is held and will be dropped. An owner is alive
+ * while its pi_lock is held, because it needs that lock to let go of the mutex; when the lock must be dropped,
+ * to let somebody else have the next mutex's or the CPU, a reference keeps the task.
  */
 static void chain_walk(struct task *t)
 {
 	const struct task *start = t;
-	struct task *pinned = NULL;
+	struct task *pinned = NULL, *next = t;
+	bool breath = false; /* had one here: with the caller's own locks it makes no difference */
 
-	for (int depth = 0; depth < PI_CHAIN_MAX;) {
+	for (int depth = 0; next;) {
 		struct mutex_waiter *w = t->blocked_on;
-		struct task *owner;
-		struct mutex *m;
 
 		settle_prio(t);
+		DEBUG_ASSERT(!w || !closes_circle(w->mutex, start));
 		/* In debug builds the chain is followed to its end, to find a circle: one that leads back to a task about to wait. */
-		if (!w || (!CONFIG_DEBUG && w->prio == t->sched.prio))
+		if (depth == PI_CHAIN_MAX || (!CONFIG_DEBUG && w && w->prio == t->sched.prio)) {
+			spin_unlock(&t->pi_lock);
 			break;
-		m = w->mutex;
-		DEBUG_ASSERT(!closes_circle(m, start));
-		if (!spin_trylock(&m->lock)) {
+		}
+		if (w && ((!breath && preempt_wanted()) || !spin_trylock(&w->mutex->lock))) {
 			if (!pinned)
 				pinned = task_get(t);
 			spin_unlock(&t->pi_lock);
-			hw_relax();
+			if (breath)
+				hw_relax();
+			breath = true;
 			spin_lock(&t->pi_lock);
 			continue;
 		}
-		owner = waiter_move(m, w);
-		spin_unlock(&m->lock);
+		next = w ? waiter_move_unlock(w) : lend_beyond(t);
 		if (pinned)
 			task_put(pinned);
-		pinned = NULL;
-		if (!owner)
-			return;
-		t = owner;
+		pinned = w ? NULL : next;
+		if (pinned)
+			spin_lock(&pinned->pi_lock);
+		t = next;
+		breath = false;
 		depth++;
 	}
-	spin_unlock(&t->pi_lock);
 	if (pinned)
 		task_put(pinned);
 }
@@ -177,6 +205,16 @@ void pi_update(struct task *t)
 {
 	spin_lock(&t->pi_lock);
 	chain_walk(t);
+}
+
+void sched_wait_page(const struct page *p, const void *of)
+{
+	struct task *me = current();
+
+	spin_lock(&me->pi_lock);
+	me->awaited = p;
+	me->awaited_of = of;
+	chain_walk(me);
 }
 
 /* Whether t may take the free mutex m before those who wait. m->lock held. */

@@ -8,6 +8,9 @@
 
 #include "kernel/task.h"
 
+#define PI_CHAIN_MAX                                                                               \
+	1024 /* links that inheritance follows, and locks in a row that a user's task may wait behind */
+
 /* A task's wait for a mutex, on its stack. */
 struct mutex_waiter {
 	struct list link; /* on mutex->waiters; under mutex->lock */

@@ -51,9 +51,8 @@ int sched_set_affinity(struct task *t, uint64_t cpus) MUST_CHECK;
 /* Lends t at least priority prio until changed (0: no more): for servers such as the page daemon that work for whoever waits. Takes
  * t->pi_lock and follows what t itself waits for. Any task context. */
 void sched_boost(struct task *t, int prio);
-/* The same for who sleeps for a disk as well: its request goes on in the queue as if a task of that priority had made it. Any task context; takes the queue's
- * lock. */
-void sched_lend(struct task *t, int prio);
+/* current() is going to sleep until p, found by `of` (mm/reading.h), has been read: from now on who reads it has at least its priority. NULL: it waits no more. */
+void sched_wait_page(const struct page *p, const void *of);
 /* Recomputes t's effective priority (inheritance raised or dropped it to prio) and requeues. Called with t->pi_lock held. */
 void sched_set_effective(struct task *t, int prio);
 /* sched_yield(2): behind the others of its priority; an ordinary task behind the next ordinary one. */

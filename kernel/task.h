@@ -21,6 +21,7 @@ struct block_request;
 struct cred;
 struct files;
 struct fs_context;
+struct page;
 struct process;
 struct psi;
 struct sigqueue;
@@ -110,6 +111,9 @@ struct task {
 	/* Priority inheritance (kernel/mutex.c): under pi_lock. */
 	struct spinlock pi_lock;
 	struct mutex_waiter *blocked_on;
+	const struct page *
+		awaited; /* somebody else reads it (mm/reading.h), found by awaited_of; only compared */
+	const void *awaited_of;
 	struct list pi_owned; /* contended mutexes this task owns */
 
 	int tid;

@@ -309,6 +309,7 @@ COLD void object_leave_room(struct object *o)
 static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *major)
 {
 	bool read = o->ops->read_page != NULL;
+	struct reading r;
 	struct page *p;
 	bool waits;
 
@@ -322,10 +323,14 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 		*err = -ENOMEM;
 		return NULL;
 	}
-	if (read)
+	if (read) {
 		page_set_flag(p, PAGE_READING);
+		reading_note_page(&r, o, p);
+	}
 	*err = hole_insert(o, p);
 	if (*err) {
+		if (read)
+			reading_over(&r);
 		object_room_give(o, 1);
 		page_discard(p);
 		return NULL;
@@ -337,12 +342,15 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 	*major = true;
 	*err = o->ops->read_page(o, p);
 	psi_memory_end(waits);
-	if (*err) {
+	if (*err)
 		page_failed(o, p);
+	else
+		page_end_reading(p, false);
+	reading_over(&r);
+	if (*err) {
 		page_put(p);
-		return NULL;
+		p = NULL;
 	}
-	page_end_reading(p, false);
 	return p;
 }
 
@@ -393,7 +401,7 @@ static COLD struct page *page_enter(struct object *o, struct page *p)
 	return p;
 }
 
-COLD struct page *object_page_expect(struct object *o, uint32_t index)
+COLD struct page *object_page_expect(struct object *o, uint32_t index, struct reading *r)
 {
 	struct page *p;
 
@@ -401,7 +409,12 @@ COLD struct page *object_page_expect(struct object *o, uint32_t index)
 	if (p == NULL)
 		return NULL;
 	page_set_flag(p, PAGE_READING);
-	return page_enter(o, p);
+	r->pages[r->n] = p;
+	atomic_store_release(&r->n, r->n + 1);
+	p = page_enter(o, p);
+	if (p == NULL)
+		atomic_store_release(&r->n, r->n - 1);
+	return p;
 }
 
 COLD struct page *object_page_whole(struct object *o, uint32_t index,
@@ -465,7 +478,7 @@ static int page_settle(struct object *o, struct page *p, bool *major)
 
 	if (page_flag(p, PAGE_READING)) {
 		*major = true;
-		err = page_wait_reading(p);
+		err = page_wait_reading(p, o);
 		if (err)
 			return err;
 	}

@@ -4,6 +4,7 @@
 #define MM_OBJECT_INTERNAL_H
 
 #include "mm/object.h"
+#include "mm/reading.h"
 
 static inline struct page *word_page(uintptr_t word)
 {
@@ -34,8 +35,8 @@ static inline bool object_page_idle(const struct page *p)
 	return atomic_load_acquire(&p->refs) == 2 && atomic_load_acquire(&p->rmap) == 0;
 }
 
-/* A page being read, put into the hole at index, with a reference for the caller; NULL: no hole, no frame. */
-struct page *object_page_expect(struct object *o, uint32_t index);
+/* A page being read, put into the hole at index, with a reference for the caller, who has noted r: there it is entered before anybody finds it. NULL: no hole, no frame. */
+struct page *object_page_expect(struct object *o, uint32_t index, struct reading *r);
 
 /*
  * A page that copy(page, arg) has filled to its end, before anybody else sees it, put into the hole at index where it would be read otherwise; clean, with a reference for the caller, who makes it

@@ -9,6 +9,7 @@
 
 #include "kernel/log.h"
 #include "kernel/psi.h"
+#include "kernel/sched.h"
 #include "kernel/waitq.h"
 #include "mm/frames.h"
 #include "mm/lru.h"
@@ -124,13 +125,16 @@ static struct waitq *queue_of(const struct page *p)
 	return &queues[page_to_pfn(p) % QUEUES];
 }
 
-int page_wait_reading(struct page *p)
+int page_wait_reading(struct page *p, const void *of)
 {
 	/* A page that comes back is waited for for want of memory. */
 	bool comes_back = p->type == PAGE_ANON || page_flag(p, PAGE_WORKINGSET);
 	bool memory = comes_back && psi_memory_begin(), io = psi_io_begin();
-	int err = wait_event(queue_of(p), !page_flag(p, PAGE_READING), WAIT_KILLABLE, WAIT_FOREVER);
+	int err;
 
+	sched_wait_page(p, of);
+	err = wait_event(queue_of(p), !page_flag(p, PAGE_READING), WAIT_KILLABLE, WAIT_FOREVER);
+	sched_wait_page(NULL, NULL);
 	hw_rmb(); /* the contents after the flag; pairs with the release in page_end_reading */
 	psi_io_end(io);
 	psi_memory_end(memory);

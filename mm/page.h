@@ -255,8 +255,8 @@ extern uint32_t table_frames;
 /* The frame of zeroes that read faults on anonymous memory map; never counted, never in a reverse map. */
 extern struct page *zero_page;
 
-/* Sleep until PAGE_READING is clear. May sleep; the caller holds a reference. killable: -EINTR on a fatal signal. */
-int page_wait_reading(struct page *p) MUST_CHECK;
+/* Sleep until PAGE_READING is clear, while the reader, found by `of` (mm/reading.h), has the priority of who waits. May sleep; the caller holds a reference. killable: -EINTR on a fatal signal. */
+int page_wait_reading(struct page *p, const void *of) MUST_CHECK;
 /* Ends reading: clears PAGE_READING (sets PAGE_ERROR when failed) and wakes the waiters. */
 void page_end_reading(struct page *p, bool failed);
 /* Likewise for PAGE_WRITEBACK, whatever signals come. */

@@ -27,24 +27,25 @@ static void begin(struct object *o, uint32_t first, uint32_t n, uint32_t marker)
 {
 	uint64_t end = MIN((uint64_t)first + n, DIV_ROUND_UP(READ_ONCE(o->size), PAGE_SIZE));
 	struct page *pages[OBJECT_RUN_MAX];
-	unsigned have = 0, all = 0;
+	struct reading r;
+	unsigned all = 0;
 
+	reading_note(&r, o, pages, 0, NULL);
 	for (uint64_t i = first; i < end && frames_free() > watermarks.high; i++) {
-		struct page *p = object_page_expect(o, (uint32_t)i);
+		struct page *p = object_page_expect(o, (uint32_t)i, &r);
 
 		if (p != NULL && i == marker)
 			page_set_flag(p, PAGE_AHEAD);
-		if (p != NULL)
-			pages[have++] = p;
-		if (have > 0 && (p == NULL || have == OBJECT_RUN_MAX)) {
-			o->ops->read_pages(o, pages, have);
-			all += have;
-			have = 0;
+		if (r.n > 0 && (p == NULL || r.n == OBJECT_RUN_MAX)) {
+			o->ops->read_pages(o, pages, r.n);
+			all += r.n;
+			atomic_store_release(&r.n, 0);
 		}
 	}
-	if (have > 0)
-		o->ops->read_pages(o, pages, have);
-	vm_count(VM_READAHEAD, all + have);
+	if (r.n > 0)
+		o->ops->read_pages(o, pages, r.n);
+	vm_count(VM_READAHEAD, all + r.n);
+	reading_over(&r);
 }
 
 void object_read_ahead(struct object *o, uint32_t first, uint32_t n)

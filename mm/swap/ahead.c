@@ -220,18 +220,19 @@ void swap_want_go(void)
  * True: that was asked of the medium. */
 static bool slot_read_ahead(uint32_t slot, const struct row *row, bool whole)
 {
+	struct reading r;
 	struct page *p;
 	bool begun;
 
 	if (!slot_pin_unread(slot, row->wanted))
 		return false;
 	p = page_alloc(ALLOC_USER | ALLOC_NOWAIT);
-	begun = p != NULL && reading_begin(p, slot, true);
+	begun = p != NULL && reading_begin(&r, p, slot, true);
 	/* While the slot is being read its contents stay where they are. */
 	whole = whole && begun && slot_at(slot)->kept == KEPT_NOT;
 	if (whole)
 		store_read_ahead(swap.areas[slot_at(slot)->area].store, row->from, row->n);
-	if (begun && slot_read(p, slot))
+	if (begun && slot_read(&r, p, slot))
 		p = NULL; /* it is gone */
 	else if (begun)
 		vm_count(VM_SWAP_RA, 1);

@@ -10,7 +10,7 @@
  *                                             |
  *                                             +--failed--> not bound; poisoned when contents are lost
  *
- * Who waits lends its priority to who reads, and to the request that that one sleeps for.
+ * Who waits lends its priority to who reads (mm/reading.h), and to the request that that one sleeps for.
  *
  * A slot whose record cannot be read is poisoned until its last owner has given it up: all of
  * them get -EIO, at once from then on.
@@ -18,7 +18,6 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/psi.h"
-#include "kernel/sched.h"
 #include "kernel/time.h"
 #include "mm/buddy.h"
 #include "mm/reclaim.h"
@@ -41,71 +40,6 @@ bool swap_may_log(uint64_t *last)
 }
 
 /* ---- Page-in ---- */
-
-/* A read under way, on its reader's stack: who waits for the page lends the reader its priority. */
-struct reading {
-	const struct page *page; /* only compared */
-	struct task *reader;
-	int lent; /* the highest priority of those who wait; lock */
-	struct reading *next;
-};
-
-#define READINGS 16u
-
-/* By page, so a list is as long as tasks read such pages at this moment. */
-static struct {
-	struct spinlock lock; /* above the scheduler's and a disk queue's */
-	struct reading *first;
-} readings[READINGS];
-
-static unsigned readings_of(const struct page *p)
-{
-	return page_to_pfn(p) % READINGS;
-}
-
-static void reading_note(struct reading *r, const struct page *p)
-{
-	unsigned i = readings_of(p);
-
-	*r = (struct reading){ .page = p, .reader = current(), .lent = PRIO_FAIR };
-	spin_lock(&readings[i].lock);
-	r->next = readings[i].first;
-	readings[i].first = r;
-	spin_unlock(&readings[i].lock);
-}
-
-/* After the waiters were told, so that telling them was urgent too. */
-static void reading_over(const struct reading *r)
-{
-	unsigned i = readings_of(r->page);
-	struct reading **at = &readings[i].first;
-
-	spin_lock(&readings[i].lock);
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
-	spin_unlock(&readings[i].lock);
-	if (r->lent > PRIO_FAIR)
-		sched_lend(r->reader, PRIO_FAIR);
-}
-
-/* The running task is going to wait for p. */
-static void reading_hurry(const struct page *p)
-{
-	int prio = READ_ONCE(current()->sched.prio);
-	unsigned i = readings_of(p);
-
-	if (prio <= PRIO_FAIR)
-		return;
-	spin_lock(&readings[i].lock);
-	for (struct reading *r = readings[i].first; r; r = r->next) {
-		if (r->page == p && r->lent < prio) {
-			r->lent = prio;
-			sched_lend(r->reader, prio);
-		}
-	}
-	spin_unlock(&readings[i].lock);
-}
 
 enum lookup { FOUND, ABSENT, POISONED };
 
@@ -130,12 +64,13 @@ static enum lookup slot_lookup(uint32_t slot, struct page **p)
 	return found;
 }
 
-bool reading_begin(struct page *p, uint32_t slot, bool early)
+bool reading_begin(struct reading *r, struct page *p, uint32_t slot, bool early)
 {
 	struct slot *s = slot_at(slot);
 	bool ours;
 
 	p->type = PAGE_ANON;
+	reading_note_page(r, p, p);
 	spin_lock(&swap.lock);
 	ours = s->frame == PFN_NONE && !s->poisoned;
 	if (ours) {
@@ -145,6 +80,8 @@ bool reading_begin(struct page *p, uint32_t slot, bool early)
 			(void)workingset_refault(p, s->shadow);
 	}
 	spin_unlock(&swap.lock);
+	if (!ours)
+		reading_over(r);
 	return ours;
 }
 
@@ -192,14 +129,11 @@ static int contents_read(struct page *p, uint32_t slot)
 	return 0;
 }
 
-int slot_read(struct page *p, uint32_t slot)
+int slot_read(struct reading *r, struct page *p, uint32_t slot)
 {
-	struct reading r;
-	int err;
+	int err = contents_read(p, slot);
 
-	reading_note(&r, p);
-	err = contents_read(p, slot);
-	reading_over(&r);
+	reading_over(r);
 	return err;
 }
 
@@ -210,8 +144,7 @@ static int slot_wait(struct page *p, bool *major)
 
 	if (page_flag(p, PAGE_READING)) {
 		*major = true;
-		reading_hurry(p);
-		err = page_wait_reading(p);
+		err = page_wait_reading(p, p);
 	}
 	hw_rmb(); /* contents after PAGE_READING: pairs with page_end_reading */
 	if (err == 0 && page_flag(p, PAGE_ERROR))
@@ -224,6 +157,7 @@ static int slot_wait(struct page *p, bool *major)
 struct page *slot_in(uint32_t slot, unsigned alloc_flags, int *err, bool *major)
 {
 	struct page *p = NULL;
+	struct reading r;
 	bool waits = false;
 
 	for (*err = -EAGAIN; *err == -EAGAIN;) {
@@ -242,8 +176,8 @@ struct page *slot_in(uint32_t slot, unsigned alloc_flags, int *err, bool *major)
 		p = page_alloc(alloc_flags);
 		if (p == NULL)
 			*err = -ENOMEM;
-		else if (reading_begin(p, slot, false))
-			*err = slot_read(p, slot);
+		else if (reading_begin(&r, p, slot, false))
+			*err = slot_read(&r, p, slot);
 		else
 			page_put(p);
 	}

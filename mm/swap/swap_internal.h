@@ -3,6 +3,7 @@
 #ifndef MM_SWAP_INTERNAL_H
 #define MM_SWAP_INTERNAL_H
 
+#include "mm/reading.h"
 #include "mm/swap/slots.h"
 #include "mm/swap/store.h"
 
@@ -108,10 +109,10 @@ struct slot *slot_at(uint32_t slot);
 bool slot_pin_unread(uint32_t slot, bool anywhere) MUST_CHECK;
 /* swap.c. As swap_in(), into a frame got with those flags; and a medium that is not there is -ENODEV. */
 struct page *slot_in(uint32_t slot, unsigned alloc_flags, int *err, bool *major);
-/* Binds p, ours alone, to the slot for reading; early: before anybody wants it. False: somebody else was faster, or it is poisoned by now. */
-bool reading_begin(struct page *p, uint32_t slot, bool early) MUST_CHECK;
-/* Reads the slot into p, which reading_begin() has bound. On an error p is put. May sleep. */
-int slot_read(struct page *p, uint32_t slot) MUST_CHECK;
+/* Binds p, ours alone, to the slot for reading; early: before anybody wants it. Notes in r who reads it. False: somebody else was faster, or it is poisoned by now. */
+bool reading_begin(struct reading *r, struct page *p, uint32_t slot, bool early) MUST_CHECK;
+/* Reads the slot into p, which reading_begin() has bound and noted in r. On an error p is put. May sleep. */
+int slot_read(struct reading *r, struct page *p, uint32_t slot) MUST_CHECK;
 /* swap.lock held. bind takes a reference to p; unbind leaves it to the caller to drop, after
  * unlocking, and may free the slot. */
 void slot_bind_locked(struct page *p, uint32_t slot, struct slot *s);

@@ -161,6 +161,11 @@ void mock_disk_turn(struct mock_disk *m)
 	}
 }
 
+void block_raise(struct block_request *r, int prio)
+{
+	r->prio = MAX(r->prio, prio);
+}
+
 int block_submit_wait(struct block_request *r)
 {
 	r->done = nothing;

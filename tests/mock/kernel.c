@@ -18,6 +18,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "mm/memcg.h"
+#include "mm/reading.h"
 #include "mm/swap/swap_internal.h"
 #include "tests/mock/private.h"
 
@@ -107,6 +108,29 @@ WEAK void nofault_broken(virt_addr_t va)
 }
 
 WEAK void sched_deadline_wait(void) {}
+
+WEAK void sched_boost(struct task *t, int prio)
+{
+	t->sched.boost = prio;
+}
+
+/* Where nobody is lent anything. */
+WEAK void sched_wait_page(const struct page *p, const void *of)
+{
+	current()->awaited = p;
+	current()->awaited_of = of;
+}
+
+WEAK void reading_note(struct reading *r, const void *of, struct page **pages, unsigned n,
+		       void (*raise)(struct reading *r, int prio))
+{
+	*r = (struct reading){ .of = of, .pages = pages, .n = n, .one = r->one, .raise = raise };
+}
+
+WEAK void reading_over(struct reading *r)
+{
+	(void)r;
+}
 
 WEAK int task_for_each_process(int (*fn)(struct task *leader, void *arg), void *arg)
 {

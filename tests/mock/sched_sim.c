@@ -616,6 +616,18 @@ void rt_time_changed(struct task *t)
 
 /* ---- memory, for what comes and goes with groups and triggers; a test that has the real one links that ---- */
 
+/* Of disks and pages a test has its own, or none. */
+__attribute__((weak)) void block_hurry(const struct task *t, int prio)
+{
+	(void)t, (void)prio;
+}
+
+__attribute__((weak)) struct task *reading_lend(const struct page *p, const void *of, int prio)
+{
+	(void)p, (void)of, (void)prio;
+	return NULL;
+}
+
 __attribute__((weak)) bool memcg_tight(void)
 {
 	return false;

@@ -8,6 +8,7 @@
  * any more.
  */
 #include "kernel/fs/ext2/ext2.h"
+#include "mm/reading.h"
 #include "mm/slab.h"
 
 struct page_map {
@@ -147,6 +148,7 @@ static int ext2_read_page(struct object *o, struct page *p)
 /* Pages under way, in one request. */
 struct ahead {
 	struct block_request request;
+	struct reading reading;
 	struct ext2_node *node;
 	uint32_t generation;
 	unsigned n;
@@ -167,6 +169,7 @@ static void ahead_end(struct ahead *a, int err)
 			    page_to_virt(a->pages[a->n - 1]));
 	for (unsigned i = 0; i < a->n; i++)
 		object_read_ended(&node->object, a->pages[i], err);
+	reading_over(&a->reading);
 	kfree(a);
 	object_put(&node->object);
 }
@@ -193,9 +196,16 @@ static struct ahead *ahead_new(struct ext2_node *node, uint32_t generation)
 	return a;
 }
 
+/* Somebody of that priority needs one of the pages. */
+static void ahead_raise(struct reading *r, int prio)
+{
+	block_raise(&container_of(r, struct ahead, reading)->request, prio);
+}
+
 static void ahead_submit(struct ahead *a)
 {
 	a->request.nsegments = a->n;
+	reading_note(&a->reading, &a->node->object, a->pages, a->n, ahead_raise);
 	block_submit(&a->request);
 }
 

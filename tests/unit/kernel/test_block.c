@@ -366,12 +366,11 @@ static struct task *sleeper;
 static void lend_and_go_on(void)
 {
 	assert_int_equal(fake->nhas, 3);
-	sched_lend(sleeper, 50);
+	block_hurry(sleeper, 50);
 	mock_block_turns(d);
-	assert_int_equal(sleeper->sched.boost, 50);
 	assert_int_equal(fake->nhas, 4);
 	assert_int_equal(d->queue->thread->sched.boost, 50);
-	sched_lend(sleeper, 60); /* the driver's by now: its end is more urgent */
+	block_hurry(sleeper, 60); /* the driver's by now: its end is more urgent */
 	assert_int_equal(d->queue->thread->sched.boost, 60);
 	fake->hold = 0;
 	mock_on_block = others;
@@ -389,11 +388,76 @@ static void test_lent_priority(void **state)
 	mock_on_block = lend_and_go_on;
 	assert_int_equal(block_read(d, 20, memory + 10 * PAGE_SIZE, 512), 0);
 	assert_int_equal(fake->order[3], 20); /* before sector 13, which came first */
-	sched_lend(sleeper, PRIO_FAIR);
-	assert_int_equal(sleeper->sched.boost, PRIO_FAIR);
 	assert_null(sleeper->block_queue);
+	block_hurry(sleeper, 70); /* sleeps for nothing */
+	assert_int_equal(d->queue->thread->sched.boost, 0);
 	while (ended < 4)
 		interrupt();
+	assert_int_equal(d->queue->thread->sched.boost, 0);
+}
+
+/* A request of which somebody knows that it is waited for: before it is submitted, in the queue, while it ends. */
+static struct block_request *ending;
+
+static void raise_while_ending(struct block_request *r)
+{
+	ended++;
+	assert_int_equal(d->queue->thread->sched.boost, 0);
+	block_raise(r, 40);
+	assert_int_equal(d->queue->thread->sched.boost, 40);
+	ending = r;
+}
+
+static void test_raise(void **state)
+{
+	struct block_segment s = { memory, 512 };
+	struct block_request early = { .device = d,
+				       .op = BLOCK_READ,
+				       .sector = 77,
+				       .sectors = 1,
+				       .segments = &s,
+				       .nsegments = 1,
+				       .done = raise_while_ending };
+
+	(void)state;
+	ended = 0;
+	fake->hold = 32;
+	for (unsigned i = 0; i < 6; i++)
+		submit(i, PRIO_FAIR, 10 + i);
+	assert_int_equal(fake->nhas, 3);
+	block_raise(&early, PRIO_DEADLINE); /* more than a disk knows */
+	assert_int_equal(d->queue->thread->sched.boost, 0);
+	early.done = count_end;
+	block_submit(&early);
+	assert_int_equal(early.prio, PRIO_RT_MAX);
+	assert_int_equal(fake->nhas, 4);
+	assert_int_equal(d->queue->thread->sched.boost, PRIO_RT_MAX);
+	block_raise(&many[5], 30); /* before 13 and 14 */
+	assert_int_equal(many[5].prio, 30);
+	block_raise(&many[5], 20); /* is no less */
+	assert_int_equal(many[5].prio, 30);
+	fake->hold = 4;
+	interrupt();
+	assert_int_equal(fake->order[3], 77);
+	fake->hold = 0;
+	while (ended < 7)
+		interrupt();
+	assert_int_equal(fake->order[4], 15);
+	assert_int_equal(d->queue->thread->sched.boost, 0);
+	/* What has ended is not told of yet. */
+	early = (struct block_request){ .device = d,
+					.op = BLOCK_READ,
+					.sector = 78,
+					.sectors = 1,
+					.segments = &s,
+					.nsegments = 1,
+					.done = raise_while_ending };
+	fake->hold = 1;
+	block_submit(&early);
+	fake->hold = 0;
+	while (ended < 8)
+		interrupt();
+	assert_ptr_equal(ending, &early);
 	assert_int_equal(d->queue->thread->sched.boost, 0);
 }
 
@@ -773,6 +837,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shapes, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_priorities, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_lent_priority, setup, mock_teardown),
+		cmocka_unit_test_setup_teardown(test_raise, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_depth_one, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_reads_first, setup, mock_teardown),
 		cmocka_unit_test_setup_teardown(test_places_for_reads, setup, mock_teardown),

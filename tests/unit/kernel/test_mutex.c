@@ -16,12 +16,14 @@
 
 #include <cmocka.h>
 
+#include "kernel/block.h"
 #include "kernel/errno.h"
+#include "mm/reading.h"
 
 #define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
-static struct mutex mutexes[40];
+static struct mutex mutexes[200];
 
 static int setup(void **state)
 {
@@ -227,32 +229,149 @@ static void test_chain_of_ten_on_four_cpus(void **state)
 	sim_run(4, SECOND, chain_main, c);
 }
 
-/* A chain longer than the walk is cut, not hung. */
+/* As long as users may make them. */
+static struct link links[200];
+
 static void long_chain_main(void *arg)
 {
-	struct link *c = arg;
-	struct locker l = { .m = &mutexes[29], .mark = 'h' };
+	struct locker l = { .m = &mutexes[ARRAY_SIZE(links) - 1], .mark = 'h' };
+	int n = ARRAY_SIZE(links);
 
+	(void)arg;
 	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
-	for (int i = 0; i < 30; i++) {
-		c[i].i = i;
-		c[i].t = sim_task("link", chain_link, &c[i], SCHED_OTHER, 0, 0);
-		sim_sleep(MS);
+	for (int i = 0; i < n; i++) {
+		links[i].i = i;
+		links[i].t = sim_task("link", chain_link, &links[i], SCHED_OTHER, 0, 0);
+		sim_sleep(MS / 50);
 	}
 	sim_task("high", lock_and_mark, &l, SCHED_FIFO, 40, 0);
 	sim_sleep(MS);
-	assert_int_equal(prio_of(c[29].t), 40);
-	assert_int_equal(prio_of(c[0].t), 0);
+	assert_int_equal(prio_of(links[n - 1].t), 40);
+	assert_int_equal(prio_of(links[n / 2].t), 40);
+	assert_int_equal(prio_of(links[0].t), 40);
 	sim_sleep(200 * MS);
 }
 
-static void test_long_chain_is_cut(void **state)
+static void test_long_chain(void **state)
 {
-	struct link c[30];
-
 	(void)state;
-	sim_run(1, 2 * SECOND, long_chain_main, c);
+	sim_run(1, 2 * SECOND, long_chain_main, NULL);
 	assert_string_equal(trail, "h");
+}
+
+/* ---- what lies beyond mutexes ---- */
+
+static const struct task *hurried;
+static int hurried_to;
+
+void block_hurry(const struct task *t, int prio)
+{
+	if (t->block_queue) {
+		hurried = t;
+		hurried_to = prio;
+	}
+}
+
+static struct task *reader;
+static struct page *read_page;
+static int lent;
+
+/* Of the one page there is. */
+struct task *reading_lend(const struct page *p, const void *of, int prio)
+{
+	assert_ptr_equal(p, read_page);
+	assert_ptr_equal(of, &lent);
+	if (prio <= lent)
+		return NULL;
+	lent = prio;
+	reader->sched.boost = prio;
+	return task_get(reader);
+}
+
+/* Sleeps for a disk, with a mutex. */
+static void disk_reader(void *arg)
+{
+	static char queue;
+
+	(void)arg;
+	mutex_lock(&mutexes[1]);
+	current()->block_queue = (struct block_queue *)&queue;
+	sim_sleep(50 * MS);
+	current()->block_queue = NULL;
+	mutex_unlock(&mutexes[1]);
+}
+
+/* Reads the page, for which it needs that mutex. */
+static void page_reader(void *arg)
+{
+	(void)arg;
+	mutex_lock(&mutexes[1]);
+	mutex_unlock(&mutexes[1]);
+	sched_boost(current(), 0);
+}
+
+/* Waits for the page, with another mutex. */
+static void page_waiter(void *arg)
+{
+	(void)arg;
+	mutex_lock(&mutexes[0]);
+	sched_wait_page(read_page, &lent);
+	sim_join(reader);
+	sched_wait_page(NULL, NULL);
+	mutex_unlock(&mutexes[0]);
+}
+
+static void beyond_main(void *arg)
+{
+	struct locker l = { .m = &mutexes[0], .mark = 'h' };
+	struct task *disk, *waits;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	disk = sim_task("disk", disk_reader, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(MS);
+	reader = sim_task("reader", page_reader, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(MS);
+	waits = sim_task("waits", page_waiter, NULL, SCHED_OTHER, 0, 0);
+	sim_sleep(MS);
+	assert_null(hurried);
+	sim_task("high", lock_and_mark, &l, SCHED_FIFO, 40, 0);
+	sim_sleep(MS);
+	assert_int_equal(prio_of(waits), 40);
+	assert_int_equal(prio_of(reader), 40);
+	assert_int_equal(prio_of(disk), 40);
+	assert_ptr_equal(hurried, disk);
+	assert_int_equal(hurried_to, 40);
+	/* Who becomes urgent while it waits. */
+	assert_int_equal(sched_set(waits, SCHED_FIFO, 70, 0), 0);
+	assert_int_equal(prio_of(disk), 70);
+	assert_int_equal(hurried_to, 70);
+	sim_sleep(100 * MS);
+	assert_int_equal(prio_of(disk), 0);
+	assert_int_equal(reader->refs, waits->refs);
+}
+
+static void test_beyond(unsigned cpus)
+{
+	static struct page page;
+
+	read_page = &page;
+	hurried = NULL;
+	lent = 0;
+	sim_run(cpus, SECOND, beyond_main, NULL);
+	assert_string_equal(trail, "h");
+}
+
+static void test_page_and_disk(void **state)
+{
+	(void)state;
+	test_beyond(1);
+}
+
+static void test_page_and_disk_on_four_cpus(void **state)
+{
+	(void)state;
+	test_beyond(4);
 }
 
 /* An owner of two mutexes keeps the higher of what their waiters lend, and loses each with its mutex. */
@@ -562,7 +681,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_priority_inversion, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain_of_ten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain_of_ten_on_four_cpus, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_long_chain_is_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_page_and_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_page_and_disk_on_four_cpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_mutexes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_waiters_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_heir_passes_it_on, setup, teardown),

@@ -46,11 +46,6 @@ void sched_boost(struct task *t, int prio)
 	t->sched.boost = prio;
 }
 
-void sched_lend(struct task *t, int prio)
-{
-	sched_boost(t, prio);
-}
-
 #ifndef REAL_OOM
 void oom_init(void) {}
 

@@ -101,14 +101,20 @@ void preempt_schedule(void)
 /* Found while it is to be read ahead; before it is looked at that is given up, and it leaves with nothing in it. */
 static void test_given_up_between(void **state)
 {
-	struct page *p;
+	struct page *p, *expected[1];
+	struct reading r;
 	bool major;
 	int err;
 
 	(void)state;
 	store_start(2 * PAGE_SIZE);
-	ahead = object_page_expect(&store, 1);
+	reading_note(&r, &store, expected, 0, NULL);
+	ahead = object_page_expect(&store, 1, &r);
 	assert_non_null(ahead);
+	assert_int_equal(r.n, 1);
+	assert_ptr_equal(expected[0], ahead);
+	assert_null(object_page_expect(&store, 1, &r)); /* is there */
+	assert_int_equal(r.n, 1);
 	hw_current()->hot.pending |= TASK_NEED_RESCHED;
 	p = object_get_page(&store, 1, OBJECT_READ, &err, &major);
 	assert_null(ahead);

@@ -163,7 +163,7 @@ static void test_put_batch(void **state)
 	assert_int_equal(base[1].refs, 1);
 	base[1].rmap = 8;
 	pages[0] = base + 1;
-	mock_expect_panic("rmap", page_put_batch(pages, 1));
+	mock_expect_panic("assertion failed", page_put_batch(pages, 1));
 }
 
 /* A page whose only user has claimed it is nobody's to get, and goes with a batch. */
@@ -190,7 +190,7 @@ static void test_put_mapped(void **state)
 
 	(void)state;
 	p->rmap = 8; /* an entry still maps it */
-	mock_expect_panic("rmap", page_put(p));
+	mock_expect_panic("assertion failed", page_put(p));
 }
 
 static void *get_and_put(void *arg)
@@ -234,12 +234,12 @@ static void test_wait(void **state)
 	(void)state;
 	mock_on_block = reader;
 	reading_fails = false;
-	assert_int_equal(page_wait_reading(p), 0);
+	assert_int_equal(page_wait_reading(p, p), 0);
 	assert_int_equal(p->flags, 0);
-	assert_int_equal(page_wait_reading(p), 0); /* nothing to wait for */
+	assert_int_equal(page_wait_reading(p, p), 0); /* nothing to wait for */
 	page_set_flag(p, PAGE_READING);
 	reading_fails = true;
-	assert_int_equal(page_wait_reading(p), 0);
+	assert_int_equal(page_wait_reading(p, p), 0);
 	assert_int_equal(p->flags, PAGE_ERROR);
 	mock_expect_panic("assertion failed", page_end_reading(p, false));
 }
@@ -258,7 +258,7 @@ static void test_wait_killed(void **state)
 	(void)state;
 	waiting = current();
 	mock_on_block = kill_waiter;
-	assert_int_equal(page_wait_reading(p), -EINTR);
+	assert_int_equal(page_wait_reading(p, p), -EINTR);
 	assert_int_equal(p->flags, PAGE_READING);
 	current()->hot.pending = 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reading swap ahead: rows that grow with hits and end without, what is left alone, errors, no memory. The thread's turns are taken by the tests.
-// SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
+// SOURCES: mm/reading.c mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
 // SOURCES: mm/lru.c mm/evict.c mm/reclaim.c mm/scan.c mm/workingset.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c mm/swap/slots.c mm/swap/swap.c mm/swap/ahead.c mm/swap/areas.c mm/swap/tiers.c mm/swap/pool.c mm/swap/codec.c mm/vmevent.c tests/mock/store.c
@@ -15,6 +15,14 @@
 #include "mm/swap/ahead.h"
 
 #define PAGES 48u
+
+void sched_wait_page(const struct page *p, const void *of)
+{
+	struct task *lent = p ? reading_lend(p, of, current()->sched.prio) : NULL;
+
+	if (lent)
+		task_put(lent);
+}
 
 static struct aspace *as;
 static unsigned stalls; /* that were counted */
