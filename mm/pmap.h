@@ -202,9 +202,9 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b);
  * Returns the index where it ended. */
 #define PTE_TAKE_MAX 16
 struct pte_taken {
-	unsigned n;
-	bool odd;  /* it ended at an entry that is swapped or locked */
-	bool file; /* some of the pages are objects' */
+	unsigned n, cost; /* as many times as a page that nobody else has; at most PTE_TAKE_MAX */
+	bool odd;         /* it ended at an entry that is swapped or locked */
+	bool file;        /* some of the pages are objects' */
 	struct {
 		struct page *page;
 		struct pte *pte;

@@ -11,6 +11,8 @@
 
 /* Giving a slot up takes up to eight times as long as a page: 1,200 instructions, when what was packed goes and the page that was bound. */
 #define SLOT_COST 8
+/* A page that does not come in a run may be others', too: as many times as one of a run that is nobody else's. */
+#define PAGE_COST 4
 
 /* The reverse map loses the entry, empty already, that mapped p. True: there is a reference of p to drop. */
 static inline bool entry_forget(struct page *p, struct pte *pte, struct tlb_batch *b)
@@ -42,7 +44,7 @@ static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
 		if (entry_forget(v.page, pte, b))
 			tlb_batch_page(b, v.page);
 	}
-	return 1;
+	return PAGE_COST;
 }
 
 /* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of it
@@ -56,9 +58,9 @@ static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct
 	if (taken.file)
 		tlb_flush_only(b); /* as in entry_forget() */
 	rmap_remove_taken(&taken, b);
-	if (likely(!taken.odd) || taken.n > CHUNK_ENTRIES / 2)
+	if (likely(!taken.odd) || taken.cost > CHUNK_ENTRIES / 2)
 		return from;
-	for (room -= (int)taken.n; room > 0 && from < to; from++) {
+	for (room -= (int)taken.cost; room > 0 && from < to; from++) {
 		cost = zap_entry(pmap_table_entry(table, from), b);
 		if (cost == 0)
 			break;

@@ -504,6 +504,7 @@ unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte
 		taken->at[n++].pte = pte;
 	}
 	taken->n = n;
+	taken->cost = n + PTE_TAKE_MAX - room;
 	taken->file = file > 0;
 	if (first == NULL)
 		return from;
