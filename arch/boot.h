@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * What kernel/main.c asks of the architecture while the machine comes up, in this order. Boot CPU, interrupts off, nothing else runs.
+ * What kernel/main.c asks of the architecture while the machine comes up, in this order. Boot CPU,
+ * interrupts off, nothing else runs.
  */
 #ifndef ARCH_BOOT_H
 #define ARCH_BOOT_H
 
 #include "kernel/lib/types.h"
 
-/* Maps [pa, pa+size) for good before RAM is known: memory read-only, or a device's registers. NULL: no tables or no room left. */
+/* Maps [pa, pa+size) for good before RAM is known: memory read-only, or a device's registers. NULL:
+ * no tables or no room left. */
 void *boot_map(phys_addr_t pa, size_t size, bool device);
 /* Where the kernel image lies, its pool of tables included. */
 void boot_image_range(phys_addr_t *base, uint64_t *size);
@@ -19,7 +21,8 @@ void boot_release_rest(void);
 struct task;
 void arch_init(struct task *boot_task);
 
-/* Text for the emulator's console, when there is one (semihosting); false: there is none. Any context. */
+/* Text for the emulator's console, when there is one (semihosting); false: there is none. Any
+ * context. */
 bool emulator_present(void);
 void emulator_write(const char *s, size_t n);
 

@@ -2,27 +2,35 @@
 /*
  * Which CPU a task runs on. There is no periodic balancing: work moves when something happens.
  *
- *   a task wakes or starts     balance_select() picks the CPU: for an ordinary task its last one when idle, else any idle one, else its
- *                              last; for a real-time task its last one when that runs nothing real-time (no interrupt to another CPU,
- *                              warm caches), else an idle one, else the one with the least urgent task
- *   a CPU runs out of work, or sinks in priority    balance_pull() fetches the most urgent task that waits elsewhere
- *   a real-time task has to wait behind another     balance_push_rt() offers it to a CPU that runs something less urgent
- *   a turn ends while others wait                   balance_push_fair() evens out the number of ordinary tasks
+ *   a task wakes or starts    balance_select() picks the CPU: for an ordinary task its last one
+ *                             when idle, else any idle one, else its last; for a real-time task its
+ *                             last one when that runs nothing real-time (no interrupt to another
+ *                             CPU, warm caches), else an idle one, else the one with the least
+ *                             urgent task
+ *   a CPU runs out of work,   balance_pull() fetches the most urgent task that waits elsewhere
+ *   or sinks in priority
+ *   a real-time task has to   balance_push_rt() offers it to a CPU that runs something less urgent
+ *   wait behind another
+ *   a turn ends while         balance_push_fair() evens out the number of ordinary tasks
+ *   others wait
  *
- * All looks at other CPUs are without their locks: hints, checked again under the locks where it matters. Affinity is
- * respected by scanning at most SCAN_MAX candidates, so that the time under the locks is bounded.
+ * All looks at other CPUs are without their locks: hints, checked again under the locks where it
+ * matters. Affinity is respected by scanning at most SCAN_MAX candidates, so that the time under
+ * the locks is bounded.
  */
 #include "kernel/runq.h"
 
-#define SCAN_MAX 4  /* tasks looked at to find one that may move */
-#define RT_LOAD  64 /* a CPU that runs a real-time task counts as one with so many ordinary ones */
+#define SCAN_MAX 4 /* tasks looked at to find one that may move */
+/* a CPU that runs a real-time task counts as one with so many ordinary ones */
+#define RT_LOAD 64
 
 static int first_cpu(uint64_t set)
 {
 	return __builtin_ctzll(set);
 }
 
-/* The CPU of the set with the least urgent task; among equals the one with fewest ordinary tasks waiting. Not empty. */
+/* The CPU of the set with the least urgent task; among equals the one with fewest ordinary tasks
+ * waiting. Not empty. */
 static int least_urgent(uint64_t set)
 {
 	int best = first_cpu(set);
@@ -102,7 +110,8 @@ bool balance_look(const struct runq *rq, int prio)
 	return other_cpus(rq) && pull_source(rq, prio);
 }
 
-/* The most urgent real-time task waiting on rq that may run on one of the CPUs; NULL: none among those looked at. */
+/* The most urgent real-time task waiting on rq that may run on one of the CPUs; NULL: none among
+ * those looked at. */
 static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
 {
 	struct task *t;
@@ -135,8 +144,9 @@ static struct task *movable_fair(const struct runq *rq, uint64_t cpus)
 	return NULL;
 }
 
-/* t, linked on from, goes to that CPU's queue; NULL: nobody. Drops from->lock. Leaving a queue and coming to another have each a section with interrupts off of its own.
- * Returns what runq_place() does. */
+/* t, linked on from, goes to that CPU's queue; NULL: nobody. Drops from->lock. Leaving a queue and
+ * coming to another have each a section with interrupts off of its own. Returns what runq_place()
+ * does. */
 static struct runq *move(struct runq *from, struct task *t, int cpu)
 {
 	if (!t) {
@@ -184,7 +194,8 @@ void balance_offer_rt(struct runq *rq)
 	spin_unlock_raw(&rq->lock);
 }
 
-/* Ordinary tasks that want this CPU, as far as can be seen. One that runs a real-time task has nothing to give. */
+/* Ordinary tasks that want this CPU, as far as can be seen. One that runs a real-time task has
+ * nothing to give. */
 static unsigned fair_load(const struct runq *rq)
 {
 	int prio = READ_ONCE(rq->curr_prio);

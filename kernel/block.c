@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which block devices there are, whose they are, and transfers that are waited for. Devices are found in a list that only grows: linked in whole by a
- * release store, so that readers need no lock.
+ * Which block devices there are, whose they are, and transfers that are waited for. Devices are
+ * found in a list that only grows: linked in whole by a release store, so that readers need no
+ * lock.
  */
 #include "kernel/block.h"
 

@@ -2,12 +2,15 @@
 /*
  * Block devices: disks and their partitions, addressed in sectors of 512 bytes.
  *
- *    file system, swap, /dev node -> block_submit() -> the disk's queue, by the requester's priority -> driver's start()
- *              r->done(r) <- the disk's thread, at the highest priority it works for <- collect() <- interrupt
+ *    file system, swap, /dev node -> block_submit() -> the disk's queue, by the requester's
+ *      priority -> driver's start() -> interrupt -> collect()
+ *      -> the disk's thread, at the highest priority it works for -> r->done(r)
  *
- * A request is a range of sectors and the memory for it in pieces; it belongs to the layer from block_submit() until done() is called. Requests
- * that are under way together are carried out in any order: whoever needs one before another waits in between. A write that has ended is
- * visible to later reads, and survives a power cut only when a flush, submitted after that end, has ended too.
+ * A request is a range of sectors and the memory for it in pieces; it belongs to the layer from
+ * block_submit() until done() is called. Requests that are under way together are carried out in
+ * any order: whoever needs one before another waits in between. A write that has ended is visible
+ * to later reads, and survives a power cut only when a flush, submitted after that end, has ended
+ * too.
  *
  * The drive side (struct block_ops, block_register()) is at the bottom. Devices stay for good.
  */
@@ -25,10 +28,10 @@
 #define BLOCK_NAME_LEN   16
 #define BLOCK_MAJOR      254u /* virtblk in Linux: the first of the dynamic numbers */
 #define BLOCK_PARTITIONS 15u  /* of one disk at most: their numbers follow the disk's */
-#define BLOCK_REQUEST_MAX                                                                          \
-	((size_t)128 << 10) /* bytes in one request: bounds what a more urgent one waits behind */
-#define BLOCK_ALIGN                                                                                \
-	SECTOR_SIZE /* of memory: so that no cache line of it is shared with anything else */
+/* bytes in one request: bounds what a more urgent one waits behind */
+#define BLOCK_REQUEST_MAX ((size_t)128 << 10)
+/* of memory: so that no cache line of it is shared with anything else */
+#define BLOCK_ALIGN SECTOR_SIZE
 
 struct block_device;
 struct block_queue;
@@ -50,9 +53,10 @@ struct block_request {
 	uint32_t sectors; /* how many; READ and WRITE: as many as the segments hold */
 	const struct block_segment *segments;
 	unsigned nsegments; /* READ, WRITE: 1..device->max_segments; else 0 */
-	/* Called once, in task context with preemption on; r->status is 0 or negative, and r and its memory are the caller's again. By the disk's
-	 * thread, which does nothing else meanwhile: so no waiting for other requests of that disk, directly or for memory. Or within
-	 * block_submit(), when there was nothing to wait for. */
+	/* Called once, in task context with preemption on; r->status is 0 or negative, and r and
+	 * its memory are the caller's again. By the disk's thread, which does nothing else
+	 * meanwhile: so no waiting for other requests of that disk, directly or for memory. Or
+	 * within block_submit(), when there was nothing to wait for. */
 	void (*done)(struct block_request *r);
 	void *data;
 	bool anew; /* goes to a medium that was away, too (block_bind) */
@@ -62,7 +66,8 @@ struct block_request {
 	struct list link;
 	uint64_t disk_sector;        /* on the whole disk */
 	uint64_t submitted, started; /* time_now() */
-	int prio; /* 0 before block_submit(), which takes the submitter's, or what was lent meanwhile if that is more */
+	int prio;      /* 0 before block_submit(), which takes the submitter's, or what was lent
+			  meanwhile if that is more */
 	bool waiting;  /* in the queue: not the driver's yet */
 	bool ended;    /* for block_submit_wait() */
 	unsigned slot; /* the driver's */
@@ -72,8 +77,8 @@ struct block_request {
 struct block_stats {
 	uint64_t requests[BLOCK_OPS], sectors[BLOCK_OPS], ns[BLOCK_OPS];
 	uint64_t errors;
-	uint64_t busy_ns,
-		weighted_ns; /* time with requests, and the same times their number, until `since` */
+	uint64_t busy_ns, weighted_ns; /* time with requests, and the same times their number, until
+					  `since` */
 	uint64_t since;
 	uint32_t in_flight;
 };
@@ -85,8 +90,8 @@ struct block_device {
 	char name[BLOCK_NAME_LEN]; /* "vda", "vda1" */
 	uint32_t devno;            /* major << 20 | minor */
 	uint64_t sectors;
-	uint32_t
-		block_size; /* what sectors and lengths are multiples of: a power of two, SECTOR_SIZE..PAGE_SIZE */
+	uint32_t block_size; /* what sectors and lengths are multiples of: a power of two,
+				SECTOR_SIZE..PAGE_SIZE */
 	bool read_only;
 	bool coherent;         /* the device looks into the caches */
 	bool card;             /* flash that wears out and does not tell how far */
@@ -112,13 +117,17 @@ struct block_device {
 	struct block_device *next;
 };
 
-/* Queues r. A request that cannot be: status -EINVAL (shape, alignment), -EROFS, -EOPNOTSUPP. What can come from the device is -EIO, and -ENODEV: it is not there, or has broken down,
- * which only swap and file systems tell from the first (block_error()). Neither allocates nor sleeps; cleans caches over the memory, so: task context, no spin lock held. */
+/* Queues r. A request that cannot be: status -EINVAL (shape, alignment), -EROFS, -EOPNOTSUPP. What
+ * can come from the device is -EIO, and -ENODEV: it is not there, or has broken down, which only
+ * swap and file systems tell from the first (block_error()). Neither allocates nor sleeps; cleans
+ * caches over the memory, so: task context, no spin lock held. */
 void block_submit(struct block_request *r);
-/* The same, and sleeps until r has ended, whatever signals come; done is not the caller's then. Returns r->status. Not from a done(). */
+/* The same, and sleeps until r has ended, whatever signals come; done is not the caller's then.
+ * Returns r->status. Not from a done(). */
 int block_submit_wait(struct block_request *r);
-/* Somebody of that priority waits for r, which is not the caller's: it goes on as if such a task had made it. Or for t, and so for the request that it sleeps for in
- * block_submit_wait(), if any. Between the noting of r for such and its done(). Any task context; takes the queue's lock. */
+/* Somebody of that priority waits for r, which is not the caller's: it goes on as if such a task
+ * had made it. Or for t, and so for the request that it sleeps for in block_submit_wait(), if any.
+ * Between the noting of r for such and its done(). Any task context; takes the queue's lock. */
 void block_raise(struct block_request *r, int prio);
 void block_hurry(const struct task *t, int prio);
 
@@ -128,8 +137,8 @@ static inline int block_error(int status)
 	return status == -ENODEV ? -EIO : status;
 }
 
-/* n bytes at `sector` from or to a piece of the linear map as a segment wants it, however long. 0 or the first error; then any part may have been
- * transferred. May sleep; allocate nothing. */
+/* n bytes at `sector` from or to a piece of the linear map as a segment wants it, however long. 0
+ * or the first error; then any part may have been transferred. May sleep; allocate nothing. */
 int block_read(struct block_device *d, uint64_t sector, void *kva, size_t n) MUST_CHECK;
 int block_write(struct block_device *d, uint64_t sector, const void *kva, size_t n) MUST_CHECK;
 /* The same by operation, and a device that is not there is -ENODEV. */
@@ -137,11 +146,12 @@ int block_transfer(struct block_device *d, enum block_op op, uint64_t sector, vo
 		   size_t n) MUST_CHECK;
 /* What writes have ended until now survives a power cut when this has returned 0. May sleep. */
 int block_flush(struct block_device *d) MUST_CHECK;
-/* The contents of these sectors are no longer needed, and are anything from now on. 0, -EOPNOTSUPP or as above. May sleep. */
+/* The contents of these sectors are no longer needed, and are anything from now on. 0, -EOPNOTSUPP
+ * or as above. May sleep. */
 int block_discard(struct block_device *d, uint64_t sector, uint64_t sectors) MUST_CHECK;
 
-/* By name ("vda1", also with "/dev/" before it), by number, the one after d (NULL: the first, disks before their partitions). NULL: none. Any task
- * context. */
+/* By name ("vda1", also with "/dev/" before it), by number, the one after d (NULL: the first, disks
+ * before their partitions). NULL: none. Any task context. */
 struct block_device *block_find(const char *name);
 struct block_device *block_find_number(uint32_t devno);
 struct block_device *block_next(const struct block_device *d);
@@ -149,19 +159,25 @@ struct block_device *block_next(const struct block_device *d);
 unsigned block_count(void);
 void block_wait_more(unsigned n);
 
-/* For a file system, swap or an exclusive open: d and whatever shares a sector with it (a disk's partitions) are `who`'s (a constant string) until
- * block_release(). 0 or -EBUSY: a part of it is claimed. Reading and writing need no claim. */
+/* For a file system, swap or an exclusive open: d and whatever shares a sector with it (a disk's
+ * partitions) are `who`'s (a constant string) until block_release(). 0 or -EBUSY: a part of it is
+ * claimed. Reading and writing need no claim. */
 int block_claim(struct block_device *d, const char *who) MUST_CHECK;
 void block_release(struct block_device *d);
 /* How often d's medium was away and came back. */
 uint32_t block_returns(const struct block_device *d);
-/* For whoever keeps copies of what lies on d, which it has claimed: from now on until block_release(), when the medium has been away since it had `returns` returns every request of d but those
- * `anew` ends with -ENODEV, though the same medium is back; somebody may have changed it meanwhile. Before the first copy is read, and again when it was found to be as it was left. */
+/* For whoever keeps copies of what lies on d, which it has claimed: from now on until
+ * block_release(), when the medium has been away since it had `returns` returns every request of d
+ * but those `anew` ends with -ENODEV, though the same medium is back; somebody may have changed it
+ * meanwhile. Before the first copy is read, and again when it was found to be as it was left. */
 void block_bind(struct block_device *d, uint32_t returns);
-/* Reads n bytes, one segment of a request, from a medium that may have been away; as block_transfer(). */
+/* Reads n bytes, one segment of a request, from a medium that may have been away; as
+ * block_transfer(). */
 int block_look(struct block_device *d, uint64_t sector, void *kva, uint32_t n) MUST_CHECK;
-/* A request of d, which is bound, ended with -ENODEV. differs() has a look at the medium: is it what was left (0), not (positive), or can it not be read (negative)? While it goes and comes
- * meanwhile, again. When it is, d is bound to it, and what failed may be tried again. Returns what differs() said last. One caller at a time. May sleep. */
+/* A request of d, which is bound, ended with -ENODEV. differs() has a look at the medium: is it
+ * what was left (0), not (positive), or can it not be read (negative)? While it goes and comes
+ * meanwhile, again. When it is, d is bound to it, and what failed may be tried again. Returns what
+ * differs() said last. One caller at a time. May sleep. */
 int block_rebind(struct block_device *d, int (*differs)(void *arg), void *arg) MUST_CHECK;
 /* A copy of d's figures, up to now. Any task context. */
 void block_stats_get(struct block_device *d, struct block_stats *s);
@@ -169,21 +185,27 @@ void block_stats_get(struct block_device *d, struct block_stats *s);
 /* ---- For drivers ---- */
 
 struct block_ops {
-	/* Hands r (valid, at most `depth` of them at once, at r->disk_sector) to the device. Caches have been seen to. Queue lock held, interrupts
-	 * off: bounded. 0, or a negative errno that r ends with. */
+	/* Hands r (valid, at most `depth` of them at once, at r->disk_sector) to the device. Caches
+	 * have been seen to. Queue lock held, interrupts off: bounded. 0, or a negative errno that
+	 * r ends with. */
 	int (*start)(struct block_device *d, struct block_request *r);
-	/* block_complete() for each request that the device has finished since. Disk's thread, after block_interrupt(), and now and then without. */
+	/* block_complete() for each request that the device has finished since. Disk's thread,
+	 * after block_interrupt(), and now and then without. */
 	void (*collect)(struct block_device *d);
-	/* The device has kept a request for too long, or collect asked for it: stops it, so that it touches no memory of a request any more, and makes
-	 * it ready again. 0: the requests it had are ended with -EIO, and it goes on. -ENODEV: the same, but it does not. -EBUSY: it could not
-	 * be stopped; those requests never end, for the memory may still be written to. Disk's thread; may sleep. */
+	/* The device has kept a request for too long, or collect asked for it: stops it, so that it
+	 * touches no memory of a request any more, and makes it ready again. 0: the requests it had
+	 * are ended with -EIO, and it goes on. -ENODEV: the same, but it does not. -EBUSY: it could
+	 * not be stopped; those requests never end, for the memory may still be written to. Disk's
+	 * thread; may sleep. */
 	int (*reset)(struct block_device *d);
 };
 
-/* Makes d, with the driver's fields filled in, known: finds its partitions, makes nodes in /dev. 0, -EINVAL (fields), -EEXIST (name or number),
- * -ENOMEM: not registered. Task context; reads from the device. */
+/* Makes d, with the driver's fields filled in, known: finds its partitions, makes nodes in /dev. 0,
+ * -EINVAL (fields), -EEXIST (name or number), -ENOMEM: not registered. Task context; reads from the
+ * device. */
 int block_register(struct block_device *d) MUST_CHECK;
-/* Something may have ended: the disk's thread calls collect(). Any context; before block_register() it does nothing. */
+/* Something may have ended: the disk's thread calls collect(). Any context; before block_register()
+ * it does nothing. */
 void block_interrupt(struct block_device *d);
 /* r, started before, has ended. From collect() only. */
 void block_complete(struct block_request *r, int status);

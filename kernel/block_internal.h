@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of the block layer share. Locks, outermost first: devices_mutex (block.c: registration, claims) -> queue->lock (spin, interrupts off) ->
- * task->pi_lock (lending the thread a priority), wait queues, the driver's own.
+ * What the files of the block layer share. Locks, outermost first: devices_mutex (block.c:
+ * registration, claims) -> queue->lock (spin, interrupts off) -> task->pi_lock (lending the thread
+ * a priority), wait queues, the driver's own.
  */
 #ifndef KERNEL_BLOCK_INTERNAL_H
 #define KERNEL_BLOCK_INTERNAL_H
@@ -25,8 +26,10 @@ enum block_event {
 
 /*
  * A disk's queue.
- *   (1) waiting[r] has requests exactly when bit r of `urgent` is set; r is a rank: see rank_of() in block_queue.c.
- *   (2) Nothing waits unless `started` is as full as that priority may fill it, or a reset is under way; so each end of a request starts the next.
+ *   (1) waiting[r] has requests exactly when bit r of `urgent` is set; r is a rank: see rank_of()
+ *       in block_queue.c.
+ *   (2) Nothing waits unless `started` is as full as that priority may fill it, or a reset is under
+ *       way; so each end of a request starts the next.
  *   (3) While started is not empty, the timer is set, unless the disk is dead.
  */
 struct block_queue {
@@ -36,12 +39,13 @@ struct block_queue {
 	struct spinlock lock; /* the rest, and stats of the disk and its partitions */
 	struct list waiting[BLOCK_RANKS];
 	uint64_t urgent[BLOCK_RANKS / 64];
-	unsigned
-		passed; /* reads begun since one overtook the write that is still next of its priority */
+	unsigned passed;     /* reads begun since one overtook the write that is still next of its
+				priority */
 	struct list started; /* by the driver, in that order */
 	unsigned nstarted;
-	int ending; /* the highest priority of what has ended and whose done() may not be through, -1: none */
-	int boost; /* lent to the thread */
+	int ending; /* the highest priority of what has ended and whose done() may not be through,
+		       -1: none */
+	int boost;  /* lent to the thread */
 	bool resetting, dead;
 	bool timer_set;
 	struct timer timer;
@@ -61,7 +65,8 @@ void block_node_free(struct block_node *n);
 /* Makes it appear in /dev, for good. May sleep. */
 void block_node_show(struct block_node *n);
 
-/* What every node of a block device answers: seeking in `size` bytes; ioctls that ask for the shape of d (-ENOTTY: another one). As file_ops' seek and ioctl. */
+/* What every node of a block device answers: seeking in `size` bytes; ioctls that ask for the shape
+ * of d (-ENOTTY: another one). As file_ops' seek and ioctl. */
 struct file;
 int64_t block_node_seek(struct file *f, uint64_t size, int64_t off, int whence);
 int64_t block_node_shape(const struct block_device *d, unsigned cmd, uint64_t arg);

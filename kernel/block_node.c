@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Block devices as files: /dev/vda, /dev/vda1. They are read and written past all caches, through a buffer of this call: what a program reads is what
- * lies on the device, what it has written is there (in the device's own cache until fsync). So nothing of a device can be dirty when
- * it is mounted, and a mounted file system's cache is the only one. A part of a block is written by reading the block first, under the device's mutex.
+ * Block devices as files: /dev/vda, /dev/vda1. They are read and written past all caches, through a
+ * buffer of this call: what a program reads is what lies on the device, what it has written is
+ * there (in the device's own cache until fsync). So nothing of a device can be dirty when it is
+ * mounted, and a mounted file system's cache is the only one. A part of a block is written by
+ * reading the block first, under the device's mutex.
  *
- * An open with O_EXCL claims the device until its last close, as mounting and swapping do: mkfs and its like ask so whether it is in use.
+ * An open with O_EXCL claims the device until its last close, as mounting and swapping do: mkfs and
+ * its like ask so whether it is in use.
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -21,9 +24,9 @@
 struct block_node {
 	struct device_node node;
 	struct block_device *device;
-	struct mutex mutex; /* one write at a time */
-	const struct file *
-		owner; /* the one opened with O_EXCL: changed by itself, so that each file can tell whether it is the one */
+	struct mutex mutex;       /* one write at a time */
+	const struct file *owner; /* the one opened with O_EXCL: changed by itself, so that each
+				     file can tell whether it is the one */
 };
 
 static struct block_device *device_of(const struct file *f)
@@ -68,7 +71,8 @@ struct buffer {
 	size_t size; /* whole pages, so whole blocks too */
 };
 
-/* For n bytes and the rest of their first and last block, smaller when memory is short. 0 or -ENOMEM. */
+/* For n bytes and the rest of their first and last block, smaller when memory is short. 0 or
+ * -ENOMEM. */
 static int buffer_get(struct buffer *b, size_t n)
 {
 	b->order = BUFFER_ORDER;
@@ -122,7 +126,8 @@ static int write_some(struct block_device *d, struct io *io, const struct window
 
 typedef int (*some_fn)(struct block_device *d, struct io *io, const struct window *w, char *buffer);
 
-/* io->n bytes at io->pos, which lie on the device. What was done before an error or a signal counts. */
+/* io->n bytes at io->pos, which lie on the device. What was done before an error or a signal
+ * counts. */
 static int64_t transfer(struct block_device *d, const struct io *io, some_fn some)
 {
 	struct io rest = *io;

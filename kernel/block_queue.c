@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * The queue of a disk and its thread. Requests wait by the priority that their submitter had then; among equals reads go before all others, as somebody waits for each of them,
- * but not more than READS_PASS before a request that is next; then in order of arrival. The driver gets as many as its device takes at once, of which a quarter are
- * kept for real-time tasks, and another one for reads: what the device has begun cannot be overtaken any more.
+ * The queue of a disk and its thread. Requests wait by the priority that their submitter had then;
+ * among equals reads go before all others, as somebody waits for each of them, but not more than
+ * READS_PASS before a request that is next; then in order of arrival. The driver gets as many as
+ * its device takes at once, of which a quarter are kept for real-time tasks, and another one for
+ * reads: what the device has begun cannot be overtaken any more.
  *
- * The interrupt only wakes the thread. It collects what has ended, does the cache maintenance for memory that a device wrote (as long as the memory is:
- * nothing for an interrupt handler) and calls done(). It runs at the priority of the most urgent request there is, so a
- * real-time task waits neither for the ordinary ones' completions nor behind tasks that are less urgent than itself.
+ * The interrupt only wakes the thread. It collects what has ended, does the cache maintenance for
+ * memory that a device wrote (as long as the memory is: nothing for an interrupt handler) and calls
+ * done(). It runs at the priority of the most urgent request there is, so a real-time task waits
+ * neither for the ordinary ones' completions nor behind tasks that are less urgent than itself.
  *
- * A device that keeps a request for BLOCK_TIMEOUT is reset; its requests fail, those that wait are tried.
+ * A device that keeps a request for BLOCK_TIMEOUT is reset; its requests fail, those that wait are
+ * tried.
  *
- * Caches (DDI 0487, D7.5.9, and B2.7.3 on mismatched observers): before a device that does not look into them reads memory, lines are cleaned; before it writes, they are
- * dropped, so that none is written back over what it wrote, and after, so that none read ahead meanwhile is taken for it.
+ * Caches (DDI 0487, D7.5.9, and B2.7.3 on mismatched observers): before a device that does not look
+ * into them reads memory, lines are cleaned; before it writes, they are dropped, so that none is
+ * written back over what it wrote, and after, so that none read ahead meanwhile is taken for it.
  */
 #include "kernel/block_internal.h"
 #include "kernel/errno.h"
@@ -91,7 +96,8 @@ static unsigned depth_for(const struct block_queue *q, unsigned rank)
 	return depth - (rank % 2 == 1 ? quarter : 2 * quarter);
 }
 
-/* The thread is as urgent as the most urgent request, waiting, started or ending: at most BLOCK_DEPTH_MAX steps. */
+/* The thread is as urgent as the most urgent request, waiting, started or ending: at most
+ * BLOCK_DEPTH_MAX steps. */
 static void boost_locked(struct block_queue *q)
 {
 	int rank = top_rank_locked(q), prio = MAX(MAX(rank / 2, PRIO_FAIR), q->ending);
@@ -186,8 +192,9 @@ static void timer_set_locked(struct block_queue *q, uint64_t deadline)
 	}
 }
 
-/* Hands the most urgent request to the driver, if it may have one more. Returns a request that could not be begun: its end is accounted, done() is to be
- * called without the lock. *more is set when another call may begin another one. */
+/* Hands the most urgent request to the driver, if it may have one more. Returns a request that
+ * could not be begun: its end is accounted, done() is to be called without the lock. *more is set
+ * when another call may begin another one. */
 static struct block_request *start_next_locked(struct block_queue *q, bool *more)
 {
 	int rank = next_rank_locked(q);
@@ -387,8 +394,9 @@ static void reset(struct block_queue *q, const char *why)
 	spin_unlock_irq(&q->lock, irq);
 }
 
-/* Before a disk is given up: its answer may be there without an interrupt; and where an emulator counts instructions, idle seconds pass at once, while its
- * host needs time for a transfer that only work gives it. About a tenth of a second. */
+/* Before a disk is given up: its answer may be there without an interrupt; and where an emulator
+ * counts instructions, idle seconds pass at once, while its host needs time for a transfer that
+ * only work gives it. About a tenth of a second. */
 static bool answers_late(struct block_queue *q)
 {
 	for (unsigned looks = 0; looks < LATE_LOOKS; looks++) {
@@ -431,7 +439,8 @@ static struct waitq *ended_queue(const struct block_request *r)
 	return &r->device->queue->ended[(uintptr_t)r / 64 % BLOCK_WAIT_QUEUES];
 }
 
-/* The flag is the last that is touched of r: the waiter may be gone with it at once. So the wait queue is not r's own. */
+/* The flag is the last that is touched of r: the waiter may be gone with it at once. So the wait
+ * queue is not r's own. */
 static void sync_done(struct block_request *r)
 {
 	struct waitq *wq = ended_queue(r);
@@ -440,7 +449,8 @@ static void sync_done(struct block_request *r)
 	waitq_wake_all(wq);
 }
 
-/* The running task's request is r; NULL: none. Under the lock, so that who lends finds a request that is there. */
+/* The running task's request is r; NULL: none. Under the lock, so that who lends finds a request
+ * that is there. */
 static void sleeps_for(struct block_queue *q, struct block_request *r)
 {
 	uint64_t irq = spin_lock_irq(&q->lock);
@@ -465,7 +475,8 @@ int block_submit_wait(struct block_request *r)
 	return r->status;
 }
 
-/* r, or with t what that one sleeps for. Where that makes room for it, the thread begins it: who calls may hold a spin lock. */
+/* r, or with t what that one sleeps for. Where that makes room for it, the thread begins it: who
+ * calls may hold a spin lock. */
 static void request_raise(struct block_queue *q, struct block_request *r, const struct task *t,
 			  int prio)
 {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A medium that was away and is back. Whoever keeps copies of what lies on it, a file system or swap, is told so (block_bind), and goes on when it is what was left: only they know what tells
- * that. The medium may go and come while they look, and the look itself may be what finds it: they are asked until it was there all the time.
+ * A medium that was away and is back. Whoever keeps copies of what lies on it, a file system or
+ * swap, is told so (block_bind), and goes on when it is what was left: only they know what tells
+ * that. The medium may go and come while they look, and the look itself may be what finds it: they
+ * are asked until it was there all the time.
  */
 #include "kernel/block.h"
 

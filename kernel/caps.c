@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Capabilities (capabilities(7)): reading and giving them up, what changes of ids and execve(2) do to them, and who may look into whom.
+ * Capabilities (capabilities(7)): reading and giving them up, what changes of ids and execve(2) do
+ * to them, and who may look into whom.
  *
- * Files have none here, and no set-user-ID bit counts, so a program gets what its user's ids and the inheritable and ambient sets give:
+ * Files have none here, and no set-user-ID bit counts, so a program gets what its user's ids and
+ * the inheritable and ambient sets give:
  *
  *      root (unless SECBIT_NOROOT)    permitted = inheritable | bounding, all effective
  *      others                         permitted = effective = ambient
@@ -102,7 +104,8 @@ int cred_exec(void)
 
 /* ---- capget(2), capset(2) ---- */
 
-/* The header's version as words of data, 1 or 2; writes the one we speak when it is not known (-EINVAL). */
+/* The header's version as words of data, 1 or 2; writes the one we speak when it is not known
+ * (-EINVAL). */
 static int cap_version(virt_addr_t header)
 {
 	uint32_t version;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The tree of control groups, and who has which controllers; kernel/cgroup_members.c has who is in them.
+ * The tree of control groups, and who has which controllers; kernel/cgroup_members.c has who is in
+ * them.
  *
- * A group lives until nobody names it any more, inodes of its files for one; what it measures of its tasks' pressure (psi) ends with its removal, or
- * when the last open file of that is closed: either may sleep, which whoever puts a reference may not.
+ * A group lives until nobody names it any more, inodes of its files for one; what it measures of
+ * its tasks' pressure (psi) ends with its removal, or when the last open file of that is closed:
+ * either may sleep, which whoever puts a reference may not.
  */
 #include "kernel/cgroup.h"
 

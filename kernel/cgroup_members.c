@@ -2,17 +2,23 @@
 /*
  * Who is in which control group.
  *
- * A process is in a group from the moment that it is on the tree of processes until it is reaped; a group keeps those that are dead already only by a reference, so it
- * counts as empty. Tasks are counted for pids.current in their group and in all above it, whether the controller is on or not, so that it can be
- * turned on at any time; memory is paid by the nearest group upwards that has its controller on, whose number each process keeps in memory_group (mm/memcg.h).
+ * A process is in a group from the moment that it is on the tree of processes until it is reaped; a
+ * group keeps those that are dead already only by a reference, so it counts as empty. Tasks are
+ * counted for pids.current in their group and in all above it, whether the controller is on or not,
+ * so that it can be turned on at any time; memory is paid by the nearest group upwards that has its
+ * controller on, whose number each process keeps in memory_group (mm/memcg.h).
  *
- *    (1) pids.now = the tasks in the table of tids whose process is in the group or below; populated = the living processes likewise
- *    (2) process->memory_group is the number of cgroup_payer(process->cgroup), or 0 once its last thread is gone
- *    (3) memory.tasks = the threads, of processes whose payer it is, that have not ended: those that have a stack
- *    (4) a thread of a living process counts in its group's psi; one that leaves the process stops in the same moment, so an empty group's psi can go
+ *    (1) pids.now = the tasks in the table of tids whose process is in the group or below;
+ *        populated = the living processes likewise
+ *    (2) process->memory_group is the number of cgroup_payer(process->cgroup), or 0 once its last
+ *        thread is gone
+ *    (3) memory.tasks = the threads, of processes whose payer it is, that have not ended: those
+ *        that have a stack
+ *    (4) a thread of a living process counts in its group's psi; one that leaves the process stops
+ *        in the same moment, so an empty group's psi can go
  *
- * All of this changes under the lock of the process tree alone, so a fork, a move and a kill see each other whole: a child is in its parent's group, and who is
- * killed forks no more.
+ * All of this changes under the lock of the process tree alone, so a fork, a move and a kill see
+ * each other whole: a child is in its parent's group, and who is killed forks no more.
  */
 #include "kernel/cgroup.h"
 
@@ -157,7 +163,8 @@ static bool may_write(const struct cgroup_owner *o, const struct cred *c)
 	return (o->mode >> shift & 2) || cred_capable(c, CAP_DAC_OVERRIDE);
 }
 
-/* Handing a process on takes the right to do so in the nearest group above both places. There are no threaded groups, between which threads could go alone. */
+/* Handing a process on takes the right to do so in the nearest group above both places. There are
+ * no threaded groups, between which threads could go alone. */
 static int move_check(const struct cgroup *from, const struct cgroup *to, bool thread,
 		      const struct cred *by)
 {

@@ -17,7 +17,8 @@ static bool holds(const struct cgroup *g, const struct process *p)
 	return cgroup_is_below(p->cgroup, g);
 }
 
-/* Asked once for each decision, so it is counted here. NULL, too, for a process that has been moved out of top meanwhile. */
+/* Asked once for each decision, so it is counted here. NULL, too, for a process that has been moved
+ * out of top meanwhile. */
 static struct cgroup *unit(const struct process *p, const struct cgroup *top)
 {
 	struct cgroup *found = NULL, *g;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Exact scaling of 64-bit clock values by num/den, without division and without overflow in between.
+ * Exact scaling of 64-bit clock values by num/den, without division and without overflow in
+ * between.
  *
- * value * num/den = value * whole + floor(value * frac / 2^64), where whole = num / den and frac is the remaining
- * fraction times 2^64, rounded up. When den divides num, frac is 0 and the result exact. Otherwise frac is less than one
- * too large, so the product exceeds the true one by less than value / 2^64; as the true one lies at least 1/den below the next
- * integer, the result is the exact floor for every value below 2^64 / den: centuries for the counters there are.
+ * value * num/den = value * whole + floor(value * frac / 2^64), where whole = num / den and frac is
+ * the remaining fraction times 2^64, rounded up. When den divides num, frac is 0 and the result
+ * exact. Otherwise frac is less than one too large, so the product exceeds the true one by less
+ * than value / 2^64; as the true one lies at least 1/den below the next integer, the result is the
+ * exact floor for every value below 2^64 / den: centuries for the counters there are.
  */
 #ifndef KERNEL_CLOCK_SCALE_H
 #define KERNEL_CLOCK_SCALE_H

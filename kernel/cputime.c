@@ -2,18 +2,24 @@
 /*
  * CPU time of processes, and its limit.
  *
- * The scheduler adds what a task ran to its process's sums whenever it charges the task (process_charge()), so a process's time costs a look at each CPU,
- * however many threads it has: only what its running threads have not been charged for yet is missing from the sums.
+ * The scheduler adds what a task ran to its process's sums whenever it charges the task
+ * (process_charge()), so a process's time costs a look at each CPU, however many threads it has:
+ * only what its running threads have not been charged for yet is missing from the sums.
  *
- * Nothing in the scheduler knows of CPU-time timers and limits, and who has none pays nothing for them. Each is a kernel timer that goes off when
- * the process can have used up what is left at the earliest, all CPUs at work, looks, and starts itself anew when it has not (cpu_look_again()). While the
- * process sleeps, looks are further apart. So an expiry is late by a few ms at most, and exact for what runs without a break.
+ * Nothing in the scheduler knows of CPU-time timers and limits, and who has none pays nothing for
+ * them. Each is a kernel timer that goes off when the process can have used up what is left at the
+ * earliest, all CPUs at work, looks, and starts itself anew when it has not (cpu_look_again()).
+ * While the process sleeps, looks are further apart. So an expiry is late by a few ms at most, and
+ * exact for what runs without a break.
  *
- * RLIMIT_RTTIME is of each thread, and so is its timer, in the task: it goes off when the thread can have run for that long without a sleep at the earliest, and a sleep is seen
- * by the switch (rt_time_slept()). It counts while the policy is SCHED_FIFO or SCHED_RR, and goes on where it was when the thread becomes one of these again.
+ * RLIMIT_RTTIME is of each thread, and so is its timer, in the task: it goes off when the thread
+ * can have run for that long without a sleep at the earliest, and a sleep is seen by the switch
+ * (rt_time_slept()). It counts while the policy is SCHED_FIFO or SCHED_RR, and goes on where it was
+ * when the thread becomes one of these again.
  *
- * RLIMIT_CPU: SIGXCPU at the soft limit and at every further second of CPU time, SIGKILL at the hard one (getrlimit(2)). RLIMIT_RTTIME
- * does the same. The limits that programs see stay as they were set: Linux raises the soft one with each signal.
+ * RLIMIT_CPU: SIGXCPU at the soft limit and at every further second of CPU time, SIGKILL at the
+ * hard one (getrlimit(2)). RLIMIT_RTTIME does the same. The limits that programs see stay as they
+ * were set: Linux raises the soft one with each signal.
  */
 #include "kernel/cputime.h"
 

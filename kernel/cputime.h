@@ -25,9 +25,11 @@ struct cpu_limit {
 	struct sigqueue signal;
 };
 
-/* CPU time of all threads of p, dead ones included, and what of it was in user mode, ns. Any context that holds no run-queue lock. */
+/* CPU time of all threads of p, dead ones included, and what of it was in user mode, ns. Any
+ * context that holds no run-queue lock. */
 void process_cpu_time(struct process *p, uint64_t *runtime, uint64_t *user);
-/* When (time_now()) to look again, after a look that found `used`, at a clock that has `left` ns to go and that so many threads drive. */
+/* When (time_now()) to look again, after a look that found `used`, at a clock that has `left` ns to
+ * go and that so many threads drive. */
 uint64_t cpu_look_again(struct cpu_watch *w, uint64_t used, uint64_t left, unsigned threads);
 
 void cpu_limit_init(struct process *p);

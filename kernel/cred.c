@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Credentials, and the calls that read and change them. A change copies the running task's struct cred, edits the copy and puts it in place
- * under the process's lock, where cred_of_task() reads it for others. Users (for limits) are few: a list.
+ * Credentials, and the calls that read and change them. A change copies the running task's struct
+ * cred, edits the copy and puts it in place under the process's lock, where cred_of_task() reads it
+ * for others. Users (for limits) are few: a list.
  */
 #include "kernel/cred.h"
 
@@ -121,8 +122,9 @@ struct cred *cred_prepare(void)
 	return c;
 }
 
-/* Memory that may be looked into by whoever has the same ids must not be when these have just been left behind (prctl(2),
- * PR_SET_DUMPABLE), nor does a parent's signal find who is another by now. */
+/* Memory that may be looked into by whoever has the same ids must not be when these have just been
+ * left behind (prctl(2), PR_SET_DUMPABLE), nor does a parent's signal find who is another by
+ * now. */
 static void cred_changed(struct task *t, const struct cred *old, const struct cred *c)
 {
 	if (t->aspace && !t->process->borrows_memory) {
@@ -244,7 +246,8 @@ SYSCALL(setgid)
 					   : set_gids(UNCHANGED, id, UNCHANGED);
 }
 
-/* setreuid(2): when the real id is given, or the effective one becomes other than the real one was, the saved id follows the effective. */
+/* setreuid(2): when the real id is given, or the effective one becomes other than the real one was,
+ * the saved id follows the effective. */
 SYSCALL(setreuid)
 {
 	uint32_t r = (uint32_t)args[0], e = (uint32_t)args[1];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who a task is: user and group ids. A struct cred never changes once a task points to it, so the task itself reads its own without a
- * lock; a change makes a new one (kernel/cred.c, kernel/caps.c). What only some may do is asked for by capability, as
- * capabilities(7) names them: the superuser has them all until it gives some up.
+ * Who a task is: user and group ids. A struct cred never changes once a task points to it, so the
+ * task itself reads its own without a lock; a change makes a new one (kernel/cred.c,
+ * kernel/caps.c). What only some may do is asked for by capability, as capabilities(7) names them:
+ * the superuser has them all until it gives some up.
  */
 #ifndef KERNEL_CRED_H
 #define KERNEL_CRED_H
@@ -68,8 +69,9 @@ static inline bool cred_capable(const struct cred *c, unsigned cap)
 /* The running task's capability; kernel threads have all. */
 bool current_capable(unsigned cap);
 
-/* May the running task look into p, or take what is p's (ptrace(2), "Ptrace access mode checking")? Asked with its ids for files, or else with its
- * real ones. 0, -EPERM, or -ESRCH: p has been reaped. */
+/* May the running task look into p, or take what is p's (ptrace(2), "Ptrace access mode checking")?
+ * Asked with its ids for files, or else with its real ones. 0, -EPERM, or -ESRCH: p has been
+ * reaped. */
 int process_may_inspect(struct process *p, bool fs_ids) MUST_CHECK;
 
 /* kernel/cred.c and kernel/caps.c between themselves. */
@@ -77,9 +79,11 @@ int process_may_inspect(struct process *p, bool fs_ids) MUST_CHECK;
 struct cred *cred_prepare(void);
 /* Whether u, but for the superuser, has more tasks than current()'s RLIMIT_NPROC. */
 bool user_above_nproc(const struct user *u);
-/* Puts c (consumed) in place; a changed real uid moves the task to that user's account. 0 or -ENOMEM (nothing changed). */
+/* Puts c (consumed) in place; a changed real uid moves the task to that user's account. 0 or
+ * -ENOMEM (nothing changed). */
 int cred_commit(struct cred *c);
-/* What becomes of c's capabilities when its user ids were old's (capabilities(7), "Effect of user ID changes on capabilities"). */
+/* What becomes of c's capabilities when its user ids were old's (capabilities(7), "Effect of user
+ * ID changes on capabilities"). */
 void caps_follow_uids(struct cred *c, const struct cred *old);
 void caps_follow_fsuid(struct cred *c, const struct cred *old);
 /* execve(2)'s part: the new program's credentials. 0 or -ENOMEM (nothing changed). */

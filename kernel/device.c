@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Devices of the device tree: finding drivers for nodes, and what drivers ask about their node. Addresses are translated bus by bus up to the root
- * (Devicetree Specification 0.4, 2.3.8 ranges), interrupts are those of a GIC (three cells: kind, number, flags; binding arm,gic).
+ * Devices of the device tree: finding drivers for nodes, and what drivers ask about their node.
+ * Addresses are translated bus by bus up to the root (Devicetree Specification 0.4, 2.3.8 ranges),
+ * interrupts are those of a GIC (three cells: kind, number, flags; binding arm,gic).
  */
 #include <libfdt.h>
 
@@ -22,14 +23,16 @@ extern const struct driver *const drivers_start[], *const drivers_end[];
 #define GIC_FIRST_SPI 32
 #define IRQ_FLAG_EDGE 3 /* rising or falling */
 
-/* One entry of ranges or dma-ranges: [from, from + size) of the bus's children is at `to` for its parent. */
+/* One entry of ranges or dma-ranges: [from, from + size) of the bus's children is at `to` for its
+ * parent. */
 struct bus_range {
 	uint64_t from, to, size;
 };
 
 #define SAME_ADDRESSES 1
 
-/* The i-th. 0; SAME_ADDRESSES: the property is empty; -ENOENT: the bus has none; -EINVAL: it ends before, or cannot be read. */
+/* The i-th. 0; SAME_ADDRESSES: the property is empty; -ENOENT: the bus has none; -EINVAL: it ends
+ * before, or cannot be read. */
 static int bus_range(int bus, int parent, const char *name, int i, struct bus_range *range)
 {
 	int len, child_ac = dt_address_cells(bus), parent_ac = dt_address_cells(parent),
@@ -146,7 +149,8 @@ int device_partition(const struct device *dev, unsigned i, struct device_part *p
 	return 0;
 }
 
-/* The node that a node's plain interrupts go to: its own interrupt-parent, or the nearest one above. */
+/* The node that a node's plain interrupts go to: its own interrupt-parent, or the nearest one
+ * above. */
 static int interrupt_parent(int node)
 {
 	const void *fdt = dt_blob();

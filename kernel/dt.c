@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The flattened device tree: everything the kernel knows of its board. The boot loader leaves a blob somewhere in RAM (Devicetree
- * Specification 0.4, chapter 5); it is checked whole before anything believes it, read through a boot window until RAM is mapped, and
- * then copied, without padding, to memory of its own. Nodes are named by libfdt's offsets.
+ * The flattened device tree: everything the kernel knows of its board. The boot loader leaves a
+ * blob somewhere in RAM (Devicetree Specification 0.4, chapter 5); it is checked whole before
+ * anything believes it, read through a boot window until RAM is mapped, and then copied, without
+ * padding, to memory of its own. Nodes are named by libfdt's offsets.
  */
 #include "kernel/dt.h"
 
@@ -113,8 +114,9 @@ static bool wraps(const char *what, uint64_t base, uint64_t size)
 }
 
 /*
- * The i-th (address, size) pair of a node's reg, in its parent's cells, untranslated; false past the last. A pair of no size, as boot loaders leave where
- * they filled nothing in, or one that runs over the end of addresses, which is said, comes back with size 0: the others count.
+ * The i-th (address, size) pair of a node's reg, in its parent's cells, untranslated; false past
+ * the last. A pair of no size, as boot loaders leave where they filled nothing in, or one that runs
+ * over the end of addresses, which is said, comes back with size 0: the others count.
  */
 static bool reg_pair(int node, int parent, unsigned i, uint64_t *base, uint64_t *size)
 {
@@ -160,7 +162,8 @@ static bool hole_add(uint64_t base, uint64_t size)
 	return true;
 }
 
-/* Reservations may lie outside of RAM (memory of other processors, flash): they say nothing then. */
+/* Reservations may lie outside of RAM (memory of other processors, flash): they say nothing
+ * then. */
 static const char *scan_reserved_nodes(void)
 {
 	int parent = fdt_path_offset(blob, "/reserved-memory"), node;
@@ -217,7 +220,8 @@ static bool inside_ram(phys_addr_t base, uint64_t size)
 	return false;
 }
 
-/* Pages that the boot loader has put something into are memory even above the limit, if they were before. */
+/* Pages that the boot loader has put something into are memory even above the limit, if they were
+ * before. */
 static int keep_ram(phys_addr_t base, uint64_t size, bool was_ram)
 {
 	phys_addr_t first = base & PAGE_MASK;
@@ -225,7 +229,8 @@ static int keep_ram(phys_addr_t base, uint64_t size, bool was_ram)
 	return was_ram ? memblock_add_ram(first, ALIGN_UP(base + size, PAGE_SIZE) - first) : 0;
 }
 
-/* mem=SIZE, as Linux has it: no more RAM than that, from the lowest address on, but for the kernel and the initramfs where they are. */
+/* mem=SIZE, as Linux has it: no more RAM than that, from the lowest address on, but for the kernel
+ * and the initramfs where they are. */
 static const char *limit_ram(void)
 {
 	char text[24];
@@ -254,7 +259,8 @@ static bool overlaps(phys_addr_t base, uint64_t size, phys_addr_t with, uint64_t
 	return base < with + with_size && with < base + size;
 }
 
-/* What is wrong with an initramfs there; NULL: nothing. Its frames will be given to whoever needs memory. */
+/* What is wrong with an initramfs there; NULL: nothing. Its frames will be given to whoever needs
+ * memory. */
 static const char *initrd_fault(phys_addr_t base, uint64_t size)
 {
 	phys_addr_t image;
@@ -270,8 +276,8 @@ static const char *initrd_fault(phys_addr_t base, uint64_t size)
 	return memblock_is_reserved(base, size) ? "overlaps reserved memory" : NULL;
 }
 
-/* A wrong initramfs is not read: it must not take the machine down. Before the reservation map, in which boot loaders list the initramfs
- * itself. */
+/* A wrong initramfs is not read: it must not take the machine down. Before the reservation map, in
+ * which boot loaders list the initramfs itself. */
 static const char *scan_initrd(void)
 {
 	phys_addr_t base;
@@ -375,7 +381,8 @@ static bool cpu_usable(int node)
 
 	if (!type || strcmp(type, "cpu") != 0)
 		return false;
-	/* "disabled" CPUs with an enable-method are ones to be started (Devicetree Specification, 3.8.1). */
+	/* "disabled" CPUs with an enable-method are ones to be started (Devicetree
+	 * Specification, 3.8.1). */
 	return !status || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0 ||
 	       (method && strcmp(status, "disabled") == 0);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The device tree at boot. libfdt is used as Debian compiles it, FP registers included, so nothing here or in driver.h may be called once user
- * tasks run (cmdline_get excepted, which reads a copy).
+ * The device tree at boot. libfdt is used as Debian compiles it, FP registers included, so nothing
+ * here or in driver.h may be called once user tasks run (cmdline_get excepted, which reads a copy).
  */
 #ifndef KERNEL_DT_H
 #define KERNEL_DT_H
@@ -28,7 +28,8 @@ int dt_stdout(void);
 
 /* The node's property of one cell; otherwise: there is none. The blob's word: any number. */
 int dt_number(int node, const char *name, int otherwise);
-/* Cells that an address, or a size, has in the children of a node (dt_cells.c): whatever the blob says. */
+/* Cells that an address, or a size, has in the children of a node (dt_cells.c): whatever the blob
+ * says. */
 int dt_address_cells(int node);
 int dt_size_cells(int node);
 /* The number in n cells; more than two: the last two. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Numbers of the device tree: 32-bit big-endian cells, one or more to a number (Devicetree Specification 0.4, 2.2.4). How many an address or a size
- * has stands in the node above, and where it does not, the specification's default holds (2.3.5). libfdt's own functions for this would bring
- * with them all that changes a tree.
+ * Numbers of the device tree: 32-bit big-endian cells, one or more to a number (Devicetree
+ * Specification 0.4, 2.2.4). How many an address or a size has stands in the node above, and where
+ * it does not, the specification's default holds (2.3.5). libfdt's own functions for this would
+ * bring with them all that changes a tree.
  */
 #include <libfdt.h>
 

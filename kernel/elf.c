@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Checks of ELF headers (System V gABI, chapters 4 and 5; ELF for the Arm 64-bit Architecture, IHI 0056). What passes here can be mapped: every range lies
- * in the file and in user space, none overlaps another, sums do not wrap. What does not is refused before exec has destroyed anything.
+ * Checks of ELF headers (System V gABI, chapters 4 and 5; ELF for the Arm 64-bit Architecture, IHI
+ * 0056). What passes here can be mapped: every range lies in the file and in user space, none
+ * overlaps another, sums do not wrap. What does not is refused before exec has destroyed anything.
  */
 #include "kernel/elf.h"
 
@@ -51,7 +52,8 @@ static int add_segment(struct elf_image *e, const Elf64_Phdr *ph, uint64_t file_
 		return -ENOEXEC;
 	if (last && ph->p_vaddr < last->vaddr + last->memsz)
 		return -ENOEXEC;
-	/* Bytes behind the file's part must read zero: in a page that cannot be written they could not be cleared. */
+	/* Bytes behind the file's part must read zero: in a page that cannot be written they could
+	 * not be cleared. */
 	if (ph->p_memsz > ph->p_filesz && !(ph->p_flags & PF_W) &&
 	    (ph->p_vaddr + ph->p_filesz) % PAGE_SIZE != 0)
 		return -ENOEXEC;

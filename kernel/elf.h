@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * ELF files as exec sees them: what of the header and the program headers matters, checked. Pure functions over bytes in memory, so that the host's tests
- * and fuzzers run the same code.
+ * ELF files as exec sees them: what of the header and the program headers matters, checked. Pure
+ * functions over bytes in memory, so that the host's tests and fuzzers run the same code.
  */
 #ifndef KERNEL_ELF_H
 #define KERNEL_ELF_H
@@ -10,9 +10,9 @@
 
 #include "kernel/lib/types.h"
 
-#define ELF_SEGMENTS_MAX                                                                           \
-	24 /* PT_LOAD segments: struct exec with two such tables fits into a page */
-#define ELF_HEADERS_MAX 256 /* program headers */
+/* PT_LOAD segments: struct exec with two such tables fits into a page */
+#define ELF_SEGMENTS_MAX 24
+#define ELF_HEADERS_MAX  256 /* program headers */
 
 struct elf_segment {
 	uint64_t vaddr, offset, filesz, memsz;
@@ -36,7 +36,8 @@ struct elf_image {
 
 /* Checks an AArch64 executable's header and notes entry, phoff, phnum. 0 or -ENOEXEC. */
 int elf_parse_header(struct elf_image *e, const Elf64_Ehdr *h) MUST_CHECK;
-/* Then its program headers (e->phnum of them); file_size bounds what they may refer to, [user_min, user_top) where they may lie. 0 or -ENOEXEC. */
+/* Then its program headers (e->phnum of them); file_size bounds what they may refer to, [user_min,
+ * user_top) where they may lie. 0 or -ENOEXEC. */
 int elf_parse_segments(struct elf_image *e, const Elf64_Phdr *ph, uint64_t file_size,
 		       uint64_t user_min, uint64_t user_top) MUST_CHECK;
 

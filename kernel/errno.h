@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Error numbers come from the Linux UAPI headers of the cross toolchain: they are the system call ABI.
+// Error numbers come from the Linux UAPI headers of the cross toolchain: they are the system call
+// ABI.
 #ifndef KERNEL_ERRNO_H
 #define KERNEL_ERRNO_H
 

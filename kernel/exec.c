@@ -2,10 +2,12 @@
 /*
  * execve(2), execveat(2), and how process 1 begins.
  *
- *    open -> scripts: the interpreter instead -> check ELF headers -> copy argv and envp -> fresh address space, handlers
- *      -> end the other threads -> POINT OF NO RETURN: give up the old memory, load -> new name, signals, registers
+ *    open -> scripts: the interpreter instead -> check ELF headers -> copy argv and envp
+ *      -> fresh address space, handlers -> end the other threads
+ *      -> POINT OF NO RETURN: give up the old memory, load -> new name, signals, registers
  *
- * Up to the point of no return every failure is the call's result and the program goes on; after it there is no program to go back to: SIGKILL.
+ * Up to the point of no return every failure is the call's result and the program goes on; after it
+ * there is no program to go back to: SIGKILL.
  */
 #include "kernel/exec.h"
 
@@ -138,7 +140,8 @@ static void kill_other(struct task *t)
 		signal_kill_thread_locked(t);
 }
 
-/* Ends every other thread of the process. 0, or -EINTR: this thread is dying, with the process or because another one was first at this. */
+/* Ends every other thread of the process. 0, or -EINTR: this thread is dying, with the process or
+ * because another one was first at this. */
 static int end_other_threads(void)
 {
 	struct task *me = current();
@@ -201,7 +204,8 @@ static void switch_memory(struct task *t, struct aspace *as)
 
 	hw_mb(); /* from here on membarrier(2) for the old memory passes this task by */
 	spin_lock(&t->process->lock);
-	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of address space */
+	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of
+				 address space */
 	old = t->aspace;
 	if (old)
 		as->marks = atomic_load(&old->marks) & SPACE_NO_HUGE;
@@ -356,7 +360,8 @@ static int exec_file(struct file *f, const char *path, struct arg_vector argv,
 
 /* ---- System calls ---- */
 
-/* What AT_EXECFN and a script see for a program that was opened through a descriptor: a path that leads there. */
+/* What AT_EXECFN and a script see for a program that was opened through a descriptor: a path that
+ * leads there. */
 static void name_of_descriptor(char *path, int dirfd)
 {
 	char prefix[32];
@@ -371,7 +376,8 @@ static void name_of_descriptor(char *path, int dirfd)
 	memcpy(path, prefix, n);
 }
 
-/* Changing the user never fails for RLIMIT_NPROC, as few programs would expect it; running a program then does, while he has too many tasks. */
+/* Changing the user never fails for RLIMIT_NPROC, as few programs would expect it; running a
+ * program then does, while he has too many tasks. */
 static int check_nproc(struct task *t)
 {
 	if (t->above_nproc && user_above_nproc(t->cred->user))

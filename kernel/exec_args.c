@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Argument strings: appended one behind the other to frames, which are allocated as they fill. The strings keep their terminators, so pointers to
- * them need not be kept: a walk over the bytes finds each string again. Where the first few end is kept, since that is all that most programs have.
+ * Argument strings: appended one behind the other to frames, which are allocated as they fill. The
+ * strings keep their terminators, so pointers to them need not be kept: a walk over the bytes finds
+ * each string again. Where the first few end is kept, since that is all that most programs have.
  */
 #include "kernel/exec_args.h"
 
@@ -40,7 +41,8 @@ static char *string_at(const struct exec_args *a, size_t at)
 	return (char *)page_to_virt(pfn_to_page(a->pages[at / PAGE_SIZE])) + at % PAGE_SIZE;
 }
 
-/* Bytes free in the last frame, which *dst points into; a fresh frame when it is full. 0 bytes: *err says why. */
+/* Bytes free in the last frame, which *dst points into; a fresh frame when it is full. 0 bytes:
+ * *err says why. */
 static size_t room(struct exec_args *a, char **dst, int *err)
 {
 	size_t index = a->used / PAGE_SIZE, at = a->used % PAGE_SIZE;
@@ -169,7 +171,8 @@ static size_t next_string(const struct exec_args *a, size_t at)
 	}
 }
 
-/* n pointers to consecutive strings, the first of which is string `first` at offset *at, and a NULL. */
+/* n pointers to consecutive strings, the first of which is string `first` at offset *at, and a
+ * NULL. */
 static int write_vector(const struct exec_args *a, virt_addr_t *sp, virt_addr_t strings,
 			unsigned first, unsigned n, size_t *at)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A program in memory: segments demand-mapped from the page cache, bss, heap, stack with its strings and auxiliary vector.
+ * A program in memory: segments demand-mapped from the page cache, bss, heap, stack with its
+ * strings and auxiliary vector.
  *
  *    USER_MIN ..           program that is not position independent
  *    2/3 of user space ..  position independent program; heap (brk) behind its bss, some way off
@@ -8,10 +9,12 @@
  *    (room for RLIMIT_STACK, at least 128 MB)
  *    .. stack_top          stack, downwards; the vDSO a little above
  *
- * Places are random by page. The stack, and all that lies below it, moves within 256 GB (26 bits of pages), the mappings relative to the stack within
- * another 256 MB: so they mostly share their upper translation tables, which halves the tables of a small process. Position independent programs
- * move within 256 GB too, a heap within 32 MB behind such a program and within 1 GB behind one of fixed place, which moves by nothing else. personality(ADDR_NO_RANDOMIZE) and 0 in /proc/sys/kernel/randomize_va_space turn it off, 1 there
- * leaves the heap in its place.
+ * Places are random by page. The stack, and all that lies below it, moves within 256 GB (26 bits of
+ * pages), the mappings relative to the stack within another 256 MB: so they mostly share their
+ * upper translation tables, which halves the tables of a small process. Position independent
+ * programs move within 256 GB too, a heap within 32 MB behind such a program and within 1 GB behind
+ * one of fixed place, which moves by nothing else. personality(ADDR_NO_RANDOMIZE) and 0 in
+ * /proc/sys/kernel/randomize_va_space turn it off, 1 there leaves the heap in its place.
  */
 #include <linux/auxvec.h>
 #include <linux/fcntl.h>
@@ -174,8 +177,9 @@ static int map_segment(struct aspace *as, struct file *f, const struct elf_segme
 
 	if (err < 0 || s->memsz == s->filesz)
 		return err;
-	/* The last page of the file's part goes on with what lies behind it in the file. All of it becomes zero: bss begins there, and
-	 * behind the end of bss the dynamic linker takes the rest of the page as memory that was never used. */
+	/* The last page of the file's part goes on with what lies behind it in the file. All of it
+	 * becomes zero: bss begins there, and behind the end of bss the dynamic linker takes the
+	 * rest of the page as memory that was never used. */
 	if (page_end > file_end)
 		err = clear_user(file_end, page_end - file_end);
 	return err < 0 ? err
@@ -313,7 +317,8 @@ static int map_stack(const struct exec *x, struct aspace *as, size_t need)
 }
 
 /*
- * From the top: 8 zero bytes, the file's name, the strings, the platform's name, 16 random bytes; then, from sp upwards: argc, argv, envp, auxv.
+ * From the top: 8 zero bytes, the file's name, the strings, the platform's name, 16 random bytes;
+ * then, from sp upwards: argc, argv, envp, auxv.
  */
 static int fill_stack(struct exec *x, struct aspace *as)
 {
@@ -350,7 +355,8 @@ static int fill_stack(struct exec *x, struct aspace *as)
 
 #define VDSO_SPAN ((virt_addr_t)2 << 20)
 
-/* Above the stack, in the same 2 MB when there is room: a small process needs a translation table less. 0: anywhere. */
+/* Above the stack, in the same 2 MB when there is room: a small process needs a translation table
+ * less. 0: anywhere. */
 static virt_addr_t vdso_hint(const struct aspace *as)
 {
 	uint64_t room = (ALIGN_UP(as->stack_top, VDSO_SPAN) - as->stack_top) / PAGE_SIZE;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Scripts: a file that begins with "#!" names the program that is to run it, and at most one argument, which goes to the end of the line
- * (execve(2), "Interpreter scripts").
+ * Scripts: a file that begins with "#!" names the program that is to run it, and at most one
+ * argument, which goes to the end of the line (execve(2), "Interpreter scripts").
  */
 #include "kernel/errno.h"
 #include "kernel/exec.h"

@@ -2,9 +2,10 @@
 /*
  * Ends: of a thread, of a process, of process 1.
  *
- * A thread gives up what it shares (robust futexes, memory, files), leaves its process's list, and never runs again. The last thread makes the process
- * a zombie: its children go to the nearest subreaper or to process 1, stopped groups that nobody watches any more are sent SIGHUP and SIGCONT, and
- * the parent is told, or the process reaps itself when the parent does not care.
+ * A thread gives up what it shares (robust futexes, memory, files), leaves its process's list, and
+ * never runs again. The last thread makes the process a zombie: its children go to the nearest
+ * subreaper or to process 1, stopped groups that nobody watches any more are sent SIGHUP and
+ * SIGCONT, and the parent is told, or the process reaps itself when the parent does not care.
  *
  * When the last thread of process 1 ends, so does the machine.
  */
@@ -77,7 +78,8 @@ void process_notify_parent_locked(struct process *p, int code, int status)
 	wake_parent(parent);
 }
 
-/* A process has become a zombie (or a zombie has got a new parent). True when nobody will wait for it. */
+/* A process has become a zombie (or a zombie has got a new parent). True when nobody will wait for
+ * it. */
 static bool notify_exit_locked(struct process *p)
 {
 	struct process *parent = p->parent;
@@ -131,7 +133,8 @@ static int is_stopped_member(struct process *p, void *arg)
 	return p->pgid == ((struct stopped_query *)arg)->pgid && READ_ONCE(p->stop_signal) != 0;
 }
 
-/* POSIX, _exit(), consequences: a group that becomes orphaned with a stopped member is sent SIGHUP, then SIGCONT. */
+/* POSIX, _exit(), consequences: a group that becomes orphaned with a stopped member is sent SIGHUP,
+ * then SIGCONT. */
 static void rouse_orphaned_group_locked(int pgid)
 {
 	struct stopped_query q = { pgid };
@@ -178,7 +181,8 @@ void process_release_locked(struct process *p)
 
 /* ---- One thread ---- */
 
-/* Signals stop coming; those for the whole process go to others; a group stop no longer waits for this thread. */
+/* Signals stop coming; those for the whole process go to others; a group stop no longer waits for
+ * this thread. */
 static void leave_signals(struct task *t, struct process *p)
 {
 	uint64_t irqs = spin_lock_irq(&p->signal_lock);
@@ -199,7 +203,8 @@ static void leave_signals(struct task *t, struct process *p)
 	}
 }
 
-/* The word that pthread_join() and friends wait on (set_tid_address(2)). Without other users of the memory nobody can look. */
+/* The word that pthread_join() and friends wait on (set_tid_address(2)). Without other users of the
+ * memory nobody can look. */
 static void clear_child_tid(struct task *t)
 {
 	virt_addr_t word = t->clear_tid;
@@ -217,7 +222,8 @@ static void leave_memory(struct task *t, struct process *p)
 	vfork_done(t);
 	hw_mb(); /* from here on membarrier(2) passes this task by */
 	spin_lock(&p->lock);
-	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of address space */
+	irqs = hw_irq_save(); /* no switch between the two: the next one would not see a change of
+				 address space */
 	t->aspace = NULL;
 	pmap_activate(NULL);
 	hw_irq_restore(irqs);

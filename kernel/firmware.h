@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a board's firmware knows of the board while the kernel runs, between the driver that asks it and whoever shows it.
+ * What a board's firmware knows of the board while the kernel runs, between the driver that asks it
+ * and whoever shows it.
  */
 #ifndef KERNEL_FIRMWARE_H
 #define KERNEL_FIRMWARE_H

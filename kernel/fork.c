@@ -2,11 +2,14 @@
 /*
  * New threads and processes: clone(2), clone3(2).
  *
- *    check flags -> count against limits -> memory for the task -> share or copy cred, files, fs, handlers, address space
- *      -> process tree locked: tid, parent, group, list of threads -> run it -> (vfork) wait until it has exec'd or is gone
+ *    check flags -> count against limits -> memory for the task
+ *      -> share or copy cred, files, fs, handlers, address space
+ *      -> process tree locked: tid, parent, group, list of threads -> run it
+ *      -> (vfork) wait until it has exec'd or is gone
  *
- * Everything that can fail comes before the tree is locked, but for the tid and for a signal that came meanwhile: a ^C meant for the
- * whole group must find either no child or one that is in the group, so the parent takes the signal first and clones again.
+ * Everything that can fail comes before the tree is locked, but for the tid and for a signal that
+ * came meanwhile: a ^C meant for the whole group must find either no child or one that is in the
+ * group, so the parent takes the signal first and clones again.
  */
 #include <linux/sched.h>
 #include <linux/signal.h>
@@ -66,7 +69,8 @@ static int check_flags(const struct clone_request *r)
 	return 0;
 }
 
-/* Counts the new task against its user's RLIMIT_NPROC; the superuser is held by task_limit() alone. */
+/* Counts the new task against its user's RLIMIT_NPROC; the superuser is held by task_limit()
+ * alone. */
 static int account_task(struct cred *c)
 {
 	uint32_t n = atomic_inc(&c->user->tasks);
@@ -246,7 +250,8 @@ static void process_join_locked(struct task *child, const struct clone_request *
 	cpu_limit_changed(p);
 }
 
-/* Enters the child into the tables. Its tid, -EAGAIN, what cgroup_may_start_locked() says, or -ERESTART_ALWAYS: signals first. Tree locked. */
+/* Enters the child into the tables. Its tid, -EAGAIN, what cgroup_may_start_locked() says, or
+ * -ERESTART_ALWAYS: signals first. Tree locked. */
 static int publish_locked(struct task *child, const struct clone_request *r)
 {
 	bool thread = r->flags & CLONE_THREAD;
@@ -276,7 +281,8 @@ static int publish_locked(struct task *child, const struct clone_request *r)
 	return tid;
 }
 
-/* Likewise with the descriptor that goes with it, if one is asked for; also -EMFILE, -ENOMEM, -EFAULT. */
+/* Likewise with the descriptor that goes with it, if one is asked for; also -EMFILE, -ENOMEM,
+ * -EFAULT. */
 static int publish(struct task *child, const struct clone_request *r)
 {
 	struct file *f = NULL;
@@ -310,7 +316,8 @@ void vfork_done(struct task *t)
 	spin_unlock(&vfork_lock);
 }
 
-/* Sleeps until the child has its own memory or is gone; death ends the wait. Takes over a reference to the child. */
+/* Sleeps until the child has its own memory or is gone; death ends the wait. Takes over a reference
+ * to the child. */
 static void vfork_wait(struct task *child, struct vfork_wait *w)
 {
 	(void)wait_event(&w->wq, READ_ONCE(w->done), WAIT_KILLABLE, WAIT_FOREVER);
@@ -344,7 +351,8 @@ int64_t task_clone(const struct clone_request *r)
 		unshare_all(child);
 		return tid;
 	}
-	/* The child exists by now, so a bad address is the caller's loss (clone(2) names no error for it). */
+	/* The child exists by now, so a bad address is the caller's loss (clone(2) names no error
+	 * for it). */
 	if ((r->flags & CLONE_PARENT_SETTID) && user_store32(r->parent_tid, (uint32_t)tid) < 0)
 		log_debug("tid %d: bad address for CLONE_PARENT_SETTID", current()->tid);
 	if (process_limit(RLIMIT_RTTIME) != RLIM64_INFINITY)

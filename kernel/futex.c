@@ -2,17 +2,20 @@
 /*
  * Futexes.
  *
- * A futex is a key: for private memory the address space and the address, for shared memory the object and the offset in it. Waiters hang in hash
- * buckets, each under a spin lock. User memory is never touched under such a lock (it may fault), so the steps are ordered instead:
+ * A futex is a key: for private memory the address space and the address, for shared memory the
+ * object and the offset in it. Waiters hang in hash buckets, each under a spin lock. User memory is
+ * never touched under such a lock (it may fault), so the steps are ordered instead:
  *
  *    waiter: queue itself, then read the word; unchanged -> sleep, changed -> leave
  *    waker (in user space): change the word; (here) wake those queued
  *
- * If the waker's look at the bucket comes before the waiter queued, the waiter's read comes after the change, and it sees it. A waiter that was picked by a
- * waker and then finds the word changed would swallow a wake-up meant for a real sleeper: it passes it on.
+ * If the waker's look at the bucket comes before the waiter queued, the waiter's read comes after
+ * the change, and it sees it. A waiter that was picked by a waker and then finds the word changed
+ * would swallow a wake-up meant for a real sleeper: it passes it on.
  *
- * The queues themselves are kernel/futex_queue.c. FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI are not there (-ENOSYS): C libraries
- * whose condition variables wake PI mutexes' waiters one by one do without.
+ * The queues themselves are kernel/futex_queue.c. FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI
+ * are not there (-ENOSYS): C libraries whose condition variables wake PI mutexes' waiters one by
+ * one do without.
  */
 #include "kernel/futex.h"
 
@@ -132,7 +135,8 @@ static NOINLINE void sleep_until(const struct futex_waiter *w, uint64_t deadline
 	timer_cancel(&a.timer);
 }
 
-/* The queued waiter w sleeps if *uaddr is still val: 0 woken, -EAGAIN changed, -EFAULT, -EINTR, -ETIMEDOUT. */
+/* The queued waiter w sleeps if *uaddr is still val: 0 woken, -EAGAIN changed, -EFAULT, -EINTR,
+ * -ETIMEDOUT. */
 static int wait_queued(struct futex_waiter *w, virt_addr_t uaddr, uint32_t val, uint64_t deadline)
 {
 	uint32_t now;
@@ -176,8 +180,9 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 
 /* ---- Requeueing ---- */
 
-/* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` of the rest. Woken (and, compared, moved) waiters, or negative errno. The comparison
- * comes before the buckets are locked; a word that changes right after it is as good as one that changes right after the call. */
+/* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes `wake`, moves up to `move` of the rest. Woken (and,
+ * compared, moved) waiters, or negative errno. The comparison comes before the buckets are locked;
+ * a word that changes right after it is as good as one that changes right after the call. */
 static COLD int futex_requeue(virt_addr_t from, virt_addr_t to, bool private, int wake, int move,
 			      const uint32_t *expected)
 {
@@ -210,7 +215,8 @@ put_first:
 	return err;
 }
 
-/* FUTEX_WAKE_OP: changes the second word, then wakes waiters of the first and, if its old value says so, of the second. */
+/* FUTEX_WAKE_OP: changes the second word, then wakes waiters of the first and, if its old value
+ * says so, of the second. */
 static int futex_wake_op(virt_addr_t one, virt_addr_t two, bool private, int wake1, int wake2,
 			 uint32_t encoded)
 {
@@ -256,7 +262,8 @@ static int wait_deadline(virt_addr_t timeout, int op, bool realtime, uint64_t *d
 	return 0;
 }
 
-/* A relative wait that a signal broke off goes on with the rest of its time; an absolute one is just made again. */
+/* A relative wait that a signal broke off goes on with the rest of its time; an absolute one is
+ * just made again. */
 static int64_t restart_wait(struct task *t)
 {
 	int err = futex_wait(t->restart.uaddr, t->restart.private, t->restart.val,

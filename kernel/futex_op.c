@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The operation of FUTEX_WAKE_OP (futex(2)): one atomic change of a word, and a comparison of what it was.
+ * The operation of FUTEX_WAKE_OP (futex(2)): one atomic change of a word, and a comparison of what
+ * it was.
  *
  *    31  28 27  24 23      12 11       0
  *    | op  | cmp  |   oparg   |  cmparg  |     bit 31: oparg is a bit's number

@@ -2,16 +2,20 @@
 /*
  * PI futexes: locks of user space whose owner inherits the priority of its waiters.
  *
- * The word holds the owner's tid, 0 when free, and FUTEX_WAITERS while the kernel knows of waiters; without waiters users lock and unlock
- * it by themselves. The first one that has to wait makes a struct pi_state with a kernel mutex that the owner is said to hold, and locks that:
+ * The word holds the owner's tid, 0 when free, and FUTEX_WAITERS while the kernel knows of waiters;
+ * without waiters users lock and unlock it by themselves. The first one that has to wait makes a
+ * struct pi_state with a kernel mutex that the owner is said to hold, and locks that:
  * kernel/mutex.c does the inheriting. The state lives as long as somebody waits.
  *
- *    lock:    word free and no state -> take it. Else mark WAITERS, find or make the state, lock its mutex, write the own tid into the word
- *    unlock:  no state -> word 0. Else word := FUTEX_WAITERS ("being handed over": nobody can take it without the kernel), unlock the mutex
+ *    lock:    word free and no state -> take it. Else mark WAITERS, find or make the state, lock
+ *             its mutex, write the own tid into the word
+ *    unlock:  no state -> word 0. Else word := FUTEX_WAITERS ("being handed over": nobody can take
+ *             it without the kernel), unlock the mutex
  *    exit:    unlocks what the task holds; the next owner finds FUTEX_OWNER_DIED
  *
- * The word is read and changed under a mutex chosen by the key, so that word and state agree; the wait itself is without it. The list of
- * states, their owners and counts are under a spin lock. A task that would wait for itself, over any number of locks, gets -EDEADLK.
+ * The word is read and changed under a mutex chosen by the key, so that word and state agree; the
+ * wait itself is without it. The list of states, their owners and counts are under a spin lock. A
+ * task that would wait for itself, over any number of locks, gets -EDEADLK.
  */
 #include <linux/futex.h>
 
@@ -111,8 +115,9 @@ static void leave(struct pi_state *s)
 
 /* ---- Locking ---- */
 
-/* Whether current(), which is counted as a waiter of s, waits for itself, or behind more locks than anybody needs. The lock is dropped now and then: a circle's tasks all wait, so it is
- * there still; and of those that close it together the last finds it whole. */
+/* Whether current(), which is counted as a waiter of s, waits for itself, or behind more locks than
+ * anybody needs. The lock is dropped now and then: a circle's tasks all wait, so it is there still;
+ * and of those that close it together the last finds it whole. */
 static bool is_circle(const struct pi_state *s)
 {
 	int n = 0;
@@ -132,8 +137,8 @@ static bool is_circle(const struct pi_state *s)
 	return s && s->owner;
 }
 
-/* A state for key, held by the task with tid, with current() counted as a waiter. Word lock held. ERR_PTR: -ESRCH (no such task, or it is
- * ending), -ENOMEM. */
+/* A state for key, held by the task with tid, with current() counted as a waiter. Word lock held.
+ * ERR_PTR: -ESRCH (no such task, or it is ending), -ENOMEM. */
 static struct pi_state *state_create(struct futex_key *key, int tid)
 {
 	struct task *owner = task_find(tid);
@@ -181,7 +186,8 @@ static struct pi_state *state_join(const struct futex_key *key)
 	return s;
 }
 
-/* Changes *uaddr from old to new: 0, -EFAULT, or -ERESTART_ALWAYS: it was something else, look again. */
+/* Changes *uaddr from old to new: 0, -EFAULT, or -ERESTART_ALWAYS: it was something else, look
+ * again. */
 static int change_word(virt_addr_t uaddr, uint32_t old, uint32_t new)
 {
 	uint32_t seen;
@@ -190,8 +196,8 @@ static int change_word(virt_addr_t uaddr, uint32_t old, uint32_t new)
 	return err < 0 ? err : seen == old ? 0 : -ERESTART_ALWAYS;
 }
 
-/* Takes a word that is free, or joins those who wait for it: 1 taken; 0 *state is to be waited for; negative errno,
- * -ERESTART_ALWAYS to try again. */
+/* Takes a word that is free, or joins those who wait for it: 1 taken; 0 *state is to be waited for;
+ * negative errno, -ERESTART_ALWAYS to try again. */
 static int take_or_join(virt_addr_t uaddr, struct futex_key *key, bool try, struct pi_state **state)
 {
 	uint32_t me = (uint32_t)current()->tid, word;
@@ -271,7 +277,8 @@ static void pass_on(struct pi_state *s)
 	mutex_unlock(&s->mutex);
 }
 
-/* Waits for s, which counts current(): 0 locked, -ETIMEDOUT, -EINTR, -EFAULT. Whatever comes, current() is no waiter any more. */
+/* Waits for s, which counts current(): 0 locked, -ETIMEDOUT, -EINTR, -EFAULT. Whatever comes,
+ * current() is no waiter any more. */
 static int wait_for(virt_addr_t uaddr, struct futex_key *key, struct pi_state *s, uint64_t deadline)
 {
 	struct mutex *words = word_lock(key);
@@ -321,7 +328,8 @@ int futex_lock_pi(virt_addr_t uaddr, bool private, bool try, uint64_t deadline)
 	return err == -EINTR ? -ERESTART_ALWAYS : err;
 }
 
-/* The state current() holds for key, kept alive by counting as a waiter; NULL: none; -EPERM: another task's. */
+/* The state current() holds for key, kept alive by counting as a waiter; NULL: none; -EPERM:
+ * another task's. */
 static struct pi_state *state_held(const struct futex_key *key)
 {
 	struct pi_state *s;

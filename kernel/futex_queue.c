@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The queues of futexes: hash buckets, each with a spin lock and a list of waiters, those of all its keys together.
+ * The queues of futexes: hash buckets, each with a spin lock and a list of waiters, those of all
+ * its keys together.
  *
- * A bucket's list is by priority as of the moment of queuing: a real-time waiter passes those below it, ordinary ones are in order of
- * arrival at the end. So who is woken or moved first is the most urgent, and among equals the one that has waited longest.
+ * A bucket's list is by priority as of the moment of queuing: a real-time waiter passes those below
+ * it, ordinary ones are in order of arrival at the end. So who is woken or moved first is the most
+ * urgent, and among equals the one that has waited longest.
  *
- * A waiter leaves only after taking its bucket's lock once more, so who holds the lock may touch waiters and wake their tasks. Wake-ups
- * are in batches, so that the lock is held for bounded work.
+ * A waiter leaves only after taking its bucket's lock once more, so who holds the lock may touch
+ * waiters and wake their tasks. Wake-ups are in batches, so that the lock is held for bounded work.
  */
 #include "kernel/futex_queue.h"
 
@@ -40,7 +42,8 @@ static struct futex_bucket *bucket_of(const struct futex_key *key)
 	return &buckets[h >> (64 - __builtin_ctz(BUCKETS))];
 }
 
-/* The walk is as long as there are real-time waiters. b->lock held; w is in no list that is still used. */
+/* The walk is as long as there are real-time waiters. b->lock held; w is in no list that is still
+ * used. */
 static void insert(struct futex_bucket *b, struct futex_waiter *w)
 {
 	struct list *pos = &b->waiters;
@@ -174,7 +177,8 @@ static bool move_some(const struct futex_key *from, const struct futex_key *to, 
 		w->link.prev->next = w->link.next;
 		w->link.next->prev = w->link.prev;
 		insert(b, w);
-		/* The waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to` that one. */
+		/* The waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to`
+		 * that one. */
 		w->key.base = to->base;
 		w->key.offset = to->offset;
 		WRITE_ONCE(w->bucket, b);

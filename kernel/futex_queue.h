@@ -21,16 +21,21 @@ struct futex_waiter {
 void futex_queues_init(void);
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);
 
-/* Queues current() for w->key; w->link is initialised, w->bitset set. Task context. Pair with futex_dequeue(). */
+/* Queues current() for w->key; w->link is initialised, w->bitset set. Task context. Pair with
+ * futex_dequeue(). */
 void futex_enqueue(struct futex_waiter *w);
-/* Leaves the queue. True when a waker had taken w off it already. From its return on w may go. Task context. */
+/* Leaves the queue. True when a waker had taken w off it already. From its return on w may go. Task
+ * context. */
 bool futex_dequeue(struct futex_waiter *w);
-/* False once a waker has taken w off. Without a lock: after sched_set_state() a wake-up is not missed. */
+/* False once a waker has taken w off. Without a lock: after sched_set_state() a wake-up is not
+ * missed. */
 bool futex_is_queued(const struct futex_waiter *w);
 
-/* Wakes up to `count` of those who wait for key with a bit of bitset, the most urgent first, then in order of arrival. The number woken. Task context. */
+/* Wakes up to `count` of those who wait for key with a bit of bitset, the most urgent first, then
+ * in order of arrival. The number woken. Task context. */
 int futex_wake_key(const struct futex_key *key, int count, uint32_t bitset);
-/* Makes up to `max` of those who wait for one key wait for the other, the most urgent first. The number moved. Task context. */
+/* Makes up to `max` of those who wait for one key wait for the other, the most urgent first. The
+ * number moved. Task context. */
 int futex_move_key(const struct futex_key *from, const struct futex_key *to, int max);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Robust futexes: a thread keeps a list, in its own memory, of the locks it holds (set_robust_list(2)). When it ends, the kernel walks the list, marks
- * each lock that bears the thread's tid FUTEX_OWNER_DIED and wakes one waiter. The list is the user's: it may be broken, circular, or lead
- * anywhere, so every step is checked and there is a limit.
+ * Robust futexes: a thread keeps a list, in its own memory, of the locks it holds
+ * (set_robust_list(2)). When it ends, the kernel walks the list, marks each lock that bears the
+ * thread's tid FUTEX_OWNER_DIED and wakes one waiter. The list is the user's: it may be broken,
+ * circular, or lead anywhere, so every step is checked and there is a limit.
  */
 #include <linux/futex.h>
 
@@ -12,14 +13,16 @@
 #include "kernel/syscall.h"
 #include "mm/usercopy.h"
 
-/* A lock word of current(): the owner is dead. Bit 0 of an entry says that the lock is a PI futex; its word is marked likewise. */
+/* A lock word of current(): the owner is dead. Bit 0 of an entry says that the lock is a PI futex;
+ * its word is marked likewise. */
 static int mark_dead(virt_addr_t word, bool pending)
 {
 	uint32_t tid = (uint32_t)current()->tid, old, seen;
 
 	if (word % 4 != 0 || user_load32(&old, word) < 0)
 		return -EFAULT;
-	/* Released by its owner, who died before it could wake anybody (the word is 0 and the operation was pending). */
+	/* Released by its owner, who died before it could wake anybody (the word is 0 and the
+	 * operation was pending). */
 	if (pending && old == 0)
 		return futex_wake(word, 1);
 	while ((old & FUTEX_TID_MASK) == tid) {

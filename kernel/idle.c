@@ -2,9 +2,10 @@
 /*
  * The idle tasks and the start of scheduling on each CPU.
  *
- * A CPU without work zeroes frames for later page faults, fetches tasks that wait elsewhere, and else sleeps until an interrupt. It
- * looks for work with interrupts masked: one that comes after the look is pending and ends the WFI at once (Arm ARM DDI 0487,
- * D1.6.2 "Wait for Interrupt"), so no wake-up is slept over.
+ * A CPU without work zeroes frames for later page faults, fetches tasks that wait elsewhere, and
+ * else sleeps until an interrupt. It looks for work with interrupts masked: one that comes after
+ * the look is pending and ends the WFI at once (Arm ARM DDI 0487, D1.6.2 "Wait for Interrupt"), so
+ * no wake-up is slept over.
  */
 #include "arch/thread.h"
 #include "kernel/clock_event.h"
@@ -19,9 +20,10 @@ static bool need_resched(void)
 	return READ_ONCE(current()->hot.pending) & TASK_NEED_RESCHED;
 }
 
-/* Each time the CPU has come here from another task (rq->switches tells), it looks once at the other CPUs before it sleeps; who queues a task
- * behind others after that look finds this CPU's idle bit set and asks it to look again: runq_check_preempt(). The request is a
- * flag, not the interrupt alone, which may come and go before the WFI. */
+/* Each time the CPU has come here from another task (rq->switches tells), it looks once at the
+ * other CPUs before it sleeps; who queues a task behind others after that look finds this CPU's
+ * idle bit set and asks it to look again: runq_check_preempt(). The request is a flag, not the
+ * interrupt alone, which may come and go before the WFI. */
 NORETURN static void idle_loop(void)
 {
 	struct runq *rq = runq_this();

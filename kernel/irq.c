@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interrupts between the controller driver below and handlers above. INTIDs that have a handler own one of a small number of actions; a byte per
- * INTID names it, so that the table costs 1 KB and not one structure for each of a thousand numbers.
+ * Interrupts between the controller driver below and handlers above. INTIDs that have a handler own
+ * one of a small number of actions; a byte per INTID names it, so that the table costs 1 KB and not
+ * one structure for each of a thousand numbers.
  *
- * An action's fields are final before its number is published (release) and read by the dispatcher after that (acquire), so interrupts take no lock.
- * irq_unregister() withdraws the number and waits until no CPU is inside the handler.
+ * An action's fields are final before its number is published (release) and read by the dispatcher
+ * after that (acquire), so interrupts take no lock. irq_unregister() withdraws the number and waits
+ * until no CPU is inside the handler.
  */
 #include "kernel/irq.h"
 
@@ -99,7 +101,8 @@ void irq_unregister(unsigned irq)
 	spin_unlock_irq(&irq_lock, state);
 	if (!a)
 		return;
-	hw_mb(); /* the number is gone before running is read: whoever comes later does not find it */
+	hw_mb(); /* the number is gone before running is read: whoever comes later does not find
+		    it */
 	while (atomic_load_acquire(&a->running))
 		hw_relax();
 	atomic_store_release(&a->handler, NULL);
@@ -167,12 +170,15 @@ static void run_ipi(unsigned sgi)
 		arch_cpu_stop();
 	if (sgi == IPI_BARRIER)
 		membarrier_interrupt();
-	/* IPI_RESCHEDULE: the sender has set TASK_NEED_RESCHED; the way out of this interrupt sees it. */
+	/* IPI_RESCHEDULE: the sender has set TASK_NEED_RESCHED; the way out of this interrupt sees
+	 * it. */
 }
 
-/* One interrupt per exception. Others that are pending come when this one's way out has opened interrupts, and between two of them the task that the
- * first one woke may be switched to: interrupts are off for one handler at most, whatever else is pending. An exception costs less than asking
- * the controller, after each interrupt, for another one that is hardly ever there: the answer comes from a device. */
+/* One interrupt per exception. Others that are pending come when this one's way out has opened
+ * interrupts, and between two of them the task that the first one woke may be switched to:
+ * interrupts are off for one handler at most, whatever else is pending. An exception costs less
+ * than asking the controller, after each interrupt, for another one that is hardly ever there: the
+ * answer comes from a device. */
 void irq_dispatch(void)
 {
 	unsigned irq = chip->acknowledge();

@@ -5,12 +5,14 @@
 
 #include "kernel/lib/types.h"
 
-#define IRQ_MAX 1020 /* INTIDs of SGIs, PPIs and SPIs (GIC architecture, IHI 0048 and IHI 0069) */
+/* INTIDs of SGIs, PPIs and SPIs (GIC architecture, IHI 0048 and IHI 0069) */
+#define IRQ_MAX 1020
 
 typedef void (*irq_handler)(unsigned irq, void *arg);
 
-/* Registers handler for an INTID and enables it (a PPI: on every CPU, as each comes up). The handler runs with interrupts off:
- * bounded work, no sleep. Returns 0, -EBUSY (taken, or too many) or -EINVAL. Task context. */
+/* Registers handler for an INTID and enables it (a PPI: on every CPU, as each comes up). The
+ * handler runs with interrupts off: bounded work, no sleep. Returns 0, -EBUSY (taken, or too many)
+ * or -EINVAL. Task context. */
 int irq_register(unsigned irq, bool edge, irq_handler handler, void *arg,
 		 const char *name) MUST_CHECK;
 void irq_unregister(unsigned irq);
@@ -37,7 +39,8 @@ enum ipi { IPI_RESCHEDULE, IPI_STOP, IPI_BARRIER, IPI_COUNT };
 void ipi_send(unsigned cpu, enum ipi ipi);
 /* A controller is there: interrupts and IPIs may be used. */
 bool irq_ready(void);
-/* Counts for /proc/interrupts: number of times irq ran on cpu, and its name (NULL: none). INTIDs below IPI_COUNT are the IPIs. */
+/* Counts for /proc/interrupts: number of times irq ran on cpu, and its name (NULL: none). INTIDs
+ * below IPI_COUNT are the IPIs. */
 uint64_t irq_count(unsigned irq, unsigned cpu);
 const char *irq_name(unsigned irq);
 

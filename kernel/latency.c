@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who is late, and whose fault it is. Nothing is measured where locks are taken and given back; what is late says so itself:
+ * Who is late, and whose fault it is. Nothing is measured where locks are taken and given back;
+ * what is late says so itself:
  *
- *  - The timer's interrupt has a time. When it is handled later than that, interrupts were off in between, and where it came in is where
- *    they were let in again (latency_interrupt_late).
- *  - An interrupt that asks for a switch while the running task has preemption off leaves a mark, TASK_DELAYED, and the time. Who turns preemption on
- *    again comes through preempt_schedule() for the switch, and with the mark there, through latency_switch_comes().
+ *  - The timer's interrupt has a time. When it is handled later than that, interrupts were off in
+ *    between, and where it came in is where they were let in again (latency_interrupt_late).
+ *  - An interrupt that asks for a switch while the running task has preemption off leaves a mark,
+ *    TASK_DELAYED, and the time. Who turns preemption on again comes through preempt_schedule() for
+ *    the switch, and with the mark there, through latency_switch_comes().
  *  - A real-time task that slept for a time knows how much later it ran.
  *
- * So each delay is one that somebody had, and a part of the section that made it. To find the sections themselves, samples are taken
- * (latency_set_sampling): each CPU has a timer that goes off at random moments. One that falls into a section with interrupts off is late; one that
- * falls into a section with preemption off leaves the mark. Of many samples some come just after the section began, and the longest
- * delay becomes the longest section.
+ * So each delay is one that somebody had, and a part of the section that made it. To find the
+ * sections themselves, samples are taken (latency_set_sampling): each CPU has a timer that goes off
+ * at random moments. One that falls into a section with interrupts off is late; one that falls into
+ * a section with preemption off leaves the mark. Of many samples some come just after the section
+ * began, and the longest delay becomes the longest section.
  *
- * Delays are kept per CPU, the longest for each place. The place is the return address of who was called for the switch, with its caller's, by frame
- * records; a function that jumps to preempt_schedule() as the last thing it does has left its place to its caller.
+ * Delays are kept per CPU, the longest for each place. The place is the return address of who was
+ * called for the switch, with its caller's, by frame records; a function that jumps to
+ * preempt_schedule() as the last thing it does has left its place to its caller.
  *
  * Locks: a CPU's lock and wakeups_lock, innermost of all, the first with interrupts off.
  */
@@ -28,15 +32,15 @@
 
 #define WAKEUPS_MAX 64 /* have wake-ups kept; the list is gone through under its lock */
 #define ENDED_KEPT  8
-#define SAMPLE_PAUSE                                                                               \
-	20000 /* ns that the next one stays away from a section that is being measured */
+/* ns that the next one stays away from a section that is being measured */
+#define SAMPLE_PAUSE 20000
 #define SAMPLE_LEAST 2000 /* ns; a sample takes some 700 instructions */
 
 struct cpu_latency {
 	struct spinlock lock;
 	struct latency_delay delays[LATENCY_KINDS][LATENCY_KEPT];
-	uint64_t least
-		[LATENCY_KINDS]; /* ns of the shortest of them, or LATENCY_FLOOR: what is no longer need not be looked at */
+	uint64_t least[LATENCY_KINDS]; /* ns of the shortest of them, or LATENCY_FLOOR: what is no
+					  longer need not be looked at */
 
 	/* This CPU's own, interrupts off. */
 	uint64_t waits_since; /* when the task that has TASK_DELAYED got it */
@@ -87,7 +91,8 @@ static void delay_note(struct cpu_latency *c, enum latency_kind kind, uint64_t n
 	spin_unlock_raw(&c->lock);
 }
 
-/* The return address of the caller of the function that a frame record belongs to; 0: it is the first one. */
+/* The return address of the caller of the function that a frame record belongs to; 0: it is the
+ * first one. */
 static virt_addr_t caller_of(const virt_addr_t *record)
 {
 	const virt_addr_t *next = (const virt_addr_t *)record[0];
@@ -130,7 +135,8 @@ void latency_switch_comes(const void *frame)
 	uint64_t old = hw_irq_save(), ns;
 	struct cpu_latency *c = latencies[hw_cpu()];
 
-	/* The mark may be gone by now: an interrupt came after the count fell to zero, and with it the switch. */
+	/* The mark may be gone by now: an interrupt came after the count fell to zero, and with it
+	 * the switch. */
 	if (atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_DELAYED) & TASK_DELAYED) {
 		ns = time_now() - c->waits_since;
 		if (ns > READ_ONCE(c->least[LATENCY_PREEMPT_OFF]))
@@ -193,7 +199,8 @@ uint64_t latency_sampling(void)
 	return READ_ONCE(sample_ns);
 }
 
-/* The timers run on the CPU that starts them: the caller goes from one to the next. One that still runs from before is moved. */
+/* The timers run on the CPU that starts them: the caller goes from one to the next. One that still
+ * runs from before is moved. */
 int latency_set_sampling(uint64_t ns)
 {
 	uint64_t home = READ_ONCE(current()->sched.affinity);

@@ -9,8 +9,8 @@
 #define LATENCY_FLOOR 500 /* ns */
 
 #define LATENCY_KEPT 4 /* the longest delays of each kind and CPU, by call site */
-#define LATENCY_BUCKETS                                                                            \
-	12 /* of a histogram: below 256 ns, 512 ns, 1024 ns ..., the last one everything above */
+/* of a histogram: below 256 ns, 512 ns, 1024 ns ..., the last one everything above */
+#define LATENCY_BUCKETS 12
 
 enum latency_kind { LATENCY_IRQS_OFF, LATENCY_PREEMPT_OFF, LATENCY_KINDS };
 
@@ -35,12 +35,15 @@ struct latency_wakeups {
 /* Boot, once all CPUs run; nothing is recorded before. Task context. */
 void latency_init(void);
 
-/* The timer's interrupt, due at `due`, is handled at `now`: interrupts were off in between, until the place that it interrupted. In the handler. */
+/* The timer's interrupt, due at `due`, is handled at `now`: interrupts were off in between, until
+ * the place that it interrupted. In the handler. */
 void latency_interrupt_late(uint64_t due, uint64_t now);
-/* A switch that an interrupt asked for has to wait until current() turns preemption on. Interrupts off. For arch/. */
+/* A switch that an interrupt asked for has to wait until current() turns preemption on. Interrupts
+ * off. For arch/. */
 void latency_switch_waits(void);
-/* current() turns preemption on, or gives up the CPU; TASK_DELAYED is set in its hot.pending. frame: the frame record of the function that is
- * called for that; its return address is the place. Any context. */
+/* current() turns preemption on, or gives up the CPU; TASK_DELAYED is set in its hot.pending.
+ * frame: the frame record of the function that is called for that; its return address is the place.
+ * Any context. */
 void latency_switch_comes(const void *frame);
 
 /* current() has slept for its deadline, as t->wake says. Task context, may allocate. */

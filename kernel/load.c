@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Figures about scheduling for /proc and sysinfo(2): CPU times, switches, and the load averages, which are sampled every five seconds by
- * a timer (the only periodic one in the kernel).
+ * Figures about scheduling for /proc and sysinfo(2): CPU times, switches, and the load averages,
+ * which are sampled every five seconds by a timer (the only periodic one in the kernel).
  */
 #include "kernel/runq.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Locks. A spin lock is a ticket lock that turns preemption off: hold it for bounded work only (about 1,000
- * instructions). The _irq forms also mask interrupts and are for data that interrupt handlers touch. A mutex
- * inherits priority along chains of owners; it sleeps, so it may not be taken under a spin lock or in an interrupt.
- * Lock order stands in each room's README.md.
+ * Locks. A spin lock is a ticket lock that turns preemption off: hold it for bounded work only
+ * (about 1,000 instructions). The _irq forms also mask interrupts and are for data that interrupt
+ * handlers touch. A mutex inherits priority along chains of owners; it sleeps, so it may not be
+ * taken under a spin lock or in an interrupt. Lock order stands in each room's README.md.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
@@ -149,11 +149,13 @@ struct mutex {
 	struct spinlock lock;
 	/* The first waiter's priority; under lock and the owner's pi_lock. */
 	int top_prio;
-	/* The task, plus bit 0 while tasks wait: that bit is changed under lock, the rest by compare-exchange too. */
+	/* The task, plus bit 0 while tasks wait: that bit is changed under lock, the rest by
+	 * compare-exchange too. */
 	uintptr_t owner;
 	/* By priority, highest first; under lock. */
 	struct list waiters;
-	/* On the owner's list of contended mutexes, for priority inheritance; under the owner's pi_lock. */
+	/* On the owner's list of contended mutexes, for priority inheritance; under the owner's
+	 * pi_lock. */
 	struct list owner_link;
 };
 
@@ -167,10 +169,11 @@ void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
 /* As mutex_lock, but a fatal signal ends the wait: 0 or -EINTR (then m is not held). */
 int mutex_lock_killable(struct mutex *m) MUST_CHECK;
-/* As mutex_lock, but every unblocked signal ends the wait, and so does the deadline (time_now(), ns; UINT64_MAX: none): 0, -EINTR or
- * -ETIMEDOUT. For users' locks (PI futexes). */
+/* As mutex_lock, but every unblocked signal ends the wait, and so does the deadline (time_now(),
+ * ns; UINT64_MAX: none): 0, -EINTR or -ETIMEDOUT. For users' locks (PI futexes). */
 int mutex_lock_until(struct mutex *m, uint64_t deadline) MUST_CHECK;
-/* A mutex that `owner` holds already without having taken it. owner must unlock it, and be alive meanwhile. */
+/* A mutex that `owner` holds already without having taken it. owner must unlock it, and be alive
+ * meanwhile. */
 void mutex_init_owned(struct mutex *m, struct task *owner);
 bool mutex_trylock(struct mutex *m) MUST_CHECK;
 /* m must stay valid until this returns, even when another task can already take it. */
@@ -182,7 +185,8 @@ static inline bool mutex_is_free(const struct mutex *m)
 {
 	return atomic_load_acquire(&m->owner) == 0;
 }
-/* The task that holds m, or NULL; it may change at any moment unless the caller holds m or m's waiters know better. */
+/* The task that holds m, or NULL; it may change at any moment unless the caller holds m or m's
+ * waiters know better. */
 struct task *mutex_owner(const struct mutex *m);
 
 #endif

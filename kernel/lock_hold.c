@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * What spin locks cost by class, in kernels that are built for it (LOCK_HOLDS, the debug kernel): how often one was taken, how often and how long somebody waited for it, how
- * long it was held.
+ * What spin locks cost by class, in kernels that are built for it (LOCK_HOLDS, the debug kernel):
+ * how often one was taken, how often and how long somebody waited for it, how long it was held.
  *
- * A class is the file and the expression that lock and unlock name it by ("sched.c &rq->lock"): one text, whose address is the key. Macros at the end of lock.h pass it.
- * Who holds a lock keeps its CPU, so each CPU has a short stack of those held, which its own interrupts alone get between: they leave it as they found it. The depth grows before
- * an entry is filled, and falls after it was given up, so an interrupt's entries lie above. Counts are atomic; nothing here takes a lock.
+ * A class is the file and the expression that lock and unlock name it by ("sched.c &rq->lock"): one
+ * text, whose address is the key. Macros at the end of lock.h pass it. Who holds a lock keeps its
+ * CPU, so each CPU has a short stack of those held, which its own interrupts alone get between:
+ * they leave it as they found it. The depth grows before an entry is filled, and falls after it was
+ * given up, so an interrupt's entries lie above. Counts are atomic; nothing here takes a lock.
  */
 #include "kernel/lock_hold.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Spin locks by class: how often taken, waited for, how long held. For /proc/lock_stat of kernels with LOCK_HOLDS; the theory is in kernel/lock_hold.c.
+// Spin locks by class: how often taken, waited for, how long held. For /proc/lock_stat of kernels
+// with LOCK_HOLDS; the theory is in kernel/lock_hold.c.
 #ifndef KERNEL_LOCK_HOLD_H
 #define KERNEL_LOCK_HOLD_H
 
@@ -15,7 +16,8 @@ struct lock_class {
 	struct lock_times waits, holds;
 };
 
-/* This CPU has taken the spin lock, for which it began to try at `began` (hw_counter()) and maybe had to wait. Preemption or interrupts off. */
+/* This CPU has taken the spin lock, for which it began to try at `began` (hw_counter()) and maybe
+ * had to wait. Preemption or interrupts off. */
 void lock_taken(const void *lock, const char *name, bool contended, uint64_t began);
 /* It is about to let go of it. */
 void lock_dropped(const void *lock);

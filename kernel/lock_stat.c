@@ -2,12 +2,15 @@
 /*
  * Lock statistics: how often somebody had to wait for a lock, where, and for how long.
  *
- * Only waiting is counted, for only that is free: who finds a lock taken has time to count, and who does not pays nothing. So there is no count of acquisitions; and how
- * long locks are held is what /proc/latency finds, as a spin lock's hold is a section without preemption.
+ * Only waiting is counted, for only that is free: who finds a lock taken has time to count, and who
+ * does not pays nothing. So there is no count of acquisitions; and how long locks are held is what
+ * /proc/latency finds, as a spin lock's hold is a section without preemption.
  *
- * A place is the address behind the attempt, and what the link register held there: of the functions of kernel/lock.c, which call nothing, that is
- * their caller; elsewhere the last call before, or the caller. Kernel addresses differ in their lower halves alone, so a place is one word, and finding or claiming its line is a
- * compare-exchange; sums are atomic. Nothing here takes a lock.
+ * A place is the address behind the attempt, and what the link register held there: of the
+ * functions of kernel/lock.c, which call nothing, that is their caller; elsewhere the last call
+ * before, or the caller. Kernel addresses differ in their lower halves alone, so a place is one
+ * word, and finding or claiming its line is a compare-exchange; sums are atomic. Nothing here takes
+ * a lock.
  */
 #include "kernel/lock_stat.h"
 
@@ -15,8 +18,8 @@
 #include "kernel/time.h"
 
 #define PLACES 128 /* a power of two; a kernel under heavy load fills a half */
-#define PROBES                                                                                     \
-	4 /* places that a key may be at: who looks holds the lock already, and others wait */
+/* places that a key may be at: who looks holds the lock already, and others wait */
+#define PROBES     4
 #define KERNEL_TOP ((virt_addr_t)0xffffffff << 32)
 #define MUTEX_BIT  1 /* of a site, which is a multiple of 4 */
 

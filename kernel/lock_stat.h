@@ -10,8 +10,8 @@ enum lock_kind { LOCK_SPIN, LOCK_MUTEX, LOCK_KINDS };
 /* Waits for locks of one kind that were taken at one place. */
 struct lock_waits {
 	enum lock_kind kind;
-	virt_addr_t site,
-		caller; /* of the kernel; caller 0: not known; both 0: of places that found no room */
+	virt_addr_t site, caller; /* of the kernel; caller 0: not known; both 0: of places that
+				     found no room */
 	uint64_t waits, ns, longest;
 };
 

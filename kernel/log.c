@@ -2,17 +2,20 @@
 /*
  * The kernel log.
  *
- * A ring of records, each a header and its text, padded to 8 bytes. Positions count bytes since boot and never wrap; position modulo the
- * ring's size is the place. `tail` is the oldest record still whole, `head` where the next one goes; writing moves the tail as far as it
- * needs. A reader's position below the tail means that it missed lines. The text is formatted before the lock is taken, so
- * under it there is only a copy of at most 240 bytes.
+ * A ring of records, each a header and its text, padded to 8 bytes. Positions count bytes since
+ * boot and never wrap; position modulo the ring's size is the place. `tail` is the oldest record
+ * still whole, `head` where the next one goes; writing moves the tail as far as it needs. A
+ * reader's position below the tail means that it missed lines. The text is formatted before the
+ * lock is taken, so under it there is only a copy of at most 240 bytes.
  *
- * The console is fed by a thread of the lowest priority, so that a slow serial line delays nobody who logs. Before log_start(), and
- * after log_set_synchronous() in a panic, who logs writes itself. Each record is claimed under the lock by moving console_pos, so
- * it is written once whoever writes.
+ * The console is fed by a thread of the lowest priority, so that a slow serial line delays nobody
+ * who logs. Before log_start(), and after log_set_synchronous() in a panic, who logs writes itself.
+ * Each record is claimed under the lock by moving console_pos, so it is written once whoever
+ * writes.
  *
- * log_line() wakes the thread, so it may not be called with a run-queue lock held. Lock: log_lock, interrupts off, a leaf. In a panic
- * it may be held by a CPU that was stopped: then it is ignored after a while.
+ * log_line() wakes the thread, so it may not be called with a run-queue lock held. Lock: log_lock,
+ * interrupts off, a leaf. In a panic it may be held by a CPU that was stopped: then it is ignored
+ * after a while.
  */
 #include "kernel/log.h"
 
@@ -111,7 +114,8 @@ static void append(const struct record *r, const char *text)
 	log_unlock_irq(old);
 }
 
-/* Takes a copy of the record at *pos, or of the oldest one if that is gone; *pos moves behind it. False: there is none. */
+/* Takes a copy of the record at *pos, or of the oldest one if that is gone; *pos moves behind it.
+ * False: there is none. */
 static bool record_take(uint64_t *pos, struct record *r, char *text)
 {
 	uint64_t old = log_lock_irq();
@@ -261,7 +265,8 @@ void log_flush(void)
 	uint64_t end = time_now() + FLUSH_LIMIT;
 	uint64_t seen = 0;
 
-	/* The thread's lines stay whole when it writes them all itself: only when it gets nowhere are they written here. */
+	/* The thread's lines stay whole when it writes them all itself: only when it gets nowhere
+	 * are they written here. */
 	while (preemptible() && atomic_load(&log_thread) && time_now() < end &&
 	       (atomic_load(&writing) || atomic_load(&console_pos) < log_end())) {
 		if (atomic_load(&console_pos) != seen)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * From the first C instruction to the first program, in the one order in which everything finds what it needs:
+ * From the first C instruction to the first program, in the one order in which everything finds
+ * what it needs:
  *
- *    device tree, early console -> RAM known (memblock) -> RAM mapped -> frames, slab, mapping area -> tasks can switch -> interrupts,
- *    timer, serial ports -> other CPUs -> devices -> file systems -> init
+ *    device tree, early console -> RAM known (memblock) -> RAM mapped -> frames, slab, mapping area
+ *      -> tasks can switch -> interrupts, timer, serial ports -> other CPUs -> devices
+ *      -> file systems -> init
  */
 #include "arch/boot.h"
 #include "arch/thread.h"

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * membarrier(2): the caller makes other threads behave as if each had executed a barrier while the call lasts, so that those
- * threads' own fast paths need none.
+ * membarrier(2): the caller makes other threads behave as if each had executed a barrier while the
+ * call lasts, so that those threads' own fast paths need none.
  *
- * Every CPU that runs a thread in question is interrupted, executes a DMB, and the caller waits for it. Threads that
- * do not run need nothing: they go and come under their run queue's lock, which the look at what runs takes as well. Who left before the
- * look has released that lock after its last access, and the caller takes it after that; who comes after the look takes it after the
- * caller released it, and sees what the caller wrote before. So it is for a thread that moves meanwhile, CPU by CPU. A thread that
- * changes its address space or gives it up while it runs (exec, exit) executes a DMB first.
+ * Every CPU that runs a thread in question is interrupted, executes a DMB, and the caller waits for
+ * it. Threads that do not run need nothing: they go and come under their run queue's lock, which
+ * the look at what runs takes as well. Who left before the look has released that lock after its
+ * last access, and the caller takes it after that; who comes after the look takes it after the
+ * caller released it, and sees what the caller wrote before. So it is for a thread that moves
+ * meanwhile, CPU by CPU. A thread that changes its address space or gives it up while it runs
+ * (exec, exit) executes a DMB first.
  *
- * GLOBAL_EXPEDITED reaches every user task, registered or not: those that are not lose some hundred instructions.
+ * GLOBAL_EXPEDITED reaches every user task, registered or not: those that are not lose some hundred
+ * instructions.
  *
- * The SYNC_CORE commands promise that no thread runs instructions any more that were fetched before. The ERET with which a CPU goes back to
- * user mode is a context synchronization event (DDI 0487, Glossary; SCTLR_EL1.EOS is RES1 without FEAT_ExS): the interrupt's
- * for threads that run, the switch's for the others, the call's for the caller.
+ * The SYNC_CORE commands promise that no thread runs instructions any more that were fetched
+ * before. The ERET with which a CPU goes back to user mode is a context synchronization event (DDI
+ * 0487, Glossary; SCTLR_EL1.EOS is RES1 without FEAT_ExS): the interrupt's for threads that run,
+ * the switch's for the others, the call's for the caller.
  */
 #include "kernel/membarrier.h"
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Flash partitions as files: /dev/mtdblock0 and so on, Linux's block devices of major 31, so that swapon and swapoff can name the one for swap. They are for reading:
- * writing bytes of flash takes erasing a block first, which is nothing to do behind a program's back; opening one for writing gives -EROFS.
+ * Flash partitions as files: /dev/mtdblock0 and so on, Linux's block devices of major 31, so that
+ * swapon and swapoff can name the one for swap. They are for reading: writing bytes of flash takes
+ * erasing a block first, which is nothing to do behind a program's back; opening one for writing
+ * gives -EROFS.
  *
- * On flash the partition's name says that it is swap, and its first bytes are the store's. Tools look for mkswap's header; so in the node of the partition for swap the first page is that
- * header, made up, with the partition's name for a label.
+ * On flash the partition's name says that it is swap, and its first bytes are the store's. Tools
+ * look for mkswap's header; so in the node of the partition for swap the first page is that header,
+ * made up, with the partition's name for a label.
  *
  * A partition is swap's or of an open with O_EXCL, or nobody's.
  */

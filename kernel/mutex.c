@@ -2,25 +2,33 @@
 /*
  * Mutexes with priority inheritance.
  *
- * m->owner is the owning task's address, plus bit 0 while tasks wait. Without waiters locking and unlocking are one compare-exchange each. With
- * waiters both go through m->lock, and the owner has m on its list pi_owned, with the priority of m's first waiter in m->top_prio: an
- * owner's effective priority is at least the highest of these.
+ * m->owner is the owning task's address, plus bit 0 while tasks wait. Without waiters locking and
+ * unlocking are one compare-exchange each. With waiters both go through m->lock, and the owner has
+ * m on its list pi_owned, with the priority of m's first waiter in m->top_prio: an owner's
+ * effective priority is at least the highest of these.
  *
- * When the owner is itself waiting for a mutex, its new priority changes its place there and may raise that owner, and so on; where it sleeps for a disk's request or for a page
- * that somebody else reads, request and reader are raised, and so on from there. pi_update() walks this chain with the lock of one or two links at a time, and takes a breath between
- * them when a switch waits. Users' locks make chains as long as they please: one of more than PI_CHAIN_MAX links is cut, so that a task at its far end waits for its turn
- * without inheritance, but nothing hangs. Who holds a mutex of the kernel waits for no user's lock: so where the caller holds a spin lock, for a kernel thread, the rooms' lock
- * orders keep the chain to a few links.
+ * When the owner is itself waiting for a mutex, its new priority changes its place there and may
+ * raise that owner, and so on; where it sleeps for a disk's request or for a page that somebody
+ * else reads, request and reader are raised, and so on from there. pi_update() walks this chain
+ * with the lock of one or two links at a time, and takes a breath between them when a switch waits.
+ * Users' locks make chains as long as they please: one of more than PI_CHAIN_MAX links is cut, so
+ * that a task at its far end waits for its turn without inheritance, but nothing hangs. Who holds a
+ * mutex of the kernel waits for no user's lock: so where the caller holds a spin lock, for a kernel
+ * thread, the rooms' lock orders keep the chain to a few links.
  *
- * Unlocking hands the mutex to the first waiter when that one is real-time: nobody of lower priority gets between. For an ordinary first
- * waiter the mutex becomes free and the waiter is woken to compete: a running task may take the mutex meanwhile, which saves a switch per
- * lock under contention. A waiter that lost so once is handed the mutex by the next unlock: no starvation.
+ * Unlocking hands the mutex to the first waiter when that one is real-time: nobody of lower
+ * priority gets between. For an ordinary first waiter the mutex becomes free and the waiter is
+ * woken to compete: a running task may take the mutex meanwhile, which saves a switch per lock
+ * under contention. A waiter that lost so once is handed the mutex by the next unlock: no
+ * starvation.
  *
- * While a mutex is free but has waiters (owner == WAITERS) nobody owns it: whoever takes it adopts the waiters.
+ * While a mutex is free but has waiters (owner == WAITERS) nobody owns it: whoever takes it adopts
+ * the waiters.
  *
- * Lock order: m->lock > task.pi_lock > run queue. pi_update() goes from a task to the mutex it waits for, against that order, by trylock.
- * A waiter returns only after taking m->lock once more, so tasks and waiters seen under m->lock are alive. A waiter enters and leaves
- * m->waiters, and its task's blocked_on, under both m->lock and the task's pi_lock.
+ * Lock order: m->lock > task.pi_lock > run queue. pi_update() goes from a task to the mutex it
+ * waits for, against that order, by trylock. A waiter returns only after taking m->lock once more,
+ * so tasks and waiters seen under m->lock are alive. A waiter enters and leaves m->waiters, and its
+ * task's blocked_on, under both m->lock and the task's pi_lock.
  */
 #include "kernel/block.h"
 #include "kernel/errno.h"
@@ -63,7 +71,8 @@ static int own_prio(struct task *t)
 	return prio;
 }
 
-/* Queues w by priority: ordinary waiters at the end at once, real-time ones behind their equals. m->lock held. */
+/* Queues w by priority: ordinary waiters at the end at once, real-time ones behind their equals.
+ * m->lock held. */
 static void waiter_insert(struct mutex *m, struct mutex_waiter *w)
 {
 	struct list *pos = &m->waiters;
@@ -85,7 +94,8 @@ static struct mutex_waiter *top_waiter(struct mutex *m)
 	return list_empty(&m->waiters) ? NULL : list_first(&m->waiters, struct mutex_waiter, link);
 }
 
-/* Brings m's entry on its owner's list in line with m's waiters. m->lock and owner->pi_lock held. */
+/* Brings m's entry on its owner's list in line with m's waiters. m->lock and owner->pi_lock
+ * held. */
 static void owner_entry_update(struct mutex *m, struct task *owner)
 {
 	struct mutex_waiter *top = top_waiter(m);
@@ -105,8 +115,9 @@ static void settle_prio(struct task *t)
 		sched_set_effective(t, prio);
 }
 
-/* Puts w, whose task has changed its priority, in its new place. The locks of w's mutex and its task are held and dropped;
- * returns the mutex's owner with its pi_lock held and its priority to be settled, or NULL. */
+/* Puts w, whose task has changed its priority, in its new place. The locks of w's mutex and its
+ * task are held and dropped; returns the mutex's owner with its pi_lock held and its priority to be
+ * settled, or NULL. */
 static struct task *waiter_move_unlock(struct mutex_waiter *w)
 {
 	struct mutex *m = w->mutex;
@@ -126,7 +137,8 @@ static struct task *waiter_move_unlock(struct mutex_waiter *w)
 	return owner;
 }
 
-/* Whether a chain that began at the owner of what current() is about to wait for ends at current() again: a deadlock. */
+/* Whether a chain that began at the owner of what current() is about to wait for ends at current()
+ * again: a deadlock. */
 static bool closes_circle(const struct mutex *m, const struct task *start)
 {
 	const struct mutex_waiter *mine = current()->blocked_on;
@@ -135,8 +147,10 @@ static bool closes_circle(const struct mutex *m, const struct task *start)
 }
 
 /*
- * Where mutexes end: t, which has its priority by now, hands it to the request or the page's reader that it sleeps for. t->pi_lock is held and dropped. Returns that reader, whose
- * priority is to be settled, with a reference, or NULL. Of what t sleeps for no more too much is lent until that ends; what it comes to sleep for later finds its new priority.
+ * Where mutexes end: t, which has its priority by now, hands it to the request or the page's reader
+ * that it sleeps for. t->pi_lock is held and dropped. Returns that reader, whose priority is to be
+ * settled, with a reference, or NULL. Of what t sleeps for no more too much is lent until that
+ * ends; what it comes to sleep for later finds its new priority.
  */
 static struct task *lend_beyond(struct task *t)
 {
@@ -144,7 +158,8 @@ static struct task *lend_beyond(struct task *t)
 	const void *of = t->awaited_of;
 	int prio = t->sched.prio;
 
-	hw_mb(); /* the priority before the look: who submits a request sets its place first, then looks at the priority */
+	hw_mb(); /* the priority before the look: who submits a request sets its place first, then
+		    looks at the priority */
 	if (prio == PRIO_FAIR || (!p && !READ_ONCE(t->block_queue))) {
 		spin_unlock(&t->pi_lock);
 		return NULL;
@@ -157,9 +172,10 @@ static struct task *lend_beyond(struct task *t)
 }
 
 /*
- * Settles t's priority and those along the chain of what it waits for. t->pi_lock is held and will be dropped. An owner is alive
- * while its pi_lock is held, because it needs that lock to let go of the mutex; when the lock must be dropped,
- * to let somebody else have the next mutex's or the CPU, a reference keeps the task.
+ * Settles t's priority and those along the chain of what it waits for. t->pi_lock is held and will
+ * be dropped. An owner is alive while its pi_lock is held, because it needs that lock to let go of
+ * the mutex; when the lock must be dropped, to let somebody else have the next mutex's or the CPU,
+ * a reference keeps the task.
  */
 static void chain_walk(struct task *t)
 {
@@ -172,7 +188,8 @@ static void chain_walk(struct task *t)
 
 		settle_prio(t);
 		DEBUG_ASSERT(!w || !closes_circle(w->mutex, start));
-		/* In debug builds the chain is followed to its end, to find a circle: one that leads back to a task about to wait. */
+		/* In debug builds the chain is followed to its end, to find a circle: one that
+		 * leads back to a task about to wait. */
 		if (depth == PI_CHAIN_MAX || (!CONFIG_DEBUG && w && w->prio == t->sched.prio)) {
 			spin_unlock(&t->pi_lock);
 			break;
@@ -226,7 +243,8 @@ static bool may_take(struct mutex *m, const struct task *t)
 	       (t->sched.prio == PRIO_FAIR && top->prio == PRIO_FAIR);
 }
 
-/* Takes m when it is free for t, else sees to it that its unlocking comes through m->lock, which is held. */
+/* Takes m when it is free for t, else sees to it that its unlocking comes through m->lock, which is
+ * held. */
 static bool take_or_mark(struct mutex *m, struct task *t)
 {
 	uintptr_t old = atomic_load(&m->owner), next;
@@ -288,8 +306,9 @@ static void wait_begin(struct mutex *m, struct mutex_waiter *w, enum task_state 
 	waiters_changed_unlock(m);
 }
 
-/* A fatal signal ended the wait. A wake-up for a free mutex is not lost with it: the caller tried to take the mutex, and if it is
- * still free, it is for another, who is first and has been woken. m->lock is held and dropped. */
+/* A fatal signal ended the wait. A wake-up for a free mutex is not lost with it: the caller tried
+ * to take the mutex, and if it is still free, it is for another, who is first and has been woken.
+ * m->lock is held and dropped. */
 static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
 {
 	waiter_remove(w);
@@ -298,7 +317,8 @@ static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
 	waiters_changed_unlock(m);
 }
 
-/* Why the running task should wait no longer, or 0. *rung (NULL: no deadline) is set by the wait's alarm. */
+/* Why the running task should wait no longer, or 0. *rung (NULL: no deadline) is set by the wait's
+ * alarm. */
 static int wait_over(enum task_state state, const bool *rung)
 {
 	uint32_t ends = state == TASK_SLEEPING_KILLABLE        ? TASK_KILLED

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The no-fault class: a real-time task whose process has called mlockall(MCL_CURRENT | MCL_FUTURE) has everything in RAM, room for its stack included, and
- * so has what it maps later. A fault after that is a mistake of somebody's (a stack deeper than was made ready, a mapping that cannot be
- * populated), and costs it more than its deadline may allow. Faults are counted per task (/proc/PID/status), told in the log with their address, the 1st, 2nd, 4th,
- * 8th ... of each task, and on request the process is killed rather than late.
+ * The no-fault class: a real-time task whose process has called mlockall(MCL_CURRENT | MCL_FUTURE)
+ * has everything in RAM, room for its stack included, and so has what it maps later. A fault after
+ * that is a mistake of somebody's (a stack deeper than was made ready, a mapping that cannot be
+ * populated), and costs it more than its deadline may allow. Faults are counted per task
+ * (/proc/PID/status), told in the log with their address, the 1st, 2nd, 4th, 8th ... of each task,
+ * and on request the process is killed rather than late.
  */
 #include "kernel/nofault.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * panic(): the end, with as much said as the machine's state allows. The first CPU to come here speaks; others that panic meanwhile stop, and a
- * panic inside the panic ends at once. Nothing here takes a lock that somebody could hold for good.
+ * panic(): the end, with as much said as the machine's state allows. The first CPU to come here
+ * speaks; others that panic meanwhile stop, and a panic inside the panic ends at once. Nothing here
+ * takes a lock that somebody could hold for good.
  */
 #include <stdarg.h>
 
@@ -34,8 +35,8 @@ static void stop_others(void)
 			ipi_send(cpu, IPI_STOP);
 }
 
-/* Without the address space's lock: its holder may be stopped. The tree may be half changed; a fault here is a panic
- * again, which ends the report. */
+/* Without the address space's lock: its holder may be stopped. The tree may be half changed; a
+ * fault here is a panic again, which ends the report. */
 static void show_areas(struct aspace *as)
 {
 	struct area *a = area_first(as);

@@ -2,17 +2,22 @@
 /*
  * Partition tables. All numbers are little-endian, addresses in blocks of the device (LBA).
  *
- *    MBR   block 0: four entries of 16 bytes at 446, 0x55 0xaa at 510. One of the types 5, 0x0f, 0x85 holds a chain of blocks of the same shape: entry 0 a
- *          partition (5, 6, ...), relative to that block; entry 1 the next block, relative to the extended partition.
- *    GPT   (UEFI 2.10, 5.3) block 0 protects it with a partition of type 0xee; header in block 1 and in the last one, each with the
- *          place of a table of its own; CRC-32 (ISO 3309) over each header and each table.
+ *    MBR   block 0: four entries of 16 bytes at 446, 0x55 0xaa at 510. One of the types 5, 0x0f,
+ *          0x85 holds a chain of blocks of the same shape: entry 0 a partition (5, 6, ...),
+ *          relative to that block; entry 1 the next block, relative to the extended partition.
+ *    GPT   (UEFI 2.10, 5.3) block 0 protects it with a partition of type 0xee; header in block 1
+ *          and in the last one, each with the place of a table of its own; CRC-32 (ISO 3309) over
+ *          each header and each table.
  *
- * What names a partition for good (PARTUUID): in a GPT its own UUID, in an MBR the disk's number at 440 and the partition's.
+ * What names a partition for good (PARTUUID): in a GPT its own UUID, in an MBR the disk's number at
+ * 440 and the partition's.
  *
- * A table whose partitions lie over each other, or whose chain comes back to a partition, is wrong: the partitions are there to be looked at, and none of
- * them is called swap, since swap is written to unasked.
+ * A table whose partitions lie over each other, or whose chain comes back to a partition, is wrong:
+ * the partitions are there to be looked at, and none of them is called swap, since swap is written
+ * to unasked.
  *
- * A boot sector of a file system without partitions ends in 0x55 0xaa as well: a table counts only when all its entries' first bytes are 0 or 0x80.
+ * A boot sector of a file system without partitions ends in 0x55 0xaa as well: a table counts only
+ * when all its entries' first bytes are 0 or 0x80.
  */
 #include "kernel/partition.h"
 

@@ -12,8 +12,10 @@ struct partition {
 	bool swap;            /* its type says so, and the table is not wrong */
 };
 
-/* Reads d's table: how many partitions (0: there is no table), in the order of their numbers; those with numbers above max are left out. Only whole blocks inside the
- * device count. Of a table with partitions that lie over each other, or with a chain in a circle, none is `swap`. -EIO and what block_read() gives; -ENOMEM. What is wrong with a table is in the log. May sleep. */
+/* Reads d's table: how many partitions (0: there is no table), in the order of their numbers; those
+ * with numbers above max are left out. Only whole blocks inside the device count. Of a table with
+ * partitions that lie over each other, or with a chain in a circle, none is `swap`. -EIO and what
+ * block_read() gives; -ENOMEM. What is wrong with a table is in the log. May sleep. */
 int partitions_read(struct block_device *d, struct partition *parts, unsigned max) MUST_CHECK;
 
 #endif

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Priority inheritance, between kernel/mutex.c, which knows who waits for whom, and kernel/sched_policy.c, which knows what each task
- * may claim by itself.
+ * Priority inheritance, between kernel/mutex.c, which knows who waits for whom, and
+ * kernel/sched_policy.c, which knows what each task may claim by itself.
  */
 #ifndef KERNEL_PI_H
 #define KERNEL_PI_H
 
 #include "kernel/task.h"
 
-#define PI_CHAIN_MAX                                                                               \
-	1024 /* links that inheritance follows, and locks in a row that a user's task may wait behind */
+/* links that inheritance follows, and locks in a row that a user's task may wait behind */
+#define PI_CHAIN_MAX 1024
 
 /* A task's wait for a mutex, on its stack. */
 struct mutex_waiter {
@@ -18,13 +18,14 @@ struct mutex_waiter {
 	struct task *task;
 	int prio;     /* by which it is queued; under mutex->lock */
 	bool granted; /* the mutex is its task's; under mutex->lock */
-	bool lost; /* was woken for a free mutex and found it taken: the next unlock hands over. Under mutex->lock */
+	bool lost;    /* was woken for a free mutex and found it taken: the next unlock hands over.
+			 Under mutex->lock */
 };
 
 /* What t may claim without inheritance. Under t->pi_lock. */
 int sched_own_prio(const struct task *t);
-/* Brings t's effective priority in line with its own and its waiters', and so on along what t itself waits for. Takes pi_lock;
- * t is alive for the call. Task context, no spin lock held. */
+/* Brings t's effective priority in line with its own and its waiters', and so on along what t
+ * itself waits for. Takes pi_lock; t is alive for the call. Task context, no spin lock held. */
 void pi_update(struct task *t);
 
 #endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Preemption of the kernel: where a task loses its CPU without asking. There are three such places: the end of the outermost section
- * with preemption or interrupts off (preempt_schedule), the exit from an interrupt (preempt_schedule_irq), and the return to user mode, which is
- * the architecture's exit path and uses the latter.
+ * Preemption of the kernel: where a task loses its CPU without asking. There are three such places:
+ * the end of the outermost section with preemption or interrupts off (preempt_schedule), the exit
+ * from an interrupt (preempt_schedule_irq), and the return to user mode, which is the
+ * architecture's exit path and uses the latter.
  *
- * With interrupts off nothing is done here: whoever masked them asks again when it restores them (preempt_irq_restore(), spin_unlock_irq()), or the
- * next interrupt or return to user mode makes up for it.
+ * With interrupts off nothing is done here: whoever masked them asks again when it restores them
+ * (preempt_irq_restore(), spin_unlock_irq()), or the next interrupt or return to user mode makes up
+ * for it.
  *
  * Who made a switch wait is told to kernel/latency.c here.
  */
@@ -39,7 +41,8 @@ void preempt_let_in(void)
 	current()->hot.preempt_count--;
 }
 
-/* Between what an interrupt did and the switch that it asked for, others come: neither has to wait for both. Nor for the note of one that had to. */
+/* Between what an interrupt did and the switch that it asked for, others come: neither has to wait
+ * for both. Nor for the note of one that had to. */
 void preempt_schedule_irq(void)
 {
 	const struct task_hot *hot = &current()->hot;

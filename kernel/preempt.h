@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Preemption: a count in the running task; above zero, the task keeps its CPU (interrupts still come). With interrupts off it keeps it anyway, and nobody counts.
+// Preemption: a count in the running task; above zero, the task keeps its CPU (interrupts still
+// come). With interrupts off it keeps it anyway, and nobody counts.
 #ifndef KERNEL_PREEMPT_H
 #define KERNEL_PREEMPT_H
 
 #include "arch/hw.h"
 
-/* The first words of struct task (kernel/task.h asserts it): all that lock and unlock need to know of it. */
+/* The first words of struct task (kernel/task.h asserts it): all that lock and unlock need to know
+ * of it. */
 struct task_hot {
 	uint32_t preempt_count; /* changed by its own task only */
 	uint32_t pending;       /* TASK_* bits below; set by anyone, atomically */
@@ -20,7 +22,8 @@ enum {
 		1u << 4, /* with TASK_NEED_RESCHED: that it waits is measured (kernel/latency.c) */
 };
 
-/* Called when the count has fallen to zero, or interrupts are on again, with TASK_NEED_RESCHED set. Does nothing while interrupts are off. */
+/* Called when the count has fallen to zero, or interrupts are on again, with TASK_NEED_RESCHED set.
+ * Does nothing while interrupts are off. */
 void preempt_schedule(void);
 
 static inline void preempt_disable(void)
@@ -38,8 +41,9 @@ static inline void preempt_enable(void)
 		preempt_schedule();
 }
 
-/* The end of a section with interrupts off (hw_irq_save()), which is one with preemption off too: the switch that was asked for in it is made here, unless interrupts
- * were off before or the count forbids it. */
+/* The end of a section with interrupts off (hw_irq_save()), which is one with preemption off too:
+ * the switch that was asked for in it is made here, unless interrupts were off before or the count
+ * forbids it. */
 static inline void preempt_irq_restore(uint64_t old)
 {
 	const struct task_hot *hot = (const struct task_hot *)hw_current();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * struct process: creation, look-up, and what other rooms ask of it. The list of all processes and the tree of parents and children are under one
- * mutex, the process tree's: it is held for pointer work only, never while memory is allocated.
+ * struct process: creation, look-up, and what other rooms ask of it. The list of all processes and
+ * the tree of parents and children are under one mutex, the process tree's: it is held for pointer
+ * work only, never while memory is allocated.
  */
 #include "kernel/process.h"
 
@@ -325,7 +326,8 @@ uint64_t process_limit(unsigned resource)
 
 void usage_add_cpu(struct usage *u, struct task *t)
 {
-	/* In this order: a stint in user mode that goes on between the two counts as system time, and not less than nothing. */
+	/* In this order: a stint in user mode that goes on between the two counts as system time,
+	 * and not less than nothing. */
 	u->user += time_of_ticks(arch_user_ticks(t));
 	u->runtime += sched_runtime(t);
 }

@@ -2,14 +2,17 @@
 /*
  * Processes: what the threads of one program share beyond memory and files.
  *
- * Life: created by clone -> threads come and go -> the last thread exits: ZOMBIE, the parent is told -> reaped by wait, or by itself when the parent ignores
- * SIGCHLD. The leader's struct task (tid == pid) stays in the table of tids until then, even when it exited before the other threads.
+ * Life: created by clone -> threads come and go -> the last thread exits: ZOMBIE, the parent is
+ * told -> reaped by wait, or by itself when the parent ignores SIGCHLD. The leader's struct task
+ * (tid == pid) stays in the table of tids until then, even when it exited before the other threads.
  *
  * Locks, in this order:
- *   process tree (a mutex: process_tree_lock())  table of tids, parent/children, groups, sessions, reaping. May not sleep on memory.
- *   process->lock (spin)		  threads list, names, credentials, limits, task->aspace of others
- *   process->signal_lock (spin, interrupts off)  everything about signals, stop and exit state
- *   sighand->lock (spin, within)	  handlers
+ *   process tree (a mutex: process_tree_lock())
+ *                         table of tids, parent/children, groups, sessions, reaping. May not sleep
+ *                         on memory.
+ *   process->lock         (spin) threads list, names, credentials, limits, task->aspace of others
+ *   process->signal_lock  (spin, interrupts off) everything about signals, stop and exit state
+ *   sighand->lock         (spin, within) handlers
  */
 #ifndef KERNEL_PROCESS_H
 #define KERNEL_PROCESS_H
@@ -24,7 +27,8 @@
 #define USER_HZ 100   /* clock ticks per second in times(2), siginfo, /proc */
 #define PID_MAX 32768 /* pids are below it, as /proc/sys/kernel/pid_max says */
 
-/* A session: shared by its processes. tty is the fs room's: its controlling terminal or NULL, under that room's lock. */
+/* A session: shared by its processes. tty is the fs room's: its controlling terminal or NULL, under
+ * that room's lock. */
 struct session {
 	uint32_t refs;
 	int sid;
@@ -66,14 +70,15 @@ struct process {
 	/* Under lock. */
 	struct spinlock lock;
 	struct task *leader; /* tid == pid */
-	/* Threads by task->process_link; changed under lock and signal_lock, read under either. Dead ones leave, but the
-	 * leader's struct task lives on until the process is reaped. */
+	/* Threads by task->process_link; changed under lock and signal_lock, read under either.
+	 * Dead ones leave, but the leader's struct task lives on until the process is reaped. */
 	struct list threads;
 	uint32_t nr_threads;
 	struct waitq thread_wait; /* exec waits for the others to go; polls of pidfds */
 	struct rlimit64 limits[RLIM_NLIMITS];
-	bool borrows_memory; /* runs on its parent's address space until exec: its limits and capabilities are not that one's */
-	struct usage used; /* by threads that are gone; CPU time: see below */
+	bool borrows_memory; /* runs on its parent's address space until exec: its limits and
+				capabilities are not that one's */
+	struct usage used;   /* by threads that are gone; CPU time: see below */
 	uint32_t personality;
 	int oom_score_adj;     /* -1000..1000; the tree lock is held, too, to change it */
 	int oom_score_adj_min; /* the lowest that it may set without privilege */
@@ -113,31 +118,40 @@ bool process_tree_locked(void);
 
 struct process *process_get(struct process *p);
 void process_put(struct process *p);
-/* By pid with a reference (a zombie too), or NULL. Takes the tree lock; the _locked one does not add a reference. */
+/* By pid with a reference (a zombie too), or NULL. Takes the tree lock; the _locked one does not
+ * add a reference. */
 struct process *process_find(int pid);
 struct process *process_find_locked(int pid);
-/* Calls fn for every process, zombies included, until nonzero. Tree lock held: fn may not sleep on memory. */
+/* Calls fn for every process, zombies included, until nonzero. Tree lock held: fn may not sleep on
+ * memory. */
 int process_for_each_locked(int (*fn)(struct process *p, void *arg), void *arg);
-/* For readdir of /proc: the living or zombie process with the smallest pid >= pid, with a reference, or NULL. Takes the tree lock. */
+/* For readdir of /proc: the living or zombie process with the smallest pid >= pid, with a
+ * reference, or NULL. Takes the tree lock. */
 struct process *process_next(int pid);
-/* For readdir of /proc/PID/task: the thread with the smallest tid >= tid, with a reference, or NULL. */
+/* For readdir of /proc/PID/task: the thread with the smallest tid >= tid, with a reference, or
+ * NULL. */
 struct task *process_next_thread(struct process *p, int tid);
-/* The leader's struct task with a reference: lives as long as the process is not reaped; NULL after. */
+/* The leader's struct task with a reference: lives as long as the process is not reaped; NULL
+ * after. */
 struct task *process_leader(struct process *p);
 
-/* The address space of p with a reference (aspace_put it), or NULL when it has none left. Any task context. */
+/* The address space of p with a reference (aspace_put it), or NULL when it has none left. Any task
+ * context. */
 struct aspace *process_aspace(struct process *p);
 /* Is that as? */
 bool process_runs_on(struct process *p, const struct aspace *as);
-/* Likewise the table of files and the root/cwd, with references (files_put, fs_context_put), or NULL. */
+/* Likewise the table of files and the root/cwd, with references (files_put, fs_context_put), or
+ * NULL. */
 struct files *process_files(struct process *p);
 struct fs_context *process_fs(struct process *p);
 
-/* Soft limit of p (RLIM64_INFINITY: none). RLIMIT_DATA 0 counts as the hard one: programs that manage all of their memory themselves set it, to see who calls brk(2). */
+/* Soft limit of p (RLIM64_INFINITY: none). RLIMIT_DATA 0 counts as the hard one: programs that
+ * manage all of their memory themselves set it, to see who calls brk(2). */
 uint64_t process_limit_of(struct process *p, unsigned resource);
 /* Likewise of current()'s process (kernel threads have none). */
 uint64_t process_limit(unsigned resource);
-/* Living and dead threads together. The _cpu one counts faults of the dead only, leaves maxrss alone, and may be called with the tree locked. */
+/* Living and dead threads together. The _cpu one counts faults of the dead only, leaves maxrss
+ * alone, and may be called with the tree locked. */
 void process_usage_cpu(struct process *p, struct usage *u);
 /* Adds t's CPU time so far. Any context that holds no run-queue lock; t stays. */
 void usage_add_cpu(struct usage *u, struct task *t);
@@ -149,9 +163,11 @@ char task_state_letter(const struct task *t);
 
 /* Sessions and groups. Tree lock held for both. */
 bool group_exists_locked(int pgid, const struct session *s);
-/* True when no member of the group has a parent outside the group but in the same session: stop signals from a tty would hang it for ever. */
+/* True when no member of the group has a parent outside the group but in the same session: stop
+ * signals from a tty would hang it for ever. */
 bool group_is_orphaned_locked(int pgid);
-/* Installed by the tty: called in task context, without locks, when a session's leader exits (hang up, give the terminal up). */
+/* Installed by the tty: called in task context, without locks, when a session's leader exits (hang
+ * up, give the terminal up). */
 extern void (*session_leader_exit_hook)(struct session *s);
 
 /* Creation of processes and of process 1; ends of tasks. */
@@ -177,14 +193,16 @@ int tid_alloc_locked(
 void tid_remove_locked(struct task *t);
 struct task *task_find_locked(int tid);      /* no reference added */
 struct task *task_find_next_locked(int tid); /* the smallest tid >= tid, or NULL */
-/* Makes `t` the holder of old leader's tid, and the other way round: exec by a thread that is not the leader. */
+/* Makes `t` the holder of old leader's tid, and the other way round: exec by a thread that is not
+ * the leader. */
 void tid_swap_locked(struct task *a, struct task *b);
 uint32_t task_count(void); /* user tasks that exist, zombies included */
 uint32_t task_limit(void); /* and how many there may be, from the size of RAM */
 
 /* kernel/exit.c and kernel/fork.c between themselves. */
 struct process *process_create(struct process *parent);
-/* as, which is new, has what mm/ knows of current()'s limits and capabilities (kernel/sys_limits.c). It is current()'s own now, or a child's. */
+/* as, which is new, has what mm/ knows of current()'s limits and capabilities
+ * (kernel/sys_limits.c). It is current()'s own now, or a child's. */
 void aspace_adopt_rights(struct aspace *as);
 void process_link_locked(struct process *p); /* onto the list of all, with a reference; off it */
 void process_unlink_locked(struct process *p);

@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pressure, as Linux measures it (its Documentation/accounting/psi.rst): how much of the time tasks could not go on for want of memory, of I/O,
- * of a CPU. This file says at any moment, for each CPU and group, what is so; kernel/psi_average.c makes figures of it.
+ * Pressure, as Linux measures it (its Documentation/accounting/psi.rst): how much of the time tasks
+ * could not go on for want of memory, of I/O, of a CPU. This file says at any moment, for each CPU
+ * and group, what is so; kernel/psi_average.c makes figures of it.
  *
- *    some io      a task waits for I/O, asleep                full io      and no task of the group can run on this CPU
- *    some memory  a task is between psi_memory_begin(),end()  full memory  and every one that can run here is so, or the one that runs is
- *    some cpu     a task waits for the CPU                    full cpu     and none of the group has it
+ *    some io      a task waits for I/O, asleep
+ *    full io      and no task of the group can run on this CPU
+ *    some memory  a task is between psi_memory_begin(),end()
+ *    full memory  and every one that can run here is so, or the one that runs is
+ *    some cpu     a task waits for the CPU
+ *    full cpu     and none of the group has it
  *
- * A sleeping task counts where it last ran. Tasks are counted by CPU under the lock of its run queue; whenever a count changes, the time of the state until then
- * is added up. A machine whose tasks all run pays next to nothing:
+ * A sleeping task counts where it last ran. Tasks are counted by CPU under the lock of its run
+ * queue; whenever a count changes, the time of the state until then is added up. A machine whose
+ * tasks all run pays next to nothing:
  *
- *    waiting for a CPU  needs no counts: runq.wait_since, set when the first one is queued, cleared by the switch that leaves none
- *    everything else    is told here only while a task is counted on the CPU, or groups exist: runq.psi_slow
+ *    waiting for a CPU  needs no counts: runq.wait_since, set when the first one is queued, cleared
+ *                       by the switch that leaves none
+ *    everything else    is told here only while a task is counted on the CPU, or groups exist:
+ *                       runq.psi_slow
  *
- * A task of a group counts there and in all groups above. What it counts as is in t->sched.psi_counted, so that all of it is taken back whatever happened
- * meanwhile. Full cpu of the whole machine cannot be and stays 0.
+ * A task of a group counts there and in all groups above. What it counts as is in
+ * t->sched.psi_counted, so that all of it is taken back whatever happened meanwhile. Full cpu of
+ * the whole machine cannot be and stays 0.
  */
 #include "kernel/psi.h"
 
@@ -37,8 +45,9 @@
 static struct psi_cpu machine_cpus[NR_CPUS_MAX];
 struct psi psi_machine = { .cpus = machine_cpus };
 
-/* The waits of programs for memory: their number in the low COUNT_BITS, above them, modulo its width, the sum of ends less beginnings, in units of 1,024 ns. So one addition
- * is a beginning or an end, and who reads it knows of the waits that last. */
+/* The waits of programs for memory: their number in the low COUNT_BITS, above them, modulo its
+ * width, the sum of ends less beginnings, in units of 1,024 ns. So one addition is a beginning or
+ * an end, and who reads it knows of the waits that last. */
 #define COUNT_BITS 16
 #define UNIT_BITS  10
 static uint64_t memory_waits; /* atomic */
@@ -72,7 +81,8 @@ static uint32_t state_of(uint64_t counts, uint32_t runs, bool on_cpu, bool curr_
 	return state != 0 || runs > 0 ? state | BUSY : 0;
 }
 
-/* The machine's: the run queue counts its tasks, and the time in which it was busy or somebody waited for it. */
+/* The machine's: the run queue counts its tasks, and the time in which it was busy or somebody
+ * waited for it. */
 static uint32_t machine_state(uint64_t counts, const struct runq *rq, bool curr_waits)
 {
 	bool on_cpu = rq->curr != rq->idle;
@@ -85,7 +95,8 @@ static uint32_t machine_state(uint64_t counts, const struct runq *rq, bool curr_
 	return on_cpu ? state : state | BUSY;
 }
 
-/* The counts of p on rq's CPU change by that; or something else that its state depends on has changed. */
+/* The counts of p on rq's CPU change by that; or something else that its state depends on has
+ * changed. */
 static void change(struct psi *p, const struct runq *rq, uint64_t counts, uint64_t now)
 {
 	struct psi_cpu *c = &p->cpus[rq->cpu];
@@ -162,7 +173,8 @@ static uint64_t count_as(struct runq *rq, struct task *t, unsigned counts, uint6
 	return SPREAD((uint64_t)counts) - SPREAD((uint64_t)before);
 }
 
-/* Each group is looked at once: those of next alone, those of prev alone, and those of both, where a task had the CPU and one has it now. */
+/* Each group is looked at once: those of next alone, those of prev alone, and those of both, where
+ * a task had the CPU and one has it now. */
 void psi_switch(struct runq *rq, struct task *prev, struct task *next, bool sleeps, uint64_t now)
 {
 	uint64_t counts = sleeps ? count_as(rq, prev, counts_asleep(prev), now) : 0;

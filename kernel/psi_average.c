@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * What kernel/psi.c counts, made into figures: totals, and averages over 10, 60 and 300 seconds, by Linux's arithmetic (Documentation/accounting/psi.rst).
+ * What kernel/psi.c counts, made into figures: totals, and averages over 10, 60 and 300 seconds, by
+ * Linux's arithmetic (Documentation/accounting/psi.rst).
  *
- * Collecting takes each CPU's times since the last time. A state's time in the group is their mean, weighted by how long each CPU had anything to do
- * at all: what an idle CPU loses nothing by does not count. It is done in steps, a CPU in each, then the averages, each in an interrupt of its own: however many CPUs and
- * groups there are, interrupts are off for some 400 instructions at a time. Between the steps is a pause, so that they do not come one after the other to the same
+ * Collecting takes each CPU's times since the last time. A state's time in the group is their mean,
+ * weighted by how long each CPU had anything to do at all: what an idle CPU loses nothing by does
+ * not count. It is done in steps, a CPU in each, then the averages, each in an interrupt of its
+ * own: however many CPUs and groups there are, interrupts are off for some 400 instructions at a
+ * time. Between the steps is a pause, so that they do not come one after the other to the same
  * section with preemption off. Who wants the figures goes on where another stopped.
  *
- * Every two seconds, as long as something was going on, the share of a state in them, a whole percent, moves each average by its weight, all in units of 1/2048.
- * Periods that nobody looked at, since nothing happened, count as zero. The timer is started by whoever makes a CPU busy or a task wait (psi_wake_up) and ends by
- * itself after a period of nothing; so an idle machine stays idle.
+ * Every two seconds, as long as something was going on, the share of a state in them, a whole
+ * percent, moves each average by its weight, all in units of 1/2048. Periods that nobody looked at,
+ * since nothing happened, count as zero. The timer is started by whoever makes a CPU busy or a task
+ * wait (psi_wake_up) and ends by itself after a period of nothing; so an idle machine stays idle.
  *
  * Locks: psi->lock (interrupts off) > run queues.
  */
@@ -111,7 +115,8 @@ static uint64_t power(uint64_t x, uint64_t n)
 	return result;
 }
 
-/* An average of percents moves on by a period of `now`, in units; rising it is rounded up, so that it comes to its end. */
+/* An average of percents moves on by a period of `now`, in units; rising it is rounded up, so that
+ * it comes to its end. */
 static uint32_t move_on(uint64_t avg, uint64_t factor, uint64_t now)
 {
 	uint64_t sum = avg * factor + now * (UNIT - factor);
@@ -141,13 +146,15 @@ static void average_begin(struct psi *p, uint64_t now)
 	uint64_t missed = (now - p->average_next) / PERIOD;
 
 	p->average_next += (1 + missed) * PERIOD;
-	/* All that was found happened in what is left when the periods without a look are taken off. */
+	/* All that was found happened in what is left when the periods without a look are taken
+	 * off. */
 	p->period = now - (p->averaged_at + missed * PERIOD);
 	p->averaged_at = now;
 	psi_average_faded(missed, p->faded);
 }
 
-/* Goes on to bring the averages up to now, if a period has ended, by some of the states. True: they are. */
+/* Goes on to bring the averages up to now, if a period has ended, by some of the states. True: they
+ * are. */
 static bool average_step_locked(struct psi *p, uint64_t now)
 {
 	if (p->averaged_states == 0) {
@@ -197,7 +204,8 @@ void psi_arm(struct psi *p, uint32_t timers)
 		timer_start(&p->poll, now + MIN(READ_ONCE(p->poll_period), PERIOD));
 }
 
-/* What the timer is for is going on just now. Without locks: a hint, and whoever changes it afterwards arms the timer himself. */
+/* What the timer is for is going on just now. Without locks: a hint, and whoever changes it
+ * afterwards arms the timer himself. */
 static bool is_busy(const struct psi *p, uint32_t timer)
 {
 	uint64_t cpus = atomic_load(&cpus_online);
@@ -215,7 +223,8 @@ void psi_timer_again(struct psi *p, uint32_t timer, bool again, uint64_t deadlin
 {
 	if (!again) {
 		atomic_fetch_and(&p->armed, ~timer);
-		hw_mb(); /* the bit before the look: who came to work earlier saw it set, and is seen */
+		hw_mb(); /* the bit before the look: who came to work earlier saw it set, and is
+			    seen */
 		if (is_busy(p, timer))
 			psi_arm(p, timer);
 		return;
@@ -276,7 +285,8 @@ void psi_destroy(struct psi *p)
 {
 	DEBUG_ASSERT(list_empty(&p->triggers));
 	psi_groups_add(-1);
-	/* No state, no task: nobody arms them any more. A handler that runs may start its timer once more. */
+	/* No state, no task: nobody arms them any more. A handler that runs may start its timer
+	 * once more. */
 	while (atomic_load(&p->armed)) {
 		if (timer_cancel(&p->average))
 			atomic_fetch_and(&p->armed, ~(uint32_t)PSI_AVERAGE);

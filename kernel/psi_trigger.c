@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Triggers: who has one is told when a state took its share of a window of time, at most once per window, as Linux does it.
+ * Triggers: who has one is told when a state took its share of a window of time, at most once per
+ * window, as Linux does it.
  *
- * While a state that anybody has a trigger for is there, and for a window afterwards, the poll timer looks ten times in the shortest window; for CPUs, of whose waits
- * nobody is told, for as long as anything runs. What
- * a window has so far is what came in since it began, and of the window before it as much as a window that ends now reaches back to:
+ * While a state that anybody has a trigger for is there, and for a window afterwards, the poll
+ * timer looks ten times in the shortest window; for CPUs, of whose waits nobody is told, for as
+ * long as anything runs. What a window has so far is what came in since it began, and of the window
+ * before it as much as a window that ends now reaches back to:
  *
  *        before         |  since `start`
  *    ------[############|##########now]        before * (window - elapsed) / window + growth
@@ -17,8 +19,8 @@
 #include "kernel/psi_internal.h"
 #include "mm/slab.h"
 
-#define TRIGGERS_AT_ONCE                                                                           \
-	6 /* looked at in one interrupt, some 60 instructions each; one that fires is the last */
+/* looked at in one interrupt, some 60 instructions each; one that fires is the last */
+#define TRIGGERS_AT_ONCE 6
 
 #define LOOKS           10u /* in a window */
 #define WINDOW_MIN      (500 * NSEC_PER_MSEC)
@@ -68,7 +70,8 @@ static bool look_at(struct psi_trigger *t, uint64_t now, bool fresh)
 	return true;
 }
 
-/* One interrupt's part of a round: a CPU's times, then some triggers, of which one fires. True: that was the last of it. */
+/* One interrupt's part of a round: a CPU's times, then some triggers, of which one fires. True:
+ * that was the last of it. */
 static bool poll_step_locked(struct psi *p, uint64_t now)
 {
 	if (p->unlooked == 0) {

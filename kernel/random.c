@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A random generator: ChaCha20 blocks (RFC 8439, section 2.3) under a key that changes with every request ("fast key erasure": the first 32 bytes of
- * each request's key stream become the next key, so what was handed out cannot be computed from a later state). Everything that is
- * stirred in is absorbed by keying the cipher with it, block by block, and taking its output as the new key.
+ * A random generator: ChaCha20 blocks (RFC 8439, section 2.3) under a key that changes with every
+ * request ("fast key erasure": the first 32 bytes of each request's key stream become the next key,
+ * so what was handed out cannot be computed from a later state). Everything that is stirred in is
+ * absorbed by keying the cipher with it, block by block, and taking its output as the new key.
  */
 #include "kernel/random.h"
 
@@ -22,9 +23,10 @@ static bool seeded;
 static uint32_t stock[STEP_WORDS];
 static size_t stocked;
 
-/* A step: 96 fresh bytes, and the key is replaced by others of the same stream. A block takes more than a thousand instructions, so the lock is not
- * held meanwhile. When bytes were stirred in or somebody else made a step in that time, the key that came of it and this step's are added up: what
- * either holds stays in it. Returns the step's number. */
+/* A step: 96 fresh bytes, and the key is replaced by others of the same stream. A block takes more
+ * than a thousand instructions, so the lock is not held meanwhile. When bytes were stirred in or
+ * somebody else made a step in that time, the key that came of it and this step's are added up:
+ * what either holds stays in it. Returns the step's number. */
 static uint32_t key_step(uint32_t out[STEP_WORDS])
 {
 	uint32_t own[KEY_WORDS], nonce[3], stream[KEY_WORDS + STEP_WORDS] = { 0 };

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler's own types: one run queue per CPU, shared by kernel/sched*.c, kernel/balance.c and kernel/idle.c.
+ * The scheduler's own types: one run queue per CPU, shared by kernel/sched*.c, kernel/balance.c and
+ * kernel/idle.c.
  *
  * Invariants, with rq->lock held
- *  (1) A task that can run is linked in exactly one queue (sched.queued), or is the `curr` of one, or is on its way between
- *      two (sched.moving: the one who moves it will queue it; sched.cpu names the one that it goes to, and that lock guards it). Its state may say that it sleeps, when it was preempted on its way there:
- *      who wakes it then changes the state alone.
+ *  (1) A task that can run is linked in exactly one queue (sched.queued), or is the `curr` of one,
+ *      or is on its way between two (sched.moving: the one who moves it will queue it; sched.cpu
+ *      names the one that it goes to, and that lock guards it). Its state may say that it sleeps,
+ *      when it was preempted on its way there: who wakes it then changes the state alone.
  *  (2) curr and the idle task are never linked.
- *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is neither linked nor curr.
- *  (4) The lock is held from the choice of the next task until sched_finish_switch() on that task's stack: who holds it never sees a
- *      task half switched, so a task that is neither linked nor curr has all its registers saved and may be run elsewhere.
- *  (5) waiting_rt is the highest real-time priority linked here, or 0. While real-time tasks wait here behind what runs, this CPU's bit in
- *      cpus_rt_waiting is set; not while one was just linked that is to run at once.
+ *  (3) sched.cpu changes under the lock of the run queue it names, and only for a task that is
+ *      neither linked nor curr.
+ *  (4) The lock is held from the choice of the next task until sched_finish_switch() on that task's
+ *      stack: who holds it never sees a task half switched, so a task that is neither linked nor
+ *      curr has all its registers saved and may be run elsewhere.
+ *  (5) waiting_rt is the highest real-time priority linked here, or 0. While real-time tasks wait
+ *      here behind what runs, this CPU's bit in cpus_rt_waiting is set; not while one was just
+ *      linked that is to run at once.
  *
- * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue. Nobody has two run-queue
- * locks. All are held with interrupts off and for bounded work.
+ * Lock order: a room's spin locks, wait queue, mutex.lock > task.pi_lock > runq.lock > timer queue.
+ * Nobody has two run-queue locks. All are held with interrupts off and for bounded work.
  */
 #ifndef KERNEL_RUNQ_H
 #define KERNEL_RUNQ_H
@@ -40,9 +45,11 @@ struct runq {
 	uint64_t min_vruntime;   /* of the tasks here; never falls */
 	uint64_t turn_end;       /* when sched_slice_expired() comes; UINT64_MAX: it will not */
 	bool hold;               /* curr, a real-time task, is put aside: kernel/sched_guard.c */
-	bool uneven; /* a turn has ended: the next preemption evens out the numbers of ordinary tasks. By this CPU only */
+	bool uneven; /* a turn has ended: the next preemption evens out the numbers of ordinary
+			tasks. By this CPU only */
 
-	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again under it. */
+	/* Read by other CPUs without the lock, as hints: what is decided by them is checked again
+	 * under it. */
 	int curr_prio;
 	int waiting_rt;
 
@@ -58,7 +65,8 @@ struct runq {
 	uint64_t guard_seen;
 	bool guard_on;
 
-	/* Pressure (kernel/psi.c). Somebody waits for this CPU: since when, 0: nobody; how long of late; ticks of hw_counter(). */
+	/* Pressure (kernel/psi.c). Somebody waits for this CPU: since when, 0: nobody; how long of
+	 * late; ticks of hw_counter(). */
 	uint64_t wait_since, waited;
 	uint64_t psi_busy; /* busy_ns when that was last collected */
 	uint32_t psi_slow; /* tasks counted here, and PSI_GROUPS; 0: a switch need not tell psi.c */
@@ -107,16 +115,19 @@ static inline bool runq_allowed(const struct runq *rq, const struct task *t)
 	return t->sched.affinity & rq->bit;
 }
 
-/* Tasks of policy SCHED_RR share a priority's list by turns, unless a borrowed priority made them come here. */
+/* Tasks of policy SCHED_RR share a priority's list by turns, unless a borrowed priority made them
+ * come here. */
 static inline bool rt_has_turns(const struct task *t)
 {
 	return t->sched.policy == SCHED_RR && t->sched.prio == t->sched.rt_priority;
 }
 
-/* kernel/sched_rt.c and kernel/sched_fair.c: the two classes. All with rq->lock held, interrupts off. */
+/* kernel/sched_rt.c and kernel/sched_fair.c: the two classes. All with rq->lock held, interrupts
+ * off. */
 void rt_link(struct runq *rq, struct task *t, bool front);
 void rt_unlink(struct runq *rq, struct task *t);
-/* next, which runs now, gives its place in the queue to prev of the same priority, at the end of its list. Not with deadlines. */
+/* next, which runs now, gives its place in the queue to prev of the same priority, at the end of
+ * its list. Not with deadlines. */
 void rt_exchange(struct runq *rq, struct task *prev, struct task *next);
 static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
 {
@@ -135,7 +146,8 @@ int deadline_admit(const struct sched_deadline *old, const struct sched_deadline
 bool deadline_fits(void);
 /* A new period of t begins. rq->lock held, as in the rest. */
 void deadline_begin(struct task *t, uint64_t start);
-/* t, of PRIO_DEADLINE, is about to be queued after sleep, or after the guard has let it go; not when it only changes CPUs. */
+/* t, of PRIO_DEADLINE, is about to be queued after sleep, or after the guard has let it go; not
+ * when it only changes CPUs. */
 void deadline_place(struct task *t);
 void deadline_link(struct runq *rq, struct task *t);
 /* t has used up its budget while others wait. */
@@ -150,7 +162,8 @@ extern struct rt_guard {
 	int64_t runtime;
 	uint64_t period;
 } rt_guard;
-/* Changes them, us; -2: this one stays. 0, -EINVAL (runtime above the period), -EBUSY: deadlines were promised that need more. */
+/* Changes them, us; -2: this one stays. 0, -EINVAL (runtime above the period), -EBUSY: deadlines
+ * were promised that need more. */
 int rt_guard_set(int64_t runtime, int64_t period);
 void guard_init(struct runq *rq);
 /* A real-time task runs and ordinary ones wait. This CPU's, rq->lock held. */
@@ -176,7 +189,8 @@ static inline bool fair_before(const struct task *a, const struct task *b)
 }
 /* Charges curr, of whichever class, for what it ran since last asked. */
 void runq_account(struct runq *rq, uint64_t now);
-/* t, a thread of a process, has been charged with ns: so is the process (kernel/cputime.c). rq->lock held. */
+/* t, a thread of a process, has been charged with ns: so is the process (kernel/cputime.c).
+ * rq->lock held. */
 void process_charge(struct task *t, uint64_t ns);
 /* t goes to sleep: for RLIMIT_RTTIME it begins anew. rq->lock held. */
 static inline void rt_time_slept(struct task *t)
@@ -203,19 +217,24 @@ static inline void runq_set_idle(const struct runq *rq, bool idle)
 }
 
 /* kernel/sched_wake.c. With rq->lock held where there is one. */
-/* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some time if not. */
+/* t was linked: makes rq's CPU reschedule if t should run instead of curr, or curr's turn end some
+ * time if not. */
 void runq_check_preempt(struct runq *rq, struct task *t);
 /* The run queue of t, locked; interrupts off. */
 struct runq *runq_lock_task(struct task *t);
-/* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity has changed meanwhile, another. rq is
- * locked; no lock is held on return: that of the queue where t, a real-time task, has to wait, for balance_push_rt(), or NULL. Interrupts off. */
+/* Queues t, which is runnable, neither linked nor curr and of rq, on that CPU or, when its affinity
+ * has changed meanwhile, another. rq is locked; no lock is held on return: that of the queue where
+ * t, a real-time task, has to wait, for balance_push_rt(), or NULL. Interrupts off. */
 struct runq *runq_place(struct runq *rq, struct task *t, int cpu);
-/* The same in two steps, without a lock in between: t is on its way to that CPU, and rq unlocked; then the caller, and nobody else, queues it there. */
+/* The same in two steps, without a lock in between: t is on its way to that CPU, and rq unlocked;
+ * then the caller, and nobody else, queues it there. */
 void runq_send(struct runq *rq, struct task *t, int cpu);
 struct runq *runq_receive(struct task *t);
-/* schedule() for a task that did not ask: it stays runnable. Preemption on; interrupts may be off, and come in between all the same. For kernel/preempt.c. */
+/* schedule() for a task that did not ask: it stays runnable. Preemption on; interrupts may be off,
+ * and come in between all the same. For kernel/preempt.c. */
 void sched_preempt(void);
-/* kernel/preempt.c: with interrupts off, those that are pending come. They see a count above zero, and leave their switch to the caller. */
+/* kernel/preempt.c: with interrupts off, those that are pending come. They see a count above zero,
+ * and leave their switch to the caller. */
 void preempt_let_in(void);
 
 /* kernel/load.c: starts sampling. Once, from sched_init(). */
@@ -235,11 +254,14 @@ static inline bool balance_wanted(const struct runq *rq, int prio)
 		return false;
 	return balance_look(rq, prio);
 }
-/* Brings one task of more than prio from another CPU to rq, this CPU's, if there is one. No lock held; interrupts off, and on in between. */
+/* Brings one task of more than prio from another CPU to rq, this CPU's, if there is one. No lock
+ * held; interrupts off, and on in between. */
 void balance_pull(struct runq *rq, int prio);
-/* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off, and on in between. */
+/* Moves one waiting ordinary task to a CPU with much less to do. No lock held; interrupts off, and
+ * on in between. */
 void balance_push_fair(struct runq *rq);
-/* Offers a waiting real-time task to a CPU that runs something less urgent. No lock held; interrupts off. */
+/* Offers a waiting real-time task to a CPU that runs something less urgent. No lock held;
+ * interrupts off. */
 void balance_offer_rt(struct runq *rq);
 static inline void balance_push_rt(struct runq *rq)
 {

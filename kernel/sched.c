@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler's core: giving up the CPU, its turns, and the ends of tasks. Waking is kernel/sched_wake.c.
+ * The scheduler's core: giving up the CPU, its turns, and the ends of tasks. Waking is
+ * kernel/sched_wake.c.
  *
- * Every CPU has a run queue (kernel/runq.h has its invariants and the lock order). The running task is not linked in it. schedule()
- * charges the running task, puts it back if it can go on, takes the most urgent one - the first real-time task of the highest
- * priority, else the ordinary task with the least virtual run time (kernel/sched_fair.c), else the idle task - and switches, all under
+ * Every CPU has a run queue (kernel/runq.h has its invariants and the lock order). The running task
+ * is not linked in it. schedule() charges the running task, puts it back if it can go on, takes the
+ * most urgent one - the first real-time task of the highest priority, else the ordinary task with
+ * the least virtual run time (kernel/sched_fair.c), else the idle task - and switches, all under
  * the run queue's lock, which the next task drops in sched_finish_switch().
  *
- * A task goes to sleep by setting its state, testing its condition, and calling schedule(). When it is preempted in between, it stays
- * runnable whatever its state says: only its own call of schedule() takes it off.
+ * A task goes to sleep by setting its state, testing its condition, and calling schedule(). When it
+ * is preempted in between, it stays runnable whatever its state says: only its own call of
+ * schedule() takes it off.
  *
- * There is no tick. A turn has an end (time_arm_slice) only while another task of the same rank waits.
+ * There is no tick. A turn has an end (time_arm_slice) only while another task of the same rank
+ * waits.
  *
- * Which CPU a task wakes up on, and how CPUs help each other, is kernel/balance.c; policies and priorities change in kernel/sched_policy.c.
+ * Which CPU a task wakes up on, and how CPUs help each other, is kernel/balance.c; policies and
+ * priorities change in kernel/sched_policy.c.
  */
 #include "kernel/clock_event.h"
 #include "kernel/irq.h"
@@ -21,7 +26,8 @@
 #include "kernel/runq.h"
 #include "kernel/task_alloc.h"
 
-/* A real-time task that runs this long lets other CPUs have the ordinary tasks that wait behind it: idle ones, or busy ones. */
+/* A real-time task that runs this long lets other CPUs have the ordinary tasks that wait behind it:
+ * idle ones, or busy ones. */
 #define RT_GUARD_IDLE (1 * NSEC_PER_MSEC)
 #define RT_GUARD_BUSY (10 * NSEC_PER_MSEC)
 
@@ -65,8 +71,8 @@ bool runq_turn_has_end(const struct runq *rq, const struct task *t)
 	return t->sched.policy == SCHED_DEADLINE && !t->sched.dl_spent;
 }
 
-/* An earlier end that was set for somebody else stays: its interrupt finds the turn not over and sets the right one. So tasks that alternate
- * hardly ever touch the timer. */
+/* An earlier end that was set for somebody else stays: its interrupt finds the turn not over and
+ * sets the right one. So tasks that alternate hardly ever touch the timer. */
 static inline void arm_turn_until(struct runq *rq, uint64_t end)
 {
 	if (end < rq->turn_end) {
@@ -143,7 +149,8 @@ static void change_places(struct runq *rq, struct task *prev, struct task *next,
 	runq_link(rq, prev, front);
 }
 
-/* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who runs. */
+/* prev can go on and next waits: switches their places unless prev keeps the CPU. Returns who
+ * runs. */
 static inline struct task *compare(struct runq *rq, struct task *prev, struct task *next,
 				   bool yields)
 {
@@ -175,8 +182,9 @@ static void set_curr(struct runq *rq, struct task *next, uint64_t now)
 	WRITE_ONCE(rq->curr_prio, next->sched.prio);
 }
 
-/* This CPU has sunk in priority, or was asked to after its look. A real-time task that came to wait elsewhere after the look, when this CPU was not yet seen to have sunk, has
- * nobody else to find it; one that comes later finds this CPU. The idle loop does the same for itself. */
+/* This CPU has sunk in priority, or was asked to after its look. A real-time task that came to wait
+ * elsewhere after the look, when this CPU was not yet seen to have sunk, has nobody else to find
+ * it; one that comes later finds this CPU. The idle loop does the same for itself. */
 static void look_again(struct runq *rq)
 {
 	hw_mb(); /* curr_prio before the look; pairs with the one in runq_check_preempt() */
@@ -205,7 +213,8 @@ static inline struct task *first_waiting(const struct runq *rq)
 	return t ? t : rq->fair_first;
 }
 
-/* Why the running task gives up the CPU. Only who sleeps goes by its state; the others can go on, whatever it says. */
+/* Why the running task gives up the CPU. Only who sleeps goes by its state; the others can go on,
+ * whatever it says. */
 enum leave { SLEEPS, PREEMPTED, YIELDS };
 
 static inline bool can_stay(const struct task *t, enum leave how)
@@ -213,7 +222,8 @@ static inline bool can_stay(const struct task *t, enum leave how)
 	return how != SLEEPS || READ_ONCE(t->state) == TASK_RUNNABLE;
 }
 
-/* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it belongs. */
+/* Takes the task to run next off its queue, and puts prev, which gives up the CPU, where it
+ * belongs. */
 static inline struct task *choose(struct runq *rq, struct task *prev, enum leave how)
 {
 	struct task *next = first_waiting(rq);
@@ -231,7 +241,8 @@ static inline struct task *choose(struct runq *rq, struct task *prev, enum leave
 	return next;
 }
 
-/* The same while this CPU idles. Without a task nothing is switched, and a request that came since the look at other CPUs stays. */
+/* The same while this CPU idles. Without a task nothing is switched, and a request that came since
+ * the look at other CPUs stays. */
 static NOINLINE struct task *choose_after_idling(struct runq *rq)
 {
 	struct task *next = first_waiting(rq);
@@ -256,8 +267,9 @@ static inline bool looks_elsewhere(const struct runq *rq, enum leave how)
 	return (how != YIELDS && rq->nr_rt + rq->nr_fair == 0) || unlikely(rt_waits_elsewhere(rq));
 }
 
-/* Fetches a task from another CPU when one waits there that is better than what this CPU has: its running task, unless that goes to sleep, and what is queued. Without locks these
- * are hints. What is missed is found by the idle loop, or by look_again(). */
+/* Fetches a task from another CPU when one waits there that is better than what this CPU has: its
+ * running task, unless that goes to sleep, and what is queued. Without locks these are hints. What
+ * is missed is found by the idle loop, or by look_again(). */
 static NOINLINE void fetch_better(struct runq *rq, enum leave how)
 {
 	struct task *t = current();
@@ -329,8 +341,9 @@ static void switch_task(enum leave how)
 	sched_finish_switch(arch_switch(prev, next));
 }
 
-/* prev, from which rq's CPU was switched, cannot stay here: it has ended, or may not run here. Drops rq->lock. What becomes of a task that has ended
- * is not the switch's business: interrupts come in between. */
+/* prev, from which rq's CPU was switched, cannot stay here: it has ended, or may not run here.
+ * Drops rq->lock. What becomes of a task that has ended is not the switch's business: interrupts
+ * come in between. */
 static NOINLINE void send_off(struct runq *rq, struct task *prev)
 {
 	bool dead = rq->after == AFTER_DEAD;
@@ -411,7 +424,8 @@ void sched_exit(void)
 	panic("a dead task runs again");
 }
 
-/* The end of a turn. What it lets other CPUs have goes with the preemption, which a real-time task is asked for to that end alone. */
+/* The end of a turn. What it lets other CPUs have goes with the preemption, which a real-time task
+ * is asked for to that end alone. */
 void sched_slice_expired(void)
 {
 	struct runq *rq = runq_this();

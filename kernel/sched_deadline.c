@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * SCHED_DEADLINE: a constant-bandwidth server per task (Abeni and Buttazzo, RTSS 1998). Of every period a task may run for `runtime`, and it has it by
- * `deadline` after the period's beginning, as long as all such tasks together ask for no more than what is admitted: sched_rt_runtime_us of each sched_rt_period_us
- * on every CPU (95 %).
+ * SCHED_DEADLINE: a constant-bandwidth server per task (Abeni and Buttazzo, RTSS 1998). Of every
+ * period a task may run for `runtime`, and it has it by `deadline` after the period's beginning, as
+ * long as all such tasks together ask for no more than what is admitted: sched_rt_runtime_us of
+ * each sched_rt_period_us on every CPU (95 %).
  *
- * These tasks have the priority above all others, PRIO_DEADLINE; among themselves the earliest absolute deadline (dl_end) goes first on each CPU, and one that would have
- * to wait goes to a CPU that runs none, as with every real-time priority. So one that is alone on its CPU keeps its deadlines for certain; several
- * on one keep them if these alone ask for no more than the whole of it.
+ * These tasks have the priority above all others, PRIO_DEADLINE; among themselves the earliest
+ * absolute deadline (dl_end) goes first on each CPU, and one that would have to wait goes to a CPU
+ * that runs none, as with every real-time priority. So one that is alone on its CPU keeps its
+ * deadlines for certain; several on one keep them if these alone ask for no more than the whole of
+ * it.
  *
- * The budget of a period is the turn (slice_left). When it ends while others wait, the task is `spent`: it sleeps until its next period as soon as it comes back to
- * user mode, where it holds nothing that others wait for; what it still does in the kernel is done at its priority. A task that wakes up goes on with its old deadline and budget
- * only if these ask for no more than its share of the time left; else a new period begins.
+ * The budget of a period is the turn (slice_left). When it ends while others wait, the task is
+ * `spent`: it sleeps until its next period as soon as it comes back to user mode, where it holds
+ * nothing that others wait for; what it still does in the kernel is done at its priority. A task
+ * that wakes up goes on with its old deadline and budget only if these ask for no more than its
+ * share of the time left; else a new period begins.
  *
  * Locks: the fields in struct sched under the run queue's lock, bandwidth_lock inside task.pi_lock.
  */
@@ -18,7 +23,8 @@
 #include "kernel/runq.h"
 #include "kernel/waitq.h"
 
-#define RUNTIME_LEAST 1024 /* ns; and periods from 100 us to 4 s, as Linux has them by default */
+/* ns; and periods from 100 us to 4 s, as Linux has them by default */
+#define RUNTIME_LEAST 1024
 #define PERIOD_LEAST  (100 * NSEC_PER_USEC)
 #define PERIOD_MOST   ((uint64_t)(1 << 22) * NSEC_PER_USEC)
 #define SHARE_SHIFT   20 /* a share of a CPU's time, in millionths so to speak */

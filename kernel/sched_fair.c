@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ordinary tasks of a run queue: they share the CPU by weight. A task's virtual run time grows by the time it ran times its cost, which
- * is 1.25^nice; who has least runs next. Of the waiting ones the first is kept beside the tree of the others, so that two tasks that take turns
- * never touch a tree. min_vruntime follows the least of all, and is what a task's
- * vruntime is relative to when it changes queues or comes back from sleep.
+ * Ordinary tasks of a run queue: they share the CPU by weight. A task's virtual run time grows by
+ * the time it ran times its cost, which is 1.25^nice; who has least runs next. Of the waiting ones
+ * the first is kept beside the tree of the others, so that two tasks that take turns never touch a
+ * tree. min_vruntime follows the least of all, and is what a task's vruntime is relative to when it
+ * changes queues or comes back from sleep.
  *
- * A sleeper comes back at most SLEEP_CREDIT ahead of the others, so it soon runs but cannot save up; and at most two turns of its own
- * behind, so it is never starved by what it once used.
+ * A sleeper comes back at most SLEEP_CREDIT ahead of the others, so it soon runs but cannot save
+ * up; and at most two turns of its own behind, so it is never starved by what it once used.
  *
  * Locks: kernel/runq.h.
  */
 #include "kernel/log.h"
 #include "kernel/runq.h"
 
-#define COST_SHIFT       16
-#define COST_NICE_0      (1u << COST_SHIFT)
-#define COST_IDLE        (COST_NICE_0 * 340u) /* SCHED_IDLE: about a three-hundredth of a nice 0 task */
-#define SLEEP_CREDIT     (FAIR_SLICE / 2)
-#define STALE            (NSEC_PER_MSEC / 2) /* how far curr's charges may lag behind when a task is placed */
+#define COST_SHIFT  16
+#define COST_NICE_0 (1u << COST_SHIFT)
+/* SCHED_IDLE: about a three-hundredth of a nice 0 task */
+#define COST_IDLE    (COST_NICE_0 * 340u)
+#define SLEEP_CREDIT (FAIR_SLICE / 2)
+/* how far curr's charges may lag behind when a task is placed */
+#define STALE            (NSEC_PER_MSEC / 2)
 #define WAKE_GRANULARITY (1 * NSEC_PER_MSEC) /* a lead that is worth a switch */
 /* ns accounted at once: 4 minutes; keeps the product in 64 bits. */
 #define STINT_MAX ((uint64_t)1 << 38)
@@ -119,7 +122,8 @@ void runq_account(struct runq *rq, uint64_t now)
 	struct task *t = rq->curr;
 	uint64_t ns = now - t->sched.exec_start;
 
-	/* Another CPU may have charged it up to a moment that this CPU's clock read, taken before the lock, does not know of yet. */
+	/* Another CPU may have charged it up to a moment that this CPU's clock read, taken before
+	 * the lock, does not know of yet. */
 	if (unlikely((int64_t)ns <= 0))
 		return;
 	t->sched.exec_start = now;
@@ -143,7 +147,8 @@ void fair_place(struct runq *rq, struct task *t)
 {
 	uint64_t now = time_now(), least, most;
 
-	/* min_vruntime follows curr only when that is charged, which may have been long ago when it was alone here. */
+	/* min_vruntime follows curr only when that is charged, which may have been long ago when it
+	 * was alone here. */
 	if (now - rq->curr->sched.exec_start > STALE)
 		runq_account(rq, now);
 	least = rq->min_vruntime;
@@ -168,7 +173,8 @@ bool fair_preempts(const struct runq *rq, const struct task *t)
 	return before(t->sched.vruntime + WAKE_GRANULARITY, curr->sched.vruntime);
 }
 
-/* As far back as the next one: equal ones are served in the order of linking, so that one runs, and t after it. */
+/* As far back as the next one: equal ones are served in the order of linking, so that one runs, and
+ * t after it. */
 void fair_yield(const struct runq *rq, struct task *t)
 {
 	if (rq->fair_first && fair_before(t, rq->fair_first))

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The guard against real-time tasks that never let go: while ordinary tasks wait on a CPU, real-time ones have it for at most rt_guard.runtime of each rt_guard.period
- * (/proc/sys/kernel/sched_rt_runtime_us and sched_rt_period_us; a runtime of -1: no guard). What Linux means by these, but that nobody is held up
- * where no ordinary task waits when its time is over.
+ * The guard against real-time tasks that never let go: while ordinary tasks wait on a CPU,
+ * real-time ones have it for at most rt_guard.runtime of each rt_guard.period
+ * (/proc/sys/kernel/sched_rt_runtime_us and sched_rt_period_us; a runtime of -1: no guard). What
+ * Linux means by these, but that nobody is held up where no ordinary task waits when its time is
+ * over.
  *
- * A window begins when a real-time task runs and an ordinary one waits. After `runtime` the guard looks whether ordinary tasks ran (or nobody did) for the rest of a period meanwhile.
- * If not, the real-time task that runs is put aside (RUNQ_HOLD: switch_task() does it), and so is the next one that is found running at the guard's next look, until ordinary
- * tasks have had their part; then all come back. Who runs little is hardly ever the one that is found.
+ * A window begins when a real-time task runs and an ordinary one waits. After `runtime` the guard
+ * looks whether ordinary tasks ran (or nobody did) for the rest of a period meanwhile. If not, the
+ * real-time task that runs is put aside (RUNQ_HOLD: switch_task() does it), and so is the next one
+ * that is found running at the guard's next look, until ordinary tasks have had their part; then
+ * all come back. Who runs little is hardly ever the one that is found.
  *
  * All of it is the CPU's own, in its timer's interrupt, under its run queue's lock.
  */
@@ -64,7 +68,8 @@ void guard_begin(struct runq *rq)
 	timer_start(&rq->guard, time_now() + (uint64_t)runtime);
 }
 
-/* One of those that were put aside goes on; it may have been given another place meanwhile. Drops rq->lock. */
+/* One of those that were put aside goes on; it may have been given another place meanwhile. Drops
+ * rq->lock. */
 static void let_go(struct runq *rq)
 {
 	struct task *t = list_first(&rq->held, struct task, sched.rt_link);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Policies, priorities, nice values and affinity: what changes a task's place among the others from outside.
+ * Policies, priorities, nice values and affinity: what changes a task's place among the others from
+ * outside.
  *
- * A task's effective priority is the highest of its own (SCHED_FIFO, SCHED_RR), what was lent to it (sched_boost) and what it inherits from
- * tasks that wait for its mutexes (kernel/mutex.c). All of it is settled under the task's pi_lock; the run queue's lock
- * is taken inside for the moment in which the task changes its list.
+ * A task's effective priority is the highest of its own (SCHED_FIFO, SCHED_RR), what was lent to it
+ * (sched_boost) and what it inherits from tasks that wait for its mutexes (kernel/mutex.c). All of
+ * it is settled under the task's pi_lock; the run queue's lock is taken inside for the moment in
+ * which the task changes its list.
  */
 #include "kernel/errno.h"
 #include "kernel/pi.h"
@@ -44,7 +46,8 @@ void sched_set_effective(struct task *t, int prio)
 	if (prio == PRIO_FAIR && before != PRIO_FAIR)
 		fair_place(rq, t);
 	if (queued) {
-		/* A task whose priority falls goes before those that were there: POSIX, 2.8.4, pthread_setschedprio(). */
+		/* A task whose priority falls goes before those that were there: POSIX, 2.8.4,
+		 * pthread_setschedprio(). */
 		runq_link(rq, t, prio < before);
 		runq_check_preempt(rq, t);
 	} else if (rq->curr == t) {
@@ -70,7 +73,8 @@ static bool valid(int policy, int rt_priority, int nice)
 	}
 }
 
-/* The fields by which the run queue orders and charges t: changed while it is not linked. Under t->pi_lock. */
+/* The fields by which the run queue orders and charges t: changed while it is not linked. Under
+ * t->pi_lock. */
 static void set_policy(struct task *t, int policy, int rt_priority, int nice,
 		       const struct sched_deadline *d)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Real-time tasks of a run queue: a list per priority and a bit map of the lists that are not empty. All O(1). Locks: kernel/runq.h.
+// Real-time tasks of a run queue: a list per priority and a bit map of the lists that are not
+// empty. All O(1). Locks: kernel/runq.h.
 #include "kernel/log.h"
 #include "kernel/runq.h"
 

@@ -2,11 +2,13 @@
 /*
  * Waking and starting tasks: how a task that can run gets into a run queue.
  *
- * A waker changes the condition, then looks at the state of the task; a task that goes to sleep sets its state, then looks at the condition. One of
- * the two sees the other's write, because a full barrier lies between write and look on both sides. Only a task that is neither queued nor
+ * A waker changes the condition, then looks at the state of the task; a task that goes to sleep
+ * sets its state, then looks at the condition. One of the two sees the other's write, because a
+ * full barrier lies between write and look on both sides. Only a task that is neither queued nor
  * running nor on its way between queues is placed: for all others the change of state is enough.
  *
- * Which CPU it is placed on is kernel/balance.c's business; whether it runs there at once is decided here, and whoever it displaces is told.
+ * Which CPU it is placed on is kernel/balance.c's business; whether it runs there at once is
+ * decided here, and whoever it displaces is told.
  */
 #include "kernel/irq.h"
 #include "kernel/log.h"
@@ -26,7 +28,8 @@ static inline bool preempts(struct runq *rq, const struct task *t)
 	return unlikely(t->sched.prio == PRIO_DEADLINE) && deadline_before(t, curr);
 }
 
-/* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag of an idle task back before it looks. */
+/* Tells an idle CPU to look for work once more. Its lock is not held: switch_task() takes the flag
+ * of an idle task back before it looks. */
 static void rouse(int cpu)
 {
 	atomic_fetch_or(&runq_of(cpu)->idle->hot.pending, TASK_NEED_RESCHED);
@@ -48,7 +51,8 @@ void runq_check_preempt(struct runq *rq, struct task *t)
 	else if (runq_turn_has_end(rq, rq->curr) &&
 		 rq->curr->sched.exec_start + rq->curr->sched.slice_left < rq->turn_end)
 		runq_resched(rq); /* its timer can be set there only */
-	/* t waits: a CPU that went idle after this one was chosen is told to look again. See idle_loop(). */
+	/* t waits: a CPU that went idle after this one was chosen is told to look again. See
+	 * idle_loop(). */
 	hw_mb();
 	idle = atomic_load(&cpus_idle);
 	if (likely(idle == 0))
@@ -77,7 +81,8 @@ void runq_send(struct runq *rq, struct task *t, int cpu)
 		runq_wait_end(rq);
 	if (unlikely(t->sched.psi_counted))
 		psi_leave(rq, t);
-	/* Its lead stays what it is. That queue is not locked: runq_place() bounds what its least one has grown by meanwhile. */
+	/* Its lead stays what it is. That queue is not locked: runq_place() bounds what its least
+	 * one has grown by meanwhile. */
 	t->sched.vruntime += READ_ONCE(runq_of(cpu)->min_vruntime) - rq->min_vruntime;
 	/* While no lock is held, a waker may find t with a state that says it sleeps. */
 	t->sched.moving = true;
@@ -135,7 +140,8 @@ bool sched_wake_irqs_off(struct task *t, unsigned states)
 	struct runq *rq;
 	bool asleep;
 
-	hw_mb(); /* the condition's change before the look at the state; pairs with the one in sched_set_state() */
+	hw_mb(); /* the condition's change before the look at the state; pairs with the one in
+		    sched_set_state() */
 	if (!(SCHED_STATE(READ_ONCE(t->state)) & states))
 		return false;
 	rq = runq_lock_task(t);
@@ -160,8 +166,9 @@ bool sched_wake_if(struct task *t, unsigned states)
 {
 	uint64_t old = hw_irq_save();
 	bool woke = sched_wake_irqs_off(t, states);
-	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long. When this look comes too early, t has still to pass
-	 * through its way to user mode, and sees what the caller wrote before. */
+	/* Running elsewhere, maybe in user mode, where nothing else would interrupt it for long.
+	 * When this look comes too early, t has still to pass through its way to user mode, and
+	 * sees what the caller wrote before. */
 	if (!woke && READ_ONCE(t->sched.on_cpu)) {
 		int cpu = READ_ONCE(t->sched.cpu);
 
@@ -193,7 +200,8 @@ void sched_start(struct task *t)
 	runq_account(rq, time_now());
 	t->sched.cpu = rq->cpu;
 	fair_set_cost(t);
-	/* Where its parent stands, so that forking gives no advance; not ahead of those who wait. */
+	/* Where its parent stands, so that forking gives no advance; not ahead of those who
+	 * wait. */
 	t->sched.vruntime = rq->min_vruntime;
 	if (me->sched.prio == PRIO_FAIR && (int64_t)(me->sched.vruntime - rq->min_vruntime) > 0)
 		t->sched.vruntime = me->sched.vruntime;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list of serial ports, which only grows while drivers are probed, and the console before there are drivers. Early consoles are records of the
- * serial drivers in a linker section: a compatible string and a routine that sends one byte by polling.
+ * The list of serial ports, which only grows while drivers are probed, and the console before there
+ * are drivers. Early consoles are records of the serial drivers in a linker section: a compatible
+ * string and a routine that sends one byte by polling.
  */
 #include "kernel/serial.h"
 
@@ -17,8 +18,8 @@
 #include "kernel/log.h"
 
 #define UARTS_MAX 8
-#define EARLY_TRIES                                                                                \
-	1000000 /* a byte takes a tenth of a millisecond, a look at a device a tenth of a microsecond or more */
+/* a byte takes a tenth of a millisecond, a look at a device a tenth of a microsecond or more */
+#define EARLY_TRIES 1000000
 
 extern const struct early_console early_consoles_start[], early_consoles_end[];
 
@@ -154,7 +155,8 @@ static bool early_find(void)
 void log_early_init(void)
 {
 	if (!dt_blob()) {
-		if (emulator_present()) /* no word of any device: the emulator is all that may listen */
+		if (emulator_present()) /* no word of any device: the emulator is all that may
+					   listen */
 			log_set_sink(&emulator_sink);
 		return;
 	}

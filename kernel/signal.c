@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sending signals, and the queues they wait in. What a signal does to its target is decided as early as it can be: one that is ignored is
- * dropped here, one whose default action ends the process begins the end here (every thread gets TASK_KILLED), so that killable waits end
- * at once; the rest waits for user_work() (kernel/signal_deliver.c).
+ * Sending signals, and the queues they wait in. What a signal does to its target is decided as
+ * early as it can be: one that is ignored is dropped here, one whose default action ends the
+ * process begins the end here (every thread gets TASK_KILLED), so that killable waits end at once;
+ * the rest waits for user_work() (kernel/signal_deliver.c).
  *
- * Process 1 gets no signal it has no handler for, SIGKILL and SIGSTOP included, unless the kernel itself forces it.
+ * Process 1 gets no signal it has no handler for, SIGKILL and SIGSTOP included, unless the kernel
+ * itself forces it.
  *
- * Everything runs under p->signal_lock with interrupts off. sighand->lock lies within and is held to copy one action.
+ * Everything runs under p->signal_lock with interrupts off. sighand->lock lies within and is held
+ * to copy one action.
  */
 #include "kernel/signal.h"
 
@@ -63,8 +66,9 @@ static bool wants(const struct task *t, int signo)
 	return !t->exiting && !((t->sig_blocked & ~t->sig_waiting) & SIGNAL_MASK(signo));
 }
 
-/* The thread to be told of a signal for the whole process: the leader when it can take it, else the first that can. Breathes: a thread that comes to
- * want the signal meanwhile sees that it is pending (signal_recalc_locked()). */
+/* The thread to be told of a signal for the whole process: the leader when it can take it, else the
+ * first that can. Breathes: a thread that comes to want the signal meanwhile sees that it is
+ * pending (signal_recalc_locked()). */
 static struct task *choose_thread(struct process *p, struct task *hint, int signo, uint64_t *irqs)
 {
 	struct thread_walk w;
@@ -98,7 +102,8 @@ static bool is_fatal(struct process *p, const struct task *t, int signo)
 	if ((SIGNAL_MASK(signo) & (DEFAULT_IGNORE | DEFAULT_STOP | SIGNAL_MASK(SIGCONT))) ||
 	    (t->sig_blocked & SIGNAL_MASK(signo)))
 		return false;
-	if (p->stop_signal) /* stopped threads take nothing but SIGKILL: the rest waits for SIGCONT */
+	if (p->stop_signal) /* stopped threads take nothing but SIGKILL: the rest waits for
+			       SIGCONT */
 		return false;
 	return signal_action_locked(p, signo).handler == ACTION_DEFAULT;
 }
@@ -125,7 +130,8 @@ void signal_drop_queued_locked(struct process *p, uint64_t mask, uint64_t *irqs)
 	thread_walk_end_locked(&w);
 }
 
-/* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals cancel each other. Breathes. */
+/* SIGCONT makes stopped threads go on, whatever becomes of the signal itself; it and stop signals
+ * cancel each other. Breathes. */
 static void stop_and_continue(struct process *p, int signo, uint64_t *irqs)
 {
 	uint64_t cancels = signo == SIGCONT                    ? DEFAULT_STOP
@@ -188,8 +194,8 @@ static struct task *any_thread(struct process *p)
 	return p->leader->exiting ? list_first(&p->threads, struct task, process_link) : p->leader;
 }
 
-/* What a signal does at once, whatever becomes of it. Returns the thread whose mask decides about that, or NULL when it is too late
- * for signals. t NULL: for the process. Breathes. */
+/* What a signal does at once, whatever becomes of it. Returns the thread whose mask decides about
+ * that, or NULL when it is too late for signals. t NULL: for the process. Breathes. */
 static struct task *send_begin(struct process *p, struct task *t, int signo, uint64_t *irqs)
 {
 	if (is_past_signals(p, t))
@@ -212,7 +218,8 @@ static struct task *receiver_locked(struct process *p, struct task *t, int signo
 	return hint;
 }
 
-/* t NULL: to the process. The signal_lock is held; breathes, for memory is not asked for with interrupts off. */
+/* t NULL: to the process. The signal_lock is held; breathes, for memory is not asked for with
+ * interrupts off. */
 static int send_locked(struct process *p, struct task *t, int signo, const struct ksiginfo *info,
 		       uint64_t *irqs)
 {
@@ -354,7 +361,8 @@ void sigqueue_cancel(struct sigqueue *q, struct process *p)
 	spin_unlock_irq(&p->signal_lock, old);
 }
 
-/* For a fault of t, which is current(): its own entry, which stays when it has one. While that is queued, or there is no memory for it, one as for any other signal. */
+/* For a fault of t, which is current(): its own entry, which stays when it has one. While that is
+ * queued, or there is no memory for it, one as for any other signal. */
 static struct sigqueue *fault_entry(struct task *t, const struct ksiginfo *info)
 {
 	struct sigqueue *q = t->fault_signal;
@@ -398,7 +406,8 @@ void signal_fault(int signo, int si_code, virt_addr_t address)
 {
 	struct ksiginfo info = { .signo = signo, .code = si_code, .u.fault.addr = address };
 
-	/* siginfo's least significant bit of the damaged range: one page (sigaction(2), BUS_MCEERR). */
+	/* siginfo's least significant bit of the damaged range: one page (sigaction(2),
+	 * BUS_MCEERR). */
 	if (signo == SIGBUS && (si_code == BUS_MCEERR_AR || si_code == BUS_MCEERR_AO))
 		info.u.fault.lsb = PAGE_SHIFT;
 	signal_force(signo, &info);

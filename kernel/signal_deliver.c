@@ -3,12 +3,15 @@
  * Taking signals: what a thread does on its way to user mode, and its masks.
  *
  *    user_work -> killed?          -> task_exit
- *              -> TASK_SIGNAL      -> a stop to take part in? news for the parent? else take signals one by one:
- *                                     ignored -> next; stop -> begin a group stop; default -> the process ends; handler -> build a frame, done
+ *              -> TASK_SIGNAL      -> a stop to take part in? news for the parent? else take
+ *                                  signals
+ *                                     one by one: ignored -> next; stop -> begin a group stop;
+ *                                     default -> the process ends; handler -> build a frame, done
  *              -> a system call that was interrupted is restarted, or says -EINTR
  *
- * A group stop: whoever takes the stop signal sets p->stop_signal and counts the threads in stop_running; each comes by here, counts itself off, and sleeps as
- * TASK_STOPPED until SIGCONT clears stop_signal or death comes. The last one tells the parent.
+ * A group stop: whoever takes the stop signal sets p->stop_signal and counts the threads in
+ * stop_running; each comes by here, counts itself off, and sleeps as TASK_STOPPED until SIGCONT
+ * clears stop_signal or death comes. The last one tells the parent.
  */
 #include "arch/thread.h"
 #include "kernel/errno.h"
@@ -81,7 +84,8 @@ static COLD uint64_t stop_here(struct process *p, uint64_t irqs)
 	return irqs;
 }
 
-/* SIGTSTP, SIGTTIN and SIGTTOU do not stop a group that no shell watches over. Drops signal_lock meanwhile. */
+/* SIGTSTP, SIGTTIN and SIGTTOU do not stop a group that no shell watches over. Drops signal_lock
+ * meanwhile. */
 static COLD uint64_t stop_by_signal(struct process *p, int signo, uint64_t irqs)
 {
 	if (signo != SIGSTOP) {
@@ -109,8 +113,9 @@ static int take_locked(struct task *t, struct process *p, uint64_t mask, struct 
 	return signo ? signo : sigqueue_take(&p->sig_queue, &p->sig_pending, mask, info);
 }
 
-/* The next signal with a handler, its action copied (and reset if it wants that): its number, or 0 when there is none. Handles all others
- * on the way. signal_lock held, dropped meanwhile. Does not return when the process is to die. */
+/* The next signal with a handler, its action copied (and reset if it wants that): its number, or 0
+ * when there is none. Handles all others on the way. signal_lock held, dropped meanwhile. Does not
+ * return when the process is to die. */
 static int next_handled(struct ksiginfo *info, struct ksigaction *act, uint64_t *irqs)
 {
 	struct task *t = current();
@@ -183,7 +188,8 @@ static void restart_or_fail(struct user_regs *regs, const struct ksigaction *act
 
 /* ---- On the way to user mode ---- */
 
-/* signal_lock held. What is blocked now and waits for the whole process is left to other threads, and the lock dropped for that. */
+/* signal_lock held. What is blocked now and waits for the whole process is left to other threads,
+ * and the lock dropped for that. */
 static void set_blocked_locked(struct task *t, uint64_t mask, uint64_t *irqs)
 {
 	uint64_t added = mask & ~t->sig_blocked;

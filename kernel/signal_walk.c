@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Walks over the threads of a process, and its end. A process may have thousands of threads, and signal_lock is held with interrupts off: so a walk
- * lets go of it every few threads (signal_breathe). Its place is the next thread's link; it is known to the process, and a thread that leaves the list
- * moves the walks that stand at it one further. A thread that joins does so at the end, where the walk meets it.
+ * Walks over the threads of a process, and its end. A process may have thousands of threads, and
+ * signal_lock is held with interrupts off: so a walk lets go of it every few threads
+ * (signal_breathe). Its place is the next thread's link; it is known to the process, and a thread
+ * that leaves the list moves the walks that stand at it one further. A thread that joins does so at
+ * the end, where the walk meets it.
  *
- * The end of a process begins with a few threads and goes on by itself: whoever sent the signal goes on where it may be preempted, and so does each
- * thread on its way out. So an interrupt can end a process of any size. The running thread is among the first, when it is
- * one of this process: it must not come back to user mode, and what runs now is likeliest to run on.
+ * The end of a process begins with a few threads and goes on by itself: whoever sent the signal
+ * goes on where it may be preempted, and so does each thread on its way out. So an interrupt can
+ * end a process of any size. The running thread is among the first, when it is one of this process:
+ * it must not come back to user mode, and what runs now is likeliest to run on.
  */
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/sigset.h"
 
-#define KILL_BATCH                                                                                 \
-	1 /* wake-ups, 300 to 600 instructions each: the queue may be long, and pressure counted */
+/* wake-ups, 300 to 600 instructions each: the queue may be long, and pressure counted */
+#define KILL_BATCH 1
 
 void thread_walk_begin_locked(struct process *p, struct thread_walk *w)
 {

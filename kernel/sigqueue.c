@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What signals are made of: siginfo as users see it, tables of handlers, and the queues in which signals wait. A queue is a list of siginfos
- * beside a word with a bit per signal; the bit alone is enough for a signal below 32 whose siginfo could not be kept.
+ * What signals are made of: siginfo as users see it, tables of handlers, and the queues in which
+ * signals wait. A queue is a list of siginfos beside a word with a bit per signal; the bit alone is
+ * enough for a signal below 32 whose siginfo could not be kept.
  */
 #include "kernel/lib/string.h"
 #include "kernel/process.h"
@@ -66,7 +67,8 @@ void sighand_put(struct sighand *s)
 
 void sighand_reset_for_exec(struct sighand *s)
 {
-	/* One by one, so that interrupts are not off for long: nobody but the caller changes any, and who sends looks at one. */
+	/* One by one, so that interrupts are not off for long: nobody but the caller changes any,
+	 * and who sends looks at one. */
 	for (uint64_t left = s->changed; left != 0; left &= left - 1) {
 		struct ksigaction *a = &s->action[__builtin_ctzll(left)];
 		uint64_t old = spin_lock_irq(&s->lock);
@@ -166,7 +168,8 @@ struct sigqueue *sigqueue_alloc(const struct ksiginfo *info)
 	struct sigqueue *q;
 
 	if (!t->cred)
-		return NULL; /* from a kernel thread or an idle CPU's interrupt: the bit alone tells */
+		return NULL; /* from a kernel thread or an idle CPU's interrupt: the bit alone
+				tells */
 	user = t->cred->user;
 	if (atomic_load(&user->signals) >= process_limit(RLIMIT_SIGPENDING))
 		return NULL;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Signals' default actions, and what kernel/signal*.c and kernel/sys_signal.c share among themselves.
+// Signals' default actions, and what kernel/signal*.c and kernel/sys_signal.c share among
+// themselves.
 #ifndef KERNEL_SIGSET_H
 #define KERNEL_SIGSET_H
 
@@ -31,16 +32,19 @@ bool signal_stop_counted_locked(struct process *p);
 void signal_kill_thread_locked(struct task *t);
 
 /*
- * Walks over p->threads (kernel/signal_walk.c). signal_lock held at every step, and it may be dropped between steps: next gives the next thread or NULL,
- * alive until the lock is dropped. A walk that has begun must be ended. thread_leave takes t off the list.
+ * Walks over p->threads (kernel/signal_walk.c). signal_lock held at every step, and it may be
+ * dropped between steps: next gives the next thread or NULL, alive until the lock is dropped. A
+ * walk that has begun must be ended. thread_leave takes t off the list.
  */
 void thread_walk_begin_locked(struct process *p, struct thread_walk *w);
 struct task *thread_walk_next_locked(const struct process *p, struct thread_walk *w);
 void thread_walk_end_locked(struct thread_walk *w);
 void thread_leave_locked(struct process *p, struct task *t);
-/* Those of mask disappear from where they wait in p and its threads. signal_lock held, dropped meanwhile. */
+/* Those of mask disappear from where they wait in p and its threads. signal_lock held, dropped
+ * meanwhile. */
 void signal_drop_queued_locked(struct process *p, uint64_t mask, uint64_t *irqs);
-/* Drops signal_lock and takes it again; interrupts come in unless the caller had them off before. */
+/* Drops signal_lock and takes it again; interrupts come in unless the caller had them off
+ * before. */
 void signal_breathe(struct process *p, uint64_t *irqs);
 /* Calls fn for every thread, breathing: signal_lock held, dropped meanwhile. */
 void signal_each_thread(struct process *p, void (*fn)(struct task *t), uint64_t *irqs);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Swap at boot: what the command line says of it (mm/swap/README.md tells what each means), then the flash partition and the disk partitions that are swap. What is
- * wrong is said, and is as if it were not there.
+ * Swap at boot: what the command line says of it (mm/swap/README.md tells what each means), then
+ * the flash partition and the disk partitions that are swap. What is wrong is said, and is as if it
+ * were not there.
  */
 #include "kernel/swap_boot.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Write budgets of swap as text: DAY or DAY,BURST, bytes a day and at once. mm/swap/README.md tells what they do. What cannot be read changes nothing, and is said.
+ * Write budgets of swap as text: DAY or DAY,BURST, bytes a day and at once. mm/swap/README.md tells
+ * what they do. What cannot be read changes nothing, and is said.
  */
 #include "kernel/swap_budget.h"
 

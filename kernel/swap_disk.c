@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which block devices swap may have, and switching them on and off. What mkswap signed is swap, whatever lies behind its page (mkswap(8): version, last page, bad pages, UUID and label from byte
- * 1024, the signature in the last ten bytes); so is what its partition table calls swap, when it is blank or has a store's headers. Anything else is somebody's.
+ * Which block devices swap may have, and switching them on and off. What mkswap signed is swap,
+ * whatever lies behind its page (mkswap(8): version, last page, bad pages, UUID and label from byte
+ * 1024, the signature in the last ten bytes); so is what its partition table calls swap, when it is
+ * blank or has a store's headers. Anything else is somebody's.
  */
 #include "kernel/driver.h"
 #include "kernel/errno.h"

@@ -16,9 +16,10 @@ struct swap_header {
 #define SWAP_SIGNATURE_LEN 10
 #define SWAP_SIGNATURE_AT  (PAGE_SIZE - SWAP_SIGNATURE_LEN)
 
-/* Makes d a swap area: one with mkswap's signature, whatever else is on it, or one that its partition table calls swap and that is blank or was used so before (format:
- * or holds anything). prio as swap_attach(). 0, -EINVAL (neither, bad blocks, or shorter than its signature says), -EBUSY, -EROFS, -ENOMEM, what swap_attach()
- * gives. May sleep. */
+/* Makes d a swap area: one with mkswap's signature, whatever else is on it, or one that its
+ * partition table calls swap and that is blank or was used so before (format: or holds anything).
+ * prio as swap_attach(). 0, -EINVAL (neither, bad blocks, or shorter than its signature says),
+ * -EBUSY, -EROFS, -ENOMEM, what swap_attach() gives. May sleep. */
 int swap_disk_on(struct block_device *d, int prio, bool format) MUST_CHECK;
 /* The opposite, as swap_detach(). */
 int swap_disk_off(struct block_device *d) MUST_CHECK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of swap on a block device share: swap_disk.c (which devices, on and off), swap_medium.c (the medium under the store), swap_return.c (a medium that was away).
+ * What the files of swap on a block device share: swap_disk.c (which devices, on and off),
+ * swap_medium.c (the medium under the store), swap_return.c (a medium that was away).
  */
 #ifndef KERNEL_SWAP_DISK_INTERNAL_H
 #define KERNEL_SWAP_DISK_INTERNAL_H
@@ -49,14 +50,16 @@ struct swap_disk {
 	uint8_t mark[MARK]; /* how it begins; lock */
 };
 
-/* A medium for a store on the first `size` bytes of d, which the caller has claimed. given: what else lies there may be overwritten. NULL: no memory. May sleep. */
+/* A medium for a store on the first `size` bytes of d, which the caller has claimed. given: what
+ * else lies there may be overwritten. NULL: no memory. May sleep. */
 struct swap_disk *swap_medium_create(struct block_device *d, uint64_t size, bool given) MUST_CHECK;
 /* Waits for a discard under way. No store is open on it. */
 void swap_medium_free(struct swap_disk *s);
 
 /* Remembers the first page as it is now. Once, before the store is opened: 0, -EIO. May sleep. */
 int swap_return_begin(struct swap_disk *s) MUST_CHECK;
-/* A request ended with -ENODEV: looks whether the medium is back, and what was left. True: it may be tried again. May sleep; allocates nothing. */
+/* A request ended with -ENODEV: looks whether the medium is back, and what was left. True: it may
+ * be tried again. May sleep; allocates nothing. */
 bool swap_return(struct swap_disk *s) MUST_CHECK;
 
 #endif

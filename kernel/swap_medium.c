@@ -5,12 +5,15 @@
  *      0        4 KB                     segment          2 * segment
  *      | mkswap | log of the first segment | lead | log ... | lead | log ... |
  *
- * Segments count from the partition's beginning, so that they lie as the flash behind it does, which is where partitions are laid for. The first page of each is
- * left alone (medium.lead), for in the first one it is mkswap's header: not a byte of it is ever written, nor discarded.
+ * Segments count from the partition's beginning, so that they lie as the flash behind it does,
+ * which is where partitions are laid for. The first page of each is left alone (medium.lead), for
+ * in the first one it is mkswap's header: not a byte of it is ever written, nor discarded.
  *
- * Reads of records begin anywhere, so they go through buffers of whole blocks: a few per area, handed to the most urgent reader first. Writes come from the store's
- * ring, which is aligned, in pieces of WINDOW bytes, some of which are under way at a time. One more buffer has a piece of the log that was read ahead: records in it need no
- * transfer. Erasing is a discard that nobody waits for but the next erase and whoever writes there.
+ * Reads of records begin anywhere, so they go through buffers of whole blocks: a few per area,
+ * handed to the most urgent reader first. Writes come from the store's ring, which is aligned, in
+ * pieces of WINDOW bytes, some of which are under way at a time. One more buffer has a piece of the
+ * log that was read ahead: records in it need no transfer. Erasing is a discard that nobody waits
+ * for but the next erase and whoever writes there.
  */
 #include "kernel/driver.h"
 #include "kernel/errno.h"
@@ -24,10 +27,11 @@
 #define SEGMENT_MIN   (64u << 10)
 #define SEGMENT_MAX   (1u << 20)
 #define SEGMENT_HUGE  (4u << 20)
-#define SEGMENTS_WANT 64u        /* rather smaller segments than fewer */
-#define SEGMENTS_MOST 20480u     /* each takes RAM, and a read at swapon */
-#define AHEAD_ORDER   3u         /* of the buffer for reading ahead: 32 KB */
-#define RECORD_MOST   (5u << 10) /* bytes the store reads at once: a page and its header */
+#define SEGMENTS_WANT 64u    /* rather smaller segments than fewer */
+#define SEGMENTS_MOST 20480u /* each takes RAM, and a read at swapon */
+#define AHEAD_ORDER   3u     /* of the buffer for reading ahead: 32 KB */
+/* bytes the store reads at once: a page and its header */
+#define RECORD_MOST (5u << 10)
 
 static struct waitq something_ended =
 	WAITQ_INIT(something_ended); /* not the disk's own: that may go when its flag is seen */
@@ -156,7 +160,8 @@ static void disk_read_ahead(struct medium *m, uint64_t offset, size_t n)
 	spin_unlock(&s->lock);
 }
 
-/* Takes the record out of what was read ahead. False: it is not there, or was taken just before: who asks again did not like it. */
+/* Takes the record out of what was read ahead. False: it is not there, or was taken just before:
+ * who asks again did not like it. */
 static bool ahead_take(struct swap_disk *s, uint64_t offset, const struct medium_piece pieces[2])
 {
 	uint64_t n = pieces[0].n + pieces[1].n, skip;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * A medium that was away, under a swap store. It may have been given something else meanwhile, so it is looked at before anything is read or written: what was left on it is there when its
- * first page is as it was at swapon, and the segment header that was written last as it was written. (Of a page with mkswap's signature that alone says that all behind it is swap; a blank one
- * says nothing.) Else nothing is written any more until swapoff, and what was on it is lost.
+ * A medium that was away, under a swap store. It may have been given something else meanwhile, so
+ * it is looked at before anything is read or written: what was left on it is there when its first
+ * page is as it was at swapon, and the segment header that was written last as it was written. (Of
+ * a page with mkswap's signature that alone says that all behind it is swap; a blank one says
+ * nothing.) Else nothing is written any more until swapoff, and what was on it is lost.
  */
 #include "arch/hw.h"
 #include "kernel/lib/string.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Resource limits: getrlimit(2), setrlimit(2), prlimit(2). Those that mm/ enforces are copied to the address space when they change.
+// Resource limits: getrlimit(2), setrlimit(2), prlimit(2). Those that mm/ enforces are copied to
+// the address space when they change.
 #include "kernel/errno.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"

@@ -169,7 +169,8 @@ static int64_t copy_lines(uint64_t *seq, virt_addr_t dst, uint64_t size)
 	return (int64_t)done;
 }
 
-/* The last lines of the log that fit: older ones are skipped by a first pass that only adds lengths. */
+/* The last lines of the log that fit: older ones are skipped by a first pass that only adds
+ * lengths. */
 static int64_t read_all(virt_addr_t dst, uint64_t size, bool clear)
 {
 	char line[LOG_LINE_MAX];
@@ -253,7 +254,8 @@ SYSCALL(reboot)
 		fs_sync();
 		log_flush();
 		machine_off(0);
-	case LINUX_REBOOT_CMD_CAD_ON: /* no key combination reaches the kernel: on or off, nothing happens */
+	case LINUX_REBOOT_CMD_CAD_ON: /* no key combination reaches the kernel: on or off, nothing
+					 happens */
 	case LINUX_REBOOT_CMD_CAD_OFF: return 0;
 	default: return -EINVAL;
 	}

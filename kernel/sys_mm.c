@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * System calls about memory: arguments are decoded and checked here as the manual pages say, mm/ does the work. An address space's copy of
- * the limits is brought up to date whenever a limit changes (kernel/sys_limits.c), so nothing here looks at them.
+ * System calls about memory: arguments are decoded and checked here as the manual pages say, mm/
+ * does the work. An address space's copy of the limits is brought up to date whenever a limit
+ * changes (kernel/sys_limits.c), so nothing here looks at them.
  */
 #include <linux/mman.h>
 
@@ -15,7 +16,8 @@
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PROT_GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
-/* Flags that MAP_SHARED_VALIDATE accepts; the others are ignored by MAP_SHARED and MAP_PRIVATE, as they always were. */
+/* Flags that MAP_SHARED_VALIDATE accepts; the others are ignored by MAP_SHARED and MAP_PRIVATE, as
+ * they always were. */
 #define MAP_KNOWN                                                                                  \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED |       \
 	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE | 0x0800 |  \
@@ -35,7 +37,8 @@ static unsigned area_flags_of(uint64_t prot, uint64_t flags)
 	       (flags & MAP_HUGETLB ? AREA_HUGETLB : 0);
 }
 
-/* Type and flags of mmap(2): 0 or negative errno. Rights that are not known are ignored, as ever. */
+/* Type and flags of mmap(2): 0 or negative errno. Rights that are not known are ignored, as
+ * ever. */
 static int check_map_flags(uint64_t flags)
 {
 	uint64_t type = flags & MAP_TYPE;
@@ -129,7 +132,8 @@ SYSCALL(mmap)
 	return flags & MAP_GROWSDOWN ? -EINVAL : map_file(&r, (int)args[4]);
 }
 
-/* A page-aligned start and a length that is rounded up: 0, or err when the sum leaves user space. */
+/* A page-aligned start and a length that is rounded up: 0, or err when the sum leaves user
+ * space. */
 static int check_range(virt_addr_t addr, uint64_t *length, int err)
 {
 	if (addr % PAGE_SIZE != 0)
@@ -216,7 +220,8 @@ SYSCALL(madvise)
 
 	if (start % PAGE_SIZE != 0 || (length == 0 && args[1] != 0) || end < start)
 		return -EINVAL;
-	/* An advice that is not known is refused even for an empty range: programs ask so what there is. */
+	/* An advice that is not known is refused even for an empty range: programs ask so what
+	 * there is. */
 	err = aspace_advise(current()->aspace, from, from < to ? to - from : 0, (int)args[2]);
 	/* What lies outside of what can be mapped is a hole. */
 	if (err == 0 && length != 0 && (from != start || to != end))

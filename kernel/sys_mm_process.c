@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * process_vm_readv(2) and process_vm_writev(2): another process's memory, page by page through a buffer in the kernel. Neither
- * address space is locked while the other is touched, so two processes may do this to each other. And process_madvise(2).
+ * process_vm_readv(2) and process_vm_writev(2): another process's memory, page by page through a
+ * buffer in the kernel. Neither address space is locked while the other is touched, so two
+ * processes may do this to each other. And process_madvise(2).
  */
 #include <linux/capability.h>
 #include <linux/mman.h>
@@ -26,7 +27,8 @@ struct pieces {
 	struct iovec now; /* what is left of the piece */
 };
 
-/* Checks a list: every length, and the addresses when they are the caller's own. Their sum, at most TRANSFER_MAX, or -EINVAL, -EFAULT. */
+/* Checks a list: every length, and the addresses when they are the caller's own. Their sum, at most
+ * TRANSFER_MAX, or -EINVAL, -EFAULT. */
 static int64_t pieces_check(const struct pieces *p, bool own)
 {
 	uint64_t sum = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls that act on the process behind a descriptor (kernel/fs/pidfd.c): signals, and taking back the memory of one that dies.
+// System calls that act on the process behind a descriptor (kernel/fs/pidfd.c): signals, and taking
+// back the memory of one that dies.
 #include "kernel/errno.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/process.h"
@@ -57,7 +58,8 @@ static int lives_on(struct process *p, void *as)
 	return !READ_ONCE(p->exiting) && process_runs_on(p, as);
 }
 
-/* The memory of p, when everybody who runs on it is dying, with a reference; or ERR_PTR: -EINVAL, or -ESRCH: gone already. */
+/* The memory of p, when everybody who runs on it is dying, with a reference; or ERR_PTR: -EINVAL,
+ * or -ESRCH: gone already. */
 static struct aspace *dying_aspace(struct process *p)
 {
 	struct aspace *as = process_aspace(p);

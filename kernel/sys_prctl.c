@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * prctl(2). Options that are not there answer EINVAL, as a Linux does that was built without them: what other architectures have
- * (FPEMU, TSC, ENDIAN ...), what this CPU has not (SVE, SME, pointer authentication, memory tags), seccomp, counting of events, and of PR_SET_MM what replaces the executable file or all fields at once.
+ * prctl(2). Options that are not there answer EINVAL, as a Linux does that was built without them:
+ * what other architectures have (FPEMU, TSC, ENDIAN ...), what this CPU has not (SVE, SME, pointer
+ * authentication, memory tags), seccomp, counting of events, and of PR_SET_MM what replaces the
+ * executable file or all fields at once.
  *
- * The slack of timers is kept for whoever asks: it is what a timer may be late at most, and none is late here. So it is for PR_SET_IO_FLUSHER (no
- * allocation waits for a user's program to write) and for PR_MCE_KILL (memory errors are told when memory is read, never earlier).
+ * The slack of timers is kept for whoever asks: it is what a timer may be late at most, and none is
+ * late here. So it is for PR_SET_IO_FLUSHER (no allocation waits for a user's program to write) and
+ * for PR_MCE_KILL (memory errors are told when memory is read, never earlier).
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -205,7 +208,8 @@ static int64_t io_flusher(struct task *t, bool set, const uint64_t *args)
 	return 0;
 }
 
-/* Bypassing of stores: nothing turns it off here, nor could a program. Of other ways to speculate the architecture has no control. */
+/* Bypassing of stores: nothing turns it off here, nor could a program. Of other ways to speculate
+ * the architecture has no control. */
 static int64_t speculation(bool set, const uint64_t *args)
 {
 	if (args[3] || args[4] || (!set && args[2]))

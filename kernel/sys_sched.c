@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * System calls about scheduling. Who may do what (sched(7)): the superuser everything; others may lower, may raise up to RLIMIT_RTPRIO and RLIMIT_NICE,
- * and may touch tasks of their own user only.
+ * System calls about scheduling. Who may do what (sched(7)): the superuser everything; others may
+ * lower, may raise up to RLIMIT_RTPRIO and RLIMIT_NICE, and may touch tasks of their own user only.
  */
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -169,13 +169,15 @@ SYSCALL(sched_getparam)
 	return user_store32(args[1], (uint32_t)priority);
 }
 
-/* A size that is too little, or something in it that is not known here: the caller is told what is. */
+/* A size that is too little, or something in it that is not known here: the caller is told what
+ * is. */
 static int attr_too_big(virt_addr_t src)
 {
 	return user_store32(src, sizeof(struct sched_attr)) < 0 ? -EFAULT : -E2BIG;
 }
 
-/* The caller's struct sched_attr, of which it may know more or less than we do: what we do not know must be zero. */
+/* The caller's struct sched_attr, of which it may know more or less than we do: what we do not know
+ * must be zero. */
 static int attr_from_user(struct sched_attr *a, virt_addr_t src)
 {
 	uint32_t size, word;
@@ -377,7 +379,8 @@ static bool nice_matches(struct process *p, const struct nice_query *q)
 	return q->which == PRIO_PGRP ? p->pgid == q->who : p->leader->cred->uid == (uint32_t)q->who;
 }
 
-/* Collects the leaders of the processes meant, a batch at a time: their priorities change when no lock is held. */
+/* Collects the leaders of the processes meant, a batch at a time: their priorities change when no
+ * lock is held. */
 static int nice_collect(struct process *p, void *arg)
 {
 	struct nice_query *q = arg;

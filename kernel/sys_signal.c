@@ -152,7 +152,8 @@ SYSCALL(sigaltstack)
 
 /* ---- Waiting ---- */
 
-/* Several signals may have been told to this thread, which takes one and is back to blocking them: the others' turn. */
+/* Several signals may have been told to this thread, which takes one and is back to blocking them:
+ * the others' turn. */
 static void pass_on(uint64_t set)
 {
 	struct process *p = current()->process;
@@ -213,7 +214,8 @@ SYSCALL(rt_sigtimedwait)
 
 /* ---- Sending ---- */
 
-/* kill(2): the sender's real or effective id must be the target's real or saved one; SIGCONT may go to anyone of the session. */
+/* kill(2): the sender's real or effective id must be the target's real or saved one; SIGCONT may go
+ * to anyone of the session. */
 static int may_signal(struct task *target, int signo)
 {
 	const struct cred *mine = current()->cred;
@@ -265,9 +267,8 @@ static int kill_one_of_many(struct process *p, void *arg)
 	err = signal_request_locked(p, k->signo, k->info);
 	if (err >= 0)
 		k->sent++;
-	else if (
-		k->pgid != -1 ||
-		err != -EPERM) /* to everybody is to whom one may: nobody is no error, as with Linux */
+	else if (k->pgid != -1 || err != -EPERM) /* to everybody is to whom one may: nobody is no
+						    error, as with Linux */
 		k->err = err;
 	return 0;
 }
@@ -341,7 +342,8 @@ SYSCALL(tgkill)
 	return send_to_thread((int)args[0], (int)args[1], (int)args[2], &info);
 }
 
-/* A program's own siginfo: it may not look as if the kernel or kill(2) had sent it to another process. */
+/* A program's own siginfo: it may not look as if the kernel or kill(2) had sent it to another
+ * process. */
 static int info_from_user(struct ksiginfo *info, virt_addr_t src, int signo, int pid)
 {
 	if (copy_from_user(info, src, sizeof(*info)) < 0)

@@ -70,7 +70,8 @@ SYSCALL(getsid)
 	return result;
 }
 
-/* setpgid(2): oneself or a child that has not exec'd, within the session, into its own group or one that exists. */
+/* setpgid(2): oneself or a child that has not exec'd, within the session, into its own group or one
+ * that exists. */
 static int set_group_locked(int pid, int pgid)
 {
 	struct process *me = current()->process, *p = process_named_locked(pid);

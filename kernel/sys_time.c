@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Clocks and sleeping. Linux's clock numbers; CLOCK_TAI is CLOCK_REALTIME (no leap seconds are known here), the boot-time clock
- * is the monotonic one (the machine never suspends).
+ * Clocks and sleeping. Linux's clock numbers; CLOCK_TAI is CLOCK_REALTIME (no leap seconds are
+ * known here), the boot-time clock is the monotonic one (the machine never suspends).
  */
 #include <linux/time.h>
 #include <linux/time_types.h>
@@ -57,8 +57,9 @@ static bool is_monotonic(int clock)
 }
 
 /*
- * CPU-time clocks of any task have negative numbers: ~id in the bits above 2; bit 2 says thread, bits 0 and 1 which time (clock_getcpuclockid(3),
- * as C libraries compute it): user and system, user, as charged by the scheduler.
+ * CPU-time clocks of any task have negative numbers: ~id in the bits above 2; bit 2 says thread,
+ * bits 0 and 1 which time (clock_getcpuclockid(3), as C libraries compute it): user and system,
+ * user, as charged by the scheduler.
  */
 static int cpu_clock(int clock, uint64_t *ns)
 {
@@ -125,7 +126,8 @@ SYSCALL(clock_getres)
 	return err < 0 || !args[1] ? err : timespec_to_user(args[1], 1);
 }
 
-/* Sets the wall clock, not below the monotonic one (time_set_wall()) nor so late that it could reach the end of time in the machine's life. */
+/* Sets the wall clock, not below the monotonic one (time_set_wall()) nor so late that it could
+ * reach the end of time in the machine's life. */
 static int set_wall(uint64_t sec, uint64_t ns)
 {
 	const uint64_t life = 30ull * 365 * 24 * 3600;
@@ -206,7 +208,8 @@ SYSCALL(times)
 
 /* ---- Sleeping ---- */
 
-/* Sleeps until deadline; broken off by a signal, it arranges for restart_syscall(2) and writes what is left to remainder. */
+/* Sleeps until deadline; broken off by a signal, it arranges for restart_syscall(2) and writes what
+ * is left to remainder. */
 static int64_t sleep_relative(uint64_t deadline, virt_addr_t remainder);
 
 static int64_t restart_sleep(struct task *t)

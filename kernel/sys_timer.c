@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interval timers (setitimer(2)) and POSIX timers (timer_create(2)) of a process. Both are a one-shot kernel timer that sends one
- * preallocated signal and starts itself anew. One that runs on CPU time looks at that from time to time, see kernel/cputime.c.
+ * Interval timers (setitimer(2)) and POSIX timers (timer_create(2)) of a process. Both are a
+ * one-shot kernel timer that sends one preallocated signal and starts itself anew. One that runs on
+ * CPU time looks at that from time to time, see kernel/cputime.c.
  *
- * An expiry runs in an interrupt. Should a program ask for a period shorter than PERIOD_MIN, the timer fires every PERIOD_MIN and the expiries
- * in between count as overruns: programs cannot keep the machine in its timer interrupt. Overruns are counted in the signal while it is queued
+ * An expiry runs in an interrupt. Should a program ask for a period shorter than PERIOD_MIN, the
+ * timer fires every PERIOD_MIN and the expiries in between count as overruns: programs cannot keep
+ * the machine in its timer interrupt. Overruns are counted in the signal while it is queued
  * (sigqueue_send()) and are what timer_getoverrun(2) says once it has been taken.
  *
- * Locks: timers->mutex for the list; each timer's spin lock (interrupts off) for its times, within it signal_lock. A timer is stopped
- * with its lock not held (timer_cancel() waits for the handler).
+ * Locks: timers->mutex for the list; each timer's spin lock (interrupts off) for its times, within
+ * it signal_lock. A timer is stopped with its lock not held (timer_cancel() waits for the handler).
  */
 #include <linux/signal.h>
 #include <linux/time.h>
@@ -341,7 +343,8 @@ static int apply_sigevent(struct user_timer *u, const struct sigevent *ev)
 	return u->thread && u->thread->process == current()->process ? 0 : -EINVAL;
 }
 
-/* A CPU-time clock by number, as clock_gettime(2) knows them; of this process and its threads only. */
+/* A CPU-time clock by number, as clock_gettime(2) knows them; of this process and its threads
+ * only. */
 static int choose_cpu_clock(struct user_timer *u, int clock)
 {
 	int id = ~(clock >> 3);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * System call dispatch: Linux's number is looked up in a table of bytes, which leads to a table of those calls that are there: half of the numbers have none. A call
- * that is not there is answered -ENOSYS and counted.
+ * System call dispatch: Linux's number is looked up in a table of bytes, which leads to a table of
+ * those calls that are there: half of the numbers have none. A call that is not there is answered
+ * -ENOSYS and counted.
  */
 #include <asm/unistd.h>
 
@@ -64,7 +65,8 @@ static COLD int64_t not_there(const uint64_t *args)
 	return -ENOSYS;
 }
 
-/* The result is one of the internal ones: the signal code will decide. rt_sigreturn's is the interrupted code's x0, whatever it is. */
+/* The result is one of the internal ones: the signal code will decide. rt_sigreturn's is the
+ * interrupted code's x0, whatever it is. */
 static __attribute__((noinline)) void note_restart(int64_t result, uint64_t nr)
 {
 	struct task *t = current();

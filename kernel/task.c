@@ -2,12 +2,14 @@
 /*
  * Where tasks live: their memory, and the table of tids.
  *
- * A zombie has no stack any more: a task that has ended gives it back, whoever still names the task. It is off it in the middle of a switch, where nothing can be
- * unmapped, so it is put on a list of dead ones, with the reference that was the scheduler's. The next task_alloc() takes the stack of one from there, so a
- * process that forks again and again maps none; when more than a few lie there, a thread frees them.
+ * A zombie has no stack any more: a task that has ended gives it back, whoever still names the
+ * task. It is off it in the middle of a switch, where nothing can be unmapped, so it is put on a
+ * list of dead ones, with the reference that was the scheduler's. The next task_alloc() takes the
+ * stack of one from there, so a process that forks again and again maps none; when more than a few
+ * lie there, a thread frees them.
  *
- * The table of tids is a tree under the process tree's mutex. It holds user tasks only: kernel threads have tid 0. A tid is free
- * when no task has it and no group or session bears its number.
+ * The table of tids is a tree under the process tree's mutex. It holds user tasks only: kernel
+ * threads have tid 0. A tid is free when no task has it and no group or session bears its number.
  */
 #include "kernel/task.h"
 
@@ -21,10 +23,11 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-/* Dead tasks that may wait for the next fork without a thread being woken, which leaves half as many. */
+/* Dead tasks that may wait for the next fork without a thread being woken, which leaves half as
+ * many. */
 #define DEAD_KEPT 8
-#define TID_FIRST_AGAIN                                                                            \
-	300 /* where numbers start anew after PID_MAX: low ones stay with the first programs */
+/* where numbers start anew after PID_MAX: low ones stay with the first programs */
+#define TID_FIRST_AGAIN 300
 
 static struct kmem_cache *task_cache;
 
@@ -58,7 +61,8 @@ void task_free(struct task *t)
 	kmem_cache_free(task_cache, t);
 }
 
-/* The stack of the one that lies there longest; what else it has goes with its last reference. 0: there are not more than `leave`. Task context. */
+/* The stack of the one that lies there longest; what else it has goes with its last reference. 0:
+ * there are not more than `leave`. Task context. */
 static virt_addr_t dead_pop(uint32_t leave)
 {
 	struct task *t = NULL;
@@ -277,7 +281,8 @@ uint32_t task_count(void)
 	return READ_ONCE(tid_count);
 }
 
-/* Kernel stacks may take an eighth of RAM, so that stacks and tables of all tasks together leave most of it to programs. */
+/* Kernel stacks may take an eighth of RAM, so that stacks and tables of all tasks together leave
+ * most of it to programs. */
 uint32_t task_limit(void)
 {
 	uint32_t n = (uint32_t)((uint64_t)frames_total() * PAGE_SIZE / (8 * KSTACK_SIZE));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tasks and processes. A thread is a struct task; the threads of one process share a struct process (ids, signal
- * handlers, children, limits), a struct aspace (mm/aspace.h) and a struct files (kernel/fs/file.h), each reference
- * counted, so that clone(2) can share them one by one. Kernel threads have process == NULL and aspace == NULL.
+ * Tasks and processes. A thread is a struct task; the threads of one process share a struct process
+ * (ids, signal handlers, children, limits), a struct aspace (mm/aspace.h) and a struct files
+ * (kernel/fs/file.h), each reference counted, so that clone(2) can share them one by one. Kernel
+ * threads have process == NULL and aspace == NULL.
  */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
@@ -38,7 +39,8 @@ enum task_state {
 	TASK_DEAD,    /* never runs again; waits to be reaped */
 };
 
-/* Effective priority: 1..99 real-time (POSIX's, as is), above that tasks with deadlines, below ordinary ones, fair among themselves. Larger is more urgent. */
+/* Effective priority: 1..99 real-time (POSIX's, as is), above that tasks with deadlines, below
+ * ordinary ones, fair among themselves. Larger is more urgent. */
 enum { PRIO_FAIR = 0, PRIO_RT_MIN = 1, PRIO_RT_MAX = 99, PRIO_DEADLINE = 100 };
 
 /* SCHED_DEADLINE: what a task asks for, ns; a period of 0: nothing. */
@@ -66,14 +68,15 @@ struct sched {
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */
 	bool queued; /* linked in that queue; the task that runs is not */
-	bool moving; /* can run, but is neither linked nor running: who moves it to that queue will link it */
+	bool moving; /* can run, but is neither linked nor running: who moves it to that queue will
+			link it */
 	bool on_cpu; /* its registers are in a CPU */
 
 	/* RLIMIT_RTTIME: kernel/cputime.c. */
 	struct {
 		struct timer timer; /* holds a reference to the task */
-		uint64_t
-			mark; /* while it counts: runtime where that began; else what it had come to by then */
+		uint64_t mark; /* while it counts: runtime where that began; else what it had come
+				  to by then */
 		uint64_t next; /* of which the next SIGXCPU comes, if beyond the soft limit */
 		bool counts;   /* it is of a real-time policy, and limited */
 	} rt_time;
@@ -86,9 +89,10 @@ struct sched {
 		uint16_t watched; /* switch_task() looks at all of it at once */
 	};
 	/* Pressure: kernel/psi.c. */
-	uint8_t psi_counted; /* as what it counts on its CPU; from here on under the run-queue lock */
+	uint8_t psi_counted; /* as what it counts on its CPU; from here on under the run-queue
+				lock */
 	struct psi *psi;     /* for which group, NULL: for the machine alone */
-	bool memory_counts; /* its wait for memory is a part of psi_memory_waited() */
+	bool memory_counts;  /* its wait for memory is a part of psi_memory_waited() */
 	uint64_t io_since, io_ns, memory_since, memory_ns; /* time that it lost */
 };
 enum { STALL_IO = 1, STALL_MEMORY = 2 };
@@ -111,8 +115,8 @@ struct task {
 	/* Priority inheritance (kernel/mutex.c): under pi_lock. */
 	struct spinlock pi_lock;
 	struct mutex_waiter *blocked_on;
-	const struct page *
-		awaited; /* somebody else reads it (mm/reading.h), found by awaited_of; only compared */
+	const struct page *awaited; /* somebody else reads it (mm/reading.h), found by awaited_of;
+				       only compared */
 	const void *awaited_of;
 	struct list pi_owned; /* contended mutexes this task owns */
 
@@ -134,15 +138,15 @@ struct task {
 
 	virt_addr_t clear_tid; /* CLONE_CHILD_CLEARTID: user address, or 0 */
 	virt_addr_t robust_list;
-	struct list
-		futex_owned; /* PI futexes held that others wait for, and the one waited for: kernel/futex_pi.c */
+	struct list futex_owned; /* PI futexes held that others wait for, and the one waited for:
+				    kernel/futex_pi.c */
 	struct pi_state *futex_waits;
 	int exit_status; /* as wait4(2) reports it */
 
 	/* Changed by the task itself (or by its creator before it runs) only. */
 	struct {
-		uint64_t due,
-			ran; /* time_now(): a sleep's deadline, when it ran after it; ran 0: counted */
+		uint64_t due, ran; /* time_now(): a sleep's deadline, when it ran after it; ran 0:
+				      counted */
 		struct latency_wakeups *ups; /* kernel/latency.c */
 	} wake;
 	int restart_code;  /* the system call just made gave -ERESTART...: which, or 0 */
@@ -150,14 +154,15 @@ struct task {
 	bool exiting;      /* in task_exit: gets no more signals */
 	bool shares_files; /* files is shared with another process or thread (CLONE_FILES) */
 	int death_signal;  /* prctl(PR_SET_PDEATHSIG) */
-	bool above_nproc; /* its user had more tasks than it may have when it became his: execve(2) asks again */
+	bool above_nproc;  /* its user had more tasks than it may have when it became his: execve(2)
+			      asks again */
 	bool no_new_privs; /* kernel/sys_prctl.c: these are inherited by clone(2) */
 	bool io_flusher;
 	bool tagged_addresses; /* PR_SET_TAGGED_ADDR_CTRL: its pointers may carry tags */
 	uint8_t memory_errors; /* PR_MCE_KILL's policy + 1; 0: the default */
 	uint64_t timer_slack, timer_slack_default; /* ns; 0: TIMER_SLACK */
-	virt_addr_t
-		set_tid; /* CLONE_CHILD_SETTID: where to write the tid on first return to user mode, or 0 */
+	virt_addr_t set_tid;  /* CLONE_CHILD_SETTID: where to write the tid on first return to user
+				 mode, or 0 */
 	struct task_restart { /* what restart_syscall(2) goes on with */
 		int64_t (*fn)(struct task *t);
 		uint64_t deadline;     /* time_now() */
@@ -173,18 +178,20 @@ struct task {
 	/* Memory's view of the task: its own counters, read by anyone. */
 	uint64_t minflt, majflt;
 	uint64_t nofault_faults; /* of these, those that should not have been: kernel/nofault.c */
-	uint64_t
-		grew; /* time_now() when it last took a new page while memory was short, its group's or the machine's; 0: not yet */
-	/* What it sleeps for in block_submit_wait(): set and cleared by itself, under the queue's lock. The queue stays for good, so it may be looked up without. */
+	uint64_t grew; /* time_now() when it last took a new page while memory was short, its
+			  group's or the machine's; 0: not yet */
+	/* What it sleeps for in block_submit_wait(): set and cleared by itself, under the queue's
+	 * lock. The queue stays for good, so it may be looked up without. */
 	struct block_queue *block_queue;
 	struct block_request *block_request;
 	const uint16_t *memory_group; /* the process's: which group pays (mm/memcg.h); NULL: none */
-	uint32_t
-		memory_over; /* pages that it got though its group was over a limit: memcg_settle() before user mode */
-	uint64_t
-		memory_refused; /* until then the group that refused it memory need not be asked for a victim again; its own */
-	bool frame_due; /* it has waited for a frame: what is free goes to it before others; its own */
-	bool oom_victim;     /* may use the reserve to die; set once by the OOM code */
+	uint32_t memory_over; /* pages that it got though its group was over a limit: memcg_settle()
+				 before user mode */
+	uint64_t memory_refused; /* until then the group that refused it memory need not be asked
+				    for a victim again; its own */
+	bool frame_due;  /* it has waited for a frame: what is free goes to it before others; its
+			    own */
+	bool oom_victim; /* may use the reserve to die; set once by the OOM code */
 	bool memory_reserve; /* page daemon and its like: may always use the reserve */
 
 	/* System call being run, for restart and /proc. */
@@ -196,7 +203,8 @@ static inline struct task *current(void)
 	return hw_current();
 }
 
-/* For assertions: no lock is held that forbids current() to sleep. The task that boots has interrupts off until there are any, and no number. */
+/* For assertions: no lock is held that forbids current() to sleep. The task that boots has
+ * interrupts off until there are any, and no number. */
 static inline bool task_may_sleep(void)
 {
 	return current()->hot.preempt_count == 0 && (!hw_irqs_off() || current()->tid == 0);
@@ -213,8 +221,8 @@ static inline bool task_killed(const struct task *t)
 	return READ_ONCE(t->hot.pending) & TASK_KILLED;
 }
 
-/* Starts a kernel thread that runs fn(arg) at the given policy and priority; it ends when fn returns.
- * Returns the task (no reference) or ERR_PTR. Task context. */
+/* Starts a kernel thread that runs fn(arg) at the given policy and priority; it ends when fn
+ * returns. Returns the task (no reference) or ERR_PTR. Task context. */
 struct task *task_create_kernel(const char *name, void (*fn)(void *arg), void *arg, int policy,
 				int priority);
 
@@ -223,8 +231,8 @@ void task_put(struct task *t);
 /* Finds by tid and takes a reference; NULL when there is none. Any task context. */
 struct task *task_find(int tid);
 
-/* Calls fn for every user process's leader until it returns nonzero, and returns that (0 at the end). The table of tasks is
- * locked (a mutex) meanwhile: fn may not sleep on memory. */
+/* Calls fn for every user process's leader until it returns nonzero, and returns that (0 at the
+ * end). The table of tasks is locked (a mutex) meanwhile: fn may not sleep on memory. */
 int task_for_each_process(int (*fn)(struct task *leader, void *arg), void *arg);
 
 #endif

@@ -2,23 +2,28 @@
 /*
  * Time and timers.
  *
- * Monotonic time is the generic timer's counter scaled to nanoseconds (kernel/clock_scale.h); it starts with the counter, at reset.
- * The wall clock is that plus an offset. Programs reckon both for themselves (arch_clock_set).
+ * Monotonic time is the generic timer's counter scaled to nanoseconds (kernel/clock_scale.h); it
+ * starts with the counter, at reset. The wall clock is that plus an offset. Programs reckon both
+ * for themselves (arch_clock_set).
  *
- * Each CPU has a queue: a tree of timers by deadline, its first one cached, and the end of the running task's turn beside it. The
- * comparator is set to the earlier of the two and only when that moves closer: a cancelled deadline is left to expire, finds nothing
- * due, and the next one is programmed then. There is no periodic tick.
+ * Each CPU has a queue: a tree of timers by deadline, its first one cached, and the end of the
+ * running task's turn beside it. The comparator is set to the earlier of the two and only when that
+ * moves closer: a cancelled deadline is left to expire, finds nothing due, and the next one is
+ * programmed then. There is no periodic tick.
  *
- * Locks: a queue's lock, interrupts off, protects its tree, `first` and `running`. `slice` and `programmed` belong to their own CPU with
- * interrupts off. Handlers run without the lock, interrupts off, one per interrupt: when another is due, or the turn's end, the comparator is
- * set to the past and the interrupt comes again at once, so that others get between.
+ * Locks: a queue's lock, interrupts off, protects its tree, `first` and `running`. `slice` and
+ * `programmed` belong to their own CPU with interrupts off. Handlers run without the lock,
+ * interrupts off, one per interrupt: when another is due, or the turn's end, the comparator is set
+ * to the past and the interrupt comes again at once, so that others get between.
  *
- * Deadlines by the wall clock lie in a queue of their own, which has no comparator but a timer on some CPU's queue, wall_alarm: it rings when the first of them
- * is due by the clock as it is set. To set the clock is to start that timer anew, whatever number waits. The queue's lock protects that and the
- * offset of the clock; it is taken before CPUs' queues'.
+ * Deadlines by the wall clock lie in a queue of their own, which has no comparator but a timer on
+ * some CPU's queue, wall_alarm: it rings when the first of them is due by the clock as it is set.
+ * To set the clock is to start that timer anew, whatever number waits. The queue's lock protects
+ * that and the offset of the clock; it is taken before CPUs' queues'.
  *
- * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n. timer_cancel() needs the latter to wait
- * for a handler that is running right now; it compares addresses only, so the handler may free its timer.
+ * A timer's `cpu` says whose queue's lock protects it: n on queue n, ~n when idle and last on n.
+ * timer_cancel() needs the latter to wait for a handler that is running right now; it compares
+ * addresses only, so the handler may free its timer.
  */
 #include "arch/timer.h"
 #include "kernel/clock_event.h"
@@ -85,7 +90,8 @@ static uint64_t counter_at(uint64_t ns)
 	return clock_scale_apply(to_ns, counter) < ns ? counter + 1 : counter;
 }
 
-/* Sets the comparator when deadline is closer than what it waits for. This CPU's queue, interrupts off. */
+/* Sets the comparator when deadline is closer than what it waits for. This CPU's queue, interrupts
+ * off. */
 static void program_closer(struct timer_queue *q, uint64_t deadline)
 {
 	if (deadline >= q->programmed || !clock_event)
@@ -200,7 +206,8 @@ static NOINLINE void start_here(struct timer *t, uint64_t deadline)
 	unsigned cpu = hw_cpu();
 	struct timer_queue *q, *mine = queue_of((int)cpu);
 
-	/* On no queue, it is ours alone: callers start one timer one at a time, and no handler runs for it but maybe the caller. */
+	/* On no queue, it is ours alone: callers start one timer one at a time, and no handler runs
+	 * for it but maybe the caller. */
 	if (t->cpu >= 0) {
 		q = queue_lock(t);
 		timer_unlink(q, t);
@@ -256,7 +263,8 @@ static bool cancel_once(struct timer *t, bool *was_pending)
 	bool running = false;
 	struct timer_queue *q;
 
-	/* Handlers of this CPU's queue run on this CPU with interrupts off: a timer that has left it and is not back has finished. */
+	/* Handlers of this CPU's queue run on this CPU with interrupts off: a timer that has left
+	 * it and is not back has finished. */
 	if (READ_ONCE(t->cpu) != ~(int)hw_cpu()) {
 		q = queue_lock(t);
 		running = q->running == t;
@@ -285,7 +293,8 @@ bool timer_try_cancel(struct timer *t)
 	return was_pending;
 }
 
-/* Runs the handler of a timer due at `now`; it may take some 500 instructions. False: there is none. Interrupts off, q locked on entry and return, not in between. */
+/* Runs the handler of a timer due at `now`; it may take some 500 instructions. False: there is
+ * none. Interrupts off, q locked on entry and return, not in between. */
 static bool run_due(struct timer_queue *q, uint64_t now)
 {
 	struct timer *t = q->first;
@@ -296,13 +305,15 @@ static bool run_due(struct timer_queue *q, uint64_t now)
 	q->running = t;
 	spin_unlock_raw(&q->lock);
 	t->expire(t);
-	/* Under the lock again, so that who cancels sees all that the handler did once it sees that the handler is over. */
+	/* Under the lock again, so that who cancels sees all that the handler did once it sees that
+	 * the handler is over. */
 	spin_lock_raw(&q->lock);
 	q->running = NULL;
 	return true;
 }
 
-/* The wall alarm's handler. It may ring on another CPU while a timer's handler runs here: then that CPU leaves the rest to this one. */
+/* The wall alarm's handler. It may ring on another CPU while a timer's handler runs here: then that
+ * CPU leaves the rest to this one. */
 static void wall_ring(struct timer *alarm)
 {
 	struct timer_queue *q = queue_of(BY_WALL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Time: nanoseconds since boot from the generic timer's counter, and one-shot timers, per CPU and tickless.
+// Time: nanoseconds since boot from the generic timer's counter, and one-shot timers, per CPU and
+// tickless.
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
 
@@ -17,7 +18,8 @@ uint64_t time_wall_offset(void);        /* how far time_wall() is ahead of time_
 /* Timers by the wall clock follow. time_now() <= ns < TIME_WALL. Any context. */
 void time_set_wall(uint64_t ns);
 
-/* In a deadline: the rest of it is a time_wall(), also when that clock is set meanwhile. No time has this bit, and UINT64_MAX is never by either clock. */
+/* In a deadline: the rest of it is a time_wall(), also when that clock is set meanwhile. No time
+ * has this bit, and UINT64_MAX is never by either clock. */
 #define TIME_WALL ((uint64_t)1 << 63)
 
 struct timer {
@@ -25,16 +27,20 @@ struct timer {
 	uint64_t deadline; /* absolute, time_now() or TIME_WALL */
 	/* In interrupt context: bounded, no sleep; may restart t. */
 	void (*expire)(struct timer *t);
-	int cpu; /* queue it is on, a CPU's or the wall clock's; negative when idle: ~ the last one */
+	int cpu; /* queue it is on, a CPU's or the wall clock's; negative when idle: ~ the last
+		    one */
 };
 
 void timer_init(struct timer *t, void (*expire)(struct timer *t));
-/* Starts or moves t, on this CPU's queue unless it goes by the wall clock. Any context, but one caller at a time for one timer. UINT64_MAX is never. */
+/* Starts or moves t, on this CPU's queue unless it goes by the wall clock. Any context, but one
+ * caller at a time for one timer. UINT64_MAX is never. */
 void timer_start(struct timer *t, uint64_t deadline);
-/* Stops t; on return its handler neither runs nor will. True when it was pending. Not from its own handler, nor with a lock held
- * that the handler takes: it waits for a handler that runs on another CPU. */
+/* Stops t; on return its handler neither runs nor will. True when it was pending. Not from its own
+ * handler, nor with a lock held that the handler takes: it waits for a handler that runs on another
+ * CPU. */
 bool timer_cancel(struct timer *t);
-/* As timer_cancel, but does not wait: the handler may be running, and may still be when this returns false. Any context. */
+/* As timer_cancel, but does not wait: the handler may be running, and may still be when this
+ * returns false. Any context. */
 bool timer_try_cancel(struct timer *t);
 
 /* Sleeps the running task. wait mode semantics as waitq: 0 when the time came, -EINTR. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Interval timers and POSIX timers of a process (kernel/sys_timer.c): what the ends of threads and programs need of them.
+// Interval timers and POSIX timers of a process (kernel/sys_timer.c): what the ends of threads and
+// programs need of them.
 #ifndef KERNEL_TIMERS_H
 #define KERNEL_TIMERS_H
 

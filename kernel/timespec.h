@@ -5,7 +5,8 @@
 
 #include "kernel/time.h"
 
-/* Nanoseconds of a user's struct timespec; at most TIME_WALL - 1. 0, -EFAULT, -EINVAL (negative, or tv_nsec out of range). */
+/* Nanoseconds of a user's struct timespec; at most TIME_WALL - 1. 0, -EFAULT, -EINVAL (negative, or
+ * tv_nsec out of range). */
 int timespec_from_user(virt_addr_t src, uint64_t *ns) MUST_CHECK;
 int timespec_to_user(virt_addr_t dst, uint64_t ns) MUST_CHECK;
 /* start + ns; below TIME_WALL, or UINT64_MAX, which is never. */

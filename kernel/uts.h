@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The system's names, as uname(2) and /proc/sys/kernel show them. Programs look at the release to see what a Linux of that age would offer.
+// The system's names, as uname(2) and /proc/sys/kernel show them. Programs look at the release to
+// see what a Linux of that age would offer.
 #ifndef KERNEL_UTS_H
 #define KERNEL_UTS_H
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting for children: wait4(2), waitid(2). A pass over the children runs under the tree lock and finds one with news, or tells whether there is
- * any child to wait for. Between passes the caller sleeps until child_events, read in the pass, has changed: news that comes
- * between the pass and the sleep are not missed.
+ * Waiting for children: wait4(2), waitid(2). A pass over the children runs under the tree lock and
+ * finds one with news, or tells whether there is any child to wait for. Between passes the caller
+ * sleeps until child_events, read in the pass, has changed: news that comes between the pass and
+ * the sleep are not missed.
  */
 #include <linux/resource.h>
 #include <linux/time_types.h>

@@ -2,18 +2,22 @@
 /*
  * Wait queues and sleeping.
  *
- * A waiter lies on its task's stack. It is queued by effective priority as of that moment (real-time tasks pass ordinary ones, which are
- * in order of arrival), and the task's state says that it sleeps, before the condition is tested: a waker that changes the condition
- * afterwards finds the waiter, one that changed it before is seen by the test. Waking takes the waiter off the queue, marks it and
- * wakes the task, all under the queue's lock, which waitq_finish() takes too: so neither waiter nor task goes away under a waker.
+ * A waiter lies on its task's stack. It is queued by effective priority as of that moment
+ * (real-time tasks pass ordinary ones, which are in order of arrival), and the task's state says
+ * that it sleeps, before the condition is tested: a waker that changes the condition afterwards
+ * finds the waiter, one that changed it before is seen by the test. Waking takes the waiter off the
+ * queue, marks it and wakes the task, all under the queue's lock, which waitq_finish() takes too:
+ * so neither waiter nor task goes away under a waker.
  *
- * A wake-up may find the task still on its way to sleep, or be for something else (a signal that a wait does not let in): the loop in
- * waitq_sleep() goes by what it finds, never by having been woken.
+ * A wake-up may find the task still on its way to sleep, or be for something else (a signal that a
+ * wait does not let in): the loop in waitq_sleep() goes by what it finds, never by having been
+ * woken.
  *
- * Any program can watch a queue thousands of times (with as many epoll instances) or have thousands of threads sleep on it, so waking drops the lock and
- * lets interrupts in after every few steps. Among the watchers a bookmark, a watcher without notify, keeps the place meanwhile; a second one
- * marks the end as of the beginning, so that watchers who come and go cannot keep the walk going for ever: who comes later looks
- * at the condition after it was changed.
+ * Any program can watch a queue thousands of times (with as many epoll instances) or have thousands
+ * of threads sleep on it, so waking drops the lock and lets interrupts in after every few steps.
+ * Among the watchers a bookmark, a watcher without notify, keeps the place meanwhile; a second one
+ * marks the end as of the beginning, so that watchers who come and go cannot keep the walk going
+ * for ever: who comes later looks at the condition after it was changed.
  *
  * Locks: wq->lock, interrupts off; the run-queue lock is taken inside it.
  */
@@ -43,7 +47,8 @@ static enum task_state wait_state(enum wait_mode mode)
 	return (enum task_state)states[mode];
 }
 
-/* Ordinary tasks queue at the end at once; a real-time one passes those below it, so the walk is as long as there are real-time waiters. */
+/* Ordinary tasks queue at the end at once; a real-time one passes those below it, so the walk is as
+ * long as there are real-time waiters. */
 static void queue_by_priority(struct waitq *wq, struct waiter *w)
 {
 	int prio = READ_ONCE(w->task->sched.prio);
@@ -96,7 +101,8 @@ void waitq_watch(struct waitq *wq, struct watcher *w)
 	uint64_t old = spin_lock_irq(&wq->lock);
 
 	list_push_back(&wq->watchers, &w->link);
-	hw_mb(); /* before the caller's look at the condition; pairs with the one in waitq_active() */
+	hw_mb(); /* before the caller's look at the condition; pairs with the one in
+		    waitq_active() */
 	spin_unlock_irq(&wq->lock, old);
 }
 
@@ -108,7 +114,8 @@ void waitq_unwatch(struct waitq *wq, struct watcher *w)
 	spin_unlock_irq(&wq->lock, old);
 }
 
-/* Wakes the first of a queue's waiters, on whichever list they are. Called with the queue's lock held. */
+/* Wakes the first of a queue's waiters, on whichever list they are. Called with the queue's lock
+ * held. */
 static void wake_first_locked(struct list *waiters)
 {
 	struct waiter *w = list_first(waiters, struct waiter, link);
@@ -134,7 +141,8 @@ static void round_end(struct round *r)
 	spin_unlock_irq(&r->wq->lock, r->irqs);
 }
 
-/* After each step: a wake-up takes some 250 instructions, 450 where pressure is counted for groups, or a watcher does it. */
+/* After each step: a wake-up takes some 250 instructions, 450 where pressure is counted for groups,
+ * or a watcher does it. */
 static void take_breath(struct round *r)
 {
 	round_end(r);
@@ -225,8 +233,8 @@ static bool signal_ends_wait(enum wait_mode mode)
 	return READ_ONCE(current()->hot.pending) & ends[mode];
 }
 
-/* Sleeps until w is woken, a signal comes or *rung. The task's state was set before the condition was tested, and is set again after
- * every wake-up before the reasons are looked at once more. */
+/* Sleeps until w is woken, a signal comes or *rung. The task's state was set before the condition
+ * was tested, and is set again after every wake-up before the reasons are looked at once more. */
 static int sleep_loop(struct waiter *w, enum wait_mode mode, const bool *rung)
 {
 	while (!READ_ONCE(w->woken)) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Wait queues: tasks that sleep until a condition holds, woken in priority order (FIFO within one priority).
- * The condition is tested after the task is queued, so a wake-up between test and sleep is never lost.
+ * Wait queues: tasks that sleep until a condition holds, woken in priority order (FIFO within one
+ * priority). The condition is tested after the task is queued, so a wake-up between test and sleep
+ * is never lost.
  */
 #ifndef KERNEL_WAITQ_H
 #define KERNEL_WAITQ_H
@@ -39,27 +40,31 @@ enum wait_mode {
 };
 
 void waitq_init(struct waitq *wq);
-/* Any context that holds no run-queue lock. Tasks are woken, then watchers told, a few at a time: between batches the lock is dropped and interrupts are
- * as the caller has them, so the caller sees to it that wq stays. Tasks and watchers that come meanwhile are left out. */
+/* Any context that holds no run-queue lock. Tasks are woken, then watchers told, a few at a time:
+ * between batches the lock is dropped and interrupts are as the caller has them, so the caller sees
+ * to it that wq stays. Tasks and watchers that come meanwhile are left out. */
 void waitq_wake_one(struct waitq *wq);
 void waitq_wake_all(struct waitq *wq);
 
-/* The pieces of wait_event(). prepare queues and marks the task sleeping; sleep gives up the CPU until woken, until
- * deadline (time_now(), ns; WAIT_FOREVER) or until a signal that `mode` lets in: 0, -ETIMEDOUT, -EINTR; finish unqueues. */
+/* The pieces of wait_event(). prepare queues and marks the task sleeping; sleep gives up the CPU
+ * until woken, until deadline (time_now(), ns; WAIT_FOREVER) or until a signal that `mode` lets in:
+ * 0, -ETIMEDOUT, -EINTR; finish unqueues. */
 void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode);
 int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline);
 void waitq_finish(struct waitq *wq, struct waiter *w);
-/* True when a task is queued or a watcher is there. Without the lock: a hint, unless the caller's own lock orders it (a barrier lies between what the caller
- * wrote and the look). */
+/* True when a task is queued or a watcher is there. Without the lock: a hint, unless the caller's
+ * own lock orders it (a barrier lies between what the caller wrote and the look). */
 bool waitq_active(const struct waitq *wq);
 
-/* From now on until waitq_unwatch() each wake-up of wq, one or all, calls w->notify once. notify runs with wq->lock held and interrupts
- * off: bounded, no sleep; it may wake other queues (never one whose watchers lead back here). After waitq_unwatch() it neither runs nor will. Any
- * context but notify. */
+/* From now on until waitq_unwatch() each wake-up of wq, one or all, calls w->notify once. notify
+ * runs with wq->lock held and interrupts off: bounded, no sleep; it may wake other queues (never
+ * one whose watchers lead back here). After waitq_unwatch() it neither runs nor will. Any context
+ * but notify. */
 void waitq_watch(struct waitq *wq, struct watcher *w);
 void waitq_unwatch(struct waitq *wq, struct watcher *w);
 
-/* Sleeps until cond holds. Evaluates to 0, -ETIMEDOUT or -EINTR; a true condition wins over both. Task context. */
+/* Sleeps until cond holds. Evaluates to 0, -ETIMEDOUT or -EINTR; a true condition wins over both.
+ * Task context. */
 #define wait_event(wq, cond, mode, deadline)                                                       \
 	({                                                                                         \
 		struct waiter w_;                                                                  \

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The watchdog. Its supervisor is a thread of the highest priority that, four times per period, visits every CPU and sets the timer back when it has come round.
- * A CPU that does not answer its interrupts, or does not switch tasks any more, keeps the thread, as does a timer that is lost: then the machine is
- * reset. So does a real-time task of priority 99 that never sleeps. A panic resets at once, and one that hangs is reset in time.
+ * The watchdog. Its supervisor is a thread of the highest priority that, four times per period,
+ * visits every CPU and sets the timer back when it has come round. A CPU that does not answer its
+ * interrupts, or does not switch tasks any more, keeps the thread, as does a timer that is lost:
+ * then the machine is reset. So does a real-time task of priority 99 that never sleeps. A panic
+ * resets at once, and one that hangs is reset in time.
  */
 #include "kernel/watchdog.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A timer of the board that resets the machine when nobody sets it back: how boards without such firmware calls are reset and turned off, and, with `watchdog=SECONDS`,
- * what ends a kernel that panics or hangs.
+ * A timer of the board that resets the machine when nobody sets it back: how boards without such
+ * firmware calls are reset and turned off, and, with `watchdog=SECONDS`, what ends a kernel that
+ * panics or hangs.
  */
 #ifndef KERNEL_WATCHDOG_H
 #define KERNEL_WATCHDOG_H
@@ -26,7 +27,8 @@ int watchdog_register(const struct watchdog *w) MUST_CHECK;
 void watchdog_start(void);
 /* The machine is being supervised. */
 bool watchdog_supervises(void);
-/* Resets the machine in a moment, or turns it off: true. False: there is none that could. Any context. */
+/* Resets the machine in a moment, or turns it off: true. False: there is none that could. Any
+ * context. */
 bool watchdog_end(bool stay_off);
 
 #endif

@@ -51,7 +51,8 @@ static int drop_pages(struct aspace *as, struct area *a, virt_addr_t start, virt
 	return err;
 }
 
-/* The mutex is dropped for reading ahead: the area may be gone afterwards. Anonymous pages in swap, private copies among them, are read by a thread. */
+/* The mutex is dropped for reading ahead: the area may be gone afterwards. Anonymous pages in swap,
+ * private copies among them, are read by a thread. */
 static int will_need(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
 	struct object *o = a->object;
@@ -242,7 +243,8 @@ int aspace_incore(struct aspace *as, virt_addr_t addr, uint64_t length, virt_add
 
 /* ---- msync ---- */
 
-/* Writes one area's part back, with the mutex dropped. A file does it itself, which knows what leads to its data on the medium. */
+/* Writes one area's part back, with the mutex dropped. A file does it itself, which knows what
+ * leads to its data on the medium. */
 static int sync_area(struct aspace *as, struct area *a, virt_addr_t start, virt_addr_t end)
 {
 	struct object *o = a->object;

@@ -6,12 +6,12 @@
  *
  * Pages that others use too are left alone, as in Linux.
  *
- * PAGEOUT takes the pages off their lists, and the page daemon, who alone evicts, takes it from there
- * while the caller waits: a batch at a time, with nothing locked.
+ * PAGEOUT takes the pages off their lists, and the page daemon, who alone evicts, takes it from
+ * there while the caller waits: a batch at a time, with nothing locked.
  *
- * FREE leaves a page where it is, clean and without a slot, which no other page is: when its turn comes
- * it is dropped (mm/evict.c). Its entry may not write, so the next store faults, finds the page its
- * entry's alone and makes it dirty: from then on it is as any other.
+ * FREE leaves a page where it is, clean and without a slot, which no other page is: when its turn
+ * comes it is dropped (mm/evict.c). Its entry may not write, so the next store faults, finds the
+ * page its entry's alone and makes it dirty: from then on it is as any other.
  */
 #include "mm/aspace_internal.h"
 #include "mm/reclaim_internal.h"

@@ -304,7 +304,8 @@ void area_remove(struct aspace *as, struct area *a)
 	if (as->last_hit == a)
 		as->last_hit = next; /* which knows the free space below it */
 	if (next != NULL) {
-		/* It is above a, or takes its place, and then perhaps without anything below it that is made anew. */
+		/* It is above a, or takes its place, and then perhaps without anything below it
+		 * that is made anew. */
 		next->gap = gap_below(next, area_prev(a));
 		area_update(&next->node);
 	}
@@ -433,8 +434,8 @@ static void area_absorb(struct aspace *as, struct area *a, struct area *b)
 	copies_absorb(a, b);
 	area_remove(as, b);
 	area_resize(as, a, a->start, end);
-	area_free(
-		b); /* last: who looks for its object's entries finds them by the one or the other */
+	area_free(b); /* last: who looks for its object's entries finds them by the one or the
+			 other */
 }
 
 struct area *area_merge(struct aspace *as, struct area *a)

@@ -220,14 +220,15 @@ COLD void aspace_reap(struct aspace *as, void (*step)(void))
 {
 	struct area *a;
 
-	/* The victim may sleep on memory with the mutex held: its allocations end, as it is killed.
-	 */
+	/* The victim may sleep on memory with the mutex held: its allocations end, as it is
+	 * killed. */
 	aspace_mutex_lock_call(as);
 	as->peak_rss = MAX(as->peak_rss, aspace_rss(as));
 	for (a = area_first(as); a != NULL; a = area_next(a))
 		if (area_is_private(a) && !(a->flags & AREA_HUGETLB)) {
 			reap_area(as, a, step);
-			/* Whoever still copies from here for the dying gets an error, not zeroes. */
+			/* Whoever still copies from here for the dying gets an error, not
+			 * zeroes. */
 			area_set_flags(as, a, a->flags & ~(unsigned)AREA_RIGHTS);
 		}
 	mutex_unlock(&as->mutex);

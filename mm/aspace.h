@@ -50,12 +50,13 @@ struct area {
 	struct rb_node node;
 	virt_addr_t start, end; /* page aligned, start < end */
 	unsigned flags;
-	bool has_anon; /* with an object: some page was copied on write, or may have been; set by area_note_anon */
-	uint32_t walk;         /* mm/copies.c; the object's lock */
-	struct object *object; /* NULL: private anonymous only */
-	uint64_t offset;       /* pages: index in object of `start` */
-	struct list
-		object_link; /* on its list of areas; its areas_lock, as are start, end and offset for who comes by that list */
+	bool has_anon; /* with an object: some page was copied on write, or may have been; set by
+			  area_note_anon */
+	uint32_t walk; /* mm/copies.c; the object's lock */
+	struct object *object;    /* NULL: private anonymous only */
+	uint64_t offset;          /* pages: index in object of `start` */
+	struct list object_link;  /* on its list of areas; its areas_lock, as are start, end and
+				     offset for who comes by that list */
 	struct list copies;       /* with an object and has_anon, in a tree: on object->copies */
 	struct area_label *label; /* without object: the name a program gave it, or NULL */
 	struct aspace *aspace;
@@ -68,10 +69,11 @@ extern uint32_t area_limit; /* vm.max_map_count: areas per address space; read a
 
 struct aspace {
 	struct mutex mutex;
-	bool parallel; /* faults do without it where they can: who takes it to change anything says aspace_mutex_lock() */
+	bool parallel; /* faults do without it where they can: who takes it to change anything says
+			  aspace_mutex_lock() */
 	struct rb_root areas;
-	struct area *
-		last_hit; /* cache of area_find; under mutex, or any that was found while areas stand still */
+	struct area *last_hit; /* cache of area_find; under mutex, or any that was found while areas
+				  stand still */
 	struct pmap pmap;
 	uint32_t refs;  /* tasks that run on it, and transient users (/proc, reaper) */
 	uint32_t users; /* tasks only: at 0 the areas go */
@@ -82,15 +84,17 @@ struct aspace {
 	uint64_t peak_rss, peak_pages; /* as far as they are not in what there is now */
 	uint32_t forks;                /* made of it so far; under mutex */
 	bool forked;                   /* made by a fork */
-	bool shares; /* it forked or was forked: others may share leaf tables with it. Under mutex */
+	bool shares; /* it forked or was forked: others may share leaf tables with it. Under
+			mutex */
 	virt_addr_t mmap_base, brk_start, brk, stack_top;
-	virt_addr_t
-		spare_table; /* of the 2 MB from here on a leaf table may be there that no area needs (mm/zap.c); 0: none */
+	virt_addr_t spare_table; /* of the 2 MB from here on a leaf table may be there that no area
+				    needs (mm/zap.c); 0: none */
 	virt_addr_t vdso; /* the vDSO page, set by arch_map_vdso(), copied by fork; 0: none */
 	virt_addr_t arg_start, arg_end, env_start, env_end;
 	virt_addr_t code_start, code_end, data_start, data_end;
 	unsigned mlock_future; /* AREA_LOCKED | AREA_LOCK_ON_FAULT for new areas */
-	bool nofault; /* all is locked and there, and will be: faults of real-time tasks are told. Under mutex */
+	bool nofault; /* all is locked and there, and will be: faults of real-time tasks are told.
+			 Under mutex */
 	uint64_t minflt, majflt; /* under mutex: without those that did without */
 	struct {
 		uint64_t as, data, stack, memlock;
@@ -111,8 +115,10 @@ struct aspace {
 };
 
 /*
- * The mutex is the caller's, who is about to change areas, tables or entries: waits for the faults that are at work without it, each at most some 1,500 instructions. Who only wants areas to
- * stay as they are (a futex's key, what /proc tells) takes the mutex itself by mutex_lock(): faults without it change none.
+ * The mutex is the caller's, who is about to change areas, tables or entries: waits for the faults
+ * that are at work without it, each at most some 1,500 instructions. Who only wants areas to stay
+ * as they are (a futex's key, what /proc tells) takes the mutex itself by mutex_lock(): faults
+ * without it change none.
  */
 void aspace_wait_faults(struct aspace *as);
 static inline __attribute__((always_inline)) void aspace_mutex_lock(struct aspace *as)
@@ -129,7 +135,8 @@ void aspace_make_parallel(struct aspace *as);
 bool aspace_faults_on(const struct aspace *as, unsigned cpu);
 
 /* Hooks that kernel/fs installs so that areas can hold a file: get and put a reference, write its
- * path, make bytes of it read as zeroes (MADV_REMOVE), and write pages [first, last] of it to its medium as fsync(2) does; these two without a mutex: 0 or negative errno. */
+ * path, make bytes of it read as zeroes (MADV_REMOVE), and write pages [first, last] of it to its
+ * medium as fsync(2) does; these two without a mutex: 0 or negative errno. */
 struct area_file_ops {
 	void (*get)(void *file);
 	void (*put)(void *file);
@@ -165,12 +172,13 @@ struct map_request {
 /* mmap(2): the address, or negative errno. Takes its own references. May sleep. */
 int64_t aspace_map(struct aspace *as, const struct map_request *r);
 int aspace_unmap(struct aspace *as, virt_addr_t addr, uint64_t length) MUST_CHECK;
-/* remap_file_pages(2), by areas: [start, start + length), shared mappings of one object, shows its pages from `page` on, and is filled with `populate`. 0, -EINVAL (no
- * such mappings), -ENOMEM: as before. May sleep. */
+/* remap_file_pages(2), by areas: [start, start + length), shared mappings of one object, shows its
+ * pages from `page` on, and is filled with `populate`. 0, -EINVAL (no such mappings), -ENOMEM: as
+ * before. May sleep. */
 int aspace_remap_file(struct aspace *as, virt_addr_t start, uint64_t length, uint64_t page,
 		      bool populate) MUST_CHECK;
-/* shmdt(2): unmaps what is left of a file of which mine() is true and that was mapped whole at addr, wherever addr's mapping was
- * cut. 0, -EINVAL (nothing), -ENOMEM (some may be unmapped). */
+/* shmdt(2): unmaps what is left of a file of which mine() is true and that was mapped whole at
+ * addr, wherever addr's mapping was cut. 0, -EINVAL (nothing), -ENOMEM (some may be unmapped). */
 int aspace_detach(struct aspace *as, virt_addr_t addr, bool (*mine)(void *file)) MUST_CHECK;
 /* prot: AREA_READ|WRITE|EXEC; with AREA_GROWSDOWN the range is extended down to the start of the
  * growing stack at addr (-EINVAL: it is none). */
@@ -180,7 +188,8 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 		     unsigned flags, virt_addr_t new_addr);
 /* brk(2): the resulting break (unchanged when it cannot be moved). */
 virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk);
-/* PR_SET_VMA_ANON_NAME of prctl(2): name, or NULL: none. 0, -EINVAL, -EBADF (not anonymous), -ENOMEM (a hole), -EAGAIN. */
+/* PR_SET_VMA_ANON_NAME of prctl(2): name, or NULL: none. 0, -EINVAL, -EBADF (not anonymous),
+ * -ENOMEM (a hole), -EAGAIN. */
 int aspace_set_name(struct aspace *as, virt_addr_t addr, uint64_t length,
 		    const char *name) MUST_CHECK;
 /* madvise(2), Linux's MADV_ numbers; advice that is not known: -EINVAL. */
@@ -230,7 +239,8 @@ int area_name(const struct area *a, char *buf, size_t size);
 
 uint64_t aspace_rss(struct aspace *as); /* resident pages, from the tables */
 /* The OOM reaper: takes back the private anonymous pages of `as` in bounded chunks while it may
- * still be in use by its dying tasks. Calls step (unless NULL) after every 2 MB; the mutex is held then. Counts in reaped_pages. */
+ * still be in use by its dying tasks. Calls step (unless NULL) after every 2 MB; the mutex is held
+ * then. Counts in reaped_pages. */
 void aspace_reap(struct aspace *as, void (*step)(void));
 
 #endif

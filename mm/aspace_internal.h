@@ -24,9 +24,10 @@
  *       rights, backing. Whoever wants to change that, or to take an entry away for itself alone,
  *       unshares the table first.
  *   (7) No entry of a shared leaf table is locked (PTE_LOCKED).
- *   (8) A private page is written only through an entry that is the page's only user: refs 1, or
- *       2 with a swap cache that nobody else's entry names. PTE_OWN marks an entry that may be written
- *       as far as that goes: mprotect(2) took the right and can give it back without a look at the page.
+ *   (8) A private page is written only through an entry that is the page's only user: refs 1, or 2
+ *       with a swap cache that nobody else's entry names. PTE_OWN marks an entry that may be
+ *       written as far as that goes: mprotect(2) took the right and can give it back without a look
+ *       at the page.
  */
 #ifndef MM_ASPACE_INTERNAL_H
 #define MM_ASPACE_INTERNAL_H
@@ -147,8 +148,8 @@ struct area *area_prev(struct area *a);
 struct area *area_covering(struct aspace *as, virt_addr_t va);
 /* The first area that ends above start when it begins below end, else NULL. */
 struct area *area_first_in(struct aspace *as, virt_addr_t start, virt_addr_t end);
-/* Splits so that no area straddles start or end. 0, -ENOMEM (memory, or too many areas) or -EINVAL (a huge page would be cut), then
- * nothing has changed. */
+/* Splits so that no area straddles start or end. 0, -ENOMEM (memory, or too many areas) or -EINVAL
+ * (a huge page would be cut), then nothing has changed. */
 int area_isolate(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 /* Takes [start, end) out of all areas. Returns as area_isolate; entries are the caller's. */
 int area_cut(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
@@ -247,7 +248,8 @@ struct fault {
 	bool dirtied; /* a disk file's page: object_throttle() when the mutex is dropped */
 };
 
-/* Begins f at page va. What is not set here is set with what it goes with: this is on the way of every fault. */
+/* Begins f at page va. What is not set here is set with what it goes with: this is on the way of
+ * every fault. */
 static inline void fault_begin(struct fault *f, struct aspace *as, virt_addr_t va, unsigned access)
 {
 	f->as = as;
@@ -258,11 +260,13 @@ static inline void fault_begin(struct fault *f, struct aspace *as, virt_addr_t v
 	f->object = NULL;
 	f->major = f->dirtied = false;
 }
-/* parallel.c: resolves the fault without the mutex, if that can be done at once. False: it needs the mutex. */
+/* parallel.c: resolves the fault without the mutex, if that can be done at once. False: it needs
+ * the mutex. */
 bool fault_parallel(struct aspace *as, virt_addr_t va, unsigned access);
 /* Resolves f with the mutex held; drops it for reading. 0, or what outcome_of knows; the mutex is
- * held again either way. With FAULT_PARALLEL in f's access the mutex is not held, areas and tables stand still, and nothing sleeps if f has a frame or its area
- * is none of OTHER_WAYS (parallel.c): 0, or anything else. */
+ * held again either way. With FAULT_PARALLEL in f's access the mutex is not held, areas and tables
+ * stand still, and nothing sleeps if f has a frame or its area is none of OTHER_WAYS (parallel.c):
+ * 0, or anything else. */
 int fault_handle(struct fault *f) MUST_CHECK;
 /* Drops what f still holds. No table lock. */
 void fault_release(struct fault *f);
@@ -270,10 +274,11 @@ void fault_drop_page(struct fault *f); /* page and slot */
 /* Steps below return 0 (resolved), -EAGAIN (look at the entry again), -EINPROGRESS (drop the mutex,
  * read), or an error. Those with pte unlock it. */
 int fault_none_file(struct fault *f, struct pte *pte);
-/* Gets what a write to an object's page needs where the entry is none, if that takes no reading: its page, and a copy for a private area. No table lock. 0, or as
- * the steps, but -EAGAIN. */
+/* Gets what a write to an object's page needs where the entry is none, if that takes no reading:
+ * its page, and a copy for a private area. No table lock. 0, or as the steps, but -EAGAIN. */
 int fault_prepare_file(struct fault *f) MUST_CHECK;
-/* p, of a shared object, is about to be entered for writing, or to get that right. The table is locked. */
+/* p, of a shared object, is about to be entered for writing, or to get that right. The table is
+ * locked. */
 static inline void fault_dirty(struct fault *f, struct page *p)
 {
 	page_dirty(p);
@@ -292,17 +297,20 @@ int fault_single(struct fault *f, struct pte *pte);
 
 /* ---- huge.c ---- */
 
-/* What has to be there before a block can be linked at va. False: no memory; what was linked serves pages as well. */
+/* What has to be there before a block can be linked at va. False: no memory; what was linked serves
+ * pages as well. */
 bool block_possible(struct pmap *pm, virt_addr_t va);
-/* Makes `leaf`, a zeroed frame, the table of base whose entries map the frames, references 1 and nobody's, which become anonymous pages, with the rights of an
- * area. */
+/* Makes `leaf`, a zeroed frame, the table of base whose entries map the frames, references 1 and
+ * nobody's, which become anonymous pages, with the rights of an area. */
 void block_fill(struct page *leaf, virt_addr_t base, struct page *frames, unsigned area_flags);
-/* Nothing is linked for f's 2 MB: gives it a block where that is wanted and to be had. 0: the fault is resolved. -EAGAIN: go on with pages. */
+/* Nothing is linked for f's 2 MB: gives it a block where that is wanted and to be had. 0: the fault
+ * is resolved. -EAGAIN: go on with pages. */
 int huge_fault(struct fault *f);
-/* f writes to anonymous memory where pte is none, its table locked: enters 16 pages together if that is wanted and to be had, else one. Unlocks.
- * 0, -EAGAIN (look again), -ENOMEM. */
+/* f writes to anonymous memory where pte is none, its table locked: enters 16 pages together if
+ * that is wanted and to be had, else one. Unlocks. 0, -EAGAIN (look again), -ENOMEM. */
 int huge_run(struct fault *f, struct pte *pte);
-/* Folds the leaf tables that lie whole in [start, end) and in areas that want blocks, after a change that went over all their entries. */
+/* Folds the leaf tables that lie whole in [start, end) and in areas that want blocks, after a
+ * change that went over all their entries. */
 void huge_refold(struct aspace *as, virt_addr_t start, virt_addr_t end);
 /* After va was populated: the next page to populate, behind the block if it is one. */
 virt_addr_t huge_next(struct aspace *as, virt_addr_t va);
@@ -316,7 +324,8 @@ struct pte *entry_alloc(struct aspace *as, virt_addr_t va);
 
 /* Makes [start, end) present, page by page; mutex not held. 0, -EFAULT, -ENOMEM. */
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access);
-/* The same for what is locked there, areas without rights and what lies beyond a file left out. 0, -ENOMEM, -EINTR. */
+/* The same for what is locked there, areas without rights and what lies beyond a file left out. 0,
+ * -ENOMEM, -EINTR. */
 int populate_locked(struct aspace *as, virt_addr_t start, virt_addr_t end);
 
 /* ---- advise_pages.c: madvise(2) for the part [start, end) of a ---- */
@@ -342,7 +351,8 @@ static inline uint64_t area_units(const struct area *a)
 	return (a->end - a->start) >> HUGE_SHIFT;
 }
 
-/* Reserves what *like will need, unless it is not to, and marks it or its object: 0 or -ENOMEM. *call is for undoing it. */
+/* Reserves what *like will need, unless it is not to, and marks it or its object: 0 or -ENOMEM.
+ * *call is for undoing it. */
 int hugetlb_promise(struct area *like, uint64_t *call) MUST_CHECK;
 void hugetlb_promise_undo(const struct area *like, uint64_t call);
 /* Units of private areas in [start, end) that are promised and not had yet. */
@@ -351,9 +361,11 @@ uint64_t hugetlb_promised(struct aspace *as, virt_addr_t start, virt_addr_t end)
 void hugetlb_forgo(uint64_t units);
 /* a gives up the promises that it has left. */
 void hugetlb_disown(struct aspace *as, struct area *a);
-/* Maps f's unit: nothing is mapped there, or, in an area of an object, what has to make room for it. 0, -ENOMEM, -ENXIO (the pool is empty, or beyond the end). */
+/* Maps f's unit: nothing is mapped there, or, in an area of an object, what has to make room for
+ * it. 0, -ENOMEM, -ENXIO (the pool is empty, or beyond the end). */
 int hugetlb_fault(struct fault *f) MUST_CHECK;
-/* Gives as its own copy of the unit of va, in private area a, whose table is shared; or nothing, if it can have that again. 0, -ENOMEM, -ENXIO. */
+/* Gives as its own copy of the unit of va, in private area a, whose table is shared; or nothing, if
+ * it can have that again. 0, -ENOMEM, -ENXIO. */
 int hugetlb_unshare(struct aspace *as, struct area *a, virt_addr_t va) MUST_CHECK;
 /* May an area begin or end at `at`? */
 bool hugetlb_may_cut(struct aspace *as, virt_addr_t at);
@@ -366,7 +378,8 @@ void hugetlb_moved(struct aspace *as, virt_addr_t start, virt_addr_t end);
 
 /* ---- protect.c ---- */
 
-/* Gives the entries of [start, end) the rights of an area with these flags; write only where nobody else uses the page. No leaf table there is shared. */
+/* Gives the entries of [start, end) the rights of an area with these flags; write only where nobody
+ * else uses the page. No leaf table there is shared. */
 void protect_entries(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags);
 
 /* ---- stack.c ---- */
@@ -380,8 +393,8 @@ int stack_grow(struct aspace *as, struct area *a, virt_addr_t va) MUST_CHECK;
 int unmap_locked(struct aspace *as, virt_addr_t start, virt_addr_t end) MUST_CHECK;
 /* Pages of [start, end) that areas with all of these flags hold. */
 uint64_t pages_mapped(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned flags);
-/* Would `pages` more with these flags fit the limits, in the place of `gone` that are there? 0, -ENOMEM, -EAGAIN: locked memory, of which, as Linux has it, nothing
- * goes for this. */
+/* Would `pages` more with these flags fit the limits, in the place of `gone` that are there? 0,
+ * -ENOMEM, -EAGAIN: locked memory, of which, as Linux has it, nothing goes for this. */
 int limits_check(struct aspace *as, uint64_t pages, uint64_t gone, unsigned flags) MUST_CHECK;
 
 #endif

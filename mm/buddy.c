@@ -117,7 +117,8 @@ static bool above_floor(uint32_t n, uint32_t floor)
 	return buddy_available() >= (uint64_t)floor + n;
 }
 
-/* Pushes the frames of a block that was taken, so that they come off in order: as neighbours they are freed again, most often. */
+/* Pushes the frames of a block that was taken, so that they come off in order: as neighbours they
+ * are freed again, most often. */
 static void chain_push_block(struct chain *c, struct page *p, unsigned order)
 {
 	for (unsigned i = 1u << order; i-- > 0;)
@@ -130,8 +131,9 @@ static inline unsigned order_within(uint32_t n)
 	return 31 - (unsigned)__builtin_clz(n);
 }
 
-/* Blocks whole, from the smallest up, as long as they are wanted whole; then a part of one, unless that is for a lesser part: so what one refill leaves
- * of a block does not make the next ones take parts, too. */
+/* Blocks whole, from the smallest up, as long as they are wanted whole; then a part of one, unless
+ * that is for a lesser part: so what one refill leaves of a block does not make the next ones take
+ * parts, too. */
 struct chain buddy_take(uint32_t n, uint32_t floor)
 {
 	struct chain c = CHAIN_EMPTY;
@@ -174,7 +176,8 @@ struct page *buddy_take_block(unsigned order, uint32_t floor)
 	return p;
 }
 
-/* Takes the next frames off c that together are a block: neighbours that were freed one after the other, which they mostly are. */
+/* Takes the next frames off c that together are a block: neighbours that were freed one after the
+ * other, which they mostly are. */
 static struct page *chain_pop_block(struct chain *c, unsigned *order)
 {
 	pfn_t pfn = page_to_pfn(chain_pop(c));

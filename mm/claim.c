@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a real-time task takes when its part of the reserve has ended. It waits for no medium, and so not for the page daemon, which may be in the middle of
- * a write; it takes for itself, in its own time and no more than it needs:
+ * What a real-time task takes when its part of the reserve has ended. It waits for no medium, and
+ * so not for the page daemon, which may be in the middle of a write; it takes for itself, in its
+ * own time and no more than it needs:
  *
- *    pages whose contents can be had again, as they lie: clean ones of files, anonymous ones whose slot has them, those that MADV_FREE gave up;
- *    when CLAIM_LOOKS looks find none: what a victim of the OOM policy has. Choosing one and taking back is done by two threads, which have the
- *    task's priority meanwhile (mm/oom/oom.c), as the task may hold locks that they need.
+ *  - pages whose contents can be had again, as they lie: clean ones of files, anonymous ones whose
+ *    slot has them, those that MADV_FREE gave up;
+ *  - when CLAIM_LOOKS looks find none: what a victim of the OOM policy has. Choosing one and taking
+ *    back is done by two threads, which have the task's priority meanwhile (mm/oom/oom.c), as the
+ *    task may hold locks that they need.
  *
- * Either is bounded for each frame: a look costs some 300 instructions, a decision some 50,000, and that brings memory by the megabyte. A page that would have to be
- * written first is worth less than a real-time task's time: its owner may be ended although swap has room. Only before the task's own end, or the machine's, it waits for
- * dirty pages of files (mm/oom/oom.c). vm.rt_reserve_kb, made larger, keeps that from coming up.
+ * Either is bounded for each frame: a look costs some 300 instructions, a decision some 50,000, and
+ * that brings memory by the megabyte. A page that would have to be written first is worth less than
+ * a real-time task's time: its owner may be ended although swap has room. Only before the task's
+ * own end, or the machine's, it waits for dirty pages of files (mm/oom/oom.c). vm.rt_reserve_kb,
+ * made larger, keeps that from coming up.
  *
- * What protects groups from each other, memory.min and memory.low, does not protect them from a real-time task.
+ * What protects groups from each other, memory.min and memory.low, does not protect them from a
+ * real-time task.
  *
  * Pages that were looked at go to the new end of their list, so that the next look finds others.
  */
@@ -23,7 +29,8 @@
 #include "mm/reclaim_internal.h"
 #include "mm/swap.h"
 
-/* As many pages that would have to be written first: 8 MB. No dearer than a decision of the OOM policy. */
+/* As many pages that would have to be written first: 8 MB. No dearer than a decision of the OOM
+ * policy. */
 #define CLAIM_LOOKS  2048
 #define CLAIM_BATCH  16u
 #define SEARCH_HOLDS (10 * NSEC_PER_MSEC) /* twenty times what it takes */
@@ -80,7 +87,8 @@ static bool search(void)
 	return false;
 }
 
-/* While a victim's memory is on its way, one search that finds nothing is enough for a time; but one there is: the victim may be a group's, or slow to come by. */
+/* While a victim's memory is on its way, one search that finds nothing is enough for a time; but
+ * one there is: the victim may be a group's, or slow to come by. */
 static bool claim_clean(void)
 {
 	static uint64_t fruitless; /* when the last search was that; a hint */
@@ -99,7 +107,8 @@ bool reclaim_claim(unsigned alloc_flags)
 
 	if (claim_clean())
 		return true;
-	/* Frames are there, but no two of them together: more of them, from a victim, might be no better. */
+	/* Frames are there, but no two of them together: more of them, from a victim, might be no
+	 * better. */
 	if (alloc_flags >> ALLOC_ORDER_SHIFT > 0 && frames_free() > watermarks.min)
 		return false;
 	/* Nobody is ended for a thread of the kernel, nor for who dies himself. */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The sum of all promises, one word that every mmap, munmap, fork and exit of accounted memory adds to once: cheaper than it
- * is to keep parts of it per CPU and exact. A promise is made before anything changes, and what a call took but did not
- * use it gives back in the end:
+ * The sum of all promises, one word that every mmap, munmap, fork and exit of accounted memory adds
+ * to once: cheaper than it is to keep parts of it per CPU and exact. A promise is made before
+ * anything changes, and what a call took but did not use it gives back in the end:
  *
  *      as->charged    what this address space has of the sum
  *      as->committed  what its areas with AREA_ACCOUNT come to (area.c keeps it, change by change)
  *
- * commit_reserve() raises the first ahead of the second; commit_settle(), at the end of each call and of its error
- * paths, makes them equal. So nobody has to know what a call undid half-way.
+ * commit_reserve() raises the first ahead of the second; commit_settle(), at the end of each call
+ * and of its error paths, makes them equal. So nobody has to know what a call undid half-way.
  *
  * An area that was once writable keeps AREA_ACCOUNT: it may hold pages that were written.
  */

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Private copies of an object's pages: truncation takes those behind the new end too, and who touches them then gets SIGBUS (mmap(2)).
+ * Private copies of an object's pages: truncation takes those behind the new end too, and who
+ * touches them then gets SIGBUS (mmap(2)).
  *
- * No index has them and their reverse maps know nothing of the object, so each object lists the areas that may hold some: those in a tree that have had a
- * private page (has_anon). An area comes to the list with its first, so mappings of program text never do.
+ * No index has them and their reverse maps know nothing of the object, so each object lists the
+ * areas that may hold some: those in a tree that have had a private page (has_anon). An area comes
+ * to the list with its first, so mappings of program text never do.
  *
- * The list is under the object's lock, areas and entries are under their address space's mutex, which comes first: so a walk takes an address space from the
- * list, gives up the lock, and looks through all its areas. No copy of a page behind the end is made afterwards, because such a page has left its object. Areas that are
- * split, moved or forked meanwhile have been visited if what they come from has, else they are put in front, where the walk looks next.
+ * The list is under the object's lock, areas and entries are under their address space's mutex,
+ * which comes first: so a walk takes an address space from the list, gives up the lock, and looks
+ * through all its areas. No copy of a page behind the end is made afterwards, because such a page
+ * has left its object. Areas that are split, moved or forked meanwhile have been visited if what
+ * they come from has, else they are put in front, where the walk looks next.
  *
- * Leaf tables that forks share are emptied as they are: all who share one have the same areas, and lose the same copies.
+ * Leaf tables that forks share are emptied as they are: all who share one have the same areas, and
+ * lose the same copies.
  */
 #include "mm/aspace_internal.h"
 
@@ -17,7 +22,8 @@ static struct mutex walk_mutex = MUTEX_INIT(walk_mutex); /* one walk at a time *
 static uint32_t
 	walks; /* the number of the last one; walk_mutex, read under the lock of an object */
 
-/* On the list, areas that the walk has still to visit come before those that it has visited. A copy of an area is what that was. */
+/* On the list, areas that the walk has still to visit come before those that it has visited. A copy
+ * of an area is what that was. */
 static void link_locked(struct area *a)
 {
 	struct list *copies = &a->object->copies;
@@ -46,7 +52,8 @@ void copies_unlink(struct area *a)
 	spin_unlock(&a->object->lock);
 }
 
-/* a has private pages, of which a walk has taken what it had to if area `from` was visited, or is new (NULL). */
+/* a has private pages, of which a walk has taken what it had to if area `from` was visited, or is
+ * new (NULL). */
 static void note_anon(struct area *a, const struct area *from)
 {
 	struct object *o = a->object;
@@ -119,7 +126,8 @@ static void aspace_drop_copies(struct aspace *as, struct object *o, uint32_t fir
 	mutex_unlock(&as->mutex);
 }
 
-/* The address space of an area still to be visited, with a reference: the area is in its tree, so it has users. NULL: there is none. */
+/* The address space of an area still to be visited, with a reference: the area is in its tree, so
+ * it has users. NULL: there is none. */
 static struct aspace *copies_next(struct object *o)
 {
 	struct aspace *as = NULL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Devices that reach a part of RAM only, as those of the Raspberry Pi 4 reach the first GB. The buddy knows no zones: such devices are few, each needs little, and
- * takes it once, at boot. So frames are taken until some lie within reach, and what was taken before goes back.
+ * Devices that reach a part of RAM only, as those of the Raspberry Pi 4 reach the first GB. The
+ * buddy knows no zones: such devices are few, each needs little, and takes it once, at boot. So
+ * frames are taken until some lie within reach, and what was taken before goes back.
  */
 #include "mm/dma.h"
 

@@ -17,8 +17,9 @@ bool dma_reaches(const struct dma_reach *reach, const void *kva, size_t n);
 bool dma_reaches_all(const struct dma_reach *reach);
 /* The device's address of kva, which it reaches. */
 uint64_t dma_address(const struct dma_reach *reach, const void *kva);
-/* 2^order contiguous, aligned frames within reach, as page_alloc_order() gives them, to be freed by page_free(). NULL: no memory. For the start of a driver: where
- * RAM goes far beyond the reach, much of it is taken for a moment. May sleep. */
+/* 2^order contiguous, aligned frames within reach, as page_alloc_order() gives them, to be freed by
+ * page_free(). NULL: no memory. For the start of a driver: where RAM goes far beyond the reach,
+ * much of it is taken for a moment. May sleep. */
 struct page *dma_alloc(const struct dma_reach *reach, unsigned order) MUST_CHECK;
 
 #endif

@@ -42,8 +42,8 @@ static void enqueue(struct evict_batch *b, struct page *p, struct object *o, uin
 	};
 }
 
-/* MADV_FREE said that nobody needs the contents. Our reference keeps anybody from becoming the sole user, who alone
- * could make p dirty: a store meanwhile copies it. */
+/* MADV_FREE said that nobody needs the contents. Our reference keeps anybody from becoming the sole
+ * user, who alone could make p dirty: a store meanwhile copies it. */
 static void evict_lazy(struct evict_batch *b, struct page *p)
 {
 	if (rmap_unmap_lazy(p) || page_flag(p, PAGE_DIRTY) || atomic_load(&p->refs) != 1) {

@@ -10,11 +10,12 @@
  *
  * A write under a leaf table that others share parts with it first (share.c).
  *
- * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read); a write prepares what it most
- * likely needs before the table is locked. A step that lacks something unlocks the table, gets it and asks for another look at the entry
- * (-EAGAIN); a step that must read asks for the mutex to be dropped (-EINPROGRESS). Either way
- * everything is decided anew, from the area on if the mutex was dropped, so whatever others did
- * meanwhile is seen. What was prepared in vain is given back at the end.
+ * One struct fault carries what has been prepared so far (a frame, a copy, a page that was read); a
+ * write prepares what it most likely needs before the table is locked. A step that lacks something
+ * unlocks the table, gets it and asks for another look at the entry (-EAGAIN); a step that must
+ * read asks for the mutex to be dropped (-EINPROGRESS). Either way everything is decided anew, from
+ * the area on if the mutex was dropped, so whatever others did meanwhile is seen. What was prepared
+ * in vain is given back at the end.
  *
  * Frames are allocated with the mutex held but never under a table lock: the page daemon needs
  * table locks, not the mutex.
@@ -95,7 +96,8 @@ struct pte *entry_alloc(struct aspace *as, virt_addr_t va)
 	return pte;
 }
 
-/* The table's lock is held: once it is dropped, only a frame that is on no list yet is sure to stay. */
+/* The table's lock is held: once it is dropped, only a frame that is on no list yet is sure to
+ * stay. */
 void fault_mark_locked(const struct fault *f, struct page *p)
 {
 	if (unlikely(f->area->flags & AREA_LOCKED))
@@ -257,7 +259,8 @@ static int fault_cow(struct fault *f, struct pte *pte, const struct pte_view *v)
 		pmap_entry_unlock(pte);
 		return 0;
 	}
-	/* While the entry has a reference, or we, nobody becomes the sole user, so an anonymous page cannot change under the copy. */
+	/* While the entry has a reference, or we, nobody becomes the sole user, so an anonymous
+	 * page cannot change under the copy. */
 	ready = f->frame != NULL && (zero ? f->frame_zeroed : f->copied == v->page);
 	if (!ready && f->frame != NULL && !zero && f->copied == NULL) {
 		hw_copy_page(page_to_virt(f->frame), page_to_virt(v->page));
@@ -335,8 +338,8 @@ static int fault_entry(struct fault *f, struct pte *pte)
 	return fault_present(f, pte, &v);
 }
 
-/* A write: what it most likely needs, before the table's lock is taken. The entry may be something else then, so nothing depends on it.
- * 0, or as the steps. */
+/* A write: what it most likely needs, before the table's lock is taken. The entry may be something
+ * else then, so nothing depends on it. 0, or as the steps. */
 static int fault_prepare(struct fault *f, const struct pte *pte)
 {
 	struct pte_view v;

@@ -10,14 +10,16 @@
  *
  * Between finding the page and entering it, the object may be truncated or the page evicted: the
  * entry is made only if the page still belongs to the object when the reverse map learns of it
- * (rmap_add_file), or, for pages and their neighbours that are read, all happens under the object's lock.
+ * (rmap_add_file), or, for pages and their neighbours that are read, all happens under the object's
+ * lock.
  */
 #include "mm/aspace_internal.h"
 
-/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about every
- * second page of a program's text is used. */
+/* Map-around window, aligned. Entering and emptying an entry costs a third of a fault, and about
+ * every second page of a program's text is used. */
 #define AROUND_PAGES 8
-/* The same for the first faults of a copy that a fork made: it is about to exec or to end, more often than not. */
+/* The same for the first faults of a copy that a fork made: it is about to exec or to end, more
+ * often than not. */
 #define AROUND_FORKED 2
 #define FORKED_FAULTS 8
 
@@ -30,8 +32,9 @@ static bool page_is_here(struct object *o, uint32_t index)
 	return p != NULL;
 }
 
-/* Which pages to read with that of the fault, as far as the area goes: what lies around it, or a window of those behind it for who reads on; if that page was
- * the mark in a window, the next one. */
+/* Which pages to read with that of the fault, as far as the area goes: what lies around it, or a
+ * window of those behind it for who reads on; if that page was the mark in a window, the next
+ * one. */
 static void file_ahead(struct fault *f, bool mark)
 {
 	const struct area *a = f->area;
@@ -48,8 +51,9 @@ static void file_ahead(struct fault *f, bool mark)
 	f->nahead = (a->flags & AREA_RANDOM) || last < f->ahead ? 0 : last - f->ahead + 1;
 }
 
-/* Finds the page of the fault, or makes it if it is a hole that needs no reading: -EAGAIN with f->page set, -EINPROGRESS when it must be read, or is the mark
- * of a window, -ENXIO beyond the end, -ENOMEM, -ENOSPC. */
+/* Finds the page of the fault, or makes it if it is a hole that needs no reading: -EAGAIN with
+ * f->page set, -EINPROGRESS when it must be read, or is the mark of a window, -ENXIO beyond the
+ * end, -ENOMEM, -ENOSPC. */
 static int file_page(struct fault *f)
 {
 	struct object *o = f->area->object;
@@ -114,7 +118,8 @@ struct around {
 	unsigned more;      /* that are wanted behind them: the next window */
 };
 
-/* Somebody reads on: the fault is on the first page of a window, and the one before is mapped. Then two windows are. */
+/* Somebody reads on: the fault is on the first page of a window, and the one before is mapped. Then
+ * two windows are. */
 static bool around_goes_on(const struct fault *f, struct pte *pte)
 {
 	return IS_ALIGNED(f->va, AROUND_PAGES * PAGE_SIZE) && f->va > f->area->start &&
@@ -139,7 +144,8 @@ static struct around around_of(const struct fault *f, struct pte *pte)
 	};
 }
 
-/* Nothing could be entered for the fault's own page: it is not resident, the mark of a window, or not known to be fit for execution. */
+/* Nothing could be entered for the fault's own page: it is not resident, the mark of a window, or
+ * not known to be fit for execution. */
 static int around_prepare(struct fault *f, const struct around *n)
 {
 	struct page *pages[AROUND_PAGES];
@@ -157,7 +163,8 @@ static int around_prepare(struct fault *f, const struct around *n)
 	return resident ? -EAGAIN : file_page(f);
 }
 
-/* Enters n's pages, the first of them at pte, whose table is locked. The bits of those that are there now. */
+/* Enters n's pages, the first of them at pte, whose table is locked. The bits of those that are
+ * there now. */
 static unsigned around_enter(struct fault *f, const struct around *n, struct pte *pte)
 {
 	struct page *pages[AROUND_PAGES];

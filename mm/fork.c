@@ -9,14 +9,15 @@
  * pages are locked in the parent (locks are not inherited, and the parent's entries stay writable:
  * a real-time task may fork and still never fault). They are also copied where that is cheaper than
  * sharing them and parting at the first write, which for stacks and data comes at once: in 2 MB
- * with few pages that can be private. Of these, the pages that a fault had to copy after an earlier fork
- * (PAGE_HOT: stack, data) are copied themselves, as they would be by a fault after this one, unless
- * other threads could write to them meanwhile. Entries of objects' pages are never copied: a fault finds
- * those again.
+ * with few pages that can be private. Of these, the pages that a fault had to copy after an earlier
+ * fork (PAGE_HOT: stack, data) are copied themselves, as they would be by a fault after this one,
+ * unless other threads could write to them meanwhile. Entries of objects' pages are never copied: a
+ * fault finds those again.
  *
- * What is cheaper is known from the last time. A table that had hot pages, or had to part, is hot: it is copied again. One that
- * was copied and had none is quiet: it is shared, until it has to part. Of an unknown one only so many pages are copied that it
- * costs little to be wrong: what a fork costs must not depend on whether a large area's edges happen to lie among few pages.
+ * What is cheaper is known from the last time. A table that had hot pages, or had to part, is hot:
+ * it is copied again. One that was copied and had none is quiet: it is shared, until it has to
+ * part. Of an unknown one only so many pages are copied that it costs little to be wrong: what a
+ * fork costs must not depend on whether a large area's edges happen to lie among few pages.
  */
 #include "mm/aspace_internal.h"
 
@@ -66,7 +67,8 @@ static int child_table_add(const struct forking *f)
 	return 0;
 }
 
-/* Pages that can be private under one leaf table up to which it may be copied at once, and those that are there, if it is not known to be worth it. */
+/* Pages that can be private under one leaf table up to which it may be copied at once, and those
+ * that are there, if it is not known to be worth it. */
 #define COPY_AT_ONCE 64
 #define COPY_UNKNOWN 16
 
@@ -81,7 +83,8 @@ static bool copying_pays(const struct page *table, uint64_t pages)
 
 static int copy_table(const struct forking *f)
 {
-	/* While the only task that could write to them is here. Now and then it must show anew which are hot. */
+	/* While the only task that could write to them is here. Now and then it must show anew
+	 * which are hot. */
 	unsigned hot = atomic_load(&f->parent->users) == 1 && f->parent->forks % FORKS_HOT != 0
 			       ? COPY_HOT
 			       : 0;

@@ -60,7 +60,8 @@ static inline struct page *chain_pop(struct chain *c)
 	return p;
 }
 
-/* Puts the frames of `front`, which ends up empty, before those of c, in their order. `front` is no longer than a batch. */
+/* Puts the frames of `front`, which ends up empty, before those of c, in their order. `front` is no
+ * longer than a batch. */
 static inline void chain_prepend(struct chain *c, struct chain *front)
 {
 	struct page *last;

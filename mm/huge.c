@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: MIT
 /*
- * Blocks of 2 MB for private anonymous memory (transparent huge pages), and runs of 64 KB. A block is made in one place: by the first fault in 2 MB that lie whole
- * in one area which wants it, when nothing is linked there yet and the buddy has a whole block to spare. The fault fills a leaf table with 512
- * entries, and links it folded (mm/pmap.h): the hardware sees a block.
+ * Blocks of 2 MB for private anonymous memory (transparent huge pages), and runs of 64 KB. A block
+ * is made in one place: by the first fault in 2 MB that lie whole in one area which wants it, when
+ * nothing is linked there yet and the buddy has a whole block to spare. The fault fills a leaf
+ * table with 512 entries, and links it folded (mm/pmap.h): the hardware sees a block.
  *
- *    no table --huge_fault--> folded --any change of an entry--> 512 ordinary pages --huge_refold, huge_claimed--> folded
+ *    no table --huge_fault--> folded --any change of an entry--> 512 ordinary pages
+ *                                ^                                       |
+ *                                +-------huge_refold, huge_claimed-------+
  *
- * The 512 frames are single frames from the start, each with a reference and a reverse map of its own, on the LRU lists: a block
- * is how they are shown, not what they are. So whoever pages out, unmaps, protects, forks or moves a part of it does
- * what it does with pages; pmap unfolds at the first change, in bounded time, without memory. That is also how reclaim takes a block: the
- * page daemon asks a page whether it was used, which a block cannot tell of its pages.
+ * The 512 frames are single frames from the start, each with a reference and a reverse map of its
+ * own, on the LRU lists: a block is how they are shown, not what they are. So whoever pages out,
+ * unmaps, protects, forks or moves a part of it does what it does with pages; pmap unfolds at the
+ * first change, in bounded time, without memory. That is also how reclaim takes a block: the page
+ * daemon asks a page whether it was used, which a block cannot tell of its pages.
  *
- * Blocks come back where a call went over all of the 2 MB and left equal entries (mprotect), and where a fork's other side has gone. Nobody
- * collects scattered pages into blocks.
+ * Blocks come back where a call went over all of the 2 MB and left equal entries (mprotect), and
+ * where a fork's other side has gone. Nobody collects scattered pages into blocks.
  *
- * Where no block can be had or does not fit, and in locked memory, which is filled at once anyway, 16 pages are entered together as a run with the contiguous
- * bit, if the buddy has them in one piece. They too are single pages; pmap takes the bit away before one of them changes.
+ * Where no block can be had or does not fit, and in locked memory, which is filled at once anyway,
+ * 16 pages are entered together as a run with the contiguous bit, if the buddy has them in one
+ * piece. They too are single pages; pmap takes the bit away before one of them changes.
  *
- * A block costs a leaf table all the same, 0.2 % of its memory: that is what makes splitting it infallible.
+ * A block costs a leaf table all the same, 0.2 % of its memory: that is what makes splitting it
+ * infallible.
  */
 #include "mm/huge.h"
 
@@ -87,7 +93,8 @@ void block_fill(struct page *leaf, virt_addr_t base, struct page *frames, unsign
 	}
 }
 
-/* The pages are on no list before the block is linked, so nobody takes one away from it meanwhile. */
+/* The pages are on no list before the block is linked, so nobody takes one away from it
+ * meanwhile. */
 static void block_link(struct fault *f, struct page *leaf, struct page *frames)
 {
 	virt_addr_t base = leaf_base(f->va);
@@ -144,7 +151,8 @@ static bool run_fits(const struct fault *f, const struct pte *pte)
 	return pmap_table_next(pte_table(pte), i, i + PTE_RUN) == i + PTE_RUN;
 }
 
-/* Entries that are none stay that while the mutex is held, so what run_fits() said holds with the lock dropped. */
+/* Entries that are none stay that while the mutex is held, so what run_fits() said holds with the
+ * lock dropped. */
 int huge_run(struct fault *f, struct pte *pte)
 {
 	struct page *table = pte_table(pte), *frames;

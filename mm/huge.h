@@ -8,7 +8,8 @@
 #define HUGE_SHIFT 21
 #define HUGE_SIZE  ((uint64_t)1 << HUGE_SHIFT)
 
-/* Which private anonymous memory is given blocks of 2 MB at its first fault (/sys/kernel/mm/transparent_hugepage/enabled). */
+/* Which private anonymous memory is given blocks of 2 MB at its first fault
+ * (/sys/kernel/mm/transparent_hugepage/enabled). */
 enum thp_mode {
 	THP_ALWAYS,  /* all but what MADV_NOHUGEPAGE was said of */
 	THP_MADVISE, /* what MADV_HUGEPAGE was said of; as it boots */
@@ -24,12 +25,13 @@ struct huge_stats {
 	uint64_t overcommit; /* the most that surplus may be */
 };
 void huge_stats(struct huge_stats *s);
-/* Asks for so many: takes what the buddy has at once, gives back what is free and not promised; the rest follows when it is unmapped. May take long;
- * stops for a fatal signal. */
+/* Asks for so many: takes what the buddy has at once, gives back what is free and not promised; the
+ * rest follows when it is unmapped. May take long; stops for a fatal signal. */
 void huge_pool_resize(uint64_t units);
 void huge_set_overcommit(uint64_t units);
 
-/* A size asked for by its logarithm, 0: the usual one. 0; -ENOMEM: one that AArch64 has with pages of 4 KB, but nothing is ever set aside in; -EINVAL. */
+/* A size asked for by its logarithm, 0: the usual one. 0; -ENOMEM: one that AArch64 has with pages
+ * of 4 KB, but nothing is ever set aside in; -EINVAL. */
 int huge_size_check(unsigned log2) MUST_CHECK;
 
 /* Objects of huge pages (mm/huge_object.c): sizes in bytes are whole units, pages count as 4 KB. */
@@ -40,9 +42,11 @@ struct object *huge_object_create(uint64_t size);
 bool object_is_huge(const struct object *o);
 /* Promises all of its units: 0 or -ENOMEM. */
 int huge_object_reserve_all(struct object *o) MUST_CHECK;
-/* Puts units into the holes of [first, last], whole units within its size: 0, -ENOSPC, -ENOMEM, -EINTR; what came by then stays. May take long. */
+/* Puts units into the holes of [first, last], whole units within its size: 0, -ENOSPC, -ENOMEM,
+ * -EINTR; what came by then stays. May take long. */
 int huge_object_fill(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
-/* Takes the units of [first, last] out of it and of all maps. Promises of units that were not there yet stay: who mapped the hole may still count on them. */
+/* Takes the units of [first, last] out of it and of all maps. Promises of units that were not there
+ * yet stay: who mapped the hole may still count on them. */
 void huge_object_punch(struct object *o, uint32_t first, uint32_t last);
 /* The same from `first` to the end, and promises go, too: the object ends there. */
 void huge_object_cut(struct object *o, uint32_t first);

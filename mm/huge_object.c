@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Objects of huge pages: files of memfd_create(MFD_HUGETLB), segments of SHM_HUGETLB, shared memory of MAP_HUGETLB.
+ * Objects of huge pages: files of memfd_create(MFD_HUGETLB), segments of SHM_HUGETLB, shared memory
+ * of MAP_HUGETLB.
  *
- * The index has a word for each unit, at its first page: the unit's first frame. All 512 are PAGE_FILE, with a reference for the object, so truncation and the
- * object's end take them out of maps like any page of a file. Sizes are whole units. Units are put in, looked up and taken out under the object's mutex, by
- * faults that map them too: what a fault finds stays until it is mapped.
+ * The index has a word for each unit, at its first page: the unit's first frame. All 512 are
+ * PAGE_FILE, with a reference for the object, so truncation and the object's end take them out of
+ * maps like any page of a file. Sizes are whole units. Units are put in, looked up and taken out
+ * under the object's mutex, by faults that map them too: what a fault finds stays until it is
+ * mapped.
  *
- * Promises are kept by unit, in a tree of their own: mmap(2) and shmget(2) make them, the unit's coming, truncation or the object's end take them
- * away. Each names the call that made it, so that a call which fails takes back its own.
+ * Promises are kept by unit, in a tree of their own: mmap(2) and shmget(2) make them, the unit's
+ * coming, truncation or the object's end take them away. Each names the call that made it, so that
+ * a call which fails takes back its own.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -17,9 +21,9 @@
 #include "mm/slab.h"
 
 struct huge_object {
-	struct object object; /* first */
-	struct radix
-		promises; /* by a unit's first page: the number of a call, not 0. The object's mutex */
+	struct object object;  /* first */
+	struct radix promises; /* by a unit's first page: the number of a call, not 0. The object's
+				  mutex */
 };
 
 static uint64_t calls; /* atomic */

@@ -2,18 +2,20 @@
 /*
  * The pool of huge pages, in units of 2 MB, that is set aside (/proc/sys/vm/nr_hugepages).
  *
- *     buddy --resize, overcommit--> pool: free ------ unit_take ------> 512 frames, each with references of its own
- *       ^                             ^  `reserved` of it is promised      |
+ *     buddy --resize, overcommit--> pool: free ------ unit_take ------> 512 frames, each with
+ *       ^                             ^  `reserved` of it is promised      |  references of its own
  *       +------- more than wanted ----+------ the last of the 512 is put --+
  *
- * The frames of a unit are PAGE_HUGETLB and on no LRU list. page_put() of the last reference to one brings it here (hugetlb_put); the first frame counts
- * in `prev` how many are still in use, and with the last of them the unit is free. So whoever holds a reference to a part only delays that.
+ * The frames of a unit are PAGE_HUGETLB and on no LRU list. page_put() of the last reference to one
+ * brings it here (hugetlb_put); the first frame counts in `prev` how many are still in use, and
+ * with the last of them the unit is free. So whoever holds a reference to a part only delays that.
  *
  * Locks: pool.lock, a leaf, for a few words; units are made and returned to the buddy without it.
  *
  *   (1) reserved <= free <= total; surplus <= total. What is wanted of the pool is total - surplus.
- *   (2) surplus is what lies above nr_hugepages: made for promises under nr_overcommit_hugepages, or left over when the pool shrank. It goes
- *       back to the buddy as soon as it is neither in use nor promised.
+ *   (2) surplus is what lies above nr_hugepages: made for promises under nr_overcommit_hugepages,
+ *       or left over when the pool shrank. It goes back to the buddy as soon as it is neither in
+ *       use nor promised.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"

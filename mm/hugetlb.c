@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * Areas of huge pages (AREA_HUGETLB): private anonymous memory, and mappings of objects of huge pages (huge_object.c), shared or private. Units of the pool
- * (huge_pool.c) are promised when they are mapped, and never paged out.
+ * Areas of huge pages (AREA_HUGETLB): private anonymous memory, and mappings of objects of huge
+ * pages (huge_object.c), shared or private. Units of the pool (huge_pool.c) are promised when they
+ * are mapped, and never paged out.
  *
- * A unit is mapped like any block: by a leaf table with 512 entries, folded (mm/huge.c). Units are never mapped, unmapped, protected or moved by parts, for areas
- * begin and end on 2 MB borders (area_split asks). A leaf table maps
+ * A unit is mapped like any block: by a leaf table with 512 entries, folded (mm/huge.c). Units are
+ * never mapped, unmapped, protected or moved by parts, for areas begin and end on 2 MB borders
+ * (area_split asks). A leaf table maps
  *
- *     own frames       (PAGE_ANON) of a private area: the unit that its promise was for. A fork shares the table; the first who writes gets a copy of the whole
- *                      unit, in a table of its own, or SIGBUS when the pool is empty
- *     object's frames  (PAGE_FILE), each entry counted like any of an object's page; of a private area read-only, until a store makes a copy
- *     nothing any more, when truncation took the object's frames, or a private area's own ones: the next fault finds the table so and makes another
+ *     own frames       (PAGE_ANON) of a private area: the unit that its promise was for. A fork
+ *                      shares the table; the first who writes gets a copy of the whole unit, in a
+ *                      table of its own, or SIGBUS when the pool is empty
+ *     object's frames  (PAGE_FILE), each entry counted like any of an object's page; of a private
+ *                      area read-only, until a store makes a copy
+ *     nothing any more, when truncation took the object's frames, or a private area's own ones: the
+ *                      next fault finds the table so and makes another
  *
- * Promises of private areas. One with AREA_HUGE_OWNER was promised its units by mmap(2); those that have no own frames yet are in the pool's `reserved`. Nothing
- * else is stored: making own frames uses a promise up, unmapping the area gives those back that were left. A child of a fork owns no
- * promises, and neither does what MADV_DONTNEED has emptied, or an area that truncation took copies from: they get what is free and not promised, or SIGBUS.
- * Shared areas have promises with their object.
+ * Promises of private areas. One with AREA_HUGE_OWNER was promised its units by mmap(2); those that
+ * have no own frames yet are in the pool's `reserved`. Nothing else is stored: making own frames
+ * uses a promise up, unmapping the area gives those back that were left. A child of a fork owns no
+ * promises, and neither does what MADV_DONTNEED has emptied, or an area that truncation took copies
+ * from: they get what is free and not promised, or SIGBUS. Shared areas have promises with their
+ * object.
  */
 #include "mm/aspace_internal.h"
 #include "mm/huge_object.h"
@@ -125,7 +132,8 @@ static struct page *object_table(struct area *a, virt_addr_t base, struct page *
 	return leaf;
 }
 
-/* Own frames for f's unit, with what `from` holds (NULL: zeroes), in *leaf. 0, -ENOMEM, -ENXIO (the pool is empty). */
+/* Own frames for f's unit, with what `from` holds (NULL: zeroes), in *leaf. 0, -ENOMEM, -ENXIO (the
+ * pool is empty). */
 static int own_unit(struct fault *f, struct page *from, struct page **leaf)
 {
 	bool promised = f->area->flags & AREA_HUGE_OWNER;

@@ -29,7 +29,8 @@ static unsigned class_of(size_t size)
 	return size <= 2048 ? 12 : size <= 4096 ? 13 : 14;
 }
 
-/* Above the classes: whole frames; the head's order tells kfree. They are a task's as slabs are: its group pays, whatever the limits. */
+/* Above the classes: whole frames; the head's order tells kfree. They are a task's as slabs are:
+ * its group pays, whatever the limits. */
 static void *kmalloc_frames(size_t size, unsigned flags)
 {
 	unsigned order = 0;

@@ -2,13 +2,13 @@
 /*
  * The kernel's mapping area, in two parts:
  *
- *      KERNEL_MAP_BASE                              + STACK_SLOTS * 2 * KSTACK_SIZE                 end
- *      | guard | stack | guard | stack | ...        | windows, each followed by a guard page -->     |
+ *      KERNEL_MAP_BASE                          + STACK_SLOTS * 2 * KSTACK_SIZE              end
+ *      | guard | stack | guard | stack | ...    | windows, each followed by a guard page --> |
  *
  * A stack slot is twice a stack's size and aligned to it; the stack is its upper half, so one bit
  * of the stack pointer tells the stack from the guard below it (the exception entry tests it).
- * Slots are found in a bitmap. Making a stack costs four frames, four entries and, when it goes, a TLB
- * flush on all CPUs: who makes tasks keeps some (kernel/task.c).
+ * Slots are found in a bitmap. Making a stack costs four frames, four entries and, when it goes, a
+ * TLB flush on all CPUs: who makes tasks keeps some (kernel/task.c).
  *
  * Windows are for devices and never go, so a bump pointer allocates them.
  *

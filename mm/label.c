@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Names that programs give their anonymous memory, for /proc/PID/maps alone (prctl(2), PR_SET_VMA_ANON_NAME). A name is counted: by
- * the areas that a split or a fork made of one. Neighbours with equal names are one area, with different ones two.
+ * Names that programs give their anonymous memory, for /proc/PID/maps alone (prctl(2),
+ * PR_SET_VMA_ANON_NAME). A name is counted: by the areas that a split or a fork made of one.
+ * Neighbours with equal names are one area, with different ones two.
  */
 #include "kernel/lib/string.h"
 #include "mm/aspace_internal.h"

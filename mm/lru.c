@@ -7,7 +7,8 @@
  *      unevictable:      locked pages
  *
  * The list a page is on follows from PAGE_DISK, PAGE_ACTIVE and PAGE_UNEVICTABLE; with PAGE_LRU set
- * the latter two change under the lock alone. What moves between them is the policy's (mm/replace/). head is the new end, tail the old one.
+ * the latter two change under the lock alone. What moves between them is the policy's
+ * (mm/replace/). head is the new end, tail the old one.
  *
  * One spin lock for all: it is held for a link or an unlink (about twenty instructions), or for
  * sixteen of them when the daemon takes or returns pages.
@@ -118,8 +119,9 @@ void lru_remove(struct page *p)
 	spin_unlock(&lru.lock);
 }
 
-/* Unlinks pages[0] and as many of those that follow as follow it on its list, towards the new end: together they came, together they go, most
- * often. How many. Nobody has references to them, so nobody changes their flags: that needs no atomic operations. */
+/* Unlinks pages[0] and as many of those that follow as follow it on its list, towards the new end:
+ * together they came, together they go, most often. How many. Nobody has references to them, so
+ * nobody changes their flags: that needs no atomic operations. */
 static unsigned unlink_run_locked(struct page **pages, unsigned n)
 {
 	struct page *first = pages[0], *last = first;

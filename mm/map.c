@@ -186,8 +186,9 @@ static int map_area(struct aspace *as, const struct area *like, bool replace)
 	return area_add(as, like, NULL) != NULL ? 0 : -ENOMEM;
 }
 
-/* Units of 2 MB: promised by the pool, never paged, and so neither locked nor counted as memory that may have to be. A file of them is made as long as it is mapped to
- * be written, as hugetlbfs has it. */
+/* Units of 2 MB: promised by the pool, never paged, and so neither locked nor counted as memory
+ * that may have to be. A file of them is made as long as it is mapped to be written, as hugetlbfs
+ * has it. */
 static int64_t map_huge(struct aspace *as, struct area *like, bool replace)
 {
 	uint64_t call = 0;
@@ -265,7 +266,8 @@ static uint64_t no_limit(const struct object_room *room)
 
 static struct object_room unreserved = { .limit = no_limit };
 
-/* Shared anonymous memory: promised whole, as long as anybody has it mapped; without reserve page by page, as each comes. */
+/* Shared anonymous memory: promised whole, as long as anybody has it mapped; without reserve page
+ * by page, as each comes. */
 static struct object *map_shared(const struct map_request *r)
 {
 	uint64_t pages = bytes_to_pages(ALIGN_UP(r->length, PAGE_SIZE));
@@ -325,7 +327,8 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 	return at;
 }
 
-/* The area at start, shared, when it and those that follow without a hole map the same of the same up to end; or NULL. */
+/* The area at start, shared, when it and those that follow without a hole map the same of the same
+ * up to end; or NULL. */
 static struct area *shared_run(struct aspace *as, virt_addr_t start, virt_addr_t end)
 {
 	struct area *first = area_covering(as, start), *a = first, *next;

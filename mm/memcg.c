@@ -2,21 +2,28 @@
 /*
  * Groups' memory: the numbers.
  *
- *      page_alloc(ALLOC_USER) --current()'s group pays--> charge: every level has room? --> frame, with the group's number --> its user
- *                                                            | no                                                            |
- *                                                  evict of that level, look again                        page_free: uncharge, by the number
+ *      page_alloc(ALLOC_USER) --current()'s group pays--> charge: every level has room?
+ *                                                           | no                    | yes
+ *                                          evict of that level, look again          v
+ *                                                              frame, with the group's number
+ *                                                                                   |
+ *                                                              page_free: uncharge, by the number
  *
- * A charge counts in the group and in all above it, at once and exactly: nothing is set aside in batches, since the lock is held for some
- * thirty instructions and a level costs eight. Tasks without a group pay two look-ups and nothing else. `own` counts the frames that carry the number and the charges whose
- * frame is still to come, so a group whose own is 0 is named by nobody.
+ * A charge counts in the group and in all above it, at once and exactly: nothing is set aside in
+ * batches, since the lock is held for some thirty instructions and a level costs eight. Tasks
+ * without a group pay two look-ups and nothing else. `own` counts the frames that carry the number
+ * and the charges whose frame is still to come, so a group whose own is 0 is named by nobody.
  *
- *    (1) usage = own + tasks * MEMCG_TASK_FRAMES + the usage of all groups right below;  swap likewise, by slots
- *    (2) min_kept, low_kept: the sum of MIN(usage, min), MIN(usage, low) over the groups right below
+ *    (1) usage = own + tasks * MEMCG_TASK_FRAMES + the usage of all groups right below; swap
+ *        likewise, by slots
+ *    (2) min_kept, low_kept: the sum of MIN(usage, min), MIN(usage, low) over the groups right
+ *        below
  *    (3) a number is in the table while its group is open; frames and slots carry no other, but 0
  *
- * A group that is closed hands its frames and slots to the one above, so a number lives no longer than its group. Real-time tasks and
- * tasks that die exceed limits rather than wait; so do allocations of the kernel's own (slabs, tasks). What is too much then goes when a task of the group returns
- * to user mode (memcg_settle).
+ * A group that is closed hands its frames and slots to the one above, so a number lives no longer
+ * than its group. Real-time tasks and tasks that die exceed limits rather than wait; so do
+ * allocations of the kernel's own (slabs, tasks). What is too much then goes when a task of the
+ * group returns to user mode (memcg_settle).
  */
 #include "mm/memcg.h"
 
@@ -202,7 +209,8 @@ static uint32_t charge_and_unlock(struct memcg *m, uint32_t n)
 	return id;
 }
 
-/* The number of the group that pays for n frames more: current()'s, 0 if it has none; NO_CHARGE: it may not have them. */
+/* The number of the group that pays for n frames more: current()'s, 0 if it has none; NO_CHARGE: it
+ * may not have them. */
 static uint32_t charge(uint32_t n, unsigned flags)
 {
 	unsigned tries = 0, id;
@@ -382,8 +390,9 @@ void memcg_swap_uncharge(unsigned id)
 
 /* ---- Protection ---- */
 
-/* What of m's memory is protected from a reclaim for `root`. When the groups right below one ask for more together than that is given itself, each gets
- * its share. As deep as groups are, MEMCG_DEPTH. */
+/* What of m's memory is protected from a reclaim for `root`. When the groups right below one ask
+ * for more together than that is given itself, each gets its share. As deep as groups are,
+ * MEMCG_DEPTH. */
 static uint64_t protected_pages(const struct memcg *m, const struct memcg *root, bool min)
 {
 	const struct memcg *up = m->parent;

@@ -2,9 +2,11 @@
 /*
  * The memory of groups: who pays for a frame, and how much a group may have.
  *
- * A frame got with ALLOC_USER carries the number of the group that pays for it, page->u.lru.group, from page_alloc() until it is free,
- * whatever it becomes meanwhile; so do frames of slabs that a group's task made, and swap slots. A group's usage counts those of all below it. What belongs to no
- * group carries 0 and is counted nowhere: the root's numbers are the machine's. mm/README.md has a charge's way.
+ * A frame got with ALLOC_USER carries the number of the group that pays for it, page->u.lru.group,
+ * from page_alloc() until it is free, whatever it becomes meanwhile; so do frames of slabs that a
+ * group's task made, and swap slots. A group's usage counts those of all below it. What belongs to
+ * no group carries 0 and is counted nowhere: the root's numbers are the machine's. mm/README.md has
+ * a charge's way.
  */
 #ifndef MM_MEMCG_H
 #define MM_MEMCG_H
@@ -15,9 +17,9 @@
 struct cgroup;
 
 #define MEMCG_NO_LIMIT UINT32_MAX
-#define MEMCG_TASK_FRAMES                                                                          \
-	5              /* that a task counts as: its kernel stack, and one for its structures */
-#define MEMCG_DEPTH 16 /* levels of groups below the root, at most */
+/* that a task counts as: its kernel stack, and one for its structures */
+#define MEMCG_TASK_FRAMES 5
+#define MEMCG_DEPTH       16 /* levels of groups below the root, at most */
 
 enum memcg_event {
 	MEMCG_LOW, /* reclaimed though below `low` */
@@ -62,22 +64,27 @@ static inline unsigned memory_group(void)
 
 /* ---- Charges: for the allocator ---- */
 
-/* page_alloc() with ALLOC_USER for a group's task. Beyond a limit it has the group's pages evicted and waits, or ends a task in it; real-time tasks, OOM
- * victims and the daemon never wait but exceed. ALLOC_NOWAIT fails instead. NULL as page_alloc(). */
+/* page_alloc() with ALLOC_USER for a group's task. Beyond a limit it has the group's pages evicted
+ * and waits, or ends a task in it; real-time tasks, OOM victims and the daemon never wait but
+ * exceed. ALLOC_NOWAIT fails instead. NULL as page_alloc(). */
 struct page *memcg_page_alloc(unsigned flags) MUST_CHECK;
-/* A fault found no memory. True: the task's group refused it, and nobody there may be ended; a moment later: to be tried again. Sleeps, killable. */
+/* A fault found no memory. True: the task's group refused it, and nobody there may be ended; a
+ * moment later: to be tried again. Sleeps, killable. */
 bool memcg_refused(void);
 /* current()'s group pays for n single frames, if that is within its limits: true. Any context. */
 bool memcg_charge_run(struct page *p, unsigned n) MUST_CHECK;
-/* Likewise for a block of 2^order frames that the kernel uses, a slab or what kmalloc() gives, whatever the limits: reclaim follows on the way to user mode. */
+/* Likewise for a block of 2^order frames that the kernel uses, a slab or what kmalloc() gives,
+ * whatever the limits: reclaim follows on the way to user mode. */
 void memcg_charge_block(struct page *head);
-/* Group id pays for p, if nobody does yet, whatever its limits: swapoff brought it back. Any context. */
+/* Group id pays for p, if nobody does yet, whatever its limits: swapoff brought it back. Any
+ * context. */
 void memcg_charge_to(struct page *p, unsigned id);
 /* p, on its way to be free, may carry a group; the frames of a block may. Any context. */
 void memcg_uncharge(struct page *p);
 void memcg_uncharge_block(struct page *head);
 
-/* current()'s group, or one above, has next to nothing left of its limits: what it waits for is its own affair, not the machine's. Any context. */
+/* current()'s group, or one above, has next to nothing left of its limits: what it waits for is its
+ * own affair, not the machine's. Any context. */
 bool memcg_tight(void);
 
 /* ---- Swap slots: the daemon charges under swap.lock, anyone gives back ---- */
@@ -89,11 +96,12 @@ void memcg_swap_uncharge(unsigned id);
 
 /* ---- Reclaim ---- */
 
-/* Is a page for which group id pays spared by a reclaim for `root` (NULL: of the machine)? force: only what is below `min` is; a round in which that made a difference
- * is an event MEMCG_LOW. Any context but interrupts. */
+/* Is a page for which group id pays spared by a reclaim for `root` (NULL: of the machine)? force:
+ * only what is below `min` is; a round in which that made a difference is an event MEMCG_LOW. Any
+ * context but interrupts. */
 bool memcg_spares(unsigned id, const struct memcg *root, bool force);
-/* Up to n pages that group m or one below pays for, each with a reference and off its list, from its hand on. *left: frames still to be looked at,
- * 0: enough. The daemon's. */
+/* Up to n pages that group m or one below pays for, each with a reference and off its list, from
+ * its hand on. *left: frames still to be looked at, 0: enough. The daemon's. */
 unsigned memcg_isolate(struct memcg *m, struct page **pages, unsigned n, uint32_t *left);
 void memcg_count_reclaim(struct memcg *m, unsigned scanned, unsigned stolen);
 /* How many frames there are to look at. */
@@ -101,9 +109,11 @@ uint32_t memcg_span(void);
 
 /* ---- The groups: for kernel/cgroup.c, which serialises these calls (its mutex) ---- */
 
-/* m, zeroed or closed, pays from now on; without limits. parent: the one above that does, or NULL. -ENOMEM; -ENOSPC: too many groups. */
+/* m, zeroed or closed, pays from now on; without limits. parent: the one above that does, or NULL.
+ * -ENOMEM; -ENOSPC: too many groups. */
 int memcg_open(struct memcg *m, struct memcg *parent, struct cgroup *cgroup) MUST_CHECK;
-/* Nothing pays into m any more but charges under way: waits for those, and hands what is left to the one above. No tasks count in it, none is below. Sleeps. */
+/* Nothing pays into m any more but charges under way: waits for those, and hands what is left to
+ * the one above. No tasks count in it, none is below. Sleeps. */
 void memcg_close(struct memcg *m);
 /* n tasks more, or less (negative), count in m, or in none (NULL). Any context. */
 void memcg_tasks_add(struct memcg *m, int n);
@@ -113,10 +123,12 @@ bool memcg_pin(struct memcg *m) MUST_CHECK;
 void memcg_unpin(struct memcg *m);
 /* Sets one of m's limits: max, high, low, min, swap_max, swap_high. Any context. */
 void memcg_set_limit(struct memcg *m, uint32_t *limit, uint32_t pages);
-/* Evicts what m has beyond its limits; beyond max it ends tasks in it until that holds or there is nobody left to end, or a signal for
- * current() comes: what is left then goes as more is charged. Sleeps. */
+/* Evicts what m has beyond its limits; beyond max it ends tasks in it until that holds or there is
+ * nobody left to end, or a signal for current() comes: what is left then goes as more is charged.
+ * Sleeps. */
 void memcg_enforce(struct memcg *m);
-/* Evicts up to n pages of m: 0, -EAGAIN: not that many, -EINTR: a signal came before there were. May sleep. */
+/* Evicts up to n pages of m: 0, -EAGAIN: not that many, -EINTR: a signal came before there were.
+ * May sleep. */
 int memcg_reclaim(struct memcg *m, uint32_t n) MUST_CHECK;
 void memcg_count_event(struct memcg *m, enum memcg_event e);
 /* Pages of m's events or swap's changed: sleepers on this queue look again. */
@@ -124,11 +136,14 @@ extern struct waitq memcg_event_wait;
 
 /* A page fault of current()'s is over. Task context. */
 void memcg_count_fault(bool major);
-/* On the way to user mode, when current()->memory_over: evicts what its groups have too much and delays the task, the longer the more that is and
- * the more pages of it are its own; what is beyond swap_high delays alone. A delay that is too short to be worth a sleep is left for the next time. */
+/* On the way to user mode, when current()->memory_over: evicts what its groups have too much and
+ * delays the task, the longer the more that is and the more pages of it are its own; what is beyond
+ * swap_high delays alone. A delay that is too short to be worth a sleep is left for the next
+ * time. */
 void memcg_settle(void);
 
-/* What m and all below have, frame by frame; m NULL: the machine. Preemptible; a snapshot. In pages. */
+/* What m and all below have, frame by frame; m NULL: the machine. Preemptible; a snapshot. In
+ * pages. */
 struct memcg_stat {
 	uint32_t anon, file;
 	uint32_t kernel_stack; /* with all else of tasks */
@@ -138,7 +153,8 @@ struct memcg_stat {
 	uint32_t kernel; /* what else of the kernel's: buffers */
 };
 void memcg_stat(const struct memcg *m, struct memcg_stat *st);
-/* Whether every group's numbers are those of its frames, tasks and the groups below it, when nothing is under way; logs what is not. For tests and the debug kernel. */
+/* Whether every group's numbers are those of its frames, tasks and the groups below it, when
+ * nothing is under way; logs what is not. For tests and the debug kernel. */
 bool memcg_check(void) MUST_CHECK;
 
 #endif

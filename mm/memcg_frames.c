@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Frames by group. A group has no lists of its frames: whoever wants them goes through the array of all frames, RUN at a time under the lock,
- * preemptible in between, some five instructions for each that is somebody else's. That is seldom (a group at its limit, one that is removed, memory.stat), and saves
- * every page its links and every list of the LRU a copy for each group. A frame is looked at from its number alone, so what is read of one that nobody pays
- * for is garbage: such garbage is no group's number, or the frame is on no list.
+ * Frames by group. A group has no lists of its frames: whoever wants them goes through the array of
+ * all frames, RUN at a time under the lock, preemptible in between, some five instructions for each
+ * that is somebody else's. That is seldom (a group at its limit, one that is removed, memory.stat),
+ * and saves every page its links and every list of the LRU a copy for each group. A frame is looked
+ * at from its number alone, so what is read of one that nobody pays for is garbage: such garbage is
+ * no group's number, or the frame is on no list.
  *
- * Eviction for a group's own limit goes around with a hand, as a clock: a page that was used since the hand came by is passed once.
+ * Eviction for a group's own limit goes around with a hand, as a clock: a page that was used since
+ * the hand came by is passed once.
  */
 #include "mm/lru.h"
 #include "mm/memblock.h"

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Making room in a group. The page daemon evicts, as it does for the machine; here is who asks it, and who has to wait.
+ * Making room in a group. The page daemon evicts, as it does for the machine; here is who asks it,
+ * and who has to wait.
  *
- *    over max, a charge       evict a batch, look again; nothing to evict in TRIES turns: end somebody in the group, or fail;
- *                             a page that a program stores to: it waits, and tries again: the limit may be raised, somebody in the group end
- *    over high, or max by     on the way to user mode: evict what is too much, EXCESS_MOST at a time; beyond max, end somebody in the group where that does
- *    who may exceed           not help; and sleep for each page got meanwhile, with the square of what stays beyond: 10 % too much 10 ms, twice the limit 1 s, but 2 s in all
+ *    over max, a charge       evict a batch, look again; nothing to evict in TRIES turns: end
+ *                             somebody in the group, or fail; a page that a program stores to: it
+ *                             waits, and tries again: the limit may be raised, somebody in the
+ *                             group end
+ *    over high, or max by     on the way to user mode: evict what is too much, EXCESS_MOST at a
+ *                             time; beyond max, end somebody in the group where that does
+ *    who may exceed           not help; and sleep for each page got meanwhile, with the square of
+ *                             what stays beyond: 10 % too much 10 ms, twice the limit 1 s, but 2 s
+ *                             in all
  *    over swap_high           the same without evicting
  *    memory.reclaim, limits   evict until it is enough, or a signal comes
  */
@@ -26,11 +32,12 @@
 #define DELAY_ONE     NSEC_PER_SEC /* for a page, at twice the limit or more */
 #define DELAY_MOST    (2 * NSEC_PER_SEC)
 #define DELAY_LEAST   (10 * NSEC_PER_MSEC)
-#define ASK_AGAIN                                                                                  \
-	(10 * NSEC_PER_SEC) /* when nobody in the group may be ended: each question has a report */
+/* when nobody in the group may be ended: each question has a report */
+#define ASK_AGAIN     (10 * NSEC_PER_SEC)
 #define REFUSED_PAUSE (NSEC_PER_SEC / 4)
 
-/* Sleeps until then, or LOOK longer than the task is ordinary: whoever waits for a mutex of its may be real-time. 0, -EINTR. */
+/* Sleeps until then, or LOOK longer than the task is ordinary: whoever waits for a mutex of its may
+ * be real-time. 0, -EINTR. */
 static int pause_until(uint64_t until)
 {
 	int err = 0;
@@ -107,7 +114,8 @@ static uint64_t part_of(const struct excess *e)
 	return ((uint64_t)e->pages << 10) / MAX(e->limit, 1u);
 }
 
-/* Of the groups from current()'s up that are over a limit the one that is by the largest part, pinned, and by how much; NULL: none is. */
+/* Of the groups from current()'s up that are over a limit the one that is by the largest part,
+ * pinned, and by how much; NULL: none is. */
 static struct memcg *find_excess(struct excess *e)
 {
 	struct memcg *m, *worst = NULL;

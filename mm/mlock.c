@@ -51,7 +51,8 @@ int aspace_populate(struct aspace *as, virt_addr_t addr, uint64_t len, bool writ
 
 /* ---- Marking ---- */
 
-/* Entries changed under one hold of the table's lock: each page goes to another list, some 280 instructions. */
+/* Entries changed under one hold of the table's lock: each page goes to another list, some 280
+ * instructions. */
 #define MARK_CHUNK 6
 
 static void mark_entry(struct pte *pte, bool lock, struct tlb_batch *b)
@@ -104,7 +105,8 @@ static int lock_area(struct aspace *as, struct area *a, virt_addr_t start, virt_
 	return 0;
 }
 
-/* Would the limit allow [start, end) to be locked? Holes count as if they were mapped; of all there is (`sparse`), what is mapped. */
+/* Would the limit allow [start, end) to be locked? Holes count as if they were mapped; of all there
+ * is (`sparse`), what is mapped. */
 static int lock_limit(struct aspace *as, virt_addr_t start, virt_addr_t end, bool sparse)
 {
 	uint64_t pages = as->total_pages;

@@ -471,7 +471,8 @@ static struct page *fill_swapped(struct object *o, uint32_t index, uint32_t slot
 	return p;
 }
 
-/* Waits until p, found at its index, can be used. 0; -EAGAIN: look again, it has gone since: truncated, or what was to be read ahead was not and there is nothing in it. */
+/* Waits until p, found at its index, can be used. 0; -EAGAIN: look again, it has gone since:
+ * truncated, or what was to be read ahead was not and there is nothing in it. */
 static int page_settle(struct object *o, struct page *p, bool *major)
 {
 	int err;
@@ -482,7 +483,8 @@ static int page_settle(struct object *o, struct page *p, bool *major)
 		if (err)
 			return err;
 	}
-	hw_rmb(); /* contents, and whose they are, after PAGE_READING: pairs with page_end_reading */
+	hw_rmb(); /* contents, and whose they are, after PAGE_READING: pairs with
+		     page_end_reading */
 	if (page_flag(p, PAGE_ERROR))
 		return -EIO;
 	return READ_ONCE(p->u.file.object) == o ? 0 : -EAGAIN;

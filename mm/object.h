@@ -26,17 +26,20 @@ struct object_ops {
 	/* Fills page p (index p->u.file.index) from the backing store. May sleep. 0 or -EIO. NULL
 	 * op: holes are zero. */
 	int (*read_page)(struct object *o, struct page *p);
-	/* Begins to read n (1..OBJECT_RUN_MAX) pages of consecutive indices, all PAGE_READING, and does not wait for contents. Takes over a
-	 * reference to each, which object_read_ended() gives back: now or later. May sleep. NULL op: nothing is read ahead. */
+	/* Begins to read n (1..OBJECT_RUN_MAX) pages of consecutive indices, all PAGE_READING, and
+	 * does not wait for contents. Takes over a reference to each, which object_read_ended()
+	 * gives back: now or later. May sleep. NULL op: nothing is read ahead. */
 	void (*read_pages)(struct object *o, struct page **pages, unsigned n);
-	/* Writes n (1..OBJECT_RUN_MAX) pages of consecutive indices back; may sleep. 0 or -errno, then none counts as written; -EAGAIN: not now,
-	 * what the file system has in memory must be flushed first. NULL op: swap is the backing (tmpfs). */
+	/* Writes n (1..OBJECT_RUN_MAX) pages of consecutive indices back; may sleep. 0 or -errno,
+	 * then none counts as written; -EAGAIN: not now, what the file system has in memory must be
+	 * flushed first. NULL op: swap is the backing (tmpfs). */
 	int (*write_pages)(struct object *o, struct page **pages, unsigned n);
 	/* The last reference went: free the container. All pages are gone already. */
 	void (*release)(struct object *o);
 };
 
-/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs, or without limit. Each is a promise (mm/commit.h) as long as it is there. */
+/* What the pages of several objects may come to together, in RAM or in swap: a mount of tmpfs, or
+ * without limit. Each is a promise (mm/commit.h) as long as it is there. */
 struct object_room {
 	uint64_t used;                                     /* pages; atomic */
 	uint64_t (*limit)(const struct object_room *room); /* as it is now; any context */
@@ -48,8 +51,8 @@ struct object {
 				 read without */
 	struct radix pages;   /* index -> struct page *, or a tagged swap slot */
 	uint64_t size;        /* bytes; beyond it a mapping gets SIGBUS */
-	uint64_t
-		growing; /* as far as a write under way goes, or less than size; changed as size is */
+	uint64_t growing; /* as far as a write under way goes, or less than size; changed as size
+			     is */
 	uint32_t nr_pages, nr_swapped;
 	uint32_t refs;
 	int32_t writers; /* shared areas that may write; -1: there must be none any more. Atomic */
@@ -57,15 +60,16 @@ struct object {
 	struct spinlock areas_lock;
 	struct list areas;        /* that map it, by object_link; areas_lock (mm/rmap_file.c) */
 	struct object_room *room; /* that its pages count in, or NULL; lock */
-	uint64_t
-		committed; /* pages promised at once, given back with the object; 0: in a room, each as it comes */
+	uint64_t committed; /* pages promised at once, given back with the object; 0: in a room,
+			       each as it comes */
 	struct list copies; /* areas that may hold private copies of pages (mm/copies.c); lock */
 	const struct object_ops *ops;
 };
 
 /*
- * How far contents go: bytes that a write has brought count before the size tells of them. Without o->lock too: who finds that nothing grows any more sees the size that it grew to, as
- * `growing` is looked at first here and given up last there (object_grown).
+ * How far contents go: bytes that a write has brought count before the size tells of them. Without
+ * o->lock too: who finds that nothing grows any more sees the size that it grew to, as `growing` is
+ * looked at first here and given up last there (object_grown).
  */
 static inline uint64_t object_reach(const struct object *o)
 {
@@ -83,7 +87,8 @@ static inline void object_grown(struct object *o)
 /* Sets up o (embedded in an inode, or alone) with refs 1. */
 void object_init(struct object *o, const struct object_ops *ops, uint64_t size);
 
-/* An object with write_pages: a file on a disk. It knows how much of it is dirty (mm/object_write.c). */
+/* An object with write_pages: a file on a disk. It knows how much of it is dirty
+ * (mm/object_write.c). */
 struct disk_object {
 	struct object object; /* first */
 	/* dirty_lock in object_write.c: */
@@ -91,11 +96,12 @@ struct disk_object {
 	uint64_t since;                /* when it was put there, or begun to be written last */
 	uint32_t nr_dirty, nr_writing; /* pages */
 	uint32_t error;                /* of writing: object_error_tell(); atomic */
-	uint32_t *
-		all_errors; /* of its file system: errors are noted there too; NULL: there is none */
+	uint32_t *all_errors; /* of its file system: errors are noted there too; NULL: there is
+				 none */
 };
 void disk_object_init(struct disk_object *d, const struct object_ops *ops, uint64_t size);
-/* o, new and empty, counts in `room` until it leaves that: when no more pages can come to it, and before the room goes. */
+/* o, new and empty, counts in `room` until it leaves that: when no more pages can come to it, and
+ * before the room goes. */
 void object_enter_room(struct object *o, struct object_room *room);
 void object_leave_room(struct object *o);
 /* A shared anonymous object of `size` bytes, or NULL. */
@@ -114,11 +120,13 @@ enum object_want {
 	OBJECT_MAP,   /* as READ, but a hole becomes a page (for a mapping) */
 };
 /* The page at index, resident and readable, with a reference for the caller; NULL and *err: 0
- * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size), -ENOSPC (its room is full, or no page more may be promised). *major is set when it had to be read. May
- * sleep; no aspace mutex held when the page may have to be read (object_lookup tells). */
+ * (hole), -ENOMEM, -EIO, -EINTR, -ENXIO (beyond size), -ENOSPC (its room is full, or no page more
+ * may be promised). *major is set when it had to be read. May sleep; no aspace mutex held when the
+ * page may have to be read (object_lookup tells). */
 struct page *object_get_page(struct object *o, uint32_t index, enum object_want want, int *err,
 			     bool *major);
-/* A page for the hole at index of an object that is not read, with a reference. NULL: *err, as above, or -EAGAIN: it is none, or beyond the end. May sleep, on memory alone. */
+/* A page for the hole at index of an object that is not read, with a reference. NULL: *err, as
+ * above, or -EAGAIN: it is none, or beyond the end. May sleep, on memory alone. */
 struct page *object_make_page(struct object *o, uint32_t index, int *err);
 /* Only what is resident and not being read, with a reference, or NULL. Never sleeps. */
 struct page *object_lookup(struct object *o, uint32_t index);
@@ -126,24 +134,28 @@ struct page *object_lookup(struct object *o, uint32_t index);
  * OBJECT_RUN_MAX. Never sleeps. */
 #define OBJECT_RUN_MAX 16
 void object_lookup_run(struct object *o, uint32_t first, unsigned count, struct page **pages);
-/* Counts an entry for each page that is resident at first + i, for the bits i of `mask` (less than OBJECT_RUN_MAX); the entries are the caller's to make, from
- * pages[i]. No pages that are PAGE_AHEAD, so that who comes to one notices; exec: only those that are PAGE_FETCHABLE. Returns the bits of those. The lock of the entries' table held. */
+/* Counts an entry for each page that is resident at first + i, for the bits i of `mask` (less than
+ * OBJECT_RUN_MAX); the entries are the caller's to make, from pages[i]. No pages that are
+ * PAGE_AHEAD, so that who comes to one notices; exec: only those that are PAGE_FETCHABLE. Returns
+ * the bits of those. The lock of the entries' table held. */
 unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool exec,
 			struct page **pages);
-/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST (also: it
- * may not be promised), -ENOMEM; on success the cache owns the reference. */
+/* Gives frame p (refs 1, contents final) to o at index without copying: the initramfs. 0, -EEXIST
+ * (also: it may not be promised), -ENOMEM; on success the cache owns the reference. */
 int object_adopt(struct object *o, uint32_t index, struct page *p) MUST_CHECK;
-/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed, private copies of them too; what lies behind the smaller
- * of both ends in its page reads as zeroes. 0, -EFBIG, or why that page could not be had: then nothing has changed. May sleep; takes address spaces' mutexes, unless
- * no area maps it. */
+/* Changes the size: pages beyond are unmapped from every area, dropped and their slots freed,
+ * private copies of them too; what lies behind the smaller of both ends in its page reads as
+ * zeroes. 0, -EFBIG, or why that page could not be had: then nothing has changed. May sleep; takes
+ * address spaces' mutexes, unless no area maps it. */
 int object_truncate(struct object *o, uint64_t size) MUST_CHECK;
 /* Drops whole pages in [first, last] (hole punching). */
 void object_punch(struct object *o, uint32_t first, uint32_t last);
 
 /* ---- Writing back. Pages of disk files only; nothing to do where swap is the backing. ---- */
 
-/* p has been written to, or is about to be through an entry. The kernel itself: after the last byte and page_changed(), with a reference. An entry that
- * gets PTE_WRITE, or is copied or moved with it: under its table's lock, when the reverse map knows it. Takes the page lock. */
+/* p has been written to, or is about to be through an entry. The kernel itself: after the last byte
+ * and page_changed(), with a reference. An entry that gets PTE_WRITE, or is copied or moved with
+ * it: under its table's lock, when the reverse map knows it. Takes the page lock. */
 void page_dirty_slow(struct page *p);
 static inline void page_dirty(struct page *p)
 {
@@ -152,16 +164,17 @@ static inline void page_dirty(struct page *p)
 }
 /* p, o's, has left it: nothing of it is counted any more. Takes the page lock. */
 void page_forget(struct object *o, struct page *p);
-/* Writes p, o's, if it is dirty and nobody else writes it, and the dirty pages right behind it: 0, or why it failed; then all are dirty again. The
- * caller has a reference. May sleep. */
+/* Writes p, o's, if it is dirty and nobody else writes it, and the dirty pages right behind it: 0,
+ * or why it failed; then all are dirty again. The caller has a reference. May sleep. */
 int object_write_page(struct object *o, struct page *p) MUST_CHECK;
-/* Writes what is dirty in [first, last] when it comes to it, and waits, also for what others write. 0 or the first error, which has also been noted
- * for object_error_tell() unless it is -EAGAIN. May sleep. */
+/* Writes what is dirty in [first, last] when it comes to it, and waits, also for what others write.
+ * 0 or the first error, which has also been noted for object_error_tell() unless it is -EAGAIN. May
+ * sleep. */
 int object_sync(struct object *o, uint32_t first, uint32_t last) MUST_CHECK;
 /* Nothing of o is dirty or being written. Any context without locks of files and pages. */
 bool object_is_clean(struct object *o);
-/* Errors of writing back are told once to each open file, as fsync(2) has it: *told belongs to the file. What it is at open: an error that nobody has been
- * told of will be. */
+/* Errors of writing back are told once to each open file, as fsync(2) has it: *told belongs to the
+ * file. What it is at open: an error that nobody has been told of will be. */
 #define WRITE_ERROR_TOLD 0x100u
 static inline uint32_t write_error_open(const uint32_t *word)
 {
@@ -179,27 +192,33 @@ struct object_stats {
 	uint32_t disk, shmem, dirty, writing;
 };
 void object_stats(struct object_stats *s);
-/* Whoever dirties pages calls it when it holds no lock but its files' and address space's: may sleep while there are too many (mm/writeback.c). */
+/* Whoever dirties pages calls it when it holds no lock but its files' and address space's: may
+ * sleep while there are too many (mm/writeback.c). */
 void object_throttle(void);
 
 /* ---- Reading ahead (mm/readahead.c) ---- */
 
 #define READAHEAD_PAGES  32 /* a window's usual size when it has grown */
 #define READAHEAD_AROUND 16 /* aligned, around a fault */
-#define READAHEAD_MARK   16 /* which page of a window that a fault begins has PAGE_AHEAD */
-/* What an open file remembers. Single words, written by whoever reads: a race costs a wrong guess. */
+/* which page of a window that a fault begins has PAGE_AHEAD */
+#define READAHEAD_MARK 16
+/* What an open file remembers. Single words, written by whoever reads: a race costs a wrong
+ * guess. */
 struct readahead {
 	uint32_t max;                /* pages; 0: read at random, nothing ahead */
 	uint32_t start, size, ahead; /* the last window */
 	uint32_t last;               /* page read last */
 };
-/* index, of which `asked` pages are wanted, is not there; or is, and had PAGE_AHEAD. May sleep, but not for contents. */
+/* index, of which `asked` pages are wanted, is not there; or is, and had PAGE_AHEAD. May sleep, but
+ * not for contents. */
 void readahead_miss(struct object *o, struct readahead *ra, uint32_t index, uint32_t asked);
 void readahead_hit(struct object *o, struct readahead *ra, uint32_t index);
-/* Begins to read what is not there of [first, first + n): madvise, fadvise; a fault, with a mark if there are more than lie around one. */
+/* Begins to read what is not there of [first, first + n): madvise, fadvise; a fault, with a mark if
+ * there are more than lie around one. */
 void object_read_ahead(struct object *o, uint32_t first, uint32_t n);
 void readahead_fault(struct object *o, uint32_t first, uint32_t n);
-/* p of read_pages() has been read; or could not be (err), and leaves the cache: whoever wants it reads it then. Task context, does not wait. */
+/* p of read_pages() has been read; or could not be (err), and leaves the cache: whoever wants it
+ * reads it then. Task context, does not wait. */
 void object_read_ended(struct object *o, struct page *p, int err);
 /* Drops what is clean and unused of [first, last]. */
 void object_drop(struct object *o, uint32_t first, uint32_t last);
@@ -212,8 +231,8 @@ void object_drop(struct object *o, uint32_t first, uint32_t last);
 struct object *object_pin(struct page *p);
 /* p (o's page at index; unmapped, clean since its contents went to `slot`) leaves the cache, and
  * the index names the slot instead (slot references + 1). False, nothing changed: somebody uses p
- * (references other than the cache's and the caller's, mappings), or it is dirty or no longer o's.
- */
+ * (references other than the cache's and the caller's, mappings), or it is dirty or no longer
+ * o's. */
 bool object_swap_out(struct object *o, uint32_t index, struct page *p, uint32_t slot);
 /* As object_swap_out for a page whose contents can be had again (it was read by ops->read_page and
  * is clean, or is a hole never written): the index becomes empty. */
@@ -224,8 +243,9 @@ bool object_is_hole(struct object *o, uint32_t index);
 /* The first index in [*index, last] whose page is in swap; false: none. Any context. */
 bool object_next_swapped(struct object *o, uint32_t *index, uint32_t last);
 
-/* Copies between the cache and kernel memory or user memory. What is written beyond the end extends the size when it is there; one such write at a
- * time (the inode's mutex). Returns bytes done or negative errno when none. May sleep. */
+/* Copies between the cache and kernel memory or user memory. What is written beyond the end extends
+ * the size when it is there; one such write at a time (the inode's mutex). Returns bytes done or
+ * negative errno when none. May sleep. */
 int64_t object_read(struct object *o, uint64_t pos, void *user_or_kernel, size_t n, bool user);
 int64_t object_write(struct object *o, uint64_t pos, const void *user_or_kernel, size_t n,
 		     bool user);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How pages leave an object: truncation (object_size.c) and hole punching take them away for good, the page daemon
- * replaces them by a swap slot or by nothing. See object.c for the index and its rules.
+ * How pages leave an object: truncation (object_size.c) and hole punching take them away for good,
+ * the page daemon replaces them by a swap slot or by nothing. See object.c for the index and its
+ * rules.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"

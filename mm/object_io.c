@@ -3,7 +3,8 @@
  * read(2) and write(2) on an object. User memory may itself be a mapping of the same object, so
  * nothing is locked while it is copied: a reference pins the page, the page is marked dirty after
  * the copy, and a page that was truncated or evicted meanwhile is noticed by the next look at the
- * index. A page that is written whole and is not there is copied to before it is put in: nothing is read for it.
+ * index. A page that is written whole and is not there is copied to before it is put in: nothing is
+ * read for it.
  *
  * A page is not evicted while it is referenced (page_evict), so what write(2) stored cannot be lost
  * to the page daemon. Truncation may win against a write in progress: the same outcome as the other
@@ -42,7 +43,8 @@ static struct page *page_for_io(struct object *o, uint32_t index, enum object_wa
 	return p != NULL ? p : object_get_page(o, index, want, err, &major);
 }
 
-/* page_for_io() to read, of which n bytes are wanted from pos on; what lies ahead is begun to be read first. */
+/* page_for_io() to read, of which n bytes are wanted from pos on; what lies ahead is begun to be
+ * read first. */
 static struct page *page_to_read(struct object *o, struct readahead *ra, uint64_t pos, size_t n,
 				 int *err)
 {
@@ -67,7 +69,8 @@ static struct page *page_to_read(struct object *o, struct readahead *ra, uint64_
 	return p;
 }
 
-/* Up to the end of one page, of n bytes that are wanted. Bytes done; fewer than that: the user's memory ended, *err. */
+/* Up to the end of one page, of n bytes that are wanted. Bytes done; fewer than that: the user's
+ * memory ended, *err. */
 static size_t read_part(struct object *o, struct readahead *ra, uint64_t pos, uint8_t *to, size_t n,
 			bool user, int *err)
 {
@@ -155,8 +158,9 @@ static size_t write_part(struct object *o, uint64_t pos, const uint8_t *from, si
 }
 
 /*
- * Bytes are there before the size tells of them, so that who reads up to the end finds no others. growth_begin(): [at, end) will be written, pages may be
- * inserted for it. *before: the size until then.
+ * Bytes are there before the size tells of them, so that who reads up to the end finds no others.
+ * growth_begin(): [at, end) will be written, pages may be inserted for it. *before: the size until
+ * then.
  */
 static int growth_begin(struct object *o, uint64_t at, uint64_t end, uint64_t *before)
 {
@@ -187,12 +191,14 @@ static void growth_show(struct object *o, uint64_t end)
 	mutex_unlock(&o->mutex);
 }
 
-/* What was expected to come and did not leaves nothing; nor does a gap that nothing came behind: then the size is `before` again. */
+/* What was expected to come and did not leaves nothing; nor does a gap that nothing came behind:
+ * then the size is `before` again. */
 static void growth_end(struct object *o, bool nothing, uint64_t before)
 {
 	mutex_lock(&o->mutex);
 	if (o->growing > o->size) {
-		/* If the page at the end went to swap already and no frame is left, a few bytes of the writer's own stay behind the end. */
+		/* If the page at the end went to swap already and no frame is left, a few bytes of
+		 * the writer's own stay behind the end. */
 		(void)!object_resize_locked(o, nothing ? before : o->size);
 		object_remove_pages(o, (uint32_t)DIV_ROUND_UP(o->size, PAGE_SIZE), UINT32_MAX);
 	}

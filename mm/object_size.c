@@ -5,12 +5,15 @@
  *     0              edge            end of its page
  *     |---- stays ----|---- zeroes ----|---- whole pages: gone ----
  *
- * The edge is the smaller of the old and the new size. What lies behind it must not be seen when the object is longer again: neither what was cut off
- * (ftruncate(2)) nor what a program stored beyond the end through a mapping, as far as the last page goes (mmap(2)). So the rest of that page is
- * cleared in the same hold of the object's lock that sets the size: who sees the new size stores after it. Writing back clears it too, and so nothing of it
- * reaches the medium, and a clean page of a disk file, or one that is not here, ends in zeroes already.
+ * The edge is the smaller of the old and the new size. What lies behind it must not be seen when
+ * the object is longer again: neither what was cut off (ftruncate(2)) nor what a program stored
+ * beyond the end through a mapping, as far as the last page goes (mmap(2)). So the rest of that
+ * page is cleared in the same hold of the object's lock that sets the size: who sees the new size
+ * stores after it. Writing back clears it too, and so nothing of it reaches the medium, and a clean
+ * page of a disk file, or one that is not here, ends in zeroes already.
  *
- * Whole pages behind a new end go from the index and from every map, and so do private copies of them (mm/copies.c).
+ * Whole pages behind a new end go from the index and from every map, and so do private copies of
+ * them (mm/copies.c).
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"

@@ -6,17 +6,20 @@
  *                              ^                      |
  *                              +--- page_dirty(), or an error
  *
- *   (1) An entry with PTE_WRITE maps a dirty page. So a mapping begins read-only, its first store faults and makes the page dirty, and who takes an entry away
- *       has nothing to tell.
- *   (2) A page is cleaned in this order: marked clean; PTE_WRITE taken from every entry, out of the TLBs too; contents handed to the device. What was stored
- *       before goes with them; what is stored after makes it dirty again. An entry that gets the right between the first and the second step is one whose
- *       giver has marked the page dirty again, because the locks of page and table order the two.
- *   (3) A page is on its way to the device once at a time, or an older state of it might arrive last. Nobody is kept from writing to it meanwhile,
- *       by a mapping or write(2): the device may get either state, and the page, dirty again, is written again.
+ *   (1) An entry with PTE_WRITE maps a dirty page. So a mapping begins read-only, its first store
+ *       faults and makes the page dirty, and who takes an entry away has nothing to tell.
+ *   (2) A page is cleaned in this order: marked clean; PTE_WRITE taken from every entry, out of the
+ *       TLBs too; contents handed to the device. What was stored before goes with them; what is
+ *       stored after makes it dirty again. An entry that gets the right between the first and the
+ *       second step is one whose giver has marked the page dirty again, because the locks of page
+ *       and table order the two.
+ *   (3) A page is on its way to the device once at a time, or an older state of it might arrive
+ *       last. Nobody is kept from writing to it meanwhile, by a mapping or write(2): the device may
+ *       get either state, and the page, dirty again, is written again.
  *   (4) What fails stays dirty. The error is noted, for each open file to be told of it once.
  *
- * nr_dirty, nr_writing count pages that belong to the object: a page that leaves it is taken off (page_forget), except that one being written counts
- * until that has ended.
+ * nr_dirty, nr_writing count pages that belong to the object: a page that leaves it is taken off
+ * (page_forget), except that one being written counts until that has ended.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/list.h"
@@ -159,7 +162,8 @@ void page_forget(struct object *o, struct page *p)
 
 /* ---- Errors ---- */
 
-/* An error word: an errno, whether somebody has been told of it, and a number that grows with each error after one that was told. */
+/* An error word: an errno, whether somebody has been told of it, and a number that grows with each
+ * error after one that was told. */
 #define ERROR_CODE  0xffu
 #define ERROR_COUNT (2 * WRITE_ERROR_TOLD)
 
@@ -291,9 +295,10 @@ bool object_is_clean(struct object *o)
 }
 
 /*
- * Sees to it that what p, at index, holds now is written, and of the dirty pages behind it, at most to `last`, as many as go with it: *written in all, 0 when somebody
- * else wrote p. Two looks: what he had begun before we were asked may be older than what is wanted, what he begins after that is not.
- * If that fails, it is tried here once more.
+ * Sees to it that what p, at index, holds now is written, and of the dirty pages behind it, at most
+ * to `last`, as many as go with it: *written in all, 0 when somebody else wrote p. Two looks: what
+ * he had begun before we were asked may be older than what is wanted, what he begins after that is
+ * not. If that fails, it is tried here once more.
  */
 static int page_sync(struct object *o, struct page *p, uint32_t index, uint32_t last,
 		     unsigned *written)
@@ -328,7 +333,8 @@ int object_sync(struct object *o, uint32_t first, uint32_t last)
 		page_put(p);
 		if (first_err == 0)
 			first_err = err;
-		/* On behind the run: what is dirty again by now came after we were asked. Of one that failed the rest may do without its first page. */
+		/* On behind the run: what is dirty again by now came after we were asked. Of one
+		 * that failed the rest may do without its first page. */
 		n = err ? 1 : MAX(n, 1U);
 		if (n > last - index)
 			break;

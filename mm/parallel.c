@@ -2,15 +2,21 @@
 /*
  * Faults of several threads of one process at the same time.
  *
- * Areas and upper tables change under the address space's mutex, entries under their leaf table's lock. A fault that changes nothing but an entry needs the first two
- * only to stand still, so it does not take the mutex but says, in this CPU's slot, that it is at work, and goes on if nobody has the mutex. Whoever
- * has taken the mutex looks at the slots and waits for those that are at work (aspace_mutex_lock()). One of the two sees the other, as each has a barrier between its word and
- * its look. Nothing is written that CPUs share but the table's lock, and a mutex that somebody waits for turns faults away, so they do not keep its takers waiting.
+ * Areas and upper tables change under the address space's mutex, entries under their leaf table's
+ * lock. A fault that changes nothing but an entry needs the first two only to stand still, so it
+ * does not take the mutex but says, in this CPU's slot, that it is at work, and goes on if nobody
+ * has the mutex. Whoever has taken the mutex looks at the slots and waits for those that are at
+ * work (aspace_mutex_lock()). One of the two sees the other, as each has a barrier between its word
+ * and its look. Nothing is written that CPUs share but the table's lock, and a mutex that somebody
+ * waits for turns faults away, so they do not keep its takers waiting.
  *
- * A fault at work has preemption off, and is short: it finds its area and table, and has an entry that is none, present, or of a page in the swap cache, in an area of private anonymous memory without huge or
- * locked pages. It allocates without waiting. Whatever else it comes to, it leaves to the way with the mutex, which decides everything anew.
+ * A fault at work has preemption off, and is short: it finds its area and table, and has an entry
+ * that is none, present, or of a page in the swap cache, in an area of private anonymous memory
+ * without huge or locked pages. It allocates without waiting. Whatever else it comes to, it leaves
+ * to the way with the mutex, which decides everything anew.
  *
- * Only address spaces that threads share are `parallel` (from the first thread on, for good): others do not look at slots.
+ * Only address spaces that threads share are `parallel` (from the first thread on, for good):
+ * others do not look at slots.
  */
 #include "mm/aspace_internal.h"
 

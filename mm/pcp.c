@@ -11,8 +11,9 @@
  *
  * Who gets the last frames: ordinary tasks leave `watermarks.min` frames in buddy and pool, OOM
  * victims `rt` and half of the rest, real-time tasks an eighth of it: without any the page daemon
- * could not free more. It, others with memory_reserve, and ALLOC_RESERVE leave none. Frames already on a CPU's list are not part of the reserve. While less than `low` is
- * available, freed frames go straight to the buddy, where everyone sees them.
+ * could not free more. It, others with memory_reserve, and ALLOC_RESERVE leave none. Frames already
+ * on a CPU's list are not part of the reserve. While less than `low` is available, freed frames go
+ * straight to the buddy, where everyone sees them.
  *
  * Counted on A64 with the list filled: page_alloc 50 instructions, page_free 57.
  */
@@ -23,12 +24,12 @@
 #include "mm/memcg.h"
 
 #define PCP_HIGH 32 /* a dirty list longer than this spills its colder half */
-#define PCP_SPILL_LESS                                                                             \
-	28 /* it keeps so many when whoever frees holds a spin lock: that takes a quarter of the time */
-#define ZERO_REFILL 8
-#define ZERO_KEPT   16 /* zeroed frames that a CPU keeps of those that are freed */
-#define DAEMON_PART                                                                                \
-	8 /* of the reserve, without what is real-time tasks' alone: that share is the page daemon's */
+/* it keeps so many when whoever frees holds a spin lock: that takes a quarter of the time */
+#define PCP_SPILL_LESS 28
+#define ZERO_REFILL    8
+#define ZERO_KEPT      16 /* zeroed frames that a CPU keeps of those that are freed */
+/* of the reserve, without what is real-time tasks' alone: that share is the page daemon's */
+#define DAEMON_PART  8
 #define ORDER_TRIES  4  /* rounds of reclaim that a block larger than a frame is worth */
 #define ORDER_CLAIMS 16 /* of pages that a real-time task takes for one */
 
@@ -102,8 +103,8 @@ static uint32_t floor_for(unsigned flags)
 	return watermarks.min + reclaim_kept_for_others();
 }
 
-/* Puts frames on this CPU's list of their kind, in their order: the chain is empty afterwards. At most a refill's
- * worth. */
+/* Puts frames on this CPU's list of their kind, in their order: the chain is empty afterwards. At
+ * most a refill's worth. */
 static void pcp_put(struct chain *c, unsigned kind)
 {
 	struct pcp *l = pcp_lock();
@@ -442,7 +443,8 @@ static void pcp_put_batch(struct page **pages, unsigned n)
 		pcp_spill();
 }
 
-/* What is more than the lists would keep has no use for them: it is the buddy's at once, in blocks. */
+/* What is more than the lists would keep has no use for them: it is the buddy's at once, in
+ * blocks. */
 void page_free_batch(struct page **pages, unsigned n)
 {
 	bool was_short = memory_short();

@@ -74,7 +74,8 @@ static int protect_area(struct aspace *as, struct area *a, virt_addr_t start, vi
 		flags |= commit_flags(flags) & AREA_ACCOUNT;
 	if (flags == a->flags)
 		return 0;
-	/* mlockall(MCL_FUTURE) leaves out what is mapped without rights until it gets some: a reservation, a new thread's stack. */
+	/* mlockall(MCL_FUTURE) leaves out what is mapped without rights until it gets some: a
+	 * reservation, a new thread's stack. */
 	if (!(a->flags & (AREA_RIGHTS | AREA_LOCK_BITS)) && !(flags & AREA_HUGETLB))
 		flags |= as->mlock_future;
 	err = protect_check(as, a, pages, flags);
@@ -155,7 +156,8 @@ int aspace_protect(struct aspace *as, virt_addr_t addr, uint64_t length, unsigne
 	commit_settle(as);
 	locked = as->locked_pages > 0;
 	mutex_unlock(&as->mutex);
-	/* What could not be there without these rights. Only faults are to be spared: who gets no memory now has got the rights. */
+	/* What could not be there without these rights. Only faults are to be spared: who gets no
+	 * memory now has got the rights. */
 	if (unlikely(locked) && err == 0 && (prot & AREA_RIGHTS))
 		(void)!populate_locked(as, addr, end);
 	return err;

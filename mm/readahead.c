@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading ahead of those who read a disk file. Each open file has a window, [start, start + size) in pages, the last that was begun for it; the page from which
- * `ahead` pages of it are left carries PAGE_AHEAD:
+ * Reading ahead of those who read a disk file. Each open file has a window, [start, start + size)
+ * in pages, the last that was begun for it; the page from which `ahead` pages of it are left
+ * carries PAGE_AHEAD:
  *
  *        start                marker            start + size
  *          |--- asked for ------|---- ahead -------|--- the next window --->
  *
- * Who comes to the marker begins the next window, twice as large, and does not wait for it: so the device works while the reader does. A page that is
- * not there begins a new window if the file is read in sequence, and none if it is not: then what was asked for is read alone, and the window is
+ * Who comes to the marker begins the next window, twice as large, and does not wait for it: so the
+ * device works while the reader does. A page that is not there begins a new window if the file is
+ * read in sequence, and none if it is not: then what was asked for is read alone, and the window is
  * forgotten. What was asked for goes to the device before, and apart from, what is ahead of it.
  *
- * Faults keep no window, for a mapping has many readers: around the page of a fault its aligned 64 KB are read, or, where the page before it is there or
- * MADV_SEQUENTIAL was said, READAHEAD_PAGES from it on, with a mark in the middle. Such a page is not mapped around a fault: whoever touches it comes
- * to a fault of his own, clears it and begins the next window. With MADV_RANDOM the page alone is read.
+ * Faults keep no window, for a mapping has many readers: around the page of a fault its aligned 64
+ * KB are read, or, where the page before it is there or MADV_SEQUENTIAL was said, READAHEAD_PAGES
+ * from it on, with a mark in the middle. Such a page is not mapped around a fault: whoever touches
+ * it comes to a fault of his own, clears it and begins the next window. With MADV_RANDOM the page
+ * alone is read.
  *
- * Frames are taken without waiting, and none are while memory is short: a reader who finds nothing read ahead reads himself.
+ * Frames are taken without waiting, and none are while memory is short: a reader who finds nothing
+ * read ahead reads himself.
  */
 #include "mm/buddy.h"
 #include "mm/object_internal.h"
@@ -22,7 +27,8 @@
 
 #define WINDOW_FIRST 4u /* pages, at least */
 
-/* Reads the holes of [first, first + n) within the file, as many at once as lie together; the page `marker` gets PAGE_AHEAD. */
+/* Reads the holes of [first, first + n) within the file, as many at once as lie together; the page
+ * `marker` gets PAGE_AHEAD. */
 static void begin(struct object *o, uint32_t first, uint32_t n, uint32_t marker)
 {
 	uint64_t end = MIN((uint64_t)first + n, DIV_ROUND_UP(READ_ONCE(o->size), PAGE_SIZE));

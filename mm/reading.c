@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who reads which page: a few lists, by object, for pages of swap by page. A list is as long as reads of such objects are under way; only real-time tasks that wait walk one.
+ * Who reads which page: a few lists, by object, for pages of swap by page. A list is as long as
+ * reads of such objects are under way; only real-time tasks that wait walk one.
  *
- * A page is noted before it can be found, so whoever finds it with PAGE_READING finds its reader here too. A page has one reader: a task, which notes what it inserts, and hands
- * what it reads ahead over to a request, noted before the task forgets it. What is compared may be a frame that is somebody else's by now: then too much is lent, until that read is over.
+ * A page is noted before it can be found, so whoever finds it with PAGE_READING finds its reader
+ * here too. A page has one reader: a task, which notes what it inserts, and hands what it reads
+ * ahead over to a request, noted before the task forgets it. What is compared may be a frame that
+ * is somebody else's by now: then too much is lent, until that read is over.
  */
 #include "mm/reading.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages being read, and by whom: so that a task that waits for a page lends its priority to who reads it (kernel/mutex.c does, when it follows what tasks
- * wait for).
+ * Pages being read, and by whom: so that a task that waits for a page lends its priority to who
+ * reads it (kernel/mutex.c does, when it follows what tasks wait for).
  */
 #ifndef MM_READING_H
 #define MM_READING_H
@@ -22,7 +22,8 @@ struct reading {
 	struct reading *next;
 };
 
-/* Notes r, before anybody can find its pages, n of them so far: read by current(), or, with raise(), by a request, which that makes more urgent; raise() is called with spin locks held. */
+/* Notes r, before anybody can find its pages, n of them so far: read by current(), or, with
+ * raise(), by a request, which that makes more urgent; raise() is called with spin locks held. */
 void reading_note(struct reading *r, const void *of, struct page **pages, unsigned n,
 		  void (*raise)(struct reading *r, int prio));
 /* The same of one page, which current() reads. */
@@ -31,10 +32,12 @@ static inline void reading_note_page(struct reading *r, const void *of, struct p
 	r->one = p;
 	reading_note(r, of, &r->one, 1, NULL);
 }
-/* After those who wait were told, so that telling them was urgent too. Takes back what was lent; r's memory is the caller's again. */
+/* After those who wait were told, so that telling them was urgent too. Takes back what was lent;
+ * r's memory is the caller's again. */
 void reading_over(struct reading *r);
-/* Somebody of priority prio waits for p, found by `of`: lends that to who reads it. Returns the reader if it is a task that had less, with a reference: what it waits for itself is
- * the caller's affair (pi_update); or NULL. No lock of a task held. */
+/* Somebody of priority prio waits for p, found by `of`: lends that to who reads it. Returns the
+ * reader if it is a task that had less, with a reference: what it waits for itself is the caller's
+ * affair (pi_update); or NULL. No lock of a task held. */
 struct task *reading_lend(const struct page *p, const void *of, int prio) MUST_CHECK;
 
 #endif

@@ -11,8 +11,9 @@
  * asks the OOM policy to end a task. They take turns: who comes while others wait leaves these a
  * batch of frames above `min`, until it has waited itself (task.frame_due).
  *
- * Who needs a block of several frames (reclaim_wait_block) may find plenty free and no two of them together. For these the daemon
- * goes on past `high`, until a block is there or BLOCK_ROUNDS are over.
+ * Who needs a block of several frames (reclaim_wait_block) may find plenty free and no two of them
+ * together. For these the daemon goes on past `high`, until a block is there or BLOCK_ROUNDS are
+ * over.
  *
  * Priority. Ordinary tasks wait, real-time tasks never do, but a waiter may hold a mutex that a
  * real-time task comes to want and so become real-time while it waits. The daemon looks at the
@@ -20,8 +21,9 @@
  * real-time by now, to go on from the reserve. Who waits for a group's pages (reclaim_group) looks
  * itself, as the daemon may be in the middle of a long write: it goes on without, beyond the limit.
  *
- * Those who want pages out, these (reclaim_pages) or some of a group's, are served in order of arrival, the two kinds by turns, and no more than a few
- * before the machine's own shortage is looked at: whoever asks again and again waits for all others.
+ * Those who want pages out, these (reclaim_pages) or some of a group's, are served in order of
+ * arrival, the two kinds by turns, and no more than a few before the machine's own shortage is
+ * looked at: whoever asks again and again waits for all others.
  *
  * Everything is preemptible; locks are held for a batch of sixteen links at most, or for a look
  * at the waiters.
@@ -43,19 +45,24 @@
 #include "mm/swap/slots.h"
 #include "mm/thrash.h"
 
-#define MS                ((uint64_t)1000 * 1000)
-#define FRUITLESS         2          /* rounds without a frame before somebody is ended */
-#define LOOK_AGAIN        (100 * MS) /* a waiter's longest sleep without a look */
-#define LOOK_SOON         (2 * MS) /* that of who may hold a mutex meanwhile and waits for the medium */
-#define PAUSE             (5 * MS) /* between fruitless rounds, for a victim to get on with dying */
-#define SHORT_PAUSE       (MS / 5) /* while nobody dies: others may be about to free memory */
+#define MS         ((uint64_t)1000 * 1000)
+#define FRUITLESS  2          /* rounds without a frame before somebody is ended */
+#define LOOK_AGAIN (100 * MS) /* a waiter's longest sleep without a look */
+/* that of who may hold a mutex meanwhile and waits for the medium */
+#define LOOK_SOON (2 * MS)
+/* between fruitless rounds, for a victim to get on with dying */
+#define PAUSE (5 * MS)
+/* while nobody dies: others may be about to free memory */
+#define SHORT_PAUSE       (MS / 5)
 #define REST              (200 * MS) /* after a fruitless round that nobody waited for */
 #define QUICKLY           (100 * MS) /* as Linux has it */
 #define WAITERS_LOOKED_AT 16
-#define GROUP_TURN        16 /* rounds for the machine, where it is short, before one for a group */
-#define GROUP_PAUSE       (100 * MS) /* or a round, when they take so long */
-#define SERVED_AT_ONCE    16         /* requests, before the machine has its turn */
-#define BLOCK_ROUNDS      64 /* of EVICT_BATCH frames each, before the daemon gives up on a block */
+/* rounds for the machine, where it is short, before one for a group */
+#define GROUP_TURN     16
+#define GROUP_PAUSE    (100 * MS) /* or a round, when they take so long */
+#define SERVED_AT_ONCE 16         /* requests, before the machine has its turn */
+/* of EVICT_BATCH frames each, before the daemon gives up on a block */
+#define BLOCK_ROUNDS 64
 
 struct frame_waiter {
 	struct list link;
@@ -79,18 +86,18 @@ static struct {
 	bool wanted;        /* written by anyone: frames are short */
 	uint32_t fruitless; /* rounds since boot that freed nothing, by force; the daemon's */
 	uint32_t kept;      /* value of fruitless when swap that was to go was kept instead */
-	unsigned
-		turns; /* rounds for the machine since a group had one, and when that had ended; the daemon's */
+	unsigned turns; /* rounds for the machine since a group had one, and when that had ended;
+			   the daemon's */
 	uint64_t group_ended;
 	struct spinlock lock;
 	struct list waiters;                  /* struct frame_waiter; lock */
 	struct list requests, group_requests; /* struct page_request, in order of arrival; lock */
-	bool group_next; /* a group's request has waited for one of the others; lock */
-	struct page_request *
-		serving; /* taken by the daemon; NULL: none, or nobody waits for it any more; lock */
-	unsigned waiting; /* for frames; written under lock */
-	unsigned
-		block_order; /* the largest block that somebody waits for, 0: none; written under lock */
+	bool group_next;              /* a group's request has waited for one of the others; lock */
+	struct page_request *serving; /* taken by the daemon; NULL: none, or nobody waits for it any
+					 more; lock */
+	unsigned waiting;             /* for frames; written under lock */
+	unsigned block_order; /* the largest block that somebody waits for, 0: none; written under
+				 lock */
 	uint32_t block_turns; /* how often the daemon did what it could for one; the daemon's */
 } reclaim = {
 	.daemon_wait = WAITQ_INIT(reclaim.daemon_wait),
@@ -110,7 +117,8 @@ static bool frames_are_there(void)
 	return frames_free() > watermarks.min;
 }
 
-/* Whoever runs would take each frame before those who wait for it have woken: of three tasks one got everything. */
+/* Whoever runs would take each frame before those who wait for it have woken: of three tasks one
+ * got everything. */
 uint32_t reclaim_kept_for_others(void)
 {
 	return READ_ONCE(reclaim.waiting) == 0 || current()->frame_due ? 0 : EVICT_BATCH;
@@ -138,7 +146,8 @@ void reclaim_look_at_waiters(void)
 	spin_unlock(&reclaim.lock);
 	if (prio != READ_ONCE(reclaim.task->sched.boost))
 		sched_boost(reclaim.task, prio);
-	/* Who is real-time by now goes on from the reserve; the others have what this batch freed. */
+	/* Who is real-time by now goes on from the reserve; the others have what this batch
+	 * freed. */
 	if (prio >= PRIO_RT_MIN || (n > 0 && frames_are_there()))
 		waitq_wake_all(&reclaim.frame_wait);
 }
@@ -264,7 +273,8 @@ void reclaim_frames_freed(void)
 		waitq_wake_one(&reclaim.frame_wait);
 }
 
-/* Joins those who wait, for a block when order is not 0, and gets the daemon to work. Returns the turns it has taken for blocks. */
+/* Joins those who wait, for a block when order is not 0, and gets the daemon to work. Returns the
+ * turns it has taken for blocks. */
 static uint32_t waiter_join(struct frame_waiter *w, unsigned order)
 {
 	uint32_t turns;
@@ -381,8 +391,11 @@ static struct page_request *first_of(const struct list *requests)
 }
 
 /*
- * Takes the next, as a copy: who waits for it may leave. Groups' requests and others have turns, in each kind the first is served first: so whoever asks again and again waits for all others.
- * False: there is none; or those that there are are groups', and it is the machine's turn: one that pages at its own limit has a batch written for each page that it takes, and who is outside of it would wait for them all.
+ * Takes the next, as a copy: who waits for it may leave. Groups' requests and others have turns, in
+ * each kind the first is served first: so whoever asks again and again waits for all others. False:
+ * there is none; or those that there are are groups', and it is the machine's turn: one that pages
+ * at its own limit has a batch written for each page that it takes, and who is outside of it would
+ * wait for them all.
  */
 static bool request_take(struct page_request *copy)
 {

@@ -37,8 +37,8 @@ static inline enum lru_kind lru_kind_of(const struct page *p)
  * the caller; returns how many. While a page is off the lists nobody else frees or evicts it;
  * lru_put_back() ends that. */
 unsigned lru_isolate(enum lru_list list, struct page **pages, unsigned n);
-/* Takes p, which the caller knows to be somebody's, off its list, with a reference, unless it is on none or
- * unevictable. The page's table lock may be held. */
+/* Takes p, which the caller knows to be somebody's, off its list, with a reference, unless it is on
+ * none or unevictable. The page's table lock may be held. */
 bool lru_isolate_page(struct page *p);
 /* Puts isolated pages at the new end of the lists their flags name, and drops the caller's
  * references. */
@@ -55,8 +55,8 @@ struct victim {
 };
 
 struct evict_batch {
-	struct victim *
-		victims; /* EVICT_BATCH, unmapped, waiting to be written; NULL: nothing is written, what would have to be stays */
+	struct victim *victims; /* EVICT_BATCH, unmapped, waiting to be written; NULL: nothing is
+				   written, what would have to be stays */
 	unsigned count;
 	struct page *keep[EVICT_BATCH]; /* to be put back */
 	unsigned kept;
@@ -83,14 +83,16 @@ static inline void evict_keep(struct evict_batch *b, struct page *p)
 /* ---- scan.c ---- */
 
 /* One round: scans until a batch of frames is free or everything has been looked at often
- * enough. force: pages in use go, too. Returns frames freed, those of slabs only when they are many and nothing was forced. For the daemon and for tests. */
+ * enough. force: pages in use go, too. Returns frames freed, those of slabs only when they are many
+ * and nothing was forced. For the daemon and for tests. */
 unsigned reclaim_round(bool force);
-/* Evicts n isolated pages (at most EVICT_BATCH), used or not, as far as they can go; the others are put back.
- * The daemon's. */
+/* Evicts n isolated pages (at most EVICT_BATCH), used or not, as far as they can go; the others are
+ * put back. The daemon's. */
 void reclaim_evict(struct page **pages, unsigned n);
 
-/* Evicts pages that group m or one below pays for, until `want` frames are free or its hand has been around (twice, without force: pages used since it came by
- * last are passed then). Returns frames freed. The daemon's. */
+/* Evicts pages that group m or one below pays for, until `want` frames are free or its hand has
+ * been around (twice, without force: pages used since it came by last are passed then). Returns
+ * frames freed. The daemon's. */
 unsigned reclaim_group_round(struct memcg *m, unsigned want, bool force);
 
 /* ---- reclaim.c ---- */
@@ -102,11 +104,12 @@ void reclaim_look_at_waiters(void);
  * caller); a pause when that was fruitless as well. False: nothing comes and nobody waits.
  * Sleeps. */
 bool reclaim_step(bool *force);
-/* Has the daemon evict n isolated pages (at most EVICT_BATCH), used or not, and waits for that: what cannot
- * go is put back. May sleep; no locks held. */
+/* Has the daemon evict n isolated pages (at most EVICT_BATCH), used or not, and waits for that:
+ * what cannot go is put back. May sleep; no locks held. */
 void reclaim_pages(struct page **pages, unsigned n);
-/* Has the daemon do a round for group m, which the caller has pinned, and waits for that, unless it is to die, or becomes real-time meanwhile by what it holds. Returns frames
- * freed, 0 if it did not wait. May sleep; no locks that the daemon takes. */
+/* Has the daemon do a round for group m, which the caller has pinned, and waits for that, unless it
+ * is to die, or becomes real-time meanwhile by what it holds. Returns frames freed, 0 if it did not
+ * wait. May sleep; no locks that the daemon takes. */
 unsigned reclaim_group(struct memcg *m, unsigned want, bool force);
 /* The daemon's part in it. */
 void reclaim_serve(void);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * mremap(2): shrink, grow in place, move, or, from an old length of 0, map what is shared once more. Moving carries the entries over: frames, slots and
- * their reverse map follow, nothing is copied and no reference changes. Between two entries under
- * the locks of both leaf tables, taken in order of address; both tables are this address space's
- * own by then, and everybody else only tries these locks.
+ * mremap(2): shrink, grow in place, move, or, from an old length of 0, map what is shared once
+ * more. Moving carries the entries over: frames, slots and their reverse map follow, nothing is
+ * copied and no reference changes. Between two entries under the locks of both leaf tables, taken
+ * in order of address; both tables are this address space's own by then, and everybody else only
+ * tries these locks.
  */
 #include "mm/aspace_internal.h"
 
@@ -23,7 +24,8 @@ static int move_entry(struct pte *from, struct pte *to, struct tlb_batch *b)
 		pte_enter_slot(to, v.slot);
 		return 0;
 	}
-	/* Objects' pages have no list of entries: those who look for this one come by `to` later than by `from`. */
+	/* Objects' pages have no list of entries: those who look for this one come by `to` later
+	 * than by `from`. */
 	if (!(v.prot & PTE_SPECIAL) && v.page->type == PAGE_ANON) {
 		err = rmap_move(v.page, from, to);
 		if (err)
@@ -52,15 +54,16 @@ static void unlock_both(struct page *a, struct page *b)
 	pmap_table_unlock(MIN(a, b));
 }
 
-/* Up to n entries that lie under one leaf table on either side; returns how many. The flush comes before the locks go:
- * afterwards the page daemon or copy-on-write may act on the new entry. */
+/* Up to n entries that lie under one leaf table on either side; returns how many. The flush comes
+ * before the locks go: afterwards the page daemon or copy-on-write may act on the new entry. */
 static unsigned move_chunk(struct aspace *as, virt_addr_t from, virt_addr_t to, unsigned n)
 {
 	struct page *source = pmap_leaf(&as->pmap, from), *target = pmap_leaf(&as->pmap, to);
 	struct tlb_batch b;
 	unsigned i;
 
-	/* Where both ranges share a leaf table, that may have been linked for the target, after the source was looked at: it has nothing of the source's. */
+	/* Where both ranges share a leaf table, that may have been linked for the target, after the
+	 * source was looked at: it has nothing of the source's. */
 	if (target == NULL)
 		return n;
 	tlb_batch_init(&b, &as->pmap);
@@ -97,8 +100,8 @@ static int target_tables(struct aspace *as, virt_addr_t from, virt_addr_t to, ui
 	return 0;
 }
 
-/* The reverse map may have to wait for memory, entry by entry. What has not been moved when the task is
- * killed meanwhile goes with the old range: nobody will look for it. */
+/* The reverse map may have to wait for memory, entry by entry. What has not been moved when the
+ * task is killed meanwhile goes with the old range: nobody will look for it. */
 static void move_entries(struct aspace *as, virt_addr_t from, virt_addr_t to, uint64_t length)
 {
 	virt_addr_t va, end = from + length;
@@ -245,7 +248,8 @@ static int remap_check(struct remap *m)
 	return 0;
 }
 
-/* An old length of 0: the object of a shared area, from there on, is mapped at another place too. */
+/* An old length of 0: the object of a shared area, from there on, is mapped at another place
+ * too. */
 static int64_t duplicate(struct remap *m)
 {
 	struct aspace *as = m->as;

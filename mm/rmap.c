@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reverse map: page locks, and taking anonymous pages out of maps. Which entries map such a frame is a set in one
- * word (rmap_set.c); objects' pages are in rmap_file.c.
+ * Reverse map: page locks, and taking anonymous pages out of maps. Which entries map such a frame
+ * is a set in one word (rmap_set.c); objects' pages are in rmap_file.c.
  *
  * The page daemon starts from a page: it holds the page lock, under which no entry can leave the
  * set, so the entry's table cannot go either; it then tries the table's lock, which whoever
@@ -56,7 +56,8 @@ void rmap_remove(struct page *p, struct pte *pte)
 	page_unlock(p);
 }
 
-/* An anonymous page. Most often nobody else has it, nor can get it then, so no daemon looks at its set: that is cheaper to find out than a lock. */
+/* An anonymous page. Most often nobody else has it, nor can get it then, so no daemon looks at its
+ * set: that is cheaper to find out than a lock. */
 static inline void taken_remove(struct page *p, struct pte *pte)
 {
 	bool mine = likely(page_claim_last(p));

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reverse map of objects' pages. Such a page counts its entries and has no list of them: the object knows the areas that map it, and where
- * an area has a page follows from the page's index. So making and emptying an entry, which exec and exit do by the hundred, costs one addition;
+ * The reverse map of objects' pages. Such a page counts its entries and has no list of them: the
+ * object knows the areas that map it, and where an area has a page follows from the page's index.
+ * So making and emptying an entry, which exec and exit do by the hundred, costs one addition;
  * whoever wants a page's entries (eviction, truncation, cleaning) walks the object's areas.
  *
- *    object --> area --> area --> marker --> area            each leads to its address space's tables:
- *                 | start + (index - offset)
+ *    object --> area --> area --> marker --> area
+ *                 | to its address space's tables, by start + (index - offset)
  *                 +-----> leaf table, if there is one --> entry, if it maps the page
  *
  * Entries hold no references, the count alone keeps a page from being freed while it is mapped:
- *   (1) An entry is counted before it is made, under its table's lock, while the page belongs to its object (rmap_add_file, object_map_run).
+ *   (1) An entry is counted before it is made, under its table's lock, while the page belongs to
+ *       its object (rmap_add_file, object_map_run).
  *   (2) It is counted off when the TLBs have forgotten it, before its table's lock goes.
- *   (3) A page that leaves its object mapped is an orphan: the object's reference goes with the last entry. Nobody makes entries of it.
+ *   (3) A page that leaves its object mapped is an orphan: the object's reference goes with the
+ *       last entry. Nobody makes entries of it.
  *
- * And every entry is found, by whoever begins to look after it was made or makes sure that no other is (a truncated page is no object's any more):
- *   (4) An area is on the list before it has entries. When it has left, its entries are about to be emptied; the count still knows them.
- *   (5) An area that grows goes to the end of the list, as does one that is new, before another may go or be cut whose entries become its own;
- *       and entries move only from an area to a later one. So no walk passes an entry by. It ends, for areas come slower than it goes.
+ * And every entry is found, by whoever begins to look after it was made or makes sure that no other
+ * is (a truncated page is no object's any more):
+ *   (4) An area is on the list before it has entries. When it has left, its entries are about to be
+ *       emptied; the count still knows them.
+ *   (5) An area that grows goes to the end of the list, as does one that is new, before another may
+ *       go or be cut whose entries become its own; and entries move only from an area to a later
+ *       one. So no walk passes an entry by. It ends, for areas come slower than it goes.
  *
- * The list's lock is held for some areas at a time; a marker, an area without pages, keeps a walk's place. Tables are found without the
- * address space's mutex, under pmap's own lock.
+ * The list's lock is held for some areas at a time; a marker, an area without pages, keeps a walk's
+ * place. Tables are found without the address space's mutex, under pmap's own lock.
  */
 #include "mm/aspace_internal.h"
 #include "mm/object_internal.h"
@@ -64,8 +70,9 @@ void area_list_resize(struct area *a, virt_addr_t start, virt_addr_t end, uint64
 
 /* ---- Walks ---- */
 
-#define AREAS_HOLD                                                                                 \
-	8 /* areas looked at under one hold of the lock: most do not have the page, a visit takes some 150 instructions */
+/* areas looked at under one hold of the lock: most do not have the page, a visit takes some 150
+ * instructions */
+#define AREAS_HOLD 8
 
 struct walk {
 	struct object *object;
@@ -211,7 +218,8 @@ void rmap_clean(struct object *o, struct page *p)
 {
 	struct walk w = { .object = o, .page = p, .visit = visit_clean };
 
-	/* Marked clean before entries are counted: who makes one counts it before it looks whether the page is dirty. */
+	/* Marked clean before entries are counted: who makes one counts it before it looks whether
+	 * the page is dirty. */
 	hw_mb();
 	tlb_batch_init(&w.batch, NULL);
 	walk(&w);

@@ -9,18 +9,21 @@
  *        word -> [next, 3|pte pte pte  .  .  .  .] -> [next, 7|pte pte pte pte pte pte pte] -> NULL
  *                head: filled from the front            all others: full
  *
- *    address of a table | 2  mapped more often than that: 61 words of the same kind, chosen by the entry's
- *                            address, and the chain that was there before the table (`stray`)
+ *    address of a table | 2  mapped more often than that: 61 words of the same kind, chosen by the
+ *                            entry's address, and the chain that was there before the table
+ *                            (`stray`)
  *
  * Adding to a chain is O(1); removing looks through at most eight chunks and fills the hole from
  * the head. A chain that has become longer is put under a table as it is, and later entries go to
  * the buckets; buckets grow into tables in turn, by the next digits of the address. So a lookup
- * passes one table per factor of 61, and at each of them one chain: 60,000 mappings of a page, three.
+ * passes one table per factor of 61, and at each of them one chain: 60,000 mappings of a page,
+ * three.
  *
- * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were shared
- * by a fork are shared by the next. Chunks and tables are taken under two spin locks, so they come
- * from their caches without waiting; for chunks there is a small reserve, which rmap_set_reserve()
- * refills where sleeping is allowed. Without memory for a table the chain grows on.
+ * A chunk that comes down to one entry is kept, up to a limit of such chunks: pages that were
+ * shared by a fork are shared by the next. Chunks and tables are taken under two spin locks, so
+ * they come from their caches without waiting; for chunks there is a small reserve, which
+ * rmap_set_reserve() refills where sleeping is allowed. Without memory for a table the chain grows
+ * on.
  */
 #include "mm/rmap_set.h"
 
@@ -28,9 +31,10 @@
 #include "kernel/log.h"
 #include "mm/slab.h"
 
-#define TABLE_BUCKETS 61u /* prime, so that tables of 512 entries spread over all of them */
-#define DEPTH_MAX     11  /* tables on the way to an entry */
-#define RESERVE_LOW   4   /* rmap_set_reserve fills up to this */
+/* prime, so that tables of 512 entries spread over all of them */
+#define TABLE_BUCKETS 61u
+#define DEPTH_MAX     11 /* tables on the way to an entry */
+#define RESERVE_LOW   4  /* rmap_set_reserve fills up to this */
 
 #define TAG_TABLE ((uintptr_t)2)
 

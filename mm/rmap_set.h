@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The set of leaf entries that map one frame, held in one word (struct page's rmap). Private to the reverse map; every call under
- * the page lock. Every operation takes bounded time, however many entries there are: see rmap_set.c.
+ * The set of leaf entries that map one frame, held in one word (struct page's rmap). Private to the
+ * reverse map; every call under the page lock. Every operation takes bounded time, however many
+ * entries there are: see rmap_set.c.
  */
 #ifndef MM_RMAP_SET_H
 #define MM_RMAP_SET_H
@@ -19,7 +20,8 @@ int rmap_set_reserve(void) MUST_CHECK;
 #define CHUNK_PTES   7u
 #define BEHIND_SHIFT 3
 #define TAG_CHUNK    ((uintptr_t)1)
-#define LONE_MAX     1024 /* chunks kept with a single entry, for the next fork; approximate */
+/* chunks kept with a single entry, for the next fork; approximate */
+#define LONE_MAX 1024
 
 struct rmap_chunk {
 	/* The next chunk's address; in the low bits how many entries are here (0..2), and how many
@@ -104,8 +106,8 @@ int rmap_set_move(uintptr_t *word, struct pte *from, struct pte *to) MUST_CHECK;
 struct pte *rmap_set_any(uintptr_t word);
 /* Number of entries. */
 unsigned rmap_set_count(uintptr_t word);
-/* Up to max entries into ptes[]; all of a set that is not larger than that, others at each call of a set that is much larger.
- * Returns how many. */
+/* Up to max entries into ptes[]; all of a set that is not larger than that, others at each call of
+ * a set that is much larger. Returns how many. */
 unsigned rmap_set_sample(uintptr_t word, struct pte **ptes, unsigned max);
 
 #endif

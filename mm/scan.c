@@ -8,11 +8,11 @@
  *    look      locked, being read or written: back. Else the policy says whether the page goes
  *    evict     mm/evict.c
  *
- * File or anonymous. A clean page of a file costs a read when it comes back, an anonymous one a write
- * to the flash besides. So while the pages of files that went do not come back, as those of a file that
- * is read once from end to end, they alone go, whatever their number. Else each kind is looked at in
- * proportion to its pages, to swappiness (200 - swappiness for files), and to what the other kind's
- * refaults cost lately (mm/workingset.h).
+ * File or anonymous. A clean page of a file costs a read when it comes back, an anonymous one a
+ * write to the flash besides. So while the pages of files that went do not come back, as those of a
+ * file that is read once from end to end, they alone go, whatever their number. Else each kind is
+ * looked at in proportion to its pages, to swappiness (200 - swappiness for files), and to what the
+ * other kind's refaults cost lately (mm/workingset.h).
  *
  * By force, pages go as they lie, used or not: a task would have to be ended otherwise.
  */
@@ -35,10 +35,10 @@ struct round {
 
 /* Whom a batch is for. */
 struct choice {
-	bool force; /* as pages lie */
-	bool all;   /* protected ones, too: somebody wants these pages out */
-	struct memcg *
-		root; /* for this group's limit, by use alone; NULL: for the machine, as the policy has it */
+	bool force;         /* as pages lie */
+	bool all;           /* protected ones, too: somebody wants these pages out */
+	struct memcg *root; /* for this group's limit, by use alone; NULL: for the machine, as the
+			       policy has it */
 };
 
 static bool page_was_used(struct page *p, bool young)

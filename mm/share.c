@@ -7,8 +7,8 @@
  * claims the table (one write), anyone else gets a copy of its own, in which private entries that
  * were writable are read-only, in the original too, so that ordinary copy-on-write takes over.
  *
- * Entries of objects' pages are not copied, a fault finds those again: while a table is linked nowhere nobody who looks for such a page's
- * entries (rmap_file.c) could find them there.
+ * Entries of objects' pages are not copied, a fault finds those again: while a table is linked
+ * nowhere nobody who looks for such a page's entries (rmap_file.c) could find them there.
  *
  * While a copy is made, chunk by chunk, the original lives on: its other sharers may read-fault
  * pages in, the page daemon may swap out, in either table. That changes no contents: an entry
@@ -35,7 +35,8 @@ struct copying {
 	struct tlb_batch *b;
 };
 
-/* `frame` becomes a copy of p that pte, in a locked table, maps. Its contents stand still: some 350 instructions. */
+/* `frame` becomes a copy of p that pte, in a locked table, maps. Its contents stand still: some 350
+ * instructions. */
 static NOINLINE void enter_copy(struct pte *pte, struct page *frame, struct page *p, unsigned prot)
 {
 	hw_copy_page(page_to_virt(frame), page_to_virt(p));
@@ -46,7 +47,8 @@ static NOINLINE void enter_copy(struct pte *pte, struct page *frame, struct page
 	lru_add(frame);
 }
 
-/* Copies one entry between two locked tables. 0; -ENOMEM: rmap_reserve and again; -EBUSY: the page is hot, and a frame is wanted. */
+/* Copies one entry between two locked tables. 0; -ENOMEM: rmap_reserve and again; -EBUSY: the page
+ * is hot, and a frame is wanted. */
 static int copy_entry(struct pte *from, struct pte *to, struct copying *c)
 {
 	struct pte_view v;
@@ -91,8 +93,8 @@ static int copy_entry(struct pte *from, struct pte *to, struct copying *c)
 	return 0;
 }
 
-/* Copies up to COPY_CHUNK of [*i, end), one hot page at most: *i says how far. -ENOMEM: a reverse map chunk is
- * missing. -EBUSY: the page at *i is hot. */
+/* Copies up to COPY_CHUNK of [*i, end), one hot page at most: *i says how far. -ENOMEM: a reverse
+ * map chunk is missing. -EBUSY: the page at *i is hot. */
 static int copy_chunk(struct page *from, struct page *to, unsigned *i, unsigned end,
 		      struct copying *c)
 {
@@ -120,8 +122,9 @@ static unsigned own_prot(unsigned flags)
 	return prot_of_flags(flags & ~(unsigned)AREA_LOCKED) | (flags & AREA_WRITE ? PTE_WRITE : 0);
 }
 
-/* A private page of locked memory that could be written to: the copy gets a frame of its own, now. The original's entry stays as it is: its owner never
- * notices. 0; -ENOENT: no such page; -ENOMEM. */
+/* A private page of locked memory that could be written to: the copy gets a frame of its own, now.
+ * The original's entry stays as it is: its owner never notices. 0; -ENOENT: no such page;
+ * -ENOMEM. */
 static COLD NOINLINE int copy_page(struct page *from, struct page *to, unsigned i, unsigned prot)
 {
 	struct pte *pte = pmap_table_entry(from, i);
@@ -149,8 +152,8 @@ static COLD NOINLINE int copy_page(struct page *from, struct page *to, unsigned 
 	return -ENOENT;
 }
 
-/* A hot page had to be copied after an earlier fork, by a fault on either side, and so it will have to be after this one. What cannot be had
- * without waiting is left to the fault. */
+/* A hot page had to be copied after an earlier fork, by a fault on either side, and so it will have
+ * to be after this one. What cannot be had without waiting is left to the fault. */
 int copy_entries(struct page *from, struct page *to, virt_addr_t start, virt_addr_t end,
 		 unsigned flags, struct tlb_batch *b)
 {

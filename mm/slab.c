@@ -5,10 +5,11 @@
  * number of objects that are out. Every frame of a slab names the cache and the order, so the head
  * is found from any address: blocks are aligned to their size.
  *
- *      kmem_cache_alloc --> this CPU's magazine --> a slab of `partial`, else of `empty`, else new frames
+ *      kmem_cache_alloc --> this CPU's magazine --> a slab of `partial`, else of `empty`, else of
+ *                                                   new frames
  *
- *   (1) A slab is on `partial` when some but not all objects are out, on `empty` when none is, on no
- *       list when all are.
+ *   (1) A slab is on `partial` when some but not all objects are out, on `empty` when none is, on
+ *       no list when all are.
  *   (2) c->out is the sum of its slabs' refs. Objects in magazines count as out.
  *
  * Bounded: a magazine is filled and emptied by half, at most eight objects under one lock; a new
@@ -145,7 +146,8 @@ static struct page *slab_give_locked(struct kmem_cache *c, void *object)
 	return NULL;
 }
 
-/* Takes up to n objects into objects[], making one new slab when there is none. Returns how many. */
+/* Takes up to n objects into objects[], making one new slab when there is none. Returns how
+ * many. */
 unsigned slab_objects_take(struct kmem_cache *c, void **objects, unsigned n, unsigned flags)
 {
 	struct page *slab;

@@ -3,8 +3,8 @@
  * Caches as a whole: their layout, the list of them, what /proc/slabinfo shows, and giving memory
  * back.
  *
- * A slab's order is the smallest that wastes no more than an eighth (a quarter of a single frame), so that allocations seldom
- * need contiguous frames.
+ * A slab's order is the smallest that wastes no more than an eighth (a quarter of a single frame),
+ * so that allocations seldom need contiguous frames.
  */
 #include "kernel/log.h"
 #include "mm/slab_impl.h"
@@ -21,7 +21,8 @@ static unsigned objects_per(size_t bytes, size_t stride)
 	return (unsigned)(bytes / stride);
 }
 
-/* Single frames where they lose no more than a quarter: they are always to be had by waiting, a block only with luck. */
+/* Single frames where they lose no more than a quarter: they are always to be had by waiting, a
+ * block only with luck. */
 static uint8_t order_choose(size_t stride)
 {
 	uint8_t best = SLAB_ORDER_MAX;

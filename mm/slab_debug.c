@@ -15,11 +15,12 @@
 #include "kernel/log.h"
 #include "mm/slab_impl.h"
 
-#define ZONE         16
-#define ZONE_USED    0xcc
-#define ZONE_FREE    0xbb
-#define POISON_FREE  0x6b
-#define POISON_FRESH 0x5a /* not zero: who relies on zeroes without ALLOC_ZERO shall see */
+#define ZONE        16
+#define ZONE_USED   0xcc
+#define ZONE_FREE   0xbb
+#define POISON_FREE 0x6b
+/* not zero: who relies on zeroes without ALLOC_ZERO shall see */
+#define POISON_FRESH 0x5a
 
 struct trailer {
 	uint8_t zone[ZONE];
@@ -62,7 +63,8 @@ static NORETURN void complain(struct kmem_cache *c, void *object, const char *wh
 	      c->name, what, object, caller, t->allocated_by, t->freed_by);
 }
 
-/* Bytes between the object's end and the right zone belong to the zone: an overrun by one is seen. */
+/* Bytes between the object's end and the right zone belong to the zone: an overrun by one is
+ * seen. */
 static void zones_fill(struct kmem_cache *c, void *object, uint8_t byte)
 {
 	memset((char *)object - ZONE, byte, ZONE);

@@ -47,7 +47,8 @@ struct kmem_cache {
  * itself. */
 extern struct kmem_cache cache_of_caches, cache_of_magazines;
 
-/* slab_cache.c: the first two caches; sets up a cache of static storage, and puts it on the list. */
+/* slab_cache.c: the first two caches; sets up a cache of static storage, and puts it on the
+ * list. */
 void slab_caches_init(void);
 void slab_cache_init(struct kmem_cache *c, const char *name, size_t size, size_t align);
 void slab_cache_publish(struct kmem_cache *c);
@@ -87,7 +88,8 @@ void **slab_link(const struct kmem_cache *c, void *object);
 void slab_debug_layout(struct kmem_cache *c, size_t align);
 /* A fresh object of a new slab: poisoned, marked free. */
 void slab_debug_init(struct kmem_cache *c, void *object);
-/* The object is about to be handed out, or came back: checks it (panics when damaged) and marks it. */
+/* The object is about to be handed out, or came back: checks it (panics when damaged) and marks
+ * it. */
 void slab_debug_alloc(struct kmem_cache *c, void *object, void *caller);
 void slab_debug_free(struct kmem_cache *c, void *object, void *caller);
 

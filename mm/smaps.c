@@ -2,8 +2,9 @@
 /*
  * Measuring areas by a walk over their leaf entries.
  *
- * How many share a page: the entries in its reverse map, each as often as its table is shared after a fork. Counting stops after
- * a few dozen entries (rmap_sharers), which bounds the time under the locks: Pss comes out too large for a page that more entries map.
+ * How many share a page: the entries in its reverse map, each as often as its table is shared after
+ * a fork. Counting stops after a few dozen entries (rmap_sharers), which bounds the time under the
+ * locks: Pss comes out too large for a page that more entries map.
  */
 #include "mm/smaps.h"
 
@@ -11,8 +12,8 @@
 #include "mm/rmap.h"
 #include "mm/swap.h"
 
-#define BATCH                                                                                      \
-	2u /* entries under one hold of a table's lock: the sharers of each are counted, up to some 56 */
+/* entries under one hold of a table's lock: the sharers of each are counted, up to some 56 */
+#define BATCH      2u
 #define LEAF_SPAN  ((virt_addr_t)1 << 21)
 #define LEAF_PAGES (LEAF_SPAN >> PAGE_SHIFT)
 
@@ -71,7 +72,8 @@ static void measure_unit(struct area_usage *u, struct page *leaf)
 	pmap_table_unlock(leaf);
 }
 
-/* Huge pages are there as units: a fork shares them by the table, mappings of a file by the frames. */
+/* Huge pages are there as units: a fork shares them by the table, mappings of a file by the
+ * frames. */
 static void measure_huge(const struct area *a, struct area_usage *u)
 {
 	struct pmap *pm = &a->aspace->pmap;

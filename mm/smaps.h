@@ -6,7 +6,8 @@
 #include "kernel/lib/rbtree.h"
 #include "mm/aspace.h"
 
-/* Bytes. A page that n mappings share counts 1/n in the proportional ones (pss...), in 1/4096ths of a byte there. Shared: mapped more than once. */
+/* Bytes. A page that n mappings share counts 1/n in the proportional ones (pss...), in 1/4096ths of
+ * a byte there. Shared: mapped more than once. */
 struct area_usage {
 	uint64_t rss, pss, pss_dirty, pss_anon, pss_file, pss_shmem;
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
@@ -17,10 +18,12 @@ struct area_usage {
 
 #define PSS_SHIFT 12
 
-/* Adds a's pages to u. Aspace mutex; a table lock is held for a few pages at a time. What is paged meanwhile may be counted either way. */
+/* Adds a's pages to u. Aspace mutex; a table lock is held for a few pages at a time. What is paged
+ * meanwhile may be counted either way. */
 void area_measure(const struct area *a, struct area_usage *u);
 
-/* Of the pages of objects that as maps, those that no disk backs. Aspace mutex; may take long where there are both kinds. */
+/* Of the pages of objects that as maps, those that no disk backs. Aspace mutex; may take long where
+ * there are both kinds. */
 uint64_t aspace_shmem(struct aspace *as);
 
 /* One page's entry. */
@@ -32,7 +35,8 @@ struct page_place {
 	uint32_t slot;  /* swapped */
 };
 
-/* Fills place[0..n) for the pages from va on, whether there are areas or not. n at most 512, va's page and all others in one leaf table. Aspace mutex. */
+/* Fills place[0..n) for the pages from va on, whether there are areas or not. n at most 512, va's
+ * page and all others in one leaf table. Aspace mutex. */
 void aspace_places(struct aspace *as, virt_addr_t va, unsigned n, struct page_place *place);
 
 #endif

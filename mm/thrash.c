@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: MIT
 /*
- * Thrashing: memory is there, the page daemon finds frames, yet nobody gets on, as every page that is needed has to be brought back first and pushes
- * out one that is needed next. No allocation ever fails by that, so nobody asks the OOM policy; this does.
+ * Thrashing: memory is there, the page daemon finds frames, yet nobody gets on, as every page that
+ * is needed has to be brought back first and pushes out one that is needed next. No allocation ever
+ * fails by that, so nobody asks the OOM policy; this does.
  *
- * A machine that works hard pages as much. A program that goes through twice the RAM loses 99 % of its time to paging and comes to its end all the same, and a
- * shell beside it answers at once, as a page is back in a fraction of a millisecond. What makes a machine useless is what each page costs who needs it: the medium is
- * slow, or so many stand in line that a program that needs 200 of its pages to answer takes seconds. So four things have to come together, in BAD_WINDOWS windows
- * of half a second in a row:
+ * A machine that works hard pages as much. A program that goes through twice the RAM loses 99 % of
+ * its time to paging and comes to its end all the same, and a shell beside it answers at once, as a
+ * page is back in a fraction of a millisecond. What makes a machine useless is what each page costs
+ * who needs it: the medium is slow, or so many stand in line that a program that needs 200 of its
+ * pages to answer takes seconds. So four things have to come together, in BAD_WINDOWS windows of
+ * half a second in a row:
  *
- *    lost time    of `percent` of the window the CPUs made nothing, for want of memory (full pressure)
- *    in circles   about as many pages came back as went: who fills new memory is slow, too, but gets on; who comes back when others have gone soon has all
- *    for several  programs waited for half as long again as the window lasted: a program that is alone keeps nobody from anything, however slow its pages come
- *    dear         a page that came back cost its task `wait_ms` and more: all that programs waited, by the number of pages
+ *    lost time    of `percent` of the window the CPUs made nothing, for want of memory (full
+ *                 pressure)
+ *    in circles   about as many pages came back as went: who fills new memory is slow, too, but
+ *                 gets on; who comes back when others have gone soon has all
+ *    for several  programs waited for half as long again as the window lasted: a program that is
+ *                 alone keeps nobody from anything, however slow its pages come
+ *    dear         a page that came back cost its task `wait_ms` and more: all that programs waited,
+ *                 by the number of pages
  *
- * Pages come and go in batches, so each window counts with half of what was before. Several tasks wait at a time, so the cost of a page is that of its transfer times their number: what a shell beside them pays. With 10 ms it answers after two
- * seconds. A card that takes a rest of a second makes everybody wait, once, in one window.
+ * Pages come and go in batches, so each window counts with half of what was before. Several tasks
+ * wait at a time, so the cost of a page is that of its transfer times their number: what a shell
+ * beside them pays. With 10 ms it answers after two seconds. A card that takes a rest of a second
+ * makes everybody wait, once, in one window.
  *
- * Then the policy is asked for one victim, and the judgement begins anew. From the first bad moment to the question it is WINDOW * (BAD_WINDOWS + 1) at most: a window to
- * begin with, and the bad ones.
+ * Then the policy is asked for one victim, and the judgement begins anew. From the first bad moment
+ * to the question it is WINDOW * (BAD_WINDOWS + 1) at most: a window to begin with, and the bad
+ * ones.
  *
- * The judgement is made in an interrupt, by a trigger of pressure (kernel/psi_trigger.c); the page daemon, awake at such times, asks.
+ * The judgement is made in an interrupt, by a trigger of pressure (kernel/psi_trigger.c); the page
+ * daemon, awake at such times, asks.
  */
 #include "mm/thrash.h"
 
@@ -119,7 +130,8 @@ int thrash_choose(const char *percent)
 
 void thrash_turn(void)
 {
-	/* With frames to spare it was a group that waited, at a limit of its own (mm/memcg_room.c). Rather than somebody swapoff ends. */
+	/* With frames to spare it was a group that waited, at a limit of its own (mm/memcg_room.c).
+	 * Rather than somebody swapoff ends. */
 	if (unlikely(atomic_load(&wanted)) && atomic_exchange(&wanted, false) &&
 	    frames_free() <= 2 * watermarks.high && !swap_keep())
 		(void)oom_ask(OOM_THRASHING, NULL);

@@ -5,8 +5,9 @@
 
 #include "kernel/lib/types.h"
 
-/* Percent of a window that has to be lost; 0: nobody is ended for paging. What a page that comes back may cost its task, in ms; 0: it does not matter. Single words;
- * thrash_changed() afterwards. */
+/* Percent of a window that has to be lost; 0: nobody is ended for paging. What a page that comes
+ * back may cost its task, in ms; 0: it does not matter. Single words; thrash_changed()
+ * afterwards. */
 struct thrash_settings {
 	uint32_t percent, wait_ms;
 };
@@ -26,7 +27,8 @@ struct thrash_sample {
 	uint64_t waited;              /* by all programs, ns */
 	uint64_t refaults, evictions; /* the latter in 31 bits */
 };
-/* The judgement, a function of samples that are taken at each window's end in which too much was lost. */
+/* The judgement, a function of samples that are taken at each window's end in which too much was
+ * lost. */
 struct thrash_judge {
 	struct thrash_sample last;
 	uint64_t waited, came, went; /* of late: each window counts half of the next */

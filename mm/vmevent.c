@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Event counters for /proc/vmstat. Each CPU adds to counters of its own, which lie in its cache; whoever reads
- * sums up. The addition is atomic, so that it does not matter when a task is moved to another CPU halfway: that takes fewer
- * instructions than to turn preemption off. A sum is as exact as a moving target can be: 64-bit loads are whole, and counters never go down.
+ * Event counters for /proc/vmstat. Each CPU adds to counters of its own, which lie in its cache;
+ * whoever reads sums up. The addition is atomic, so that it does not matter when a task is moved to
+ * another CPU halfway: that takes fewer instructions than to turn preemption off. A sum is as exact
+ * as a moving target can be: 64-bit loads are whole, and counters never go down.
  */
 #include "kernel/lib/atomic.h"
 #include "mm/swap.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Refault distance. The eviction clock counts pages that went. A page that comes back when the clock
- * has gone on by less than the lists hold would have stayed, had they been used better: it is counted,
- * and the replacement policy hears of it.
+ * Refault distance. The eviction clock counts pages that went. A page that comes back when the
+ * clock has gone on by less than the lists hold would have stayed, had they been used better: it is
+ * counted, and the replacement policy hears of it.
  *
  *    shadow:  clock << 1 | was it active when it was here?
  *
@@ -13,9 +13,9 @@
  *    used   tag      was active   clock / unit
  *
  * Neighbours in a file share a bucket. The table grows by a frame at a time as buckets come to be
- * used, so without a disk it takes nothing, and it is bounded without any part in truncation: an entry
- * of a file that is gone is forgotten, or once in some thousand times taken for another's, a wrong
- * guess. The page daemon alone writes entries and adds frames; who finds his takes it out.
+ * used, so without a disk it takes nothing, and it is bounded without any part in truncation: an
+ * entry of a file that is gone is forgotten, or once in some thousand times taken for another's, a
+ * wrong guess. The page daemon alone writes entries and adds frames; who finds his takes it out.
  */
 #include "mm/workingset.h"
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * When dirty pages of disk files are written without anybody's asking: when they have been dirty for `expire`, or when there are more than a background
- * limit. One thread does it, file by file, each in the order of its pages; it sleeps for good while nothing is dirty. Files whose turn came wait
- * longest first, and a turn visits each at most once, so one that cannot be written does not keep others waiting.
+ * When dirty pages of disk files are written without anybody's asking: when they have been dirty
+ * for `expire`, or when there are more than a background limit. One thread does it, file by file,
+ * each in the order of its pages; it sleeps for good while nothing is dirty. Files whose turn came
+ * wait longest first, and a turn visits each at most once, so one that cannot be written does not
+ * keep others waiting.
  *
- * Who dirties pages beyond the upper limit waits until the thread has brought them below it, or has gone through all files and could not: then a
- * little more is let through. Real-time tasks and those who free memory never wait.
+ * Who dirties pages beyond the upper limit waits until the thread has brought them below it, or has
+ * gone through all files and could not: then a little more is let through. Real-time tasks and
+ * those who free memory never wait.
  *
- * Both limits are parts of the memory that can hold such pages: what is free and what caches hold, shared memory excepted.
+ * Both limits are parts of the memory that can hold such pages: what is free and what caches hold,
+ * shared memory excepted.
  */
 #include "mm/writeback.h"
 
@@ -19,7 +23,8 @@
 #include "mm/buddy.h"
 #include "mm/object_internal.h"
 
-#define LOOK_AGAIN (20 * NSEC_PER_MSEC) /* a throttled writer's longest sleep without a look */
+/* a throttled writer's longest sleep without a look */
+#define LOOK_AGAIN (20 * NSEC_PER_MSEC)
 
 struct writeback_settings writeback_settings = {
 	.ratio = 20, .background_ratio = 10, .expire = 3000, .interval = 500
@@ -178,7 +183,8 @@ static void throttle(void)
 
 	if (too_many(false))
 		wake();
-	/* Looked at now and then, because a writer may become real-time while it waits, by a mutex that it holds. */
+	/* Looked at now and then, because a writer may become real-time while it waits, by a mutex
+	 * that it holds. */
 	while (err != -EINTR && !may_go(turns)) {
 		wake();
 		err = wait_event(&wb.throttled, may_go(turns), WAIT_KILLABLE,

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Writing back by age and amount: the settings of /proc/sys/vm, and what file systems tell. See mm/writeback.c.
+// Writing back by age and amount: the settings of /proc/sys/vm, and what file systems tell. See
+// mm/writeback.c.
 #ifndef MM_WRITEBACK_H
 #define MM_WRITEBACK_H
 
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 
-/* Linux's names and units. Of ratio (percent) and bytes one is 0, for writers (dirty_) and for the thread (background). Single words, read at each look. */
+/* Linux's names and units. Of ratio (percent) and bytes one is 0, for writers (dirty_) and for the
+ * thread (background). Single words, read at each look. */
 struct writeback_settings {
 	uint32_t ratio, background_ratio;
 	uint64_t bytes, background_bytes;
@@ -20,7 +22,8 @@ void writeback_limits(uint64_t *background, uint64_t *most);
 
 /* What a file system has to write besides pages. */
 struct writeback_source {
-	/* Writes all that writeback_note() told of, and makes room for pages that could not be written (-EAGAIN). The thread, no locks; may sleep. */
+	/* Writes all that writeback_note() told of, and makes room for pages that could not be
+	 * written (-EAGAIN). The thread, no locks; may sleep. */
 	void (*flush)(struct writeback_source *s);
 	/* mm/writeback.c's: */
 	struct list link;

@@ -9,12 +9,15 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Giving a slot up takes up to eight times as long as a page: 1,200 instructions, when what was packed goes and the page that was bound. */
+/* Giving a slot up takes up to eight times as long as a page: 1,200 instructions, when what was
+ * packed goes and the page that was bound. */
 #define SLOT_COST 8
-/* A page that does not come in a run may be others', too: as many times as one of a run that is nobody else's. */
+/* A page that does not come in a run may be others', too: as many times as one of a run that is
+ * nobody else's. */
 #define PAGE_COST 4
 
-/* The reverse map loses the entry, empty already, that mapped p. True: there is a reference of p to drop. */
+/* The reverse map loses the entry, empty already, that mapped p. True: there is a reference of p to
+ * drop. */
 static inline bool entry_forget(struct page *p, struct pte *pte, struct tlb_batch *b)
 {
 	if (p->type == PAGE_FILE) {
@@ -47,8 +50,8 @@ static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
 	return PAGE_COST;
 }
 
-/* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of it
- * are present entries, one like the other; what else there is comes one by one. */
+/* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of
+ * it are present entries, one like the other; what else there is comes one by one. */
 static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
 {
 	struct pte_taken taken;
@@ -105,7 +108,8 @@ static bool table_drop_shared(struct aspace *as, virt_addr_t va, struct tlb_batc
 	return false;
 }
 
-/* Empties all of va's 2 MB if they are a block, and frees its table: one TLB invalidation for 512 pages. False: they are none. */
+/* Empties all of va's 2 MB if they are a block, and frees its table: one TLB invalidation for 512
+ * pages. False: they are none. */
 static bool zap_block(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
 {
 	bool retired = b->retired;
@@ -131,7 +135,8 @@ static bool table_vacant(struct aspace *as, virt_addr_t va)
 	return area_first_in(as, leaf_base(va), leaf_base(va) + LEAF_SPAN_BYTES) == NULL;
 }
 
-/* The table of va is empty and no area needs it. One such table is kept, the last: who maps and unmaps a page again and again comes back to it. */
+/* The table of va is empty and no area needs it. One such table is kept, the last: who maps and
+ * unmaps a page again and again comes back to it. */
 static void table_spare(struct aspace *as, virt_addr_t va, struct tlb_batch *b)
 {
 	virt_addr_t base = leaf_base(va), spare = as->spare_table;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The demonstration: what this kernel is for, in a minute. A process works on more memory than there is while a
- * real-time task keeps its period; a process forks; wild pointers and a leak hurt nobody else. One report follows;
- * the exit status says whether all of it held.
+ * The demonstration: what this kernel is for, in a minute. A process works on more memory than
+ * there is while a real-time task keeps its period; a process forks; wild pointers and a leak hurt
+ * nobody else. One report follows; the exit status says whether all of it held.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -83,7 +83,8 @@ static bool parse(int argc, char **argv, struct demo_options *o)
 /* What was not asked for is sized by the machine: 96 MB and 32 MB where RAM is 64 MB. */
 static bool size_up(struct demo_options *o)
 {
-	/* What the firmware and the kernel keep is missing in MemTotal: boards have multiples of 16 MB. */
+	/* What the firmware and the kernel keep is missing in MemTotal: boards have multiples of 16
+	 * MB. */
 	unsigned ram = (unsigned)((demo_meminfo("MemTotal") / 1024 + 15) / 16 * 16);
 	unsigned room = (unsigned)((demo_meminfo("MemFree") + demo_meminfo("SwapFree")) / 1024);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the demonstration share: a page that all of its processes see, the figures of a step, the steps.
+// What the parts of the demonstration share: a page that all of its processes see, the figures of a
+// step, the steps.
 #ifndef INIT_DEMO_H
 #define INIT_DEMO_H
 
@@ -15,7 +16,8 @@
 #define DEMO_WORST_US   20
 #define DEMO_WILD_CASES 3
 
-/* One writer per group; the parent reads. 64-bit loads and stores are single, so no lock is needed. */
+/* One writer per group; the parent reads. 64-bit loads and stores are single, so no lock is
+ * needed. */
 struct demo_shared {
 	/* The real-time task. */
 	volatile uint64_t rt_wakeups, rt_sum, rt_worst, rt_missed, rt_major;
@@ -27,15 +29,16 @@ struct demo_shared {
 	volatile uint64_t done, bad, cow_ns;
 	volatile uint64_t wild_address;
 	volatile int wild_code;
-	/* The parent: companions end when it is set; the real-time task starts a new worst when this changes. */
+	/* The parent: companions end when it is set; the real-time task starts a new worst when
+	 * this changes. */
 	volatile int stop;
 	volatile unsigned step;
 };
 
 struct demo_options {
 	unsigned work_mb, fork_mb, passes;
-	unsigned
-		worst_us; /* the real-time task's worst wake-up and no period missed; 0: not judged */
+	unsigned worst_us; /* the real-time task's worst wake-up and no period missed; 0: not
+			      judged */
 };
 
 /* The kernel's counters at one moment, or the difference of two. Absent ones are 0. */
@@ -55,7 +58,8 @@ struct demo_result {
 extern struct demo_shared *demo_shared;
 
 /* demo_figures.c */
-/* True when the clock is exact for this purpose: one CPU, and one instruction is one nanosecond (QEMU -icount). */
+/* True when the clock is exact for this purpose: one CPU, and one instruction is one nanosecond
+ * (QEMU -icount). */
 bool demo_clock_counts(void);
 void demo_figures_read(struct demo_figures *f);
 struct demo_figures demo_figures_since(const struct demo_figures *before);
@@ -63,7 +67,8 @@ struct demo_figures demo_figures_since(const struct demo_figures *before);
 uint64_t demo_meminfo(const char *name);
 uint64_t demo_now(void);
 
-/* demo_companions.c: each forks; the process ID, or -1 with errno. They run until demo_shared->stop. */
+/* demo_companions.c: each forks; the process ID, or -1 with errno. They run until
+ * demo_shared->stop. */
 pid_t demo_rt_start(void);
 pid_t demo_bystander_start(void);
 

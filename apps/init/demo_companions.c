@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two processes that live beside every step: a real-time task, which must wake up each millisecond whatever the
- * others do to memory, and a bystander, an ordinary process whose small memory must stay as it left it.
+ * Two processes that live beside every step: a real-time task, which must wake up each millisecond
+ * whatever the others do to memory, and a bystander, an ordinary process whose small memory must
+ * stay as it left it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -59,7 +60,8 @@ static _Noreturn void rt_run(void)
 	long major;
 	unsigned step = demo_shared->step;
 
-	/* musl's own function refuses: it would have to act on all threads of the process, and this has one. */
+	/* musl's own function refuses: it would have to act on all threads of the process, and this
+	 * has one. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) ||
 	    syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &priority)) {
 		demo_shared->rt_error = errno;

@@ -15,7 +15,8 @@ uint64_t demo_now(void)
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
-/* The number after `name` (and a colon or blanks) at the start of a line of `path`; 0 when it is not there. */
+/* The number after `name` (and a colon or blanks) at the start of a line of `path`; 0 when it is
+ * not there. */
 static uint64_t number_of(const char *path, const char *name)
 {
 	char line[160];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory whose every word is known: a word is a mix of its place and a seed. No two pages are alike and none
- * compresses, so what comes back right came back whole.
+ * Memory whose every word is known: a word is a mix of its place and a seed. No two pages are alike
+ * and none compresses, so what comes back right came back whole.
  */
 #include <sys/mman.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The steps of the demonstration. Each runs in processes of its own, so that what it does to them is seen from
- * outside: the parent counts progress, collects the status and judges.
+ * The steps of the demonstration. Each runs in processes of its own, so that what it does to them
+ * is seen from outside: the parent counts progress, collects the status and judges.
  */
 #include <errno.h>
 #include <signal.h>
@@ -73,7 +73,8 @@ static const char *ending(int status)
 
 /* ---- more memory than the machine has ---- */
 
-/* Which page comes n-th: in order, or jumping about. An odd factor beside a power of two hits each page once. */
+/* Which page comes n-th: in order, or jumping about. An odd factor beside a power of two hits each
+ * page once. */
 static size_t nth_page(size_t n, size_t pages, bool jumping)
 {
 	size_t size = 1;
@@ -82,14 +83,16 @@ static size_t nth_page(size_t n, size_t pages, bool jumping)
 		return n;
 	while (size < pages)
 		size <<= 1;
-	/* The n-th of those numbers of the permutation of 0..size-1 that are below `pages`, found by following its cycle. */
+	/* The n-th of those numbers of the permutation of 0..size-1 that are below `pages`, found
+	 * by following its cycle. */
 	do
 		n = (n * 0x9e3779b1u + 0x7f4a7c15u) & (size - 1);
 	while (n >= pages);
 	return n;
 }
 
-/* Verifies every page with seed `old` and leaves each eighth with seed `old` + 1 when its turn is to be rewritten. */
+/* Verifies every page with seed `old` and leaves each eighth with seed `old` + 1 when its turn is
+ * to be rewritten. */
 static void work_pass(uint64_t *memory, size_t pages, unsigned pass)
 {
 	for (size_t n = 0; n < pages; n++, demo_shared->done++) {
@@ -144,7 +147,8 @@ void demo_work(const struct demo_options *o, struct demo_result *r)
 
 /* ---- fork ---- */
 
-/* Rewrites the pages of one parity as `seed`, then checks all: the others are as before the fork. */
+/* Rewrites the pages of one parity as `seed`, then checks all: the others are as before the
+ * fork. */
 static int fork_side(uint64_t *memory, size_t pages, unsigned parity, uint64_t seed)
 {
 	uint64_t bad = 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Process 1. The kernel has mounted /dev, /proc and /sys and given it the console. It runs one program: the script
- * /etc/granule/exec when the root file system has one (run --exec), else an interactive shell. It collects every orphan
- * meanwhile, and ends with that program's status, after whatever still runs: the kernel then powers off with it.
+ * Process 1. The kernel has mounted /dev, /proc and /sys and given it the console. It runs one
+ * program: the script /etc/granule/exec when the root file system has one (run --exec), else an
+ * interactive shell. It collects every orphan meanwhile, and ends with that program's status, after
+ * whatever still runs: the kernel then powers off with it.
  *
- * poweroff, halt and reboot (BusyBox) signal process 1: SIGUSR2, SIGUSR1 and SIGTERM. Everything else is asked to end first.
+ * poweroff, halt and reboot (BusyBox) signal process 1: SIGUSR2, SIGUSR1 and SIGTERM. Everything
+ * else is asked to end first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +73,8 @@ static void plain_output(void)
 	tcsetattr(STDOUT_FILENO, TCSANOW, &t);
 }
 
-/* The child: a session of its own with the console as its terminal, so that ^C reaches it and job control works. */
+/* The child: a session of its own with the console as its terminal, so that ^C reaches it and job
+ * control works. */
 static _Noreturn void run(const sigset_t *signals, char *const argv[], char *const envp[])
 {
 	sigprocmask(SIG_SETMASK, signals, NULL);

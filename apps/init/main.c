@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One executable, several names: what lies in the root file system takes RAM, a C library in it as well. The last part
- * of argv[0] picks the program (links in boards/common/root).
+ * One executable, several names: what lies in the root file system takes RAM, a C library in it as
+ * well. The last part of argv[0] picks the program (links in boards/common/root).
  */
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * swapstat: what the swap stores have done to their flash, for people. Figures from /proc/swapstore, a name and a value a line, where each area begins with
- * the line "medium"; then a map of the wear.
+ * swapstat: what the swap stores have done to their flash, for people. Figures from
+ * /proc/swapstore, a name and a value a line, where each area begins with the line "medium"; then a
+ * map of the wear.
  */
 #include "swapstat.h"
 
@@ -27,7 +28,8 @@ static const char help[] =
 
 /* ---- Figures ---- */
 
-/* The value behind `name` in an area's text, up to the line's end; NULL: this kernel has no such figure. */
+/* The value behind `name` in an area's text, up to the line's end; NULL: this kernel has no such
+ * figure. */
 static const char *text_of(const char *area, const char *name)
 {
 	size_t len = strlen(name);

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* The map of area number `area`: segments in rows, how worn each is beside the most worn one, and what it is for. rated: erases that each is good for. */
+/* The map of area number `area`: segments in rows, how worn each is beside the most worn one, and
+ * what it is for. rated: erases that each is good for. */
 void swapstat_map(unsigned area, unsigned rated, bool colours);
 
 #endif

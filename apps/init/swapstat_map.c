@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The wear map, from /proc/swapstore_map: a cell of a digit and a sign for each segment. The digit is its share of the most erases that any has had, so a
- * levelled medium shows one digit all over; the colour, on a terminal, is how much of what the flash is rated for has gone. A medium of
- * many segments has several in a cell, which then shows the most worn of them.
+ * The wear map, from /proc/swapstore_map: a cell of a digit and a sign for each segment. The digit
+ * is its share of the most erases that any has had, so a levelled medium shows one digit all over;
+ * the colour, on a terminal, is how much of what the flash is rated for has gone. A medium of many
+ * segments has several in a cell, which then shows the most worn of them.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,27 +1,33 @@
 // SPDX-License-Identifier: MIT
 /*
- * Address space identifiers. TLB entries of user pages carry the ASID under which they were walked, so a switch needs no flush. ASIDs are fewer than
- * address spaces can be, so they are lent for a generation:
+ * Address space identifiers. TLB entries of user pages carry the ASID under which they were walked,
+ * so a switch needs no flush. ASIDs are fewer than address spaces can be, so they are lent for a
+ * generation:
  *
  *    pmap->context:   | generation (63..16) | ASID (15..0) |        0: never had one
  *
- * A context is good while its generation is the current one. When the ASIDs of a generation are used up, roll-over begins the next: all ASIDs are
- * free again but those that some CPU is running right now, and every CPU must flush its own TLB before it loads its next
- * address space. ASID 0 is the empty table's. An ASID is not given back when its address space ends; it waits for the roll-over.
+ * A context is good while its generation is the current one. When the ASIDs of a generation are
+ * used up, roll-over begins the next: all ASIDs are free again but those that some CPU is running
+ * right now, and every CPU must flush its own TLB before it loads its next address space. ASID 0 is
+ * the empty table's. An ASID is not given back when its address space ends; it waits for the
+ * roll-over.
  *
  * Invariants
  *   (1) Two address spaces with contexts of one generation have different ASIDs.
- *   (2) active[cpu] is the context in TTBR0 of cpu (or was the last one before the empty table), or 0 from a roll-over until
- *       the next switch there; then reserved[cpu] is that context. Its ASID is in the bitmap, so nobody else gets it.
+ *   (2) active[cpu] is the context in TTBR0 of cpu (or was the last one before the empty table), or
+ *       0 from a roll-over until the next switch there; then reserved[cpu] is that context. Its
+ *       ASID is in the bitmap, so nobody else gets it.
  *   (3) A CPU whose bit is in flush_pending loads no new context before it has flushed.
  *
- * A switch between address spaces of the current generation takes no lock: it swaps active[cpu] by compare-exchange, which fails against a roll-over
- * that has put 0 there. Roll-over sets the generation before it collects the active contexts, so either the switch sees the new generation or
- * roll-over sees the switched context.
+ * A switch between address spaces of the current generation takes no lock: it swaps active[cpu] by
+ * compare-exchange, which fails against a roll-over that has put 0 there. Roll-over sets the
+ * generation before it collects the active contexts, so either the switch sees the new generation
+ * or roll-over sees the switched context.
  *
- * Flushing an address space while its context changes: tlb.c writes tables, DSB, then reads the context. If it sees the old one, the CPU that
- * sets the new one does a DSB between that store and its first walk, so its walks see the tables as written; entries under the old ASID
- * are covered by the TLBI, or belong to an ASID that runs nowhere and goes with (3).
+ * Flushing an address space while its context changes: tlb.c writes tables, DSB, then reads the
+ * context. If it sees the old one, the CPU that sets the new one does a DSB between that store and
+ * its first walk, so its walks see the tables as written; entries under the old ASID are covered by
+ * the TLBI, or belong to an ASID that runs nowhere and goes with (3).
  */
 #include "arch/arm64/asid.h"
 
@@ -32,8 +38,9 @@
 
 #define ASID_BITS_MAX 16
 #define GENERATION    ((uint64_t)1 << ASID_BITS_MAX)
-#define ASID_SHIFT    48 /* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1): the generation is shifted out */
-#define WORD_BITS     64
+/* in TTBR0_EL1 (DDI 0487, D17.2 TTBR0_EL1): the generation is shifted out */
+#define ASID_SHIFT 48
+#define WORD_BITS  64
 
 static struct spinlock asid_lock = SPINLOCK_INIT;
 /* Written under asid_lock; read without it where said above. */
@@ -84,8 +91,8 @@ static bool asid_take_locked(unsigned asid)
 	return true;
 }
 
-/* Begins the next generation. Clearing the bitmap is the longest step: 8 KB, some 600 instructions, once in 65,535
- * address spaces. */
+/* Begins the next generation. Clearing the bitmap is the longest step: 8 KB, some 600 instructions,
+ * once in 65,535 address spaces. */
 static void roll_over_locked(void)
 {
 	memset(used, 0, ((size_t)1 << asid_bits) / 8);
@@ -104,7 +111,8 @@ static void roll_over_locked(void)
 	flush_pending = ~(uint64_t)0;
 }
 
-/* An address space that ran through the roll-over keeps its ASID: moves its reservation to the new generation. */
+/* An address space that ran through the roll-over keeps its ASID: moves its reservation to the new
+ * generation. */
 static bool reserved_renew_locked(uint64_t old, uint64_t renewed)
 {
 	bool found = false;
@@ -164,12 +172,14 @@ static uint64_t context_get_slow(struct pmap *pm, unsigned cpu)
 	atomic_store(&asid_cpus[cpu].active, context);
 	spin_unlock_raw(&asid_lock);
 	atomic_fetch_or(&cpus_seen, (uint64_t)1 << cpu);
-	dsb_ish(); /* the flush is done, and the context visible, before the first walk under it: see above */
+	dsb_ish(); /* the flush is done, and the context visible, before the first walk under it:
+		      see above */
 	return context;
 }
 
-/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use them (D8.14.2, "ASID"; B2.3.12 ISB). Walks
- * through the old root may still be under way when others see that it is not loaded: pmap_retire()'s TLBI and DSB wait for them. */
+/* Root and ASID change in one register, so no walk mixes them; the ISB makes later accesses use
+ * them (D8.14.2, "ASID"; B2.3.12 ISB). Walks through the old root may still be under way when
+ * others see that it is not loaded: pmap_retire()'s TLBI and DSB wait for them. */
 static inline void load(struct cpu_local *cpu, struct pmap *pm, uint64_t ttbr)
 {
 	ttbr0_write(ttbr);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Cache maintenance by address (DDI 0487, D7.5.9): data to the point of unification before instructions are fetched from it, to
- * the point of coherency for devices that do not look into the caches. And CRC-32C, and copying a frame.
+ * Cache maintenance by address (DDI 0487, D7.5.9): data to the point of unification before
+ * instructions are fetched from it, to the point of coherency for devices that do not look into the
+ * caches. And CRC-32C, and copying a frame.
  */
 #include "arch/arm64/features.h"
 #include "arch/hw.h"
@@ -36,7 +37,8 @@ void hw_icache_sync(const void *kva, size_t n)
 		for_each_line("dc cvau", kva, n, line_size(ctr, CTR_DMINLINE_SHIFT));
 	__asm__ volatile("dsb ish" : : : "memory");
 	if (!(ctr & CTR_DIC)) {
-		/* By address only where one name of a frame reaches all its lines: programs fetch through another one. */
+		/* By address only where one name of a frame reaches all its lines: programs fetch
+		 * through another one. */
 		if (((ctr >> CTR_L1IP_SHIFT) & 3) == CTR_L1IP_PIPT)
 			for_each_line("ic ivau", kva, n, line_size(ctr, CTR_IMINLINE_SHIFT));
 		else
@@ -72,8 +74,8 @@ static uint32_t crc32c_software(uint32_t crc, const uint8_t *p, size_t n)
 {
 	static uint32_t table[16];
 
-	if (table[1] ==
-	    0) /* any CPU computes the same; the last entry is written first, so table[1] says all are there */
+	if (table[1] == 0) /* any CPU computes the same; the last entry is written first, so
+			      table[1] says all are there */
 		for (int i = 15; i >= 0; i--) {
 			uint32_t c = (uint32_t)i;
 
@@ -122,7 +124,8 @@ uint32_t hw_crc32c(uint32_t crc, const void *data, size_t n)
 
 void copy_page_fp(void *dst, const void *src); /* lib/page.S */
 
-/* No switch meanwhile: it would save for the FP registers' task what is a page's. Interrupt handlers have no use for them. */
+/* No switch meanwhile: it would save for the FP registers' task what is a page's. Interrupt
+ * handlers have no use for them. */
 void hw_copy_page(void *dst, const void *src)
 {
 	preempt_disable();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * CPU features from the ID registers (DDI 0487, D17.2.5x ID_AA64*_EL1: unsigned 4-bit fields, larger means more; FP and AdvSIMD
- * are signed, 0xf: absent) and the AT_HWCAP bits that tell programs of them. Only what works without the kernel's help and what the kernel
- * saves is announced: no SVE, SME, pointer authentication keys, BTI or MTE.
+ * CPU features from the ID registers (DDI 0487, D17.2.5x ID_AA64*_EL1: unsigned 4-bit fields,
+ * larger means more; FP and AdvSIMD are signed, 0xf: absent) and the AT_HWCAP bits that tell
+ * programs of them. Only what works without the kernel's help and what the kernel saves is
+ * announced: no SVE, SME, pointer authentication keys, BTI or MTE.
  */
 #include "arch/arm64/features.h"
 

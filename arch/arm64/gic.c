@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// GICv3 CPU interface registers (Arm IHI 0069, 12.2), by their encodings: the assembler's base architecture does not name them.
+// GICv3 CPU interface registers (Arm IHI 0069, 12.2), by their encodings: the assembler's base
+// architecture does not name them.
 #include "arch/gic.h"
 
 #include "arch/arm64/features.h"
@@ -56,7 +57,8 @@ void arch_gic_end(uint32_t intid)
 	__asm__ volatile("isb" : : : "memory");
 }
 
-/* ICC_SGI1R_EL1: Aff3 55:48, range selector 47:44, Aff2 39:32, INTID 27:24, Aff1 23:16, targets 15:0 (16 values of Aff0 from 16 * selector). */
+/* ICC_SGI1R_EL1: Aff3 55:48, range selector 47:44, Aff2 39:32, INTID 27:24, Aff1 23:16, targets
+ * 15:0 (16 values of Aff0 from 16 * selector). */
 void arch_gic_send(unsigned cpu, unsigned sgi)
 {
 	uint64_t mpidr = cpu_locals[cpu].mpidr;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernel's own map: TTBR1's four levels. Tables are only ever added, never freed, so that look-ups need no lock; changes take the
- * map's spin lock for at most MAP_CHUNK entries at a time. Tables are reached through the image while it is all that is mapped, and
- * through the linear map afterwards.
+ * The kernel's own map: TTBR1's four levels. Tables are only ever added, never freed, so that
+ * look-ups need no lock; changes take the map's spin lock for at most MAP_CHUNK entries at a time.
+ * Tables are reached through the image while it is all that is mapped, and through the linear map
+ * afterwards.
  *
- * An entry goes from invalid to valid and back, never from valid to valid, so break-before-make (DDI 0487, D8.14.1) holds by itself: making valid needs
- * a DSB and an ISB (D8.2.6: the walk must see the store, and no earlier fault may be kept by the pipeline), making invalid a TLBI.
+ * An entry goes from invalid to valid and back, never from valid to valid, so break-before-make
+ * (DDI 0487, D8.14.1) holds by itself: making valid needs a DSB and an ISB (D8.2.6: the walk must
+ * see the store, and no earlier fault may be kept by the pipeline), making invalid a TLBI.
  */
 #include "arch/arm64/kernel_map.h"
 #include "kernel/errno.h"
@@ -17,7 +19,8 @@
 #define MAP_CHUNK 64 /* entries changed per lock hold */
 
 static struct spinlock map_lock = SPINLOCK_INIT;
-/* Tables that were allocated for a place another CPU filled meanwhile, linked through their first word. map_lock. */
+/* Tables that were allocated for a place another CPU filled meanwhile, linked through their first
+ * word. map_lock. */
 static phys_addr_t spare_tables;
 
 uint64_t *kernel_table_at(phys_addr_t pa)
@@ -72,7 +75,8 @@ static phys_addr_t spare_table_take_locked(void)
 	return pa;
 }
 
-/* Makes va's table of `level` exist. Lock held in and out, dropped around the allocation. 0, -ENOMEM or -EEXIST (a block is in the way). */
+/* Makes va's table of `level` exist. Lock held in and out, dropped around the allocation. 0,
+ * -ENOMEM or -EEXIST (a block is in the way). */
 static int table_need_locked(virt_addr_t va, unsigned level, phys_addr_t (*table_alloc)(void))
 {
 	for (;;) {
@@ -165,7 +169,8 @@ int pmap_kernel_map(virt_addr_t va, phys_addr_t pa, size_t size, enum kernel_pro
 	return kernel_map_raw(va, pa, size, attributes[prot], table_alloc);
 }
 
-/* Clears one entry and starts the invalidation of what it translated; returns the bytes it covered. */
+/* Clears one entry and starts the invalidation of what it translated; returns the bytes it
+ * covered. */
 static size_t unmap_entry_locked(virt_addr_t va, size_t size)
 {
 	unsigned level;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The kernel's own map (TTBR1): its kinds of page, and what boot needs beyond mm/pmap.h. Usable from assembly.
+// The kernel's own map (TTBR1): its kinds of page, and what boot needs beyond mm/pmap.h. Usable
+// from assembly.
 #ifndef ARCH_ARM64_KERNEL_MAP_H
 #define ARCH_ARM64_KERNEL_MAP_H
 
 #include "arch/arm64/pte.h"
 
-/* Whole leaf entries but for the address. Global; never executable at EL0; writable means not executable. */
+/* Whole leaf entries but for the address. Global; never executable at EL0; writable means not
+ * executable. */
 #define PTE_KERNEL_COMMON (PTE_TYPE_PAGE | PTE_AF | PTE_UXN)
 #define PTE_KERNEL_NORMAL (PTE_KERNEL_COMMON | PTE_SH_INNER | PTE_ATTR(ATTR_NORMAL))
 #define PTE_KERNEL_TEXT   (PTE_KERNEL_NORMAL | PTE_AP_READONLY)
@@ -30,18 +32,21 @@ static inline phys_addr_t image_to_phys(const void *p)
 
 /* Where a table of the kernel's map can be read and written now. */
 uint64_t *kernel_table_at(phys_addr_t pa);
-/* As pmap_kernel_map, with a descriptor's attributes; blocks of 1 GB and 2 MB where the range is aligned to them. */
+/* As pmap_kernel_map, with a descriptor's attributes; blocks of 1 GB and 2 MB where the range is
+ * aligned to them. */
 int kernel_map_raw(virt_addr_t va, phys_addr_t pa, size_t size, uint64_t attributes,
 		   phys_addr_t (*table_alloc)(void)) MUST_CHECK;
 
-/* A zeroed frame for a table from the image's own pool (boot only, before the buddy); 0: used up. */
+/* A zeroed frame for a table from the image's own pool (boot only, before the buddy); 0: used
+ * up. */
 phys_addr_t boot_table_alloc(void);
 /* After the last boot_table_alloc: the rest of the pool and its size in bytes. */
 phys_addr_t boot_table_rest(uint64_t *size);
-/* Maps every RAM range of memblock at LINEAR_BASE, the image's text and constants read-only there. Panics when the pool
- * does not suffice. Boot CPU, before any other. */
+/* Maps every RAM range of memblock at LINEAR_BASE, the image's text and constants read-only there.
+ * Panics when the pool does not suffice. Boot CPU, before any other. */
 void mmu_map_ram(void);
-/* Walks the kernel's map: panics when something is writable and executable, or some frame is so through two names. */
+/* Walks the kernel's map: panics when something is writable and executable, or some frame is so
+ * through two names. */
 void mmu_check_wx(void);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The second step of the kernel's map. head.S mapped the image; once the device tree has told where RAM is, all of it goes into the linear map, in blocks
- * as large as the ranges allow, so that the map of a machine costs a few tables. The image's text and constants are
- * read-only there too: a frame that can be executed through one name cannot be written through any.
+ * The second step of the kernel's map. head.S mapped the image; once the device tree has told where
+ * RAM is, all of it goes into the linear map, in blocks as large as the ranges allow, so that the
+ * map of a machine costs a few tables. The image's text and constants are read-only there too: a
+ * frame that can be executed through one name cannot be written through any.
  */
 #include "arch/arm64/asid.h"
 #include "arch/arm64/features.h"
@@ -56,7 +57,8 @@ void mmu_map_ram(void)
 	mmu_check_wx();
 }
 
-/* One leaf: executable only inside the image's text, and then not writable; what aliases that text not writable either. */
+/* One leaf: executable only inside the image's text, and then not writable; what aliases that text
+ * not writable either. */
 static void check_leaf(uint64_t raw, unsigned level)
 {
 	phys_addr_t pa = pte_pa(raw), end = pa + LEVEL_SIZE(level);

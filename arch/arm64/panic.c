@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a panic shows of its CPU: the registers of the exception that led there, if one did, and the return addresses on the stack, found
- * through frame records (AAPCS64, 6.4.6: x29 points at the caller's x29 and the return address). Memory that may be damaged is looked up in the kernel's
- * map before it is read.
+ * What a panic shows of its CPU: the registers of the exception that led there, if one did, and the
+ * return addresses on the stack, found through frame records (AAPCS64, 6.4.6: x29 points at the
+ * caller's x29 and the return address). Memory that may be damaged is looked up in the kernel's map
+ * before it is read.
  */
 #include "arch/arm64/panic.h"
 

@@ -5,7 +5,8 @@
 
 #include "arch/thread.h"
 
-/* Remembers the registers of the exception that leads to this CPU's panic(), for arch_panic_dump(). */
+/* Remembers the registers of the exception that leads to this CPU's panic(), for
+ * arch_panic_dump(). */
 void panic_registers(const struct user_regs *regs, uint64_t esr, virt_addr_t far);
 
 #endif

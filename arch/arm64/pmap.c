@@ -1,30 +1,39 @@
 // SPDX-License-Identifier: MIT
 /*
- * The pmap: translation tables of one address space and how they are linked, shared and taken apart (mm/pmap.h is the contract).
- * The entries of leaf tables are pte.c's, invalidation tlb.c's, ASIDs and TTBR0 asid.c's.
+ * The pmap: translation tables of one address space and how they are linked, shared and taken apart
+ * (mm/pmap.h is the contract). The entries of leaf tables are pte.c's, invalidation tlb.c's, ASIDs
+ * and TTBR0 asid.c's.
  *
  *    level 0           level 1          level 2             level 3: leaf tables, 2 MB each
  *   root of A ------> table ---------> table --[link]-----> T (sharers 1)
  *                                        \----[link, RO]--> S (sharers 2)
  *   root of B ------> table ---------> table --[link, RO]---/
  *
- * A link is the level-2 descriptor that points at a leaf table. A fork makes two links to one table and sets APTable[1] in both (DDI 0487, D8.4.2
- * "Hierarchical control of data access permissions"): whatever the entries say, nobody can store, so one write protects 512 pages. A store faults; mm/
- * then claims the table (last sharer: the bit is cleared again) or replaces the link by a link to a copy.
+ * A link is the level-2 descriptor that points at a leaf table. A fork makes two links to one table
+ * and sets APTable[1] in both (DDI 0487, D8.4.2 "Hierarchical control of data access permissions"):
+ * whatever the entries say, nobody can store, so one write protects 512 pages. A store faults; mm/
+ * then claims the table (last sharer: the bit is cleared again) or replaces the link by a link to a
+ * copy.
  *
- * Locks. Links and the tables above them: the address space's mutex; each address space has its own upper tables. Leaf entries, counts and
- * sharers: the leaf table's spin lock (u.table.lock). A leaf table stays linked while the mutex of one of its address spaces
- * is held or its lock is held by somebody who found an entry in the reverse map.
+ * Locks. Links and the tables above them: the address space's mutex; each address space has its own
+ * upper tables. Leaf entries, counts and sharers: the leaf table's spin lock (u.table.lock). A leaf
+ * table stays linked while the mutex of one of its address spaces is held or its lock is held by
+ * somebody who found an entry in the reverse map.
  *
  * Invariants
- *   (1) u.table.sharers of a leaf table is the number of links to it; with more than one, every link has APTable[1].
- *   (2) u.table.present and swapped count its entries in these states; kinds counts what of the present is not anonymous.
- *   (3) An upper table that is linked has at least been given its contents and a DSB before (D8.2.6): a walk never sees its past.
- *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read through that link. So whoever remains alone
- *       may invalidate by its own ASID.
- *   (5) A table leaves its address space only after, or on a batch that is freed only after, its walk-cache entries were invalidated.
- *   (6) An upper table's groups has a bit per eight entries, set when one of them may be valid: walks over sparse
- *       tables skip the rest, and all behind the last entry that was ever used, u.table.base. Changed under the mutex; readers without it (pmap_usage) may be late.
+ *   (1) u.table.sharers of a leaf table is the number of links to it; with more than one, every
+ *       link has APTable[1].
+ *   (2) u.table.present and swapped count its entries in these states; kinds counts what of the
+ *       present is not anonymous.
+ *   (3) An upper table that is linked has at least been given its contents and a DSB before
+ *       (D8.2.6): a walk never sees its past.
+ *   (4) Before a sharer gives up its link for good (sharers falls), no TLB holds anything it read
+ *       through that link. So whoever remains alone may invalidate by its own ASID.
+ *   (5) A table leaves its address space only after, or on a batch that is freed only after, its
+ *       walk-cache entries were invalidated.
+ *   (6) An upper table's groups has a bit per eight entries, set when one of them may be valid:
+ *       walks over sparse tables skip the rest, and all behind the last entry that was ever used,
+ *       u.table.base. Changed under the mutex; readers without it (pmap_usage) may be late.
  *
  * Sharing is in pmap_share.c, blocks are in pmap_fold.c.
  */
@@ -178,7 +187,8 @@ void pmap_entry_unlock(struct pte *pte)
 
 void pmap_table_unlock(struct page *table)
 {
-	dsb_ishst(); /* what was entered is there for every walker (D8.2.6) before the faulting instruction runs again */
+	dsb_ishst(); /* what was entered is there for every walker (D8.2.6) before the faulting
+			instruction runs again */
 	spin_unlock(&table->u.table.lock);
 }
 
@@ -214,7 +224,8 @@ void pmap_leaf_unlock(struct pmap *pm, struct page *table)
 	spin_unlock(&pm->links);
 }
 
-/* Empties a link to a leaf table. Upper tables stay as long as pm, so nobody else is kept waiting. */
+/* Empties a link to a leaf table. Upper tables stay as long as pm, so nobody else is kept
+ * waiting. */
 void leaf_unlink(struct pmap *pm, struct pte *link)
 {
 	spin_lock(&pm->links);
@@ -227,10 +238,12 @@ bool pmap_uppers_present(struct pmap *pm, virt_addr_t va)
 	return pmap_entry_at(pm, va, LINK_LEVEL) != NULL;
 }
 
-/* The first valid entry of an upper table from index i on; TABLE_ENTRIES: none. Empty groups are skipped by invariant (6). */
+/* The first valid entry of an upper table from index i on; TABLE_ENTRIES: none. Empty groups are
+ * skipped by invariant (6). */
 static unsigned table_next(const struct pte *table, unsigned i)
 {
-	/* Groups from i's on that may have something; of the first the part behind i alone counts. */
+	/* Groups from i's on that may have something; of the first the part behind i alone
+	 * counts. */
 	const struct page *p = virt_to_page(table);
 	uint64_t groups = i <= READ_ONCE(p->u.table.base)
 				  ? READ_ONCE(p->groups) >> i / GROUP << i / GROUP
@@ -246,7 +259,8 @@ static unsigned table_next(const struct pte *table, unsigned i)
 	return TABLE_ENTRIES;
 }
 
-/* Down from the root as long as there are tables; at a table's end up again, to the entry behind the one that led there. */
+/* Down from the root as long as there are tables; at a table's end up again, to the entry behind
+ * the one that led there. */
 virt_addr_t pmap_next_leaf(struct pmap *pm, virt_addr_t va, virt_addr_t end)
 {
 	const struct pte *tables[LINK_LEVEL + 1] = { pm->top };
@@ -363,7 +377,8 @@ static struct page *leaf_drop(const struct pte *link)
 	return leaf;
 }
 
-/* The tables that an upper table's entries lead to, and a side table. Nobody walks them any more, so stores need no order. */
+/* The tables that an upper table's entries lead to, and a side table. Nobody walks them any more,
+ * so stores need no order. */
 static void upper_empty(struct page *table, unsigned level, void (*gone)(struct page *table))
 {
 	struct pte *entries = table_entries(table);

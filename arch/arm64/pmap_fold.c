@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Folding: a leaf table whose 512 entries map one aligned 2 MB of frames, in order and with equal rights, need not be shown to the hardware entry by
- * entry. Its link may be a block descriptor of level 2 instead (DDI 0487, D8.3.1), which one TLB entry holds.
+ * Folding: a leaf table whose 512 entries map one aligned 2 MB of frames, in order and with equal
+ * rights, need not be shown to the hardware entry by entry. Its link may be a block descriptor of
+ * level 2 instead (DDI 0487, D8.3.1), which one TLB entry holds.
  *
  *      level-2 table            side table                leaf table
  *      [table descriptor] -----------------------------> 512 entries            not folded
@@ -9,12 +10,15 @@
  *           ^                                               | kinds.fold
  *           +-----------------------------------------------+
  *
- * The entries stay and stay true: the reverse map points at them, pte_view() reads them, the counts count them. So nobody but this file, and whoever
- * follows a link (leaf_of), knows of blocks. Unfolding gives the link back: one break-before-make, no memory, no failure, whatever the number of
- * pages. pte.c does it when an entry changes in a way that hardware must see; a test for that costs nothing, for TABLE_FOLDED lies in the
- * word that says whether the table is shared, which is asked anyway.
+ * The entries stay and stay true: the reverse map points at them, pte_view() reads them, the counts
+ * count them. So nobody but this file, and whoever follows a link (leaf_of), knows of blocks.
+ * Unfolding gives the link back: one break-before-make, no memory, no failure, whatever the number
+ * of pages. pte.c does it when an entry changes in a way that hardware must see; a test for that
+ * costs nothing, for TABLE_FOLDED lies in the word that says whether the table is shared, which is
+ * asked anyway.
  *
- *       none --pmap_block_add--> folded --table_unfold--> unfolded --pmap_fold--> folded --pmap_block_remove--> none
+ *       none --pmap_block_add--> folded --table_unfold--> unfolded --pmap_fold--> folded
+ *       folded --pmap_block_remove--> none
  *
  * A link's states, as walkers (bit 0) and software (bit 1) read them:
  *
@@ -23,20 +27,26 @@
  *       table | 2          being broken: hardware faults, software finds the table all the same
  *       block | 1          folded
  *
- * Runs are the small way to do the same: 16 entries of a leaf table, aligned, whose frames are aligned and in order, may have the contiguous bit (D8.6.1), and
- * the CPU one TLB entry for the 64 KB. They get it when they are entered together (pte_enter_joined), where nothing was, and lose it all at once before
- * one of them changes (run_split): all 16 invalid, each page's TLB entry invalidated, since it is only a hint, and written again without the bit.
+ * Runs are the small way to do the same: 16 entries of a leaf table, aligned, whose frames are
+ * aligned and in order, may have the contiguous bit (D8.6.1), and the CPU one TLB entry for the 64
+ * KB. They get it when they are entered together (pte_enter_joined), where nothing was, and lose it
+ * all at once before one of them changes (run_split): all 16 invalid, each page's TLB entry
+ * invalidated, since it is only a hint, and written again without the bit.
  *
- * Locks. Under the mutex of the address space any of these becomes any other. Who has a folded table's lock alone (the page daemon, truncation)
- * may unfold: so a link must not be changed without either knowing that it shows no block, or that lock.
+ * Locks. Under the mutex of the address space any of these becomes any other. Who has a folded
+ * table's lock alone (the page daemon, truncation) may unfold: so a link must not be changed
+ * without either knowing that it shows no block, or that lock.
  *
  * Invariants
- *   (1) A folded table has one link, of which kinds.fold names the table; all its entries are present, young, and equal but for the frame's
- *       number, which counts up, and for what software alone keeps there.
- *   (2) While a block is live no TLB holds an entry of the table it stands for, nor the other way round: two sizes for one address are a TLB
- *       conflict (D8.14.1, "Using break-before-make"). Folding live entries invalidates the ASID; unfolding invalidates the block
- *       by one address of it, which takes whatever the CPU made of its descriptor (D8.14.5).
- *   (3) A side table, once there, stays until its level-2 table goes; what it says of a link that shows no block is out of date.
+ *   (1) A folded table has one link, of which kinds.fold names the table; all its entries are
+ *       present, young, and equal but for the frame's number, which counts up, and for what
+ *       software alone keeps there.
+ *   (2) While a block is live no TLB holds an entry of the table it stands for, nor the other way
+ *       round: two sizes for one address are a TLB conflict (D8.14.1, "Using break-before-make").
+ *       Folding live entries invalidates the ASID; unfolding invalidates the block by one address
+ *       of it, which takes whatever the CPU made of its descriptor (D8.14.5).
+ *   (3) A side table, once there, stays until its level-2 table goes; what it says of a link that
+ *       shows no block is out of date.
  */
 #include <arch_mmu.h>
 
@@ -44,7 +54,8 @@
 #include "arch/arm64/tlb.h"
 #include "kernel/log.h"
 
-#define CHECK_CHUNK 64 /* entries compared under one hold of the lock, five instructions each */
+/* entries compared under one hold of the lock, five instructions each */
+#define CHECK_CHUNK 64
 
 uint32_t table_blocks, table_unfolds;
 
@@ -99,7 +110,8 @@ static bool block_begins(uint64_t raw)
 	       IS_ALIGNED(pte_pa(raw), LEAF_SPAN);
 }
 
-/* The link's block for a table with this first entry; the table's lock is held, or nobody knows it. The caller stores it. */
+/* The link's block for a table with this first entry; the table's lock is held, or nobody knows it.
+ * The caller stores it. */
 static uint64_t block_make(struct pte *link, struct page *leaf, uint64_t first)
 {
 	ASSERT(leaf->u.table.present == TABLE_ENTRIES && table_sharers(leaf) == 1);
@@ -209,7 +221,8 @@ void table_unfold(struct page *leaf, bool retired)
 	if (leaf->u.table.sharers & TABLE_FOLDED) {
 		pte_store(link, raw & ~PTE_VALID);
 		if (retired)
-			dsb_ishst(); /* no TLB knows anything of this address space; hidden entries before their table */
+			dsb_ishst(); /* no TLB knows anything of this address space; hidden entries
+					before their table */
 		else
 			tlb_flush_page_all((virt_addr_t)leaf->u.table.base << LEAF_SHIFT);
 		upper_store(link, raw);

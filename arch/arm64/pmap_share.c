@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sharing leaf tables between parent and child (mm/pmap.h, "Sharing leaf tables"; the drawing and the invariants are in pmap.c), and the
- * question a fault asks first: whether the tables allow the access already.
+ * Sharing leaf tables between parent and child (mm/pmap.h, "Sharing leaf tables"; the drawing and
+ * the invariants are in pmap.c), and the question a fault asks first: whether the tables allow the
+ * access already.
  *
  *                    pmap_share_leaf             pmap_leaf_claim (last sharer)
  *    private ------------------------> shared ----------------------------> private
  *    link RW                           links RO  \
- *                                                 \--- pmap_leaf_replace: link to a private copy, sharers - 1
- *                                                  \-- pmap_table_remove, pmap_destroy: link goes, sharers - 1
+ *                                                 |--- pmap_leaf_replace: link to a private copy,
+ *                                                 |    sharers - 1
+ *                                                 \--- pmap_table_remove, pmap_destroy: link goes,
+ *                                                      sharers - 1
  *
- * APTable is a permission, so setting and clearing it needs no break-before-make; setting it needs an invalidation of everything read through the
- * link, walk caches included (DDI 0487, D8.14.1; D8.14.5: VALE1IS would leave them). Replacing the link changes an output address and does.
+ * APTable is a permission, so setting and clearing it needs no break-before-make; setting it needs
+ * an invalidation of everything read through the link, walk caches included (DDI 0487, D8.14.1;
+ * D8.14.5: VALE1IS would leave them). Replacing the link changes an output address and does.
  */
 #include "arch/arm64/asid.h"
 #include "arch/arm64/pmap_internal.h"
@@ -91,8 +95,8 @@ COLD struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page
 	spin_lock(&pm->links);
 	pte_store(link, 0);
 	spin_unlock(&pm->links);
-	tlb_flush_pmap(
-		pm); /* break-before-make of the link, and invariant (4) for the old table; orders the copy's entries too */
+	tlb_flush_pmap(pm); /* break-before-make of the link, and invariant (4) for the old table;
+			       orders the copy's entries too */
 	upper_store(link, page_to_phys(copy) | PTE_TYPE_TABLE);
 	if (leaf_unshare(old))
 		return NULL;
@@ -102,7 +106,8 @@ COLD struct page *pmap_leaf_replace(struct pmap *pm, virt_addr_t va, struct page
 	return old;
 }
 
-/* Rights that the tables grant on va, of PTE_READ, PTE_WRITE and PTE_EXEC; 0 when an access would fault for another reason. */
+/* Rights that the tables grant on va, of PTE_READ, PTE_WRITE and PTE_EXEC; 0 when an access would
+ * fault for another reason. */
 static unsigned rights_at(struct pmap *pm, virt_addr_t va)
 {
 	struct pte *link = pmap_entry_at(pm, va, LINK_LEVEL);

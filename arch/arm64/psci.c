@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * PSCI (Arm DEN 0022D): function number in w0, arguments in x1..x3, by HVC or SMC as the device tree's /psci/method says. 0.2 and later have fixed
- * function numbers; 0.1 has them in the device tree and knows neither off nor reset.
+ * PSCI (Arm DEN 0022D): function number in w0, arguments in x1..x3, by HVC or SMC as the device
+ * tree's /psci/method says. 0.2 and later have fixed function numbers; 0.1 has them in the device
+ * tree and knows neither off nor reset.
  */
 #include "arch/arm64/psci.h"
 

@@ -7,8 +7,8 @@
 
 /* Finds the conduit and the function numbers in the device tree. Boot. False: no PSCI. */
 bool psci_init(void);
-/* Starts the CPU with these affinity fields at the physical address entry, x0 = context. 0, -EEXIST (already on), -EINVAL (no such CPU),
- * -ENODEV (no PSCI) or -EIO. */
+/* Starts the CPU with these affinity fields at the physical address entry, x0 = context. 0, -EEXIST
+ * (already on), -EINVAL (no such CPU), -ENODEV (no PSCI) or -EIO. */
 int psci_cpu_on(uint64_t mpidr, phys_addr_t entry, uint64_t context) MUST_CHECK;
 /* Come back only when the firmware does not do it. Any context. */
 void psci_system_off(void);

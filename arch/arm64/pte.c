@@ -20,9 +20,11 @@
  * lost is one setting of the flag between our load and our store, and with it one use of a page:
  * harmless.
  *
- * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation table entries"):
+ * Which changes need what (DDI 0487, D8.14.1 "Using break-before-make when updating translation
+ * table entries"):
  *
- * - invalid to valid: a DSB before somebody relies on it; pmap_entry_unlock does one for all changes made under the lock
+ * - invalid to valid: a DSB before somebody relies on it; pmap_entry_unlock does one for all
+ *   changes made under the lock
  * - rights, access flag: no break; a TLBI when rights were taken away
  * - another frame: break, TLBI, DSB, make (pte_replace)
  *
@@ -183,9 +185,10 @@ NOINLINE unsigned pmap_table_next(const struct page *table, unsigned i, unsigned
 	return entry_next(table, page_to_virt(table), i, end);
 }
 
-/* What the kernel or user wrote through the data cache must be what the instruction side fetches (DDI 0487, B2.4.4 "Cache maintenance
- * for instruction accesses"). About 270 instructions with the page lock held, the first time a page of code is entered anywhere; others
- * that enter it wait for the lock. */
+/* What the kernel or user wrote through the data cache must be what the instruction side fetches
+ * (DDI 0487, B2.4.4 "Cache maintenance for instruction accesses"). About 270 instructions with the
+ * page lock held, the first time a page of code is entered anywhere; others that enter it wait for
+ * the lock. */
 static COLD void make_fetchable(struct page *page)
 {
 	page_lock(page);
@@ -423,8 +426,9 @@ void pte_take(struct pte *pte, struct pte_view *v, struct tlb_batch *b)
 		entry_clear(pte, old, b);
 }
 
-/* Notes the flush of a run from first to last, `present` entries long. Those of a short one go by address. A full one is
- * likely to be followed by others, and few addresses are kept: it goes as a range. */
+/* Notes the flush of a run from first to last, `present` entries long. Those of a short one go by
+ * address. A full one is likely to be followed by others, and few addresses are kept: it goes as a
+ * range. */
 static void flush_note_taken(const struct pte_taken *t, unsigned present, const struct pte *first,
 			     const struct pte *last, struct tlb_batch *b)
 {
@@ -440,8 +444,9 @@ static void flush_note_taken(const struct pte_taken *t, unsigned present, const 
 		b->naddresses += TLB_BATCH_ADDRESSES;
 }
 
-/* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of frames that others may have since a fork, the reverse map has to find the entry
- * among theirs: these cost more; if they are many, where what remembers them is a tree and gives memory back, half a run. */
+/* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of frames
+ * that others may have since a fork, the reverse map has to find the entry among theirs: these cost
+ * more; if they are many, where what remembers them is a tree and gives memory back, half a run. */
 #define TAKE_SHARED 4
 #define TAKE_MANY   (PTE_TAKE_MAX / 2)
 #define MANY        8 /* references */
@@ -451,7 +456,8 @@ static unsigned shared_cost(uint64_t raw)
 	return atomic_load(&phys_to_page(pte_pa(raw))->refs) > MANY ? TAKE_MANY : TAKE_SHARED;
 }
 
-/* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may it be taken like others. Returns what it holds then, 0: it may not. */
+/* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may
+ * it be taken like others. Returns what it holds then, 0: it may not. */
 static NOINLINE uint64_t take_odd(const struct pte *e, uint64_t raw, bool retired)
 {
 	if ((raw & (PTE_VALID | PTE_SW_LOCKED)) != PTE_VALID)
@@ -605,8 +611,8 @@ static inline uint64_t run_entry(uint64_t old, uint64_t raw, unsigned prot, pte_
 	return raw & ~PTE_AP_READONLY;
 }
 
-/* The same where the page becomes executable, apart because it is rare. Nothing is kept of a right to write that goes, so
- * an owned page is never PAGE_FETCHABLE; the next store decides. */
+/* The same where the page becomes executable, apart because it is rare. Nothing is kept of a right
+ * to write that goes, so an owned page is never PAGE_FETCHABLE; the next store decides. */
 static uint64_t run_entry_exec(uint64_t old, uint64_t raw, unsigned prot)
 {
 	unsigned write = leaf_prot(old) & prot & PTE_WRITE;
@@ -617,7 +623,8 @@ static uint64_t run_entry_exec(uint64_t old, uint64_t raw, unsigned prot)
 
 #define NO_KIND (PTE_ADDR_MASK | PTE_AF) /* in which entries of one kind differ */
 
-/* Makes the same change to those entries behind pte that are of the kind of `old`, up to the first that is not: most are. The last that was changed. */
+/* Makes the same change to those entries behind pte that are of the kind of `old`, up to the first
+ * that is not: most are. The last that was changed. */
 static inline struct pte *run_alike(struct pte *pte, const struct pte *end, uint64_t old,
 				    uint64_t change)
 {
@@ -679,7 +686,8 @@ void pte_replace(struct pte *pte, struct page *page, unsigned prot)
 	contents_prepare(page, prot);
 	kind_count(pte_table(pte), old, -1);
 	kind_count(pte_table(pte), raw, 1);
-	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the table's lock, or for the address space's mutex. */
+	/* Break-before-make (D8.14.1). Other CPUs that hit the gap take a fault and wait for the
+	 * table's lock, or for the address space's mutex. */
 	pte_store(pte, 0);
 	tlb_flush_page_all(pte_address(pte));
 	pte_store(pte, raw);

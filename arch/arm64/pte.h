@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Translation table descriptors: stage 1, 64-bit, 4 KB granule (Arm ARM DDI 0487, D8.3 "Translation table descriptor
- * formats"). ARMv7-A with LPAE reads the same bits in its levels 1..3 (DDI 0406, B3.6), so a second port can share them.
+ * Translation table descriptors: stage 1, 64-bit, 4 KB granule (Arm ARM DDI 0487, D8.3 "Translation
+ * table descriptor formats"). ARMv7-A with LPAE reads the same bits in its levels 1..3 (DDI 0406,
+ * B3.6), so a second port can share them.
  *
  * Level 0..2, table: hierarchical bits take rights away from everything below.
  *
@@ -25,8 +26,9 @@
  *   | swap slot |  0  | 0 |
  *   +-----------+-----+---+
  *
- * The register values below are what these descriptors count on: TTBR0 carries the ASID (TCR.A1 = 0), hierarchical
- * permissions are on (TCR.HPD0 = HPD1 = 0), and walks are inner shareable, write-back.
+ * The register values below are what these descriptors count on: TTBR0 carries the ASID (TCR.A1 =
+ * 0), hierarchical permissions are on (TCR.HPD0 = HPD1 = 0), and walks are inner shareable,
+ * write-back.
  */
 #ifndef ARCH_ARM64_PTE_H
 #define ARCH_ARM64_PTE_H
@@ -45,8 +47,9 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_BIT(n) (1 << (n))
 #endif
 
-#define PTE_VALID      PTE_BIT(0)
-#define PTE_TABLE      PTE_BIT(1) /* levels 0..2: a table, not a block; level 3: must be 1 */
+#define PTE_VALID PTE_BIT(0)
+/* levels 0..2: a table, not a block; level 3: must be 1 */
+#define PTE_TABLE      PTE_BIT(1)
 #define PTE_TYPE_MASK  (PTE_VALID | PTE_TABLE)
 #define PTE_TYPE_TABLE (PTE_VALID | PTE_TABLE)
 #define PTE_TYPE_PAGE  (PTE_VALID | PTE_TABLE)
@@ -66,15 +69,16 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_AP_READONLY PTE_BIT(7) /* AP[2]: no writes at any level */
 #define PTE_SH_INNER    (PTE_BIT(8) | PTE_BIT(9))
 #define PTE_SH_MASK     (PTE_BIT(8) | PTE_BIT(9))
-#define PTE_AF                                                                                     \
-	PTE_BIT(10) /* used since last cleared; clear: the access faults, or FEAT_HAFDBS sets it */
+/* used since last cleared; clear: the access faults, or FEAT_HAFDBS sets it */
+#define PTE_AF PTE_BIT(10)
 #define PTE_NG PTE_BIT(11) /* belongs to one ASID */
 
 /* Upper attributes. */
 #define PTE_GP PTE_BIT(50) /* guarded page (FEAT_BTI) */
-#define PTE_DBM                                                                                    \
-	PTE_BIT(51) /* hardware dirty state (FEAT_HAFDBS); not used: a store to a clean page faults */
-#define PTE_CONT          PTE_BIT(52) /* one of 16 alike neighbours: may share a TLB entry */
+/* hardware dirty state (FEAT_HAFDBS); not used: a store to a clean page faults */
+#define PTE_DBM PTE_BIT(51)
+/* one of 16 alike neighbours: may share a TLB entry */
+#define PTE_CONT          PTE_BIT(52)
 #define PTE_PXN           PTE_BIT(53) /* not executable at EL1 */
 #define PTE_UXN           PTE_BIT(54) /* not executable at EL0 */
 #define PTE_SW_LOCKED     PTE_BIT(55)
@@ -92,8 +96,9 @@ _Static_assert(sizeof(struct pte) == 8, "a descriptor is 64 bits");
 #define PTE_SLOT_SHIFT 32
 
 /* Geometry: 48 bits of virtual address in four levels of 512. */
-#define TABLE_ENTRIES      512
-#define LEVEL_SHIFT(level) (39 - 9 * (level)) /* address bits that one entry of `level` covers */
+#define TABLE_ENTRIES 512
+/* address bits that one entry of `level` covers */
+#define LEVEL_SHIFT(level) (39 - 9 * (level))
 #define LEVEL_SIZE(level)  ((virt_addr_t)1 << LEVEL_SHIFT(level))
 #define LEAF_SHIFT         21 /* one leaf table covers 2 MB */
 #define LEAF_SPAN          ((virt_addr_t)1 << LEAF_SHIFT)

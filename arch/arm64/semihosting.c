@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The emulator's console and exit status, by semihosting (Arm "Semihosting for AArch32 and AArch64", 2.0): HLT #0xF000 with an operation in
- * w0 and a parameter block in x1. Without an emulator that listens, the HLT is undefined; the exception is caught once, by a
- * fix-up, and the answer remembered.
+ * The emulator's console and exit status, by semihosting (Arm "Semihosting for AArch32 and
+ * AArch64", 2.0): HLT #0xF000 with an operation in w0 and a parameter block in x1. Without an
+ * emulator that listens, the HLT is undefined; the exception is caught once, by a fix-up, and the
+ * answer remembered.
  */
 #include "arch/arm64/semihosting.h"
 
@@ -14,7 +15,8 @@
 enum semihosting_op { SYS_WRITE0 = 0x04, SYS_TIME = 0x11, SYS_EXIT_EXTENDED = 0x20 };
 
 #define APPLICATION_EXIT 0x20026
-#define CHUNK            128 /* bytes of text per call: the buffer lies on the caller's stack */
+/* bytes of text per call: the buffer lies on the caller's stack */
+#define CHUNK 128
 
 /* 0: not asked yet, 1: there, 2: not there. Any CPU finds the same. */
 static uint32_t presence;
@@ -48,8 +50,9 @@ bool emulator_present(void)
 }
 
 /*
- * SYS_WRITE0 writes to the console the emulator was given (QEMU: -semihosting-config chardev=), while a file opened
- * as ":tt" would be the emulator's own standard output, where the serial line may be.
+ * SYS_WRITE0 writes to the console the emulator was given (QEMU: -semihosting-config chardev=),
+ * while a file opened as ":tt" would be the emulator's own standard output, where the serial line
+ * may be.
  */
 void emulator_write(const char *s, size_t n)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Signal frames, laid out as AArch64 Linux lays them out, since C libraries and unwinders read them (uapi asm/sigcontext.h):
+ * Signal frames, laid out as AArch64 Linux lays them out, since C libraries and unwinders read them
+ * (uapi asm/sigcontext.h):
  *
  *    higher   frame record: x29, x30 of the interrupted code
  *             struct sigcontext.__reserved: fpsimd_context, then an empty record
@@ -141,7 +142,8 @@ int arch_signal_deliver(int signo, const struct ksiginfo *info, const struct ksi
 	return 0;
 }
 
-/* Finds the FP record in a list that the program may have written: records of known kinds, ended by an empty one. 0: *at is its address. */
+/* Finds the FP record in a list that the program may have written: records of known kinds, ended by
+ * an empty one. 0: *at is its address. */
 static int find_fp(virt_addr_t reserved, virt_addr_t *at)
 {
 	size_t offset = 0;
@@ -210,8 +212,8 @@ static int restore_fp(virt_addr_t frame)
 	return 0;
 }
 
-/* The general registers come last: a frame that is bad in any other way has not touched them. One whose PSTATE is not user mode, 64-bit, nothing
- * masked, would be a way into the kernel. */
+/* The general registers come last: a frame that is bad in any other way has not touched them. One
+ * whose PSTATE is not user mode, 64-bit, nothing masked, would be a way into the kernel. */
 static int restore_regs(struct user_regs *regs, virt_addr_t frame)
 {
 	uint64_t good = regs->pstate;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The other CPUs and the machine's power. A secondary enters head.S at secondary_entry with its struct cpu_local in hand (PSCI passes it; a spin
- * table cannot, so those CPUs find themselves by affinity), turns its MMU on with the boot CPU's tables and becomes its idle task.
+ * The other CPUs and the machine's power. A secondary enters head.S at secondary_entry with its
+ * struct cpu_local in hand (PSCI passes it; a spin table cannot, so those CPUs find themselves by
+ * affinity), turns its MMU on with the boot CPU's tables and becomes its idle task.
  */
 #include "arch/arm64/features.h"
 #include "arch/arm64/kernel_map.h"
@@ -24,9 +25,8 @@
 #include "mm/kmap.h"
 
 #define MPIDR_AFFINITY 0xff00ffffffull /* Aff3, Aff2, Aff1, Aff0 */
-#define START_TIMEOUT                                                                              \
-	(10 *                                                                                      \
-	 NSEC_PER_SEC) /* an emulated CPU may have to wait for the host; a real one takes microseconds */
+/* an emulated CPU may have to wait for the host; a real one takes microseconds */
+#define START_TIMEOUT (10 * NSEC_PER_SEC)
 
 extern char secondary_entry[], secondary_entry_spin[];
 NORETURN void secondary_start(struct cpu_local *cpu);
@@ -73,9 +73,11 @@ static void release_cpu(struct cpu_local *cpu)
 
 /* ---- Starting one ---- */
 
-/* Spin table (Devicetree Specification 3.8.1): the CPU waits in WFE until the word at release_addr is its entry, which it reads with its caches off: so
- * it is written around them, and a line of it that firmware left in one is first written back, or it would come over the word later. The
- * barrier has the store, and what was cleaned before, in memory when the event comes (DDI 0487, B2.8 mismatched memory attributes). */
+/* Spin table (Devicetree Specification 3.8.1): the CPU waits in WFE until the word at release_addr
+ * is its entry, which it reads with its caches off: so it is written around them, and a line of it
+ * that firmware left in one is first written back, or it would come over the word later. The
+ * barrier has the store, and what was cleaned before, in memory when the event comes (DDI 0487,
+ * B2.8 mismatched memory attributes). */
 static int spin_table_release(phys_addr_t release_addr, phys_addr_t entry)
 {
 	volatile uint64_t *word;
@@ -92,7 +94,8 @@ static int spin_table_release(phys_addr_t release_addr, phys_addr_t entry)
 
 static int start_cpu(const struct dt_cpu *dt, struct cpu_local *cpu)
 {
-	/* A CPU that comes from a spin table looks for itself among all of these with its caches off: memory must have them. */
+	/* A CPU that comes from a spin table looks for itself among all of these with its caches
+	 * off: memory must have them. */
 	hw_dma_clean(cpu_locals, sizeof(cpu_locals));
 	if (dt->psci)
 		return psci_cpu_on(dt->mpidr, image_to_phys(secondary_entry), (uint64_t)cpu);

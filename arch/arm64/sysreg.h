@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * System register fields and the values this kernel runs with, usable from C and assembly. Field names and positions:
- * Arm ARM DDI 0487, D17.2 (system registers) of issue J; the register's own name finds the page.
+ * System register fields and the values this kernel runs with, usable from C and assembly. Field
+ * names and positions: Arm ARM DDI 0487, D17.2 (system registers) of issue J; the register's own
+ * name finds the page.
  */
 #ifndef ARCH_ARM64_SYSREG_H
 #define ARCH_ARM64_SYSREG_H
@@ -9,21 +10,22 @@
 #define BIT(n) (1 << (n))
 
 /* SCTLR_EL1, System Control Register (EL1) */
-#define SCTLR_M      BIT(0)  /* MMU on */
-#define SCTLR_C      BIT(2)  /* data caches */
-#define SCTLR_SA     BIT(3)  /* stack alignment check, EL1 */
-#define SCTLR_SA0    BIT(4)  /* and EL0 */
-#define SCTLR_ITD    BIT(7)  /* no AArch32 IT instructions; RES1 without AArch32 */
-#define SCTLR_SED    BIT(8)  /* no AArch32 SETEND */
-#define SCTLR_EOS    BIT(11) /* exception exit synchronises; RES1 without FEAT_ExS */
-#define SCTLR_I      BIT(12) /* instruction caches */
-#define SCTLR_DZE    BIT(14) /* EL0 may DC ZVA */
-#define SCTLR_UCT    BIT(15) /* EL0 may read CTR_EL0 */
-#define SCTLR_NTWI   BIT(16) /* EL0 WFI is not trapped */
-#define SCTLR_NTWE   BIT(18) /* EL0 WFE is not trapped */
-#define SCTLR_TSCXT  BIT(20) /* RES1 without FEAT_CSV2_2; EL0 has no use for SCXTNUM */
-#define SCTLR_EIS    BIT(22) /* exception entry synchronises; RES1 without FEAT_ExS */
-#define SCTLR_SPAN   BIT(23) /* 1: leave PSTATE.PAN alone at entry; RES1 without FEAT_PAN */
+#define SCTLR_M     BIT(0)  /* MMU on */
+#define SCTLR_C     BIT(2)  /* data caches */
+#define SCTLR_SA    BIT(3)  /* stack alignment check, EL1 */
+#define SCTLR_SA0   BIT(4)  /* and EL0 */
+#define SCTLR_ITD   BIT(7)  /* no AArch32 IT instructions; RES1 without AArch32 */
+#define SCTLR_SED   BIT(8)  /* no AArch32 SETEND */
+#define SCTLR_EOS   BIT(11) /* exception exit synchronises; RES1 without FEAT_ExS */
+#define SCTLR_I     BIT(12) /* instruction caches */
+#define SCTLR_DZE   BIT(14) /* EL0 may DC ZVA */
+#define SCTLR_UCT   BIT(15) /* EL0 may read CTR_EL0 */
+#define SCTLR_NTWI  BIT(16) /* EL0 WFI is not trapped */
+#define SCTLR_NTWE  BIT(18) /* EL0 WFE is not trapped */
+#define SCTLR_TSCXT BIT(20) /* RES1 without FEAT_CSV2_2; EL0 has no use for SCXTNUM */
+#define SCTLR_EIS   BIT(22) /* exception entry synchronises; RES1 without FEAT_ExS */
+/* 1: leave PSTATE.PAN alone at entry; RES1 without FEAT_PAN */
+#define SCTLR_SPAN   BIT(23)
 #define SCTLR_UCI    BIT(26) /* EL0 may do cache maintenance by address */
 #define SCTLR_NTLSMD BIT(28) /* RES1 without FEAT_LSMAOC */
 #define SCTLR_LSMAOE BIT(29) /* RES1 without FEAT_LSMAOC */
@@ -32,11 +34,12 @@
 #define SCTLR_OFF                                                                                  \
 	(SCTLR_ITD | SCTLR_SED | SCTLR_EOS | SCTLR_TSCXT | SCTLR_EIS | SCTLR_SPAN | SCTLR_NTLSMD | \
 	 SCTLR_LSMAOE)
-/* NTWI and NTWE stay 0: there is no tick, so a program's WFI, or WFE that nobody answers, could sleep for good. Both trap, if they would sleep at all, and are
- * passed over (trap.c).
+/* NTWI and NTWE stay 0: there is no tick, so a program's WFI, or WFE that nobody answers, could
+ * sleep for good. Both trap, if they would sleep at all, and are passed over (trap.c).
  *
- * SCTLR.WXN stays 0: it would also take execution from user pages that a program asked to be writable and
- * executable, which the system call ABI allows. The kernel's own map has no such page (mmu.c checks it). */
+ * SCTLR.WXN stays 0: it would also take execution from user pages that a program asked to be
+ * writable and executable, which the system call ABI allows. The kernel's own map has no such page
+ * (mmu.c checks it). */
 #define SCTLR_ON                                                                                   \
 	(SCTLR_OFF | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_SA | SCTLR_SA0 | SCTLR_DZE | SCTLR_UCT |  \
 	 SCTLR_UCI)
@@ -44,8 +47,8 @@
 /* TCR_EL1: 48-bit addresses in both halves, 4 KB granule, walks cacheable and inner shareable. */
 #define TCR_T0SZ 16
 #define TCR_T1SZ (16 << 16)
-#define TCR_WALK0                                                                                  \
-	((1 << 8) | (1 << 10) | (3 << 12)) /* IRGN0, ORGN0 write-back allocate; SH0 inner */
+/* IRGN0, ORGN0 write-back allocate; SH0 inner */
+#define TCR_WALK0      ((1 << 8) | (1 << 10) | (3 << 12))
 #define TCR_WALK1      ((1 << 24) | (1 << 26) | (3 << 28)) /* the same for TTBR1 */
 #define TCR_TG1_4K     (2 << 30)
 #define TCR_IPS_SHIFT  32 /* from ID_AA64MMFR0_EL1.PARange */
@@ -61,7 +64,8 @@
 /* HCR_EL2.RW: EL1 is AArch64. */
 #define HCR_RW_SHIFT             31
 #define CNTHCTL_EL1PCTEN_EL1PCEN 3
-/* CPTR_EL2 with HCR_EL2.E2H 0: nothing trapped but SVE and SME, which this kernel does not offer; RES1 elsewhere. */
+/* CPTR_EL2 with HCR_EL2.E2H 0: nothing trapped but SVE and SME, which this kernel does not offer;
+ * RES1 elsewhere. */
 #define CPTR_EL2_VALUE     0x33ff
 #define ICC_SRE_SRE_ENABLE 9 /* ICC_SRE_EL2: system registers for EL2 and EL1 */
 
@@ -72,7 +76,8 @@
 #define PSTATE_DAIF 0x3c0
 #define PSTATE_I    0x80
 #define PSTATE_MODE 0x1f
-/* What programs may change of PSTATE: flags, DIT and SSBS (reserved, and ignored, where the CPU has them not). */
+/* What programs may change of PSTATE: flags, DIT and SSBS (reserved, and ignored, where the CPU has
+ * them not). */
 #define PSTATE_USER 0xf1001000
 
 /* Exception classes, ESR_ELx.EC (D17.2.37) */
@@ -99,8 +104,8 @@
 
 /* Abort syndromes: ESR_ELx.ISS */
 #define ISS_WNR BIT(6)
-#define ISS_CM                                                                                     \
-	BIT(8) /* cache maintenance: WnR is 1, but it needs only what a read needs... or less */
+/* cache maintenance: WnR is 1, but it needs only what a read needs... or less */
+#define ISS_CM            BIT(8)
 #define ISS_FNV           BIT(10) /* FAR not valid */
 #define ISS_FSC           0x3f
 #define FSC_TRANSLATION   0x04 /* | level */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tasks as the hardware sees them: their user registers, their first stack, the switch between them.
+ * Tasks as the hardware sees them: their user registers, their first stack, the switch between
+ * them.
  *
  *    kstack + KSTACK_SIZE  +----------------------+
  *                          | struct user_regs     |  as the last entry from user mode left them
@@ -8,17 +9,21 @@
  *                          | x29, where to go on  |  of a task that is switched out (switch_stacks)
  *                          +----------------------+  <- arch.sp
  *
- * A switch of stacks saves no other registers: it stands in a C function, in the middle of which every task is switched out, and whose compiler is told that
- * all of them change. So what the function saves anyway when it begins is saved once.
+ * A switch of stacks saves no other registers: it stands in a C function, in the middle of which
+ * every task is switched out, and whose compiler is told that all of them change. So what the
+ * function saves anyway when it begins is saved once.
  *
- * A task may be preempted between a TLBI, DC or IC instruction and the DSB that waits for it, and go on on another CPU. A DSB completes the
- * maintenance of the CPU that executes it and of no other (Arm ARM DDI 0487, "Data Synchronization Barrier" and "Ordering and completion
- * of TLB maintenance instructions"), so the one that the task executes there would wait for nothing. Hence one in the switch, before the
- * task can be taken over. With no maintenance under way it waits for the store buffer alone: on a Cortex-A72 about as long as the
- * context synchronisation that a change of address space needs in any case; that much each switch pays.
+ * A task may be preempted between a TLBI, DC or IC instruction and the DSB that waits for it, and
+ * go on on another CPU. A DSB completes the maintenance of the CPU that executes it and of no other
+ * (Arm ARM DDI 0487, "Data Synchronization Barrier" and "Ordering and completion of TLB maintenance
+ * instructions"), so the one that the task executes there would wait for nothing. Hence one in the
+ * switch, before the task can be taken over. With no maintenance under way it waits for the store
+ * buffer alone: on a Cortex-A72 about as long as the context synchronisation that a change of
+ * address space needs in any case; that much each switch pays.
  *
- * FP registers belong to the user task that ran last on the CPU (cpu_local.fp_owner). They are written to the task's memory whenever it
- * is switched out, so that it can go on anywhere, and read back only when they were used for somebody else since, or elsewhere. The kernel is compiled
+ * FP registers belong to the user task that ran last on the CPU (cpu_local.fp_owner). They are
+ * written to the task's memory whenever it is switched out, so that it can go on anywhere, and read
+ * back only when they were used for somebody else since, or elsewhere. The kernel is compiled
  * without them; a function of a library that wants them is called by hw_with_vectors().
  */
 #include "arch/arm64/thread.h"
@@ -111,9 +116,10 @@ void arch_fp_replace(const struct fp_state *fp)
 	hw_irq_restore(irq);
 }
 
-/* Between save and load the registers are the task's as they are between two system calls: a switch takes them along, to its struct fp_state and back, so fn
- * may be preempted. A kernel thread has nothing to keep, but is given registers for the time, which makes switches do the same for it. Whoever had those that lie in the CPU
- * has them in memory, too, as it does not run. */
+/* Between save and load the registers are the task's as they are between two system calls: a switch
+ * takes them along, to its struct fp_state and back, so fn may be preempted. A kernel thread has
+ * nothing to keep, but is given registers for the time, which makes switches do the same for it.
+ * Whoever had those that lie in the CPU has them in memory, too, as it does not run. */
 void hw_with_vectors(void (*fn)(void *), void *arg)
 {
 	struct task *t = current();
@@ -130,7 +136,8 @@ void hw_with_vectors(void (*fn)(void *), void *arg)
 	irq = hw_irq_save();
 	cpu = cpu_local();
 	cpu->fp_owner = t;
-	/* A CPU of an earlier call, which may still name t its owner, has not what fn works with. */
+	/* A CPU of an earlier call, which may still name t its owner, has not what fn works
+	 * with. */
 	t->arch.fp_cpu = cpu->index;
 	t->arch.user = true;
 	hw_irq_restore(irq);
@@ -190,7 +197,8 @@ void arch_exec_start(virt_addr_t pc, virt_addr_t sp)
 	regs->pc = pc;
 	regs->sp = sp;
 	t->arch.user = true;
-	barrier(); /* before the registers change: from now on they are saved and loaded when a kernel thread that becomes a program is switched */
+	barrier(); /* before the registers change: from now on they are saved and loaded when a
+		      kernel thread that becomes a program is switched */
 	arch_fp_replace(&zero);
 	write_sysreg(tpidr_el0, 0);
 }

@@ -9,7 +9,8 @@
 void arch_timer_off(void)
 {
 	write_sysreg(cntv_ctl_el0, 0);
-	/* The line falls before interrupts are opened again (D12.1.2: the change is visible after a context synchronisation). */
+	/* The line falls before interrupts are opened again (D12.1.2: the change is visible after a
+	 * context synchronisation). */
 	__asm__ volatile("isb" : : : "memory");
 }
 

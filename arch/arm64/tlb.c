@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * TLB maintenance. The sequence is always the same (Arm ARM DDI 0487, D8.14.5 "TLB maintenance instructions", and the example in
- * K13.5.3): the stores to the tables, DSB ISHST so that no walker reads the old descriptors any more, TLBI, DSB ISH to wait until
- * every CPU has dropped the entries and finished accesses made through them. An ISB follows where this CPU goes on to use the addresses
- * without an exception return in between.
+ * TLB maintenance. The sequence is always the same (Arm ARM DDI 0487, D8.14.5 "TLB maintenance
+ * instructions", and the example in K13.5.3): the stores to the tables, DSB ISHST so that no walker
+ * reads the old descriptors any more, TLBI, DSB ISH to wait until every CPU has dropped the entries
+ * and finished accesses made through them. An ISB follows where this CPU goes on to use the
+ * addresses without an exception return in between.
  *
- * Invalidations are broadcast in the inner shareable domain, so other CPUs are neither interrupted nor waited for by software.
+ * Invalidations are broadcast in the inner shareable domain, so other CPUs are neither interrupted
+ * nor waited for by software.
  *
- * A batch notes up to TLB_BATCH_ADDRESSES scattered addresses and the range that spans all of them. The flush takes the cheapest form that
- * covers what was noted: the addresses, each page of a short range, or the whole ASID. Without a pmap (the page daemon) it is by address for
- * every ASID, and the whole TLB instead of an ASID. Where a table was unlinked, entries of all levels go (VAE1IS, VAAE1IS), for the walk caches
- * hold pointers to it; else the last level only (VALE1IS, VAALE1IS).
+ * A batch notes up to TLB_BATCH_ADDRESSES scattered addresses and the range that spans all of them.
+ * The flush takes the cheapest form that covers what was noted: the addresses, each page of a short
+ * range, or the whole ASID. Without a pmap (the page daemon) it is by address for every ASID, and
+ * the whole TLB instead of an ASID. Where a table was unlinked, entries of all levels go (VAE1IS,
+ * VAAE1IS), for the walk caches hold pointers to it; else the last level only (VALE1IS, VAALE1IS).
  */
 #include "arch/arm64/tlb.h"
 
@@ -19,7 +22,8 @@
 #include "arch/arm64/asid.h"
 #include "kernel/log.h"
 
-#define RANGE_MAX 64 /* pages of a range invalidated one by one; more cost less as a whole ASID */
+/* pages of a range invalidated one by one; more cost less as a whole ASID */
+#define RANGE_MAX 64
 
 /* Operand of the by-address forms: see arch_mmu.h. */
 static uint64_t operand(uint64_t asid, virt_addr_t va)
@@ -124,7 +128,8 @@ void tlb_flush_pmap(const struct pmap *pm)
 	dsb_ish();
 }
 
-/* Nothing in the tables changed here and whoever changed them has done its DSB; NSH is enough for this CPU alone. */
+/* Nothing in the tables changed here and whoever changed them has done its DSB; NSH is enough for
+ * this CPU alone. */
 void tlb_flush_local(const struct pmap *pm, virt_addr_t va)
 {
 	tlbi_vae1(operand(asid_of(pm), va));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What to do about exceptions that are neither a system call nor an interrupt. The syndrome (ESR_EL1; DDI 0487, D17.2.37) becomes either a
- * question to mm (aspace_fault) or a signal; in the kernel it becomes a fix-up of a user copy or a panic. entry.S has opened interrupts
- * for the user's exceptions; for the kernel's own they are opened here when the interrupted code had them open.
+ * What to do about exceptions that are neither a system call nor an interrupt. The syndrome
+ * (ESR_EL1; DDI 0487, D17.2.37) becomes either a question to mm (aspace_fault) or a signal; in the
+ * kernel it becomes a fix-up of a user copy or a panic. entry.S has opened interrupts for the
+ * user's exceptions; for the kernel's own they are opened here when the interrupted code had them
+ * open.
  */
 #include "arch/arm64/features.h"
 #include "arch/arm64/panic.h"
@@ -19,8 +21,9 @@
 /* Entered from entry.S. */
 void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far);
 void user_pending(struct user_regs *regs);
-/* ELR and SPSR are the interrupt's own until its handler opens interrupts (DDI 0487, D1.3); entry.S has made a frame record of the
- * registers that it saved, so they stand in this function's chain. */
+/* ELR and SPSR are the interrupt's own until its handler opens interrupts (DDI 0487, D1.3); entry.S
+ * has made a frame record of the registers that it saved, so they stand in this function's
+ * chain. */
 virt_addr_t arch_interrupted(virt_addr_t *from)
 {
 	const virt_addr_t *record = __builtin_frame_address(0);
@@ -92,10 +95,8 @@ static void signal_outcome(enum fault_outcome outcome, virt_addr_t va)
 
 static void user_abort(uint64_t esr, virt_addr_t far)
 {
-	virt_addr_t
-		va = user_untag(far),
-		used = va &
-		       far; /* without the tag, but as the program had it in the kernel's half */
+	virt_addr_t va = user_untag(far), used = va & far; /* without the tag, but as the program
+							      had it in the kernel's half */
 
 	if (is_mm_fault(esr)) {
 		if (va >= USER_TOP)
@@ -152,7 +153,8 @@ void user_fault(struct user_regs *regs, uint64_t esr, virt_addr_t far)
 	}
 }
 
-/* On the way to user mode with interrupts off: works off what is pending and comes back, interrupts off, when nothing is. */
+/* On the way to user mode with interrupts off: works off what is pending and comes back, interrupts
+ * off, when nothing is. */
 void user_pending(struct user_regs *regs)
 {
 	struct task_hot *hot = &current()->hot;
@@ -173,7 +175,8 @@ void user_pending(struct user_regs *regs)
 
 void user_serror(struct user_regs *regs, uint64_t esr)
 {
-	/* Asynchronous: it cannot be said which access it was, only that this task is not to be trusted with what it got. */
+	/* Asynchronous: it cannot be said which access it was, only that this task is not to be
+	 * trusted with what it got. */
 	log_error("%s[%d]: system error, syndrome %#lx", current()->name, current()->tid,
 		  (unsigned long)esr);
 	signal_fault(SIGBUS, BUS_OBJERR, regs->pc);

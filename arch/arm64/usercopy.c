@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * mm/usercopy.h: range checks in front of the loops of usercopy.S. The range check is what keeps kernel addresses out: unprivileged
- * instructions would fault on them, but a fault is dearer than a comparison.
+ * mm/usercopy.h: range checks in front of the loops of usercopy.S. The range check is what keeps
+ * kernel addresses out: unprivileged instructions would fault on them, but a fault is dearer than a
+ * comparison.
  */
 #include "mm/usercopy.h"
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The vDSO page: one object for the whole system, mapped privately, readable and executable, into every address space.
+ * The vDSO page: one object for the whole system, mapped privately, readable and executable, into
+ * every address space.
  *
- * The kernel goes on writing the clock's terms to its frame, through the linear map. So the frame is kept: it holds a reference for good, which
- * the page daemon respects, and is on the unevictable list. A page of data would cost every program one more area, table entry and fault
- * for 24 bytes; no program can write to either.
+ * The kernel goes on writing the clock's terms to its frame, through the linear map. So the frame
+ * is kept: it holds a reference for good, which the page daemon respects, and is on the unevictable
+ * list. A page of data would cost every program one more area, table entry and fault for 24 bytes;
+ * no program can write to either.
  */
 #include "arch/arm64/vdso.h"
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The property mailbox of the Raspberry Pi's VideoCore firmware (its wiki's "Mailbox property interface"). A message is a buffer of words in RAM that the
- * VideoCore reads and answers in place: size, code, then tags, each with its number, the bytes of its value, a code and the value. The buffer's bus
- * address and the channel in its low four bits go into one mailbox register; the same word comes back through another when the answer is there.
+ * The property mailbox of the Raspberry Pi's VideoCore firmware (its wiki's "Mailbox property
+ * interface"). A message is a buffer of words in RAM that the VideoCore reads and answers in place:
+ * size, code, then tags, each with its number, the bytes of its value, a code and the value. The
+ * buffer's bus address and the channel in its low four bits go into one mailbox register; the same
+ * word comes back through another when the answer is there.
  *
- *   task --clean buffer--> mailbox 1 (write) --> VideoCore --> mailbox 0 (read) --invalidate buffer--> task
+ *   task --clean buffer--> mailbox 1 (write) --> VideoCore
+ *   VideoCore --> mailbox 0 (read) --invalidate buffer--> task
  *
- * Questions are few and never urgent: one at a time, and who asks sleeps between looks, so there is no interrupt to serve.
+ * Questions are few and never urgent: one at a time, and who asks sleeps between looks, so there is
+ * no interrupt to serve.
  */
 #include "drivers/firmware/raspberrypi.h"
 
@@ -59,15 +63,16 @@ enum message_word {
 #define BUFFER_WORDS 32 /* a message has cache lines of its own */
 #define BUFFERS      (PAGE_SIZE / 4 / BUFFER_WORDS)
 
-#define LOOKS      1000 /* for an answer; the firmware takes less than a millisecond for these */
+/* for an answer; the firmware takes less than a millisecond for these */
+#define LOOKS      1000
 #define LOOK_EVERY (NSEC_PER_MSEC / 4)
 
 static volatile void *mailbox;
 static struct mutex mutex; /* the mailbox and the buffer */
 static uint32_t *buffers;  /* a page of them, within the VideoCore's reach */
 static uint32_t buffers_bus;
-static unsigned
-	turn; /* a message has another place than those before: an answer that comes too late is told by its address */
+static unsigned turn; /* a message has another place than those before: an answer that comes too
+			 late is told by its address */
 
 /* Until the status word has none of the bits. */
 static int wait_until_clear(size_t status, uint32_t bits)
@@ -101,7 +106,8 @@ static int exchange_locked(uint32_t *buffer)
 	return err;
 }
 
-/* Asks for a tag with one word, and reads the two of its answer. 0, -EIO: the firmware does not know; -ETIMEDOUT. */
+/* Asks for a tag with one word, and reads the two of its answer. 0, -EIO: the firmware does not
+ * know; -ETIMEDOUT. */
 static int ask(enum tag tag, uint32_t argument, uint32_t answer[2])
 {
 	uint32_t *buffer;

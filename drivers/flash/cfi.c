@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * CFI NOR flash: reading, programming and erasing with any command set. cfi_query.c finds out what there is.
+ * CFI NOR flash: reading, programming and erasing with any command set. cfi_query.c finds out what
+ * there is.
  *
- * While the chips are busy, or were asked for their status, all of the bank reads as status. They are put back to array mode by the next
- * read, not after each command: a batch of programs stays in command mode, where a change of mode is costly (0.3 ms under QEMU).
+ * While the chips are busy, or were asked for their status, all of the bank reads as status. They
+ * are put back to array mode by the next read, not after each command: a batch of programs stays in
+ * command mode, where a change of mode is costly (0.3 ms under QEMU).
  *
- * Waiting. A program takes some hundred microseconds: polled, from SPIN_NS on with sleeps between. An erase takes up to seconds: polled
- * every ERASE_POLL_NS, asleep; a reader that comes meanwhile wakes the poller, which suspends the erase, lets readers in and resumes. Chips
- * need time between a resume and the next suspension to get anywhere (ERASE_QUANTUM_NS), so readers cannot starve an erase.
+ * Waiting. A program takes some hundred microseconds: polled, from SPIN_NS on with sleeps between.
+ * An erase takes up to seconds: polled every ERASE_POLL_NS, asleep; a reader that comes meanwhile
+ * wakes the poller, which suspends the erase, lets readers in and resumes. Chips need time between
+ * a resume and the next suspension to get anywhere (ERASE_QUANTUM_NS), so readers cannot starve an
+ * erase.
  */
 #include "drivers/flash/cfi.h"
 
@@ -21,8 +25,9 @@
 #define SLEEP_NS         (100 * NSEC_PER_USEC)
 #define ERASE_POLL_NS    (2 * NSEC_PER_MSEC)
 #define ERASE_QUANTUM_NS (1 * NSEC_PER_MSEC)
-#define READERS_MAX      16u            /* let in per suspension */
-#define UNIT             (2 * CFI_WORD) /* QEMU drops a buffered program of a single word */
+#define READERS_MAX      16u /* let in per suspension */
+/* QEMU drops a buffered program of a single word */
+#define UNIT (2 * CFI_WORD)
 
 const struct cfi_region *cfi_region_of(const struct cfi_chip *c, uint64_t at, uint64_t n)
 {
@@ -140,7 +145,8 @@ static int program_wait(struct cfi_chip *c, uint64_t at)
 	}
 }
 
-/* What is on the chips where success may be said of nothing done: 0, -EIO, or -EROFS when all of it is still erased. */
+/* What is on the chips where success may be said of nothing done: 0, -EIO, or -EROFS when all of it
+ * is still erased. */
 static int program_check(struct cfi_chip *c, uint64_t at, const uint8_t *data, size_t n)
 {
 	uint32_t seen = UINT32_MAX;
@@ -207,8 +213,9 @@ static bool reader_waits(struct cfi_chip *c)
 	return c->can_suspend && atomic_load(&c->waiting) > 0;
 }
 
-/* Lets waiting readers in, who take `lock` while it is released. One who is not fast enough comes at the next suspension: then the lock is handed to him. False: the
- * erase has ended, or the chip does not stop. */
+/* Lets waiting readers in, who take `lock` while it is released. One who is not fast enough comes
+ * at the next suspension: then the lock is handed to him. False: the erase has ended, or the chip
+ * does not stop. */
 static bool erase_give_way(struct cfi_chip *c, uint64_t at)
 {
 	if (!c->commands->suspend(c, at))
@@ -241,7 +248,8 @@ static int erase_wait(struct cfi_chip *c, uint64_t at)
 				 time_now() + ERASE_POLL_NS);
 		if (!stops || !reader_waits(c))
 			continue;
-		/* Time that readers take is not the erase's. A chip that did not stop is not told to again. */
+		/* Time that readers take is not the erase's. A chip that did not stop is not told
+		 * to again. */
 		spent = time_now() - since;
 		stops = erase_give_way(c, at);
 		if (stops) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Command set 2, AMD and Fujitsu (Spansion S29GL-N data sheet, "Command definitions" and "Write operation status"). Every command but reset, suspend and
- * resume comes after two writes that unlock it.
+ * Command set 2, AMD and Fujitsu (Spansion S29GL-N data sheet, "Command definitions" and "Write
+ * operation status"). Every command but reset, suspend and resume comes after two writes that
+ * unlock it.
  *
- * There is no status register. While a chip is at work, reads of the block show DQ6 alternating; when it has done, it is a memory again by itself. One that failed goes on alternating with
- * DQ5 set (or DQ1, for a write buffer), until it is reset. A block that is suspended in its erase shows DQ2 alternating, but not DQ6.
+ * There is no status register. While a chip is at work, reads of the block show DQ6 alternating;
+ * when it has done, it is a memory again by itself. One that failed goes on alternating with DQ5
+ * set (or DQ1, for a write buffer), until it is reset. A block that is suspended in its erase shows
+ * DQ2 alternating, but not DQ6.
  */
 #include "drivers/flash/cfi.h"
 #include "kernel/errno.h"
@@ -39,7 +42,8 @@ static void unlock(struct cfi_chip *c)
 	cfi_write(c, UNLOCK_2, cfi_all(c, 0x55));
 }
 
-/* Which chips show that bit alternating; *last: what was read last. A bit per lane, where `bit` is. */
+/* Which chips show that bit alternating; *last: what was read last. A bit per lane, where `bit`
+ * is. */
 static uint32_t alternating(const struct cfi_chip *c, uint64_t at, uint32_t bit, uint32_t *last)
 {
 	uint32_t before = cfi_status_word(c, at);
@@ -56,7 +60,8 @@ static int amd_status(struct cfi_chip *c, uint64_t at)
 		c->array = true;
 		return 0;
 	}
-	/* Where DQ6 is: DQ5 or DQ1. All that are at it must have given up; as DQ5 may rise just when a chip comes to its end, they are asked again. */
+	/* Where DQ6 is: DQ5 or DQ1. All that are at it must have given up; as DQ5 may rise just
+	 * when a chip comes to its end, they are asked again. */
 	failed = (last << 1 | last << 5) & cfi_all(c, DQ6);
 	if (busy & ~failed)
 		return CFI_BUSY;
@@ -126,7 +131,8 @@ static bool amd_suspend(struct cfi_chip *c, uint64_t at)
 	while (alternating(c, at, DQ6, &last))
 		if (time_now() > deadline)
 			return false;
-	/* One chip of the pair may have ended while the other was stopped: a resume does not harm it. */
+	/* One chip of the pair may have ended while the other was stopped: a resume does not harm
+	 * it. */
 	return alternating(c, at, DQ2, &last) != 0;
 }
 

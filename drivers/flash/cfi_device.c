@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * CFI flash of the device tree (binding cfi-flash): each reg range is a bank, named pflash0, pflash1 ... in the order found. Only banks that mtdparts=
- * speaks of, or without that the device tree's own partitions, are touched: another one may hold the firmware that is running, and mapping a bank costs memory.
+ * CFI flash of the device tree (binding cfi-flash): each reg range is a bank, named pflash0,
+ * pflash1 ... in the order found. Only banks that mtdparts= speaks of, or without that the device
+ * tree's own partitions, are touched: another one may hold the firmware that is running, and
+ * mapping a bank costs memory.
  *
- * The window is Device-nGnRE memory: commands reach the chips one by one and in order (Arm ARM DDI 0487, B2.7.2). So the array is read with
- * aligned 32-bit loads, and nothing is written with 64-bit stores, which the bus would split into two commands.
+ * The window is Device-nGnRE memory: commands reach the chips one by one and in order (Arm ARM DDI
+ * 0487, B2.7.2). So the array is read with aligned 32-bit loads, and nothing is written with 64-bit
+ * stores, which the bus would split into two commands.
  */
 #include "drivers/flash/cfi.h"
 #include "drivers/flash/mtdparts.h"
@@ -133,7 +136,8 @@ static int tree_parts(const struct device *dev, uint64_t start, uint64_t size,
 	return n;
 }
 
-/* Banks stay for good, also when only some of their partitions could be had. text: mtdparts=, or NULL; start: where the bank begins in dev. */
+/* Banks stay for good, also when only some of their partitions could be had. text: mtdparts=, or
+ * NULL; start: where the bank begins in dev. */
 static int bank_probe(const struct device *dev, unsigned number, phys_addr_t base, uint64_t start,
 		      uint64_t size, const char *text)
 {

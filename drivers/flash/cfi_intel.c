@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Command set 1, Intel and Sharp extended (Intel StrataFlash J3 datasheet 290667, "Commands" and "Status register"). A command leaves all of the bank
- * in status mode until 0xff; the status register keeps its error bits until 0x50.
+ * Command set 1, Intel and Sharp extended (Intel StrataFlash J3 datasheet 290667, "Commands" and
+ * "Status register"). A command leaves all of the bank in status mode until 0xff; the status
+ * register keeps its error bits until 0x50.
  *
- * Success is the exact value 0x80 in every lane. A bank that has fallen back to array mode by itself (QEMU's answer to a bad buffer
- * command) shows data instead of a status, where bit 7 alone would often look like "ready".
+ * Success is the exact value 0x80 in every lane. A bank that has fallen back to array mode by
+ * itself (QEMU's answer to a bad buffer command) shows data instead of a status, where bit 7 alone
+ * would often look like "ready".
  */
 #include "drivers/flash/cfi.h"
 #include "kernel/errno.h"
@@ -52,7 +54,8 @@ static int intel_status(struct cfi_chip *c, uint64_t at)
 	return status & cfi_all(c, STATUS_VPP | STATUS_LOCKED) ? -EROFS : -EIO;
 }
 
-/* Parts with instant locking power up locked. A block that refuses is found out by the status of what follows. */
+/* Parts with instant locking power up locked. A block that refuses is found out by the status of
+ * what follows. */
 static void unlock(struct cfi_chip *c, uint64_t at)
 {
 	if (!c->must_unlock)
@@ -70,7 +73,8 @@ static uint32_t word(const uint8_t *data)
 	return v;
 }
 
-/* A program buffer may still be taken by the one before; the command is repeated until there is one. */
+/* A program buffer may still be taken by the one before; the command is repeated until there is
+ * one. */
 static int buffer_claim(struct cfi_chip *c, uint64_t at)
 {
 	uint64_t deadline = time_now() + c->program_max_ns;
@@ -143,7 +147,8 @@ static bool intel_suspend(struct cfi_chip *c, uint64_t at)
 	do {
 		status = cfi_status_word(c, at);
 	} while (!all_ready(c, status) && time_now() < deadline);
-	/* One chip of the pair may have ended while the other was stopped: a resume does not harm it. */
+	/* One chip of the pair may have ended while the other was stopped: a resume does not harm
+	 * it. */
 	return all_ready(c, status) && (status & cfi_all(c, STATUS_SUSPENDED)) != 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a CFI chip tells of itself (JEDEC JESD68.01, table 1): geometry, times, the command set, and what that set's extended table adds. Addresses count
- * words of the bus.
+ * What a CFI chip tells of itself (JEDEC JESD68.01, table 1): geometry, times, the command set, and
+ * what that set's extended table adds. Addresses count words of the bus.
  */
 #include "drivers/flash/cfi.h"
 
@@ -28,7 +28,8 @@
 #define EXTENDED_FEATURES     5
 #define FEATURE_SUSPEND_ERASE 0x02
 #define FEATURE_INSTANT_LOCK  0x20
-/* Of command set 2: for what an erase can be suspended at +6 (0: nothing, 1: reading, 2: programs as well), from version 1.1 on where the small blocks are at +15. */
+/* Of command set 2: for what an erase can be suspended at +6 (0: nothing, 1: reading, 2: programs
+ * as well), from version 1.1 on where the small blocks are at +15. */
 #define EXTENDED_SUSPEND 6
 #define EXTENDED_BOOT    15
 #define BOOT_TOP         3
@@ -98,7 +99,8 @@ static int query_regions(struct cfi_chip *c)
 	return start == c->size ? 0 : -EINVAL;
 }
 
-/* Chips with their small blocks at the top list them first all the same (Spansion S29GL-N data sheet, "Common Flash Memory Interface"). */
+/* Chips with their small blocks at the top list them first all the same (Spansion S29GL-N data
+ * sheet, "Common Flash Memory Interface"). */
 static void regions_reverse(struct cfi_chip *c)
 {
 	uint64_t start = 0;

@@ -5,8 +5,9 @@
  *      part = ( size | "-" ) [ "@" offset ] [ "(" name ")" ] [ "ro" ]
  *      size, offset = digits or 0x-digits [ "k" | "M" | "G" ]
  *
- * "-" is what is left of the chip. Without an offset a part begins where the one before ended. Where Linux cuts a part that does not fit, this
- * refuses: a typing error must not move a swap partition over a boot loader's data.
+ * "-" is what is left of the chip. Without an offset a part begins where the one before ended.
+ * Where Linux cuts a part that does not fit, this refuses: a typing error must not move a swap
+ * partition over a boot loader's data.
  */
 #include "drivers/flash/mtdparts.h"
 
@@ -28,7 +29,8 @@ static int fail(struct parser *p, const char *what)
 	return -EINVAL;
 }
 
-/* parse_size() would take 010 for octal and 1kk for a size and a rest; the rest is found by whoever looks next. */
+/* parse_size() would take 010 for octal and 1kk for a size and a rest; the rest is found by whoever
+ * looks next. */
 static int parse_number(struct parser *p, uint64_t *value)
 {
 	int err;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The mtdparts= argument of the command line, in the form Linux documents for it (drivers' cmdlinepart).
+// The mtdparts= argument of the command line, in the form Linux documents for it (drivers'
+// cmdlinepart).
 #ifndef DRIVERS_FLASH_MTDPARTS_H
 #define DRIVERS_FLASH_MTDPARTS_H
 
@@ -18,8 +19,9 @@ struct mtdparts_error {
 	size_t where;     /* offset in the text */
 };
 
-/* The parts that text gives to `chip`, of chip_size bytes, in the order written: their number, 0 when it says nothing about the chip. All of text is checked.
- * -EINVAL: syntax, a part outside the chip or over another one, more than max: *error says which. No context needed. */
+/* The parts that text gives to `chip`, of chip_size bytes, in the order written: their number, 0
+ * when it says nothing about the chip. All of text is checked. -EINVAL: syntax, a part outside the
+ * chip or over another one, more than max: *error says which. No context needed. */
 int mtdparts_parse(const char *text, const char *chip, uint64_t chip_size, struct mtdpart *parts,
 		   unsigned max, struct mtdparts_error *error) MUST_CHECK;
 

@@ -19,7 +19,8 @@ enum gicd_register {
 	GICD_SGIR = 0xf00,       /* GICv2 */
 };
 
-#define GIC_PRIORITY_ALL 0xa0a0a0a0u /* every interrupt alike: the kernel does not nest them */
+/* every interrupt alike: the kernel does not nest them */
+#define GIC_PRIORITY_ALL 0xa0a0a0a0u
 #define GIC_FIRST_SPI    32
 
 static inline unsigned gic_lines(volatile void *gicd)
@@ -29,7 +30,8 @@ static inline unsigned gic_lines(volatile void *gicd)
 	return n < 1020 ? n : 1020;
 }
 
-/* Sets or clears an interrupt's edge bit in a configuration register bank; its enable must be off. SGIs have none. */
+/* Sets or clears an interrupt's edge bit in a configuration register bank; its enable must be off.
+ * SGIs have none. */
 static inline void gic_configure(volatile void *bank, unsigned irq, bool edge)
 {
 	size_t at = GICD_ICFGR + irq / 16 * 4;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Generic Interrupt Controller, version 2 (Arm IHI 0048B): a distributor for all, and a memory-mapped interface that each CPU sees as its own.
- * The kernel is either alone (no security extension: group 0 is signalled as IRQ) or non-secure, where the same bits mean group 1,
- * which firmware has assigned; the same accesses serve both.
+ * Generic Interrupt Controller, version 2 (Arm IHI 0048B): a distributor for all, and a
+ * memory-mapped interface that each CPU sees as its own. The kernel is either alone (no security
+ * extension: group 0 is signalled as IRQ) or non-secure, where the same bits mean group 1, which
+ * firmware has assigned; the same accesses serve both.
  *
- * An end of interrupt must name the CPU that sent an SGI, so the whole acknowledged word is kept until then, per CPU: interrupts do
- * not nest. Registers that hold several interrupts are written only under the interrupt layer's lock.
+ * An end of interrupt must name the CPU that sent an SGI, so the whole acknowledged word is kept
+ * until then, per CPU: interrupts do not nest. Registers that hold several interrupts are written
+ * only under the interrupt layer's lock.
  */
 #include "arch/hw.h"
 #include "drivers/irq/gic_common.h"
@@ -31,7 +33,8 @@ static uint8_t interface_of[NR_CPUS_MAX]; /* bit of the CPU's interface; by that
 
 static void gicv2_cpu_init(void)
 {
-	/* The target registers of banked interrupts read as the reading CPU's own bit (4.3.12); on a uniprocessor as zero. */
+	/* The target registers of banked interrupts read as the reading CPU's own bit (4.3.12); on
+	 * a uniprocessor as zero. */
 	uint32_t targets = mmio_read32(gicd, GICD_ITARGETSR);
 
 	WRITE_ONCE(interface_of[hw_cpu()], (uint8_t)(targets ? targets : 1));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Generic Interrupt Controller, version 3 and 4 (Arm IHI 0069): a distributor for shared interrupts, routed by affinity, a redistributor per CPU
- * for its private ones, and the CPU interface in system registers (arch/gic.h). All interrupts are group 1.
+ * Generic Interrupt Controller, version 3 and 4 (Arm IHI 0069): a distributor for shared
+ * interrupts, routed by affinity, a redistributor per CPU for its private ones, and the CPU
+ * interface in system registers (arch/gic.h). All interrupts are group 1.
  */
 #include "arch/gic.h"
 #include "arch/hw.h"
@@ -10,12 +11,12 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 
-#define GICD_CTLR_GROUP1                                                                           \
-	(1u << 1) /* EnableGrp1A (non-secure view: EnableGrp1A, one security state: EnableGrp1) */
-#define GICD_CTLR_ARE (1u << 4)  /* affinity routing */
-#define GICD_CTLR_RWP (1u << 31) /* a write is still on its way */
-#define GICD_IROUTER  0x6000     /* 64 bits per interrupt */
-#define IGROUPR_ALL   ~0u
+/* EnableGrp1A (non-secure view: EnableGrp1A, one security state: EnableGrp1) */
+#define GICD_CTLR_GROUP1 (1u << 1)
+#define GICD_CTLR_ARE    (1u << 4)  /* affinity routing */
+#define GICD_CTLR_RWP    (1u << 31) /* a write is still on its way */
+#define GICD_IROUTER     0x6000     /* 64 bits per interrupt */
+#define IGROUPR_ALL      ~0u
 
 /* Redistributor: two 64 KB frames, four with virtual LPIs (9.1, 12.10). */
 #define GICR_CTLR         0x0000

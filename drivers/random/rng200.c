@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Broadcom's RNG200 random number generator as the BCM2711 has it (register names and values: Linux's binding brcm,iproc-rng200). Once enabled it makes a bit a
- * microsecond; the first 0x40000 are discarded. Where the boot loader gave a seed, nothing of that happens; else boot waits a quarter of a second for it: swap's key,
- * for one, is drawn soon.
+ * Broadcom's RNG200 random number generator as the BCM2711 has it (register names and values:
+ * Linux's binding brcm,iproc-rng200). Once enabled it makes a bit a microsecond; the first 0x40000
+ * are discarded. Where the boot loader gave a seed, nothing of that happens; else boot waits a
+ * quarter of a second for it: swap's key, for one, is drawn soon.
  */
 #include "kernel/driver.h"
 #include "kernel/errno.h"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * SD hosts of the device tree: the card is where one answers, so every host is tried, and is let go of when there is none. The Raspberry Pi 4 has its slot at a
- * brcm,bcm2711-emmc2; its brcm,bcm2835-sdhci is the radio's, but QEMU's board has the card there. Both share an interrupt. Cards become mmcblk0, mmcblk1 ... in the order of the nodes.
+ * SD hosts of the device tree: the card is where one answers, so every host is tried, and is let go
+ * of when there is none. The Raspberry Pi 4 has its slot at a brcm,bcm2711-emmc2; its
+ * brcm,bcm2835-sdhci is the radio's, but QEMU's board has the card there. Both share an interrupt.
+ * Cards become mmcblk0, mmcblk1 ... in the order of the nodes.
  */
 #include "drivers/firmware/raspberrypi.h"
 #include "drivers/sdhci/disk.h"
@@ -81,7 +83,8 @@ static void interrupt(unsigned irq, void *arg)
 	spin_unlock(&slots_lock);
 }
 
-/* Puts s (NULL: nothing) where `old` is, if it is anywhere. Returns how many slots have that interrupt then, or -ENOSPC. */
+/* Puts s (NULL: nothing) where `old` is, if it is anywhere. Returns how many slots have that
+ * interrupt then, or -ENOSPC. */
 static int slot_replace(struct slot *old, struct slot *s, unsigned irq)
 {
 	uint64_t state = spin_lock_irq(&slots_lock);

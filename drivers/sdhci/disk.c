@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The block device on a card. A card does one thing at a time, so the disk's thread does it from beginning to end, sleeping meanwhile: start() leaves the request to it.
+ * The block device on a card. A card does one thing at a time, so the disk's thread does it from
+ * beginning to end, sleeping meanwhile: start() leaves the request to it.
  *
- * What goes wrong is tried again, after the card was brought back to where it takes commands; if it does not come back, after it was identified anew. A card that is gone, or another one in
- * its place, lets requests fail at once; each looks first whether the right one, by its CID, is there again. Swap and file
- * systems of before are told: the card may have been elsewhere meanwhile (block_bind).
+ * What goes wrong is tried again, after the card was brought back to where it takes commands; if it
+ * does not come back, after it was identified anew. A card that is gone, or another one in its
+ * place, lets requests fail at once; each looks first whether the right one, by its CID, is there
+ * again. Swap and file systems of before are told: the card may have been elsewhere meanwhile
+ * (block_bind).
  */
 #include "drivers/sdhci/disk.h"
 
@@ -83,7 +86,8 @@ static int settle(struct sd_disk *disk, const struct block_request *r, int err)
 	return err == -EBUSY ? err : 0;
 }
 
-/* 0, -EIO, -EROFS, -ENODEV: the card is not there or not what it was, which is nobody's fault but its own; or -EBUSY: the controller may still be at it. */
+/* 0, -EIO, -EROFS, -ENODEV: the card is not there or not what it was, which is nobody's fault but
+ * its own; or -EBUSY: the controller may still be at it. */
 static int serve(struct sd_disk *disk, const struct block_request *r)
 {
 	int err = 0;
@@ -123,7 +127,8 @@ static void sd_collect(struct block_device *d)
 	block_complete(r, status);
 }
 
-/* The layer asks for it when this driver did, or when the thread, which calls this, did not run for long: then nothing is under way. */
+/* The layer asks for it when this driver did, or when the thread, which calls this, did not run for
+ * long: then nothing is under way. */
 static int sd_reset(struct block_device *d)
 {
 	struct sd_disk *disk = disk_of(d);

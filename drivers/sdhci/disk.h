@@ -17,8 +17,9 @@ struct sd_disk {
 	bool stuck;    /* the controller cannot be stopped */
 };
 
-/* With host's constants, device.name and device.devno set, all else zero: finds the card and fills device in. Interrupts may come from the first command on. 0; -ENODEV: no
- * card; negative errno: one that cannot be used (logged). On failure nothing is kept. May sleep. */
+/* With host's constants, device.name and device.devno set, all else zero: finds the card and fills
+ * device in. Interrupts may come from the first command on. 0; -ENODEV: no card; negative errno:
+ * one that cannot be used (logged). On failure nothing is kept. May sleep. */
 int sd_disk_init(struct sd_disk *disk) MUST_CHECK;
 /* Stops it again, before it was ever registered. */
 void sd_disk_stop(struct sd_disk *disk);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Registers of an SD host controller as words of 32 bits (SD Host Controller Simplified Specification 3.00, 2.1 and 2.2), for the two files that know them.
+// Registers of an SD host controller as words of 32 bits (SD Host Controller Simplified
+// Specification 3.00, 2.1 and 2.2), for the two files that know them.
 #ifndef DRIVERS_SDHCI_REGISTERS_H
 #define DRIVERS_SDHCI_REGISTERS_H
 
@@ -68,10 +69,12 @@ enum sdhci_register {
 
 #define VERSION_3 2u /* in the register */
 
-/* A register, now; and one written, when the controller can take it (not DATA, which always can be written). Any context. */
+/* A register, now; and one written, when the controller can take it (not DATA, which always can be
+ * written). Any context. */
 uint32_t sdhci_get(const struct sdhci *h, enum sdhci_register reg);
 void sdhci_put(struct sdhci *h, enum sdhci_register reg, uint32_t value);
-/* 0 once these bits are as wanted; -EIO: they were not for `limit` ns. May sleep, after a first look. */
+/* 0 once these bits are as wanted; -EIO: they were not for `limit` ns. May sleep, after a first
+ * look. */
 int sdhci_await(struct sdhci *h, enum sdhci_register reg, uint32_t mask, uint32_t wanted,
 		uint64_t limit) MUST_CHECK;
 /* RESET_ bits. 0 or -EIO: the controller did not carry it out. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * SD memory cards: commands, states and registers of the SD Physical Layer Simplified Specification 6.00.
+ * SD memory cards: commands, states and registers of the SD Physical Layer Simplified Specification
+ * 6.00.
  *
- *    idle --CMD8, ACMD41--> ready --CMD2--> ident --CMD3--> stand-by --CMD7--> transfer (reads, writes, erases, and back)
+ *    idle --CMD8, ACMD41--> ready --CMD2--> ident --CMD3--> stand-by
+ *      --CMD7--> transfer (reads, writes, erases, and back)
  *
- * What a card says of a command in its answer (card status, 4.10.1) comes before the work: of a write's outcome the answer to the next command tells. So every write and
- * erase is followed by CMD13, and has ended when that shows a card that is ready and has nothing to complain of.
+ * What a card says of a command in its answer (card status, 4.10.1) comes before the work: of a
+ * write's outcome the answer to the next command tells. So every write and erase is followed by
+ * CMD13, and has ended when that shows a card that is ready and has nothing to complain of.
  */
 #include "drivers/sdhci/sd.h"
 
@@ -39,8 +42,9 @@ enum sd_code {
 };
 
 /* Card status (4.10.1). */
-#define R1_RANGE    ((uint32_t)1 << 31)
-#define R1_REFUSED  ((uint32_t)0x6c008000) /* address, block length, erase range, write protection */
+#define R1_RANGE ((uint32_t)1 << 31)
+/* address, block length, erase range, write protection */
+#define R1_REFUSED  ((uint32_t)0x6c008000)
 #define R1_LOCKED   ((uint32_t)1 << 25)
 #define R1_ERRORS   ((uint32_t)0xfdf9a008)
 #define R1_READY    ((uint32_t)1 << 8)
@@ -60,8 +64,8 @@ enum sd_code {
 #define CLOCK_HIGH     50000000
 #define CLASS_ERASE    5
 #define CLASS_SWITCH   10
-#define SWITCH_TO_HIGH                                                                             \
-	0x80fffff1u /* mode 1, function 1 of group 1, the others as they are (4.3.10.2) */
+/* mode 1, function 1 of group 1, the others as they are (4.3.10.2) */
+#define SWITCH_TO_HIGH 0x80fffff1u
 
 /* ---- Commands ---- */
 
@@ -293,7 +297,8 @@ static uint32_t address_of(const struct sd_card *card, uint64_t sector)
 	return (uint32_t)(card->by_blocks ? sector : sector << SECTOR_SHIFT);
 }
 
-/* Of a command with data, and of the CMD12 that ended it. A read up to the last sector may seem to have gone beyond it (4.3.3). */
+/* Of a command with data, and of the CMD12 that ended it. A read up to the last sector may seem to
+ * have gone beyond it (4.3.3). */
 static int answers_error(const struct sd_command *c, bool ended)
 {
 	int err = status_error(c->answer[0]);

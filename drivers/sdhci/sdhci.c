@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * The controller without its transfers: what it can do, power, clock, resets, interrupts. References are to the SD Host Controller Simplified Specification 3.00.
+ * The controller without its transfers: what it can do, power, clock, resets, interrupts.
+ * References are to the SD Host Controller Simplified Specification 3.00.
  *
- * Interrupts are signalled only while somebody sleeps for one (transfer.c). The handler silences the controller and wakes that task, which finds out what came: so
- * nothing is shared between the two but a flag, and a line that several controllers have costs no lock.
+ * Interrupts are signalled only while somebody sleeps for one (transfer.c). The handler silences
+ * the controller and wakes that task, which finds out what came: so nothing is shared between the
+ * two but a flag, and a line that several controllers have costs no lock.
  *
- * The cores of Broadcom's chips carry a write over to the SD clock, and lose one that comes while another is on its way: up to four clocks, 10 us at 400 kHz. sdhci_put()
- * keeps that distance. The data port is not concerned.
+ * The cores of Broadcom's chips carry a write over to the SD clock, and lose one that comes while
+ * another is on its way: up to four clocks, 10 us at 400 kHz. sdhci_put() keeps that distance. The
+ * data port is not concerned.
  */
 #include "drivers/sdhci/registers.h"
 #include "kernel/errno.h"
@@ -16,9 +19,8 @@
 #define STABLE_LIMIT (150 * NSEC_PER_MSEC) /* 3.2.1 */
 #define DETECT_LIMIT (1000 * NSEC_PER_MSEC)
 #define LOOK_STEP    (50 * NSEC_PER_USEC)
-#define POWER_TIME                                                                                 \
-	(10 *                                                                                      \
-	 NSEC_PER_MSEC) /* until a card can be clocked: supply up and 1 ms (Physical Layer, 6.4.1) */
+/* until a card can be clocked: supply up and 1 ms (Physical Layer, 6.4.1) */
+#define POWER_TIME    (10 * NSEC_PER_MSEC)
 #define FIRST_CLOCKS  NSEC_PER_MSEC /* 74 clocks at 100 kHz or more, same place */
 #define SETTLE_CLOCKS 4
 #define SETTLE_FIRST  (10 * NSEC_PER_USEC)
@@ -83,7 +85,8 @@ bool sdhci_interrupt(struct sdhci *h)
 
 /* ---- What it is ---- */
 
-/* The data timeout counter (2.2.15): 2^13 to 2^27 clocks of its own, here at least a second of them. A transfer's software limit is longer. */
+/* The data timeout counter (2.2.15): 2^13 to 2^27 clocks of its own, here at least a second of
+ * them. A transfer's software limit is longer. */
 static uint32_t timeout_code(const struct sdhci *h)
 {
 	uint64_t hz = (h->capabilities & 0x3f) * (h->capabilities & 0x80 ? 1000000ull : 1000ull);
@@ -183,7 +186,8 @@ int sdhci_begin(struct sdhci *h)
 	return err;
 }
 
-/* The base clock is divided by 2 * n, or by nothing for n = 0; before version 3.00 n is a power of two (2.2.14). */
+/* The base clock is divided by 2 * n, or by nothing for n = 0; before version 3.00 n is a power of
+ * two (2.2.14). */
 static uint32_t divisor(const struct sdhci *h, uint32_t hz)
 {
 	uint32_t most = h->version >= VERSION_3 ? 1023 : 128, n, power = 1;

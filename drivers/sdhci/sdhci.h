@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * An SD host controller (SD Host Controller Simplified Specification 3.00): power, clock, and one command at a time with its data. One task at a time uses it; only
- * sdhci_interrupt() may come meanwhile. All functions but that one may sleep.
+ * An SD host controller (SD Host Controller Simplified Specification 3.00): power, clock, and one
+ * command at a time with its data. One task at a time uses it; only sdhci_interrupt() may come
+ * meanwhile. All functions but that one may sleep.
  */
 #ifndef DRIVERS_SDHCI_SDHCI_H
 #define DRIVERS_SDHCI_SDHCI_H
@@ -48,7 +49,8 @@ struct sdhci {
 			     race with one of the same value, at the end of a wait */
 };
 
-/* A command's number and answer, as the command register wants them (2.2.6): SD_COMMAND(17, SD_R1). */
+/* A command's number and answer, as the command register wants them (2.2.6): SD_COMMAND(17,
+ * SD_R1). */
 #define SD_COMMAND(index, answer) ((index) << 8 | (answer))
 enum sd_answer {
 	SD_NONE = 0x00,
@@ -65,25 +67,29 @@ enum sd_stop { SD_STOP_CMD12, SD_STOP_CMD23 };
 struct sd_command {
 	uint32_t code; /* SD_COMMAND() */
 	uint32_t argument;
-	/* Data, with a block_bytes that is not 0: whole blocks in the segments, linear map. By DMA when blocks are SECTOR_SIZE long and the controller can; cache
-	 * lines are then the caller's business. */
+	/* Data, with a block_bytes that is not 0: whole blocks in the segments, linear map. By DMA
+	 * when blocks are SECTOR_SIZE long and the controller can; cache lines are then the
+	 * caller's business. */
 	const struct block_segment *segments;
 	unsigned nsegments;
 	uint32_t block_bytes, blocks;
 	bool write;
 	enum sd_stop stop; /* blocks > 1 */
-	/* What came. R2: bits 127:8 of the register, 8 lowest first; others: the answer's 32 bits. Zeroes without an answer. A CMD12 of the controller's own leaves its answer in [3]. */
+	/* What came. R2: bits 127:8 of the register, 8 lowest first; others: the answer's 32 bits.
+	 * Zeroes without an answer. A CMD12 of the controller's own leaves its answer in [3]. */
 	uint32_t answer[4];
 };
 
-/* Resets the controller and finds out what it can; memory for DMA is taken, which it does without if there is none. 0; -ENODEV: it does not react, or its clock is not known. */
+/* Resets the controller and finds out what it can; memory for DMA is taken, which it does without
+ * if there is none. 0; -ENODEV: it does not react, or its clock is not known. */
 int sdhci_init(struct sdhci *h) MUST_CHECK;
 /* Silences it for good and gives its memory back. */
 void sdhci_stop(struct sdhci *h);
 /* Its interrupt may have come; true if so. Any context. */
 bool sdhci_interrupt(struct sdhci *h);
 
-/* A card that is plugged in begins anew: everything reset, power on, one data line, at most 400 kHz. 0 or -EIO. */
+/* A card that is plugged in begins anew: everything reset, power on, one data line, at most 400
+ * kHz. 0 or -EIO. */
 int sdhci_begin(struct sdhci *h) MUST_CHECK;
 /* SD clock of at most hz. 0 or -EIO. */
 int sdhci_set_clock(struct sdhci *h, uint32_t hz) MUST_CHECK;
@@ -95,10 +101,11 @@ bool sdhci_can_cmd23(const struct sdhci *h);
 bool sdhci_card_present(struct sdhci *h);
 bool sdhci_write_protected(struct sdhci *h);
 
-/* Sends c, moves its data, and waits for the end, of a busy card too. 0; -ETIMEDOUT: no answer to the command; -ENOMEDIUM: the card is gone, or has lost its
- * power, and is to be identified; -EIO: anything else that went
- * wrong on the way (any part of the data may have been moved; the controller is ready for the next command); -EBUSY: and the controller cannot be stopped: it may go on writing
- * to the memory. */
+/* Sends c, moves its data, and waits for the end, of a busy card too. 0; -ETIMEDOUT: no answer to
+ * the command; -ENOMEDIUM: the card is gone, or has lost its power, and is to be identified; -EIO:
+ * anything else that went wrong on the way (any part of the data may have been moved; the
+ * controller is ready for the next command); -EBUSY: and the controller cannot be stopped: it may
+ * go on writing to the memory. */
 int sdhci_execute(struct sdhci *h, struct sd_command *c) MUST_CHECK;
 
 #endif

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * One command with its data (SD Host Controller Simplified Specification 3.00, 3.7). Data moves by ADMA2, of which one interrupt tells, or through the data port a
- * block at a time: the port says when a block is there or wanted, and the task goes on without sleeping as long as it does. Everything runs in that task, preemptible.
+ * One command with its data (SD Host Controller Simplified Specification 3.00, 3.7). Data moves by
+ * ADMA2, of which one interrupt tells, or through the data port a block at a time: the port says
+ * when a block is there or wanted, and the task goes on without sleeping as long as it does.
+ * Everything runs in that task, preemptible.
  *
  *    ADMA2   lines ready -> table, block, argument, command -> sleep -> transfer complete
- *    PIO     lines ready ->        block, argument, command -> sleep -> command complete -> (sleep -> copy a block)* -> sleep -> transfer complete
+ *    PIO     lines ready ->        block, argument, command -> sleep -> command complete
+ *              -> (sleep -> copy a block)* -> sleep -> transfer complete
  *
  * Where the controller does not reach the memory, a bounce buffer is what it sees.
  */
@@ -14,10 +17,12 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
 
-#define LINES_LIMIT   (100 * NSEC_PER_MSEC)
-#define COMMAND_LIMIT NSEC_PER_SEC       /* an answer takes 64 clocks: the controller counts them */
-#define DATA_LIMIT    (5 * NSEC_PER_SEC) /* of a request; the controller's own is per pause */
-#define BUSY_LIMIT    (10 * NSEC_PER_SEC) /* an erase of max_discard */
+#define LINES_LIMIT (100 * NSEC_PER_MSEC)
+/* an answer takes 64 clocks: the controller counts them */
+#define COMMAND_LIMIT NSEC_PER_SEC
+/* of a request; the controller's own is per pause */
+#define DATA_LIMIT (5 * NSEC_PER_SEC)
+#define BUSY_LIMIT (10 * NSEC_PER_SEC) /* an erase of max_discard */
 
 /* A line of the ADMA2 descriptor table (1.13.4). */
 struct descriptor {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The mini-UART of Broadcom's BCM2835 to BCM2711 ("BCM2711 ARM Peripherals", chapter 2; its errata for the interrupt enables, whose two lowest bits are
- * described the wrong way round there, and for the data size, which takes two bits). Eight bytes of FIFO each way, no parity, no breaks. Its speed comes
- * from the VideoCore's core clock, which the firmware keeps still when its enable_uart=1, and has set: the divisor stays as it is.
+ * The mini-UART of Broadcom's BCM2835 to BCM2711 ("BCM2711 ARM Peripherals", chapter 2; its errata
+ * for the interrupt enables, whose two lowest bits are described the wrong way round there, and for
+ * the data size, which takes two bits). Eight bytes of FIFO each way, no parity, no breaks. Its
+ * speed comes from the VideoCore's core clock, which the firmware keeps still when its
+ * enable_uart=1, and has set: the divisor stays as it is.
  */
 #include "drivers/serial/port.h"
 
@@ -17,7 +19,8 @@ enum aux_register { /* from the mini-UART's own; the enables of the auxiliary bl
 #define AUX_ENABLES (-0x3c)
 
 #define ENABLE_UART 1u
-#define IER_RX      (1u << 0 | 1u << 2 | 1u << 3) /* bits 2 and 3: "must be set to receive" */
+/* bits 2 and 3: "must be set to receive" */
+#define IER_RX      (1u << 0 | 1u << 2 | 1u << 3)
 #define IER_TX      (1u << 1)
 #define IIR_CAUSE   (3u << 1) /* with bit 0 clear: 1 room to send, 2 bytes received */
 #define IIR_TX      (1u << 1)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * PL011 UART (Arm DDI 0183). The firmware has set the speed, and knows the clock better than the device tree does, so the divisors stay as they are.
- * The receive interrupt comes at half a FIFO or after 32 bit times of silence, the transmit interrupt once the FIFO has drained to half.
+ * PL011 UART (Arm DDI 0183). The firmware has set the speed, and knows the clock better than the
+ * device tree does, so the divisors stay as they are. The receive interrupt comes at half a FIFO or
+ * after 32 bit times of silence, the transmit interrupt once the FIFO has drained to half.
  */
 #include "drivers/serial/port.h"
 

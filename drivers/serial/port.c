@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Serial ports between the tty layer and their registers. Receiving: an interrupt takes what is in the FIFO, sixteen bytes at a time. Sending: bytes go
- * into the FIFO as they come; when it is full the transmit interrupt is let through and comes once there is room. The lock is held for
- * that many bytes at most.
+ * Serial ports between the tty layer and their registers. Receiving: an interrupt takes what is in
+ * the FIFO, sixteen bytes at a time. Sending: bytes go into the FIFO as they come; when it is full
+ * the transmit interrupt is let through and comes once there is room. The lock is held for that
+ * many bytes at most.
  */
 #include "drivers/serial/port.h"
 

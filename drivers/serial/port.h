@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A serial port with a FIFO each way, whatever its registers: what its driver says of the hardware is five small functions, the rest is here.
+ * A serial port with a FIFO each way, whatever its registers: what its driver says of the hardware
+ * is five small functions, the rest is here.
  */
 #ifndef DRIVERS_SERIAL_PORT_H
 #define DRIVERS_SERIAL_PORT_H
@@ -14,10 +15,12 @@ enum port_event {
 	PORT_TX = 2, /* there is room for bytes */
 };
 
-/* Each a few register accesses; base: the port's registers. Called with the port's lock held (a panic may call put without). */
+/* Each a few register accesses; base: the port's registers. Called with the port's lock held (a
+ * panic may call put without). */
 struct port_hw {
 	const char *kind, *prefix; /* for the log; of its name: "ttyAMA" */
-	/* Everything off but the FIFOs and the line; then only what `enable` says comes as an interrupt. */
+	/* Everything off but the FIFOs and the line; then only what `enable` says comes as an
+	 * interrupt. */
 	void (*start)(volatile void *base);
 	void (*enable)(volatile void *base, unsigned events);
 	/* The enabled events that are there. Whatever would not fall by itself is cleared. */
@@ -39,7 +42,8 @@ struct port {
 	unsigned enabled;     /* events that come as interrupts; lock */
 };
 
-/* Makes the node's port, at its first reg range and interrupt. Its name has `number` at the end. 0 or negative errno (nothing kept). */
+/* Makes the node's port, at its first reg range and interrupt. Its name has `number` at the end. 0
+ * or negative errno (nothing kept). */
 int port_probe(struct device *dev, const struct port_hw *hw, unsigned number) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The Arm generic timer (DDI 0487, D12): the virtual timer's comparator against the virtual counter, which programs read as well. Its interrupt is
- * a level that lasts while CNTVCT >= CNTV_CVAL with the timer enabled and not masked.
+ * The Arm generic timer (DDI 0487, D12): the virtual timer's comparator against the virtual
+ * counter, which programs read as well. Its interrupt is a level that lasts while CNTVCT >=
+ * CNTV_CVAL with the timer enabled and not masked.
  */
 #include "arch/hw.h"
 #include "arch/timer.h"
@@ -11,8 +12,8 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 
-#define VIRTUAL_TIMER                                                                              \
-	2 /* order in the binding arm,armv8-timer: secure, physical, virtual, hypervisor */
+/* order in the binding arm,armv8-timer: secure, physical, virtual, hypervisor */
+#define VIRTUAL_TIMER 2
 
 static void timer_interrupt(unsigned irq, void *arg)
 {

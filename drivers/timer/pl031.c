@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Arm PrimeCell real time clock (PL031, DDI 0224): a counter of seconds since 1970 that sets the wall clock once at boot.
+// Arm PrimeCell real time clock (PL031, DDI 0224): a counter of seconds since 1970 that sets the
+// wall clock once at boot.
 #include "kernel/driver.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio-blk. A request is a chain of descriptors: a header that says what is wanted, the memory, and a status byte that the device writes (5.2.6). One queue, as
- * many requests in it as the ring has slots; the block layer keeps their order, looks after caches, and ends what hangs.
+ * virtio-blk. A request is a chain of descriptors: a header that says what is wanted, the memory,
+ * and a status byte that the device writes (5.2.6). One queue, as many requests in it as the ring
+ * has slots; the block layer keeps their order, looks after caches, and ends what hangs.
  *
- * A device is not trusted: a read counts only when the device says to have written all of it (version 1 devices may not know: 2.7.8.2), a status
- * that it did not write is an error, and an answer that fits no request leads to a reset.
+ * A device is not trusted: a read counts only when the device says to have written all of it
+ * (version 1 devices may not know: 2.7.8.2), a status that it did not write is an error, and an
+ * answer that fits no request leads to a reset.
  */
 #include "drivers/virtio/blk.h"
 
@@ -46,7 +48,8 @@ struct blk_discard {
 	uint32_t sectors, flags;
 };
 
-/* What belongs to a slot besides the request's memory. The status has a cache line to itself, whatever the line size of today's CPUs (at most 128 bytes). */
+/* What belongs to a slot besides the request's memory. The status has a cache line to itself,
+ * whatever the line size of today's CPUs (at most 128 bytes). */
 struct blk_slot {
 	struct blk_header header;
 	struct blk_discard discard;

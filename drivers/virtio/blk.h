@@ -17,8 +17,10 @@ struct virtio_blk {
 	uint64_t features;                              /* agreed on at first */
 };
 
-/* Sets up the device that virtio_identify() found in b->virtio and fills b->device in, all but name and number; b is zeroed otherwise. It then runs, and
- * virtio_blk_interrupt() may come. 0 or negative errno (what is wrong with the device is logged): it is reset and nothing is kept. May sleep. */
+/* Sets up the device that virtio_identify() found in b->virtio and fills b->device in, all but name
+ * and number; b is zeroed otherwise. It then runs, and virtio_blk_interrupt() may come. 0 or
+ * negative errno (what is wrong with the device is logged): it is reset and nothing is kept. May
+ * sleep. */
 int virtio_blk_init(struct virtio_blk *b, const char *name) MUST_CHECK;
 /* Stops it again, before it was ever registered. May sleep. */
 void virtio_blk_stop(struct virtio_blk *b);

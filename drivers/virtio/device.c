@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio devices of the device tree (binding virtio,mmio): a window of registers and an interrupt each; most windows of a virtual machine are empty. Disks become
- * vda, vdb ... in the order of their nodes.
+ * virtio devices of the device tree (binding virtio,mmio): a window of registers and an interrupt
+ * each; most windows of a virtual machine are empty. Disks become vda, vdb ... in the order of
+ * their nodes.
  */
 #include "drivers/virtio/blk.h"
 #include "kernel/driver.h"

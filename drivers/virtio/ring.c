@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The split virtqueue. Barriers: what a descriptor says before the entry that names it, the entry before the index (2.7.13), the used index before the used entry
- * (2.7.14): all between normal memory and a device, so of the outer shareable domain (DDI 0487, B2.3.10). Where the device is not coherent, cache
- * maintenance by address, completed by its DSB, stands in their place.
+ * The split virtqueue. Barriers: what a descriptor says before the entry that names it, the entry
+ * before the index (2.7.13), the used index before the used entry (2.7.14): all between normal
+ * memory and a device, so of the outer shareable domain (DDI 0487, B2.3.10). Where the device is
+ * not coherent, cache maintenance by address, completed by its DSB, stands in their place.
  */
 #include "drivers/virtio/ring.h"
 
@@ -158,7 +159,8 @@ void ring_put(struct virtio_ring *r, unsigned slot, unsigned pieces)
 	r->nbusy++;
 	WRITE_ONCE(r->avail->index, ++r->avail_index);
 	publish(r, r->avail, sizeof(*r->avail));
-	/* The device's wish for fewer notices (2.7.10) is not looked at: a notice costs less than the barrier and the look. */
+	/* The device's wish for fewer notices (2.7.10) is not looked at: a notice costs less than
+	 * the barrier and the look. */
 	virtio_notify(r->virtio, r->index);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The virtio-mmio registers (Virtual I/O Device 1.2, 4.2.2 and for version 1 4.2.4) and the order of initialisation (3.1.1).
+// The virtio-mmio registers (Virtual I/O Device 1.2, 4.2.2 and for version 1 4.2.4) and the order
+// of initialisation (3.1.1).
 #include "drivers/virtio/transport.h"
 
 #include "arch/hw.h"
@@ -46,8 +47,8 @@ enum virtio_register {
 #define MAGIC_VALUE 0x74726976u
 #define RESET_LIMIT NSEC_PER_SEC
 #define RESET_STEP  NSEC_PER_MSEC
-#define GENERATION_MAX                                                                             \
-	16 /* tries; a configuration that changes faster than it is read makes no sense */
+/* tries; a configuration that changes faster than it is read makes no sense */
+#define GENERATION_MAX 16
 
 static uint32_t get(const struct virtio *v, size_t offset)
 {
@@ -141,7 +142,8 @@ void virtio_queue_set(struct virtio *v, unsigned index, const struct virtio_queu
 	put64(v, QUEUE_DESC_LOW, place->descriptors);
 	put64(v, QUEUE_DRIVER_LOW, place->driver);
 	put64(v, QUEUE_DEVICE_LOW, place->device);
-	/* What the queue holds is in memory before the device may look (DDI 0487, B2.3: DMB OSHST orders it before the store to the device). */
+	/* What the queue holds is in memory before the device may look (DDI 0487, B2.3: DMB OSHST
+	 * orders it before the store to the device). */
 	hw_dma_wmb();
 	put(v, QUEUE_READY, 1);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The watchdog in the power management block of Broadcom's BCM2835 to BCM2711. (No manual of Broadcom's tells of it: register names and values are those of
- * Linux's binding brcm,bcm2835-pm and of the boot firmware's public sources.) It counts down 20 bits in units of 1/65536 s. Every write
- * carries a password. The partition number that the boot firmware finds in RSTS after a reset says what to start; 63 is none: stay off.
+ * The watchdog in the power management block of Broadcom's BCM2835 to BCM2711. (No manual of
+ * Broadcom's tells of it: register names and values are those of Linux's binding brcm,bcm2835-pm
+ * and of the boot firmware's public sources.) It counts down 20 bits in units of 1/65536 s. Every
+ * write carries a password. The partition number that the boot firmware finds in RSTS after a reset
+ * says what to start; 63 is none: stay off.
  */
 #include "kernel/driver.h"
 #include "kernel/errno.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The file system at boot: tmpfs as root, filled from the initramfs, or a disk over it (root.c); /dev and /proc mounted; descriptors for process 1.
+ * The file system at boot: tmpfs as root, filled from the initramfs, or a disk over it (root.c);
+ * /dev and /proc mounted; descriptors for process 1.
  */
 #include "kernel/fs/dev.h"
 #include "kernel/fs/initramfs.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The table of devices: a list that only grows, read without lock (nodes are linked in by a release store and never leave).
+ * The table of devices: a list that only grows, read without lock (nodes are linked in by a release
+ * store and never leave).
  */
 #include "kernel/fs/dev.h"
 #include "kernel/fs/internal.h"

@@ -98,7 +98,8 @@ static bool name_step(struct path *p, char *buf, char **at)
 	return fits;
 }
 
-/* Writes the names from p (whose references are consumed) up to root backwards. *reached: root was met. */
+/* Writes the names from p (whose references are consumed) up to root backwards. *reached: root was
+ * met. */
 static bool names_up(struct path p, const struct path *root, char *buf, char **at, bool *reached)
 {
 	bool fits = true;
@@ -121,8 +122,9 @@ static bool names_up(struct path p, const struct path *root, char *buf, char **a
 }
 
 /*
- * The tree is locked for one name at a time, so that depth costs no latency. What a rename meanwhile would garble is done again; after some tries
- * the caller gets what a slower look would have seen anyway.
+ * The tree is locked for one name at a time, so that depth costs no latency. What a rename
+ * meanwhile would garble is done again; after some tries the caller gets what a slower look would
+ * have seen anyway.
  */
 int path_text(const struct path *p, const struct path *root, char *buf, size_t size)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The newc format (cpio(5)): a header of 110 characters, magic and thirteen numbers of eight hexadecimal digits; the name with its terminator; the
- * data. Name and data are padded to multiples of four from the header's start. An entry named TRAILER!!! ends an archive.
+ * The newc format (cpio(5)): a header of 110 characters, magic and thirteen numbers of eight
+ * hexadecimal digits; the name with its terminator; the data. Name and data are padded to multiples
+ * of four from the header's start. An entry named TRAILER!!! ends an archive.
  */
 #include "kernel/fs/cpio.h"
 

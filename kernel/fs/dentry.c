@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Dentries: the tree of names. A hash table over (parent, name) answers walks; each directory also keeps its children in a tree ordered by cookie, so
- * that readdir goes on where it stopped whatever was made or removed meanwhile.
+ * Dentries: the tree of names. A hash table over (parent, name) answers walks; each directory also
+ * keeps its children in a tree ordered by cookie, so that readdir goes on where it stopped whatever
+ * was made or removed meanwhile.
  *
- * dentry_lock covers hash, children, parent, name and flags. A reference count leaves or reaches zero only under it, so that a walk that finds
- * a dentry in the hash can always take a reference. Chains are short (the table is made for the size of RAM); nothing else under the lock depends on the number of files but the
- * depth of the children tree.
+ * dentry_lock covers hash, children, parent, name and flags. A reference count leaves or reaches
+ * zero only under it, so that a walk that finds a dentry in the hash can always take a reference.
+ * Chains are short (the table is made for the size of RAM); nothing else under the lock depends on
+ * the number of files but the depth of the children tree.
  *
- * Invariants: (1) a hashed dentry is among its parent's children; (2) in a SUPER_TREE file system a hashed dentry holds a reference to itself; (3) a dentry holds
- * a reference to its parent, deleted or not; (4) parent and name change only with the mutexes of both directories held, so either that mutex or
- * dentry_lock makes them readable.
+ * Invariants: (1) a hashed dentry is among its parent's children; (2) in a SUPER_TREE file system a
+ * hashed dentry holds a reference to itself; (3) a dentry holds a reference to its parent, deleted
+ * or not; (4) parent and name change only with the mutexes of both directories held, so either that
+ * mutex or dentry_lock makes them readable.
  */
 #include "kernel/fs/internal.h"
 #include "kernel/fs/vfs.h"
@@ -258,7 +261,8 @@ void dentry_detach(struct dentry *d)
 		dentry_put(d);
 }
 
-/* Gives d a new name, a long one in *room (then NULL). Returns memory of the old name to free, or NULL. */
+/* Gives d a new name, a long one in *room (then NULL). Returns memory of the old name to free, or
+ * NULL. */
 static char *rename_locked(struct dentry *d, const struct name *name, char **room)
 {
 	char *old = d->name == d->inline_name ? NULL : d->name;
@@ -361,7 +365,8 @@ struct dentry *dentry_next_child(struct dentry *d, uint64_t cookie)
 
 bool dentry_is_below(struct dentry *d, struct dentry *ancestor)
 {
-	/* Directories get another parent only under rename_mutex, and each holds a reference to its own: no lock, however deep the tree. */
+	/* Directories get another parent only under rename_mutex, and each holds a reference to its
+	 * own: no lock, however deep the tree. */
 	DEBUG_ASSERT(mutex_held(&rename_mutex));
 	while (d != ancestor && d != d->parent)
 		d = d->parent;

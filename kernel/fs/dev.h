@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Device nodes: who has a device registers its number, name and operations once; devtmpfs shows a node for each. A node that mknod(2) makes anywhere
- * leads to the same operations.
+ * Device nodes: who has a device registers its number, name and operations once; devtmpfs shows a
+ * node for each. A node that mknod(2) makes anywhere leads to the same operations.
  */
 #ifndef KERNEL_FS_DEV_H
 #define KERNEL_FS_DEV_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The devices without hardware: null, zero, full, random, urandom, kmsg. Numbers as Linux's (Documentation: admin-guide/devices).
+ * The devices without hardware: null, zero, full, random, urandom, kmsg. Numbers as Linux's
+ * (Documentation: admin-guide/devices).
  */
 #include "kernel/fs/dev.h"
 #include "kernel/fs/internal.h"
@@ -106,7 +107,8 @@ static int64_t null_seek(struct file *f, int64_t off, int whence)
 	return (int64_t)(f->pos = 0);
 }
 
-/* /dev/kmsg: each read gives one record "priority,sequence,microseconds,-;text"; f->data is the place in the log, under pos_mutex. */
+/* /dev/kmsg: each read gives one record "priority,sequence,microseconds,-;text"; f->data is the
+ * place in the log, under pos_mutex. */
 static int kmsg_open(struct file *f)
 {
 	f->data = NULL;
@@ -200,7 +202,8 @@ static int64_t kmsg_seek(struct file *f, int64_t off, int whence)
 {
 	if (off != 0)
 		return -ESPIPE;
-	/* 0: SEEK_SET, the oldest line; 2: SEEK_END, behind the newest; 3: SEEK_DATA, behind what was last cleared: the oldest here. */
+	/* 0: SEEK_SET, the oldest line; 2: SEEK_END, behind the newest; 3: SEEK_DATA, behind what
+	 * was last cleared: the oldest here. */
 	if (whence != 0 && whence != 2 && whence != 3)
 		return -EINVAL;
 	f->data = (void *)(uintptr_t)(whence == 2 ? log_end() : 0);
@@ -233,7 +236,8 @@ static struct device_node nodes[] = {
 	{ "full", S_IFCHR | 0666, DEVNO(MEM_MAJOR, 7), &full_ops, NULL, NULL },
 	{ "random", S_IFCHR | 0666, DEVNO(MEM_MAJOR, 8), &random_ops, NULL, NULL },
 	{ "urandom", S_IFCHR | 0666, DEVNO(MEM_MAJOR, 9), &random_ops, NULL, NULL },
-	/* Who holds it open asks for idle states that end soon. There is one, WFI, which ends at once: every wish is met. */
+	/* Who holds it open asks for idle states that end soon. There is one, WFI, which ends at
+	   once: every wish is met. */
 	{ "cpu_dma_latency", S_IFCHR | 0600, DEVNO(MISC_MAJOR, 259), &null_ops, NULL, NULL },
 	{ "kmsg", S_IFCHR | 0644, DEVNO(MEM_MAJOR, 11), &kmsg_ops, NULL, NULL },
 };

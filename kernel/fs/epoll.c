@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * epoll. An item joins a file (and the descriptor it was added by) to an instance. A wake-up on one of the file's queues puts the item on the
- * ready list; epoll_wait takes items off, asks the file whether it is ready indeed, and puts level-triggered ones back.
+ * epoll. An item joins a file (and the descriptor it was added by) to an instance. A wake-up on one
+ * of the file's queues puts the item on the ready list; epoll_wait takes items off, asks the file
+ * whether it is ready indeed, and puts level-triggered ones back.
  *
- * Locks: epoll_mutex (which items hang on which files, shape of nested instances) -> ep->mutex (the tree of items, one collector at
- * a time) -> queue locks -> ep->lock (ready list; interrupts off) . An item does not count as a use of its file: the file's last
- * reference takes the item away before anything of the file is released.
+ * Locks: epoll_mutex (which items hang on which files, shape of nested instances) -> ep->mutex (the
+ * tree of items, one collector at a time) -> queue locks -> ep->lock (ready list; interrupts off) .
+ * An item does not count as a use of its file: the file's last reference takes the item away before
+ * anything of the file is released.
  */
 #include "kernel/fs/files.h"
 #include "kernel/fs/internal.h"
@@ -203,7 +205,8 @@ static int control(struct file *epf, struct file *f, int op, int fd, const struc
 			return -EINVAL;
 		it->event.data = ev->data;
 		WRITE_ONCE(it->event.events, ev->events);
-		hw_mb(); /* a notifier that saw the old mask has changed the file before we ask it */
+		hw_mb(); /* a notifier that saw the old mask has changed the file before we ask
+			    it */
 		if (item_poll(it, NULL))
 			item_make_ready(it);
 		return 0;
@@ -406,7 +409,8 @@ static unsigned epoll_poll(struct file *f, struct poll_table *pt)
 	struct epoll *ep = f->data;
 
 	poll_watch(pt, &ep->wq);
-	/* Whether a ready item still is ready is found out by epoll_wait: at worst it then finds nothing. */
+	/* Whether a ready item still is ready is found out by epoll_wait: at worst it then finds
+	 * nothing. */
 	return has_ready(ep) ? POLL_READABLE : 0;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Open files: their life, and transfers between them and memory.
  *
- * A struct file is shared by everything that dup and fork made of it. Its position is under pos_mutex, which is left out
- * while a single descriptor of a single task leads to the file: then nobody can be there at the same time.
+ * A struct file is shared by everything that dup and fork made of it. Its position is under
+ * pos_mutex, which is left out while a single descriptor of a single task leads to the file: then
+ * nobody can be there at the same time.
  */
 #include <linux/falloc.h>
 
@@ -337,7 +338,8 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size)
 	unsigned long long ino = f->inode->ino;
 	int n;
 
-	/* A dentry that is its own parent without being a root never had a directory: memfd, O_TMPFILE. */
+	/* A dentry that is its own parent without being a root never had a directory: memfd,
+	 * O_TMPFILE. */
 	if (f->path.dentry->name_len && f->path.dentry->parent == f->path.dentry &&
 	    f->path.dentry != f->path.mount->root)
 		n = format(buf, size, "%s (deleted)", f->path.dentry->name);

@@ -2,9 +2,10 @@
 /*
  * Descriptor tables: an array of files with two bit maps (used, close-on-exec).
  *
- * Whoever changes a table holds its lock. A task whose table nobody shares (refs 1) reads it without: only it could change it, and a second
- * user can only come from its own clone(2). That is the fast path of every read and write: no lock, no count.
- * Tables grow by doubling, in steps under the lock.
+ * Whoever changes a table holds its lock. A task whose table nobody shares (refs 1) reads it
+ * without: only it could change it, and a second user can only come from its own clone(2). That is
+ * the fast path of every read and write: no lock, no count. Tables grow by doubling, in steps under
+ * the lock.
  */
 #include <linux/resource.h>
 
@@ -55,7 +56,8 @@ static void copy_slot(struct files *fs, unsigned fd)
 	a->cloexec[fd / 64] = fs->cloexec[fd / 64];
 }
 
-/* Copies 64 descriptors at a time, so that the lock is held for a short while only; then the new arrays take over. */
+/* Copies 64 descriptors at a time, so that the lock is held for a short while only; then the new
+ * arrays take over. */
 static struct file **copy_arrays(struct files *fs, struct file_arrays *a)
 {
 	struct file **old = fs->file;
@@ -180,7 +182,8 @@ int file_install(struct file *f, int min, bool cloexec)
 	}
 }
 
-/* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or -EBADF, -ENOMEM. */
+/* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or
+ * -EBADF, -ENOMEM. */
 int file_install_at(struct file *f, unsigned fd, bool cloexec)
 {
 	struct files *fs = current()->files;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tables of descriptors from inside this room: their layout, for the one look-up that every read and write begins with.
+// Tables of descriptors from inside this room: their layout, for the one look-up that every read
+// and write begins with.
 #ifndef KERNEL_FS_FILES_H
 #define KERNEL_FS_FILES_H
 
@@ -22,8 +23,8 @@ struct files {
 };
 
 /*
- * The file behind a descriptor, for the length of a call: pair with fd_return. It is counted only when others use the table too: a
- * table with one user can only be changed by that user.
+ * The file behind a descriptor, for the length of a call: pair with fd_return. It is counted only
+ * when others use the table too: a table with one user can only be changed by that user.
  */
 struct fdref {
 	struct file *file;

@@ -2,11 +2,13 @@
 /*
  * The root file system from the initramfs: cpio archives that the boot loader left in memory.
  *
- * File data that starts on a page boundary is not copied: its whole frames are handed to the file's page cache as they lie; the last, partial one is copied, because the next
- * header follows in the same frame. All other frames are given to the buddy as soon as the parser is past them, so that unpacking needs no second
- * copy of anything.
+ * File data that starts on a page boundary is not copied: its whole frames are handed to the file's
+ * page cache as they lie; the last, partial one is copied, because the next header follows in the
+ * same frame. All other frames are given to the buddy as soon as the parser is past them, so that
+ * unpacking needs no second copy of anything.
  *
- * A later archive overlays an earlier one: directories merge, everything else is replaced. Missing parent directories are made.
+ * A later archive overlays an earlier one: directories merge, everything else is replaced. Missing
+ * parent directories are made.
  */
 #include "kernel/fs/initramfs.h"
 

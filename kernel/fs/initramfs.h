@@ -4,8 +4,9 @@
 
 #include "kernel/lib/types.h"
 
-/* Unpacks the archives at [start, start+size) into the running task's root; their frames become file pages or free memory. 0, or the first error: a damaged
- * archive (-EINVAL), no memory; what was unpacked until then stays. Task context, once. */
+/* Unpacks the archives at [start, start+size) into the running task's root; their frames become
+ * file pages or free memory. 0, or the first error: a damaged archive (-EINVAL), no memory; what
+ * was unpacked until then stays. Task context, once. */
 int initramfs_unpack(phys_addr_t start, uint64_t size);
 
 #endif

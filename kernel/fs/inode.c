@@ -2,9 +2,10 @@
 /*
  * Inodes: their life, who may use them, and their attributes.
  *
- * An inode lives while it is referenced: by dentries, by open files, by a file system that caches it. What happens at the last reference is the file system's
- * evict operation. Attributes are single words, changed under inode->mutex and read without it: stat(2) may see one
- * attribute new and the next one old, as everywhere.
+ * An inode lives while it is referenced: by dentries, by open files, by a file system that caches
+ * it. What happens at the last reference is the file system's evict operation. Attributes are
+ * single words, changed under inode->mutex and read without it: stat(2) may see one attribute new
+ * and the next one old, as everywhere.
  */
 #include "kernel/cred.h"
 #include "kernel/fs/internal.h"
@@ -91,8 +92,8 @@ void inode_touch_ctime(struct inode *i)
 	WRITE_ONCE(i->ctime, (int64_t)time_wall());
 }
 
-/* The time of access is kept as relatime does, but for its rule of once a day: it changes when the file has changed since. A read of what was read before costs two
- * comparisons. */
+/* The time of access is kept as relatime does, but for its rule of once a day: it changes when the
+ * file has changed since. A read of what was read before costs two comparisons. */
 void inode_accessed(struct inode *i, const struct mount *m)
 {
 	if (i->atime > i->mtime && i->atime > i->ctime)

@@ -16,14 +16,15 @@ int pipe_init(void);
 void timerfd_init(void);
 int memfd_init(void); /* after tmpfs can be made */
 
-/* root.c: at boot, with the initramfs unpacked: decides what init is, or mounts the root that the command line names; panics when there is no such root. May
- * sleep. */
+/* root.c: at boot, with the initramfs unpacked: decides what init is, or mounts the root that the
+ * command line names; panics when there is no such root. May sleep. */
 void root_choose(void);
 
 /* Records an access for atime; m may be NULL. */
 void inode_accessed(struct inode *i, const struct mount *m);
 
-/* A new file with ops and data, and a descriptor for it, or -EMFILE, -ENOMEM: then ops->release has had data. */
+/* A new file with ops and data, and a descriptor for it, or -EMFILE, -ENOMEM: then ops->release has
+ * had data. */
 int64_t anon_fd(const struct file_ops *ops, unsigned mode, unsigned flags, void *data);
 /* Gives f (consumed; may be ERR_PTR) a descriptor. flags: O_CLOEXEC. */
 int64_t fd_for(struct file *f, unsigned flags);
@@ -45,7 +46,8 @@ int files_next(struct files *fs, unsigned fd);
 bool files_get_cloexec(struct files *fs, unsigned fd);
 int files_set_cloexec(struct files *fs, unsigned fd, bool on);
 unsigned files_table_size(struct files *fs);
-/* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or -EBADF, -ENOMEM. */
+/* Installs f at fd exactly (consumes the reference on success), closing what was there. fd or
+ * -EBADF, -ENOMEM. */
 int file_install_at(struct file *f, unsigned fd, bool cloexec);
 /* only: not when another file is there by now; NULL: whatever is there. 0 or -EBADF. */
 int file_close_fd_if(unsigned fd, const struct file *only);
@@ -70,7 +72,8 @@ struct fs_context {
 	uint32_t umask;        /* lock to change */
 };
 
-/* A path as text as seen from root, terminated, into buf; " (deleted)" and "(unreachable)" as Linux has them. Length or -ERANGE / -ENAMETOOLONG. */
+/* A path as text as seen from root, terminated, into buf; " (deleted)" and "(unreachable)" as Linux
+ * has them. Length or -ERANGE / -ENAMETOOLONG. */
 int path_text(const struct path *p, const struct path *root, char *buf, size_t size);
 int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 
@@ -78,14 +81,16 @@ int file_text(struct file *f, const struct path *root, char *buf, size_t size);
 extern struct super_type tmpfs_type, devtmpfs_type, proc_type, sysfs_type, cgroup2_type, ext2_type;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops, huge_file_ops;
 extern const struct inode_ops tmpfs_inode_ops;
-/* An instance of tmpfs, one of two for good, may take what RAM and swap can hold and the other does not have, and as many inodes; as many as usual from now on. */
+/* An instance of tmpfs, one of two for good, may take what RAM and swap can hold and the other does
+ * not have, and as many inodes; as many as usual from now on. */
 void tmpfs_make_roomy(struct super *s);
 void tmpfs_limit_inodes(struct super *s);
 
 /* Opens a FIFO node or makes both ends of a pipe. */
 extern const struct file_ops fifo_ops;
 
-/* Checks a name may be made or removed in dir (mutex held): permission, dead directory, read-only mount. */
+/* Checks a name may be made or removed in dir (mutex held): permission, dead directory, read-only
+ * mount. */
 int dir_may_change(const struct path *dir) MUST_CHECK;
 int dir_may_remove(const struct path *dir, const struct dentry *victim) MUST_CHECK;
 /* A new file of any type under w's last name. Directory mutex held; *out has a reference. */

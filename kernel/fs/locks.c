@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Advisory locks: POSIX record locks of a process (owner: its table of descriptors), open-file-description locks (owner: the struct file) and
- * flock locks of an open file (owner too; a kind of their own, always the whole file).
+ * Advisory locks: POSIX record locks of a process (owner: its table of descriptors),
+ * open-file-description locks (owner: the struct file) and flock locks of an open file (owner too;
+ * a kind of their own, always the whole file).
  *
- * An inode's locks hang on inode->locks, which is made with the first and lives as long as the inode. Its mutex covers the list. A change of ranges needs at most two new
- * records, which are allocated before anything is touched. A lock that has to wait sleeps until any lock of that inode goes away and tries
- * again; a cycle of waiting processes is not looked for, a signal ends it.
+ * An inode's locks hang on inode->locks, which is made with the first and lives as long as the
+ * inode. Its mutex covers the list. A change of ranges needs at most two new records, which are
+ * allocated before anything is touched. A lock that has to wait sleeps until any lock of that inode
+ * goes away and tries again; a cycle of waiting processes is not looked for, a signal ends it.
  */
 #include "kernel/fs/locks.h"
 
@@ -85,7 +87,8 @@ static void drop(struct file_locks *l, struct file_lock *o)
 	l->changes++;
 }
 
-/* Takes [want->start, want->end] out of what its owner has. spare: a record for the case that one lock becomes two; consumed then. */
+/* Takes [want->start, want->end] out of what its owner has. spare: a record for the case that one
+ * lock becomes two; consumed then. */
 static void cut_out(struct file_locks *l, const struct file_lock *want, struct file_lock **spare)
 {
 	struct file_lock *o, *next;
@@ -268,7 +271,8 @@ int64_t locks_fcntl(struct file *f, int fd, unsigned cmd, uint64_t arg)
 	    (fl.l_type == F_WRLCK && !(f->mode & FILE_WRITE)))
 		return -EBADF;
 	err = apply_waiting(l, &want, fl.l_type == F_UNLCK, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
-	/* Closing clears the descriptor, then drops the locks: those that it did not find any more go here. */
+	/* Closing clears the descriptor, then drops the locks: those that it did not find any more
+	 * go here. */
 	if (!err && !ofd && !files_hold(current()->files, (unsigned)fd, f)) {
 		drop_owned(f->inode, want.owner);
 		err = -EBADF;

@@ -4,7 +4,8 @@
 
 #include "kernel/fs/vfs.h"
 
-/* fcntl's F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ forms on f, found at fd; arg: user's struct flock. */
+/* fcntl's F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ forms on f, found at fd; arg: user's struct
+ * flock. */
 int64_t locks_fcntl(struct file *f, int fd, unsigned cmd, uint64_t arg);
 /* flock(2) with LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB. */
 int64_t locks_flock(struct file *f, unsigned op);

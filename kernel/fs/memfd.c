@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * memfd_create(2): a tmpfs file without a name in any directory, on an instance of tmpfs that is mounted nowhere. With MFD_HUGETLB its object is one of huge
- * pages, and what can be done with it is what hugetlbfs has: it is mapped, read, cut and filled, but not written to.
+ * memfd_create(2): a tmpfs file without a name in any directory, on an instance of tmpfs that is
+ * mounted nowhere. With MFD_HUGETLB its object is one of huge pages, and what can be done with it
+ * is what hugetlbfs has: it is mapped, read, cut and filled, but not written to.
  */
 #include <linux/falloc.h>
 #include <linux/memfd.h>

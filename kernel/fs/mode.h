@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * File types and permission bits. They are UAPI (linux/stat.h), but that header hides them from whatever is compiled against glibc, as the host's
- * tests are.
+ * File types and permission bits. They are UAPI (linux/stat.h), but that header hides them from
+ * whatever is compiled against glibc, as the host's tests are.
  */
 #ifndef KERNEL_FS_MODE_H
 #define KERNEL_FS_MODE_H

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mounts and file system instances. The table of mounts is one short list under dentry_lock: a walk consults it only at a dentry
- * that is flagged DENTRY_MOUNTED. mount_mutex orders mounting and unmounting.
+ * Mounts and file system instances. The table of mounts is one short list under dentry_lock: a walk
+ * consults it only at a dentry that is flagged DENTRY_MOUNTED. mount_mutex orders mounting and
+ * unmounting.
  *
- * References to a mount: one by the table while attached, one by each mount inside it, one by each struct path. So an attached mount that nobody uses has exactly
- * one, and umount decides under dentry_lock, where new ones come from.
+ * References to a mount: one by the table while attached, one by each mount inside it, one by each
+ * struct path. So an attached mount that nobody uses has exactly one, and umount decides under
+ * dentry_lock, where new ones come from.
  */
 #include <linux/mount.h>
 
@@ -95,7 +97,8 @@ void mount_get(struct mount *m)
 
 void mount_put(struct mount *m)
 {
-	/* Only detached mounts get here with their last reference, so nobody can find them any more. */
+	/* Only detached mounts get here with their last reference, so nobody can find them any
+	 * more. */
 	if (atomic_dec(&m->refs) != 0)
 		return;
 	super_put(m->super);
@@ -280,13 +283,15 @@ static struct mount *child_of_locked(const struct mount *m)
 	return NULL;
 }
 
-/* Whoever else has m open, or has mounted something in it, counts beside the table and the caller's path. */
+/* Whoever else has m open, or has mounted something in it, counts beside the table and the caller's
+ * path. */
 static bool is_busy_locked(const struct mount *m)
 {
 	return atomic_load(&m->refs) > 2;
 }
 
-/* Takes m out of the table, if nobody came while it was synced. What he does to it from now on is written when its super goes. */
+/* Takes m out of the table, if nobody came while it was synced. What he does to it from now on is
+ * written when its super goes. */
 static int detach_unused(struct mount *m)
 {
 	struct path point;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Making, removing and moving names: what is common to all file systems. Each function checks permissions and the state of the directory under its
- * mutex, lets the file system do its part, and then changes the dentry tree, which cannot fail.
+ * Making, removing and moving names: what is common to all file systems. Each function checks
+ * permissions and the state of the directory under its mutex, lets the file system do its part, and
+ * then changes the dentry tree, which cannot fail.
  */
 #include "kernel/cred.h"
 #include "kernel/fs/names.h"
@@ -72,7 +73,8 @@ int dir_create_locked(const struct path *dir, const struct name *name, uint32_t 
 	return 0;
 }
 
-/* Begins a change of w's last name: the directory's mutex is taken, and the name is not there. 0, or -errno with no mutex. */
+/* Begins a change of w's last name: the directory's mutex is taken, and the name is not there. 0,
+ * or -errno with no mutex. */
 static int begin_new(struct walk *w)
 {
 	struct inode *dir = w->at.dentry->inode;
@@ -218,7 +220,8 @@ static int remove_locked(struct walk *w, bool rmdir, struct dentry **victim)
 		return -ENOTDIR;
 	if (rmdir ? !dir->ops->rmdir : !dir->ops->unlink)
 		return -EPERM;
-	/* The victim's own mutex: nothing may be created in a directory between the check for emptiness and its end. */
+	/* The victim's own mutex: nothing may be created in a directory between the check for
+	 * emptiness and its end. */
 	mutex_lock(&d->inode->mutex);
 	err = rmdir ? dir->ops->rmdir(dir, d) : dir->ops->unlink(dir, d);
 	if (!err)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Changes of names, for the system calls and the initramfs. Walks are after walk_parent(). 0 or negative errno; task context, may sleep.
+// Changes of names, for the system calls and the initramfs. Walks are after walk_parent(). 0 or
+// negative errno; task context, may sleep.
 #ifndef KERNEL_FS_NAMES_H
 #define KERNEL_FS_NAMES_H
 
 #include "kernel/fs/walk.h"
 
-/* A regular file, directory, device, FIFO or socket; mode is used as it is (umask applied by the caller). */
+/* A regular file, directory, device, FIFO or socket; mode is used as it is (umask applied by the
+ * caller). */
 int name_create(struct walk *w, uint32_t mode, devno_t rdev) MUST_CHECK;
 int name_symlink(struct walk *w, const char *target) MUST_CHECK;
 /* from_tmpfile: a file without any name left may get one (O_TMPFILE). */

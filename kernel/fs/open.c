@@ -2,8 +2,9 @@
 /*
  * Opening files by path: the O_ flags, permissions, creation.
  *
- * A file that is created is looked up again under the directory's mutex, so of two tasks with O_CREAT | O_EXCL exactly one succeeds. A final
- * symbolic link is followed by going on with the same walk, which may end at a name yet to be created, as POSIX wants.
+ * A file that is created is looked up again under the directory's mutex, so of two tasks with
+ * O_CREAT | O_EXCL exactly one succeeds. A final symbolic link is followed by going on with the
+ * same walk, which may end at a name yet to be created, as POSIX wants.
  */
 #include "kernel/cred.h"
 #include "kernel/fs/internal.h"

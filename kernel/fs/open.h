@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Opening by path, for the system calls and the boot code. ERR_PTR on failure; task context, may sleep.
+// Opening by path, for the system calls and the boot code. ERR_PTR on failure; task context, may
+// sleep.
 #ifndef KERNEL_FS_OPEN_H
 #define KERNEL_FS_OPEN_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Process descriptors: pidfd_open(2), clone(2) with CLONE_PIDFD, pidfd_getfd(2). The file holds the struct process, which stays when the
- * process has been reaped, without a leader: so a descriptor never comes to mean another process of the same number. It is readable when no
- * thread is left.
+ * Process descriptors: pidfd_open(2), clone(2) with CLONE_PIDFD, pidfd_getfd(2). The file holds the
+ * struct process, which stays when the process has been reaped, without a leader: so a descriptor
+ * never comes to mean another process of the same number. It is readable when no thread is left.
  */
 #include "kernel/fs/pidfd.h"
 
@@ -83,7 +83,8 @@ static struct file *pidfd_file(struct process *p, unsigned flags)
 	return f;
 }
 
-/* Other users of the table may see the descriptor before the process is complete: it has no leader yet, as if it were gone. */
+/* Other users of the table may see the descriptor before the process is complete: it has no leader
+ * yet, as if it were gone. */
 struct file *pidfd_offer(struct process *p, virt_addr_t user, int *fd)
 {
 	struct file *f = pidfd_file(p, 0);

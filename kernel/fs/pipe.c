@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pipes and FIFOs: a ring of bytes over up to `capacity / PAGE_SIZE` pages, which are allocated as the head reaches them and freed as
- * the tail leaves them. An emptied ring keeps its last page for the next message, so a small one costs no allocation.
+ * Pipes and FIFOs: a ring of bytes over up to `capacity / PAGE_SIZE` pages, which are allocated as
+ * the head reaches them and freed as the tail leaves them. An emptied ring keeps its last page for
+ * the next message, so a small one costs no allocation.
  *
- * pipe->mutex covers everything; user memory is copied under it (a fault there may sleep, which makes others wait for this pipe
- * only). Sleepers test head, tail and the counts without it: each is one word.
+ * pipe->mutex covers everything; user memory is copied under it (a fault there may sleep, which
+ * makes others wait for this pipe only). Sleepers test head, tail and the counts without it: each
+ * is one word.
  *
- * Wake-ups go to one sleeper; whoever has transferred something passes the wake-up on when there is more for another. Writes of up to PIPE_BUF
- * bytes wait until they fit as a whole: where there is room for some of them only, all writers are woken.
+ * Wake-ups go to one sleeper; whoever has transferred something passes the wake-up on when there is
+ * more for another. Writes of up to PIPE_BUF bytes wait until they fit as a whole: where there is
+ * room for some of them only, all writers are woken.
  *
- * What is in pipes belongs to no process, so nobody's end gives it back while an end is open elsewhere: users are limited instead, in pages that their pipes
- * may fill. Linux's soft limit is 64 MB, whatever the machine has, and its hard limit is none. Here they are a sixteenth and an eighth of RAM (and no more than 64 and 128
- * MB): one user, with as many processes and pipes as he may have, leaves the rest of the memory to others.
+ * What is in pipes belongs to no process, so nobody's end gives it back while an end is open
+ * elsewhere: users are limited instead, in pages that their pipes may fill. Linux's soft limit is
+ * 64 MB, whatever the machine has, and its hard limit is none. Here they are a sixteenth and an
+ * eighth of RAM (and no more than 64 and 128 MB): one user, with as many processes and pipes as he
+ * may have, leaves the rest of the memory to others.
  */
 #include "kernel/fs/pipe.h"
 
@@ -27,8 +32,8 @@
 #include "mm/usercopy.h"
 
 #define SOFT_MAX 16384u /* pages */
-#define PAGES_SMALL                                                                                \
-	2u /* of a new pipe beyond the soft limit: enough to write and read at the same time */
+/* of a new pipe beyond the soft limit: enough to write and read at the same time */
+#define PAGES_SMALL 2u
 
 struct pipe_limits pipe_limits = { .size = 1 << 20 };
 
@@ -140,7 +145,8 @@ static unsigned page_index(const struct pipe *p, uint64_t at)
 	return (unsigned)(at >> PAGE_SHIFT) & (p->npages - 1);
 }
 
-/* The tail has left page i: it goes, unless the head is in it already, or the ring is empty and it can be the next one. */
+/* The tail has left page i: it goes, unless the head is in it already, or the ring is empty and it
+ * can be the next one. */
 static void page_left(struct pipe *p, unsigned i)
 {
 	unsigned next = page_index(p, p->tail);
@@ -253,7 +259,8 @@ static size_t room_needed(size_t n)
 	return n <= PIPE_BUF ? n : 1;
 }
 
-/* Writes as much as fits now. Bytes, 0 (no room yet) or negative errno; the mutex is taken and released. */
+/* Writes as much as fits now. Bytes, 0 (no room yet) or negative errno; the mutex is taken and
+ * released. */
 static int64_t write_some(struct pipe *p, struct io *io, size_t need)
 {
 	int64_t n = 0;

@@ -8,11 +8,12 @@
 
 #define PAGES_DEFAULT 16
 
-/* /proc/sys/fs/pipe-*, as pipe(7) has them: single words. Who has CAP_SYS_RESOURCE, of the last two also CAP_SYS_ADMIN, is exempt. */
+/* /proc/sys/fs/pipe-*, as pipe(7) has them: single words. Who has CAP_SYS_RESOURCE, of the last two
+ * also CAP_SYS_ADMIN, is exempt. */
 struct pipe_limits {
-	uint32_t size; /* bytes of one pipe: a power of two, a page at least */
-	uint64_t soft,
-		hard; /* pages of a user's pipes together: above these new ones are small, or refused; 0: no limit */
+	uint32_t size;       /* bytes of one pipe: a power of two, a page at least */
+	uint64_t soft, hard; /* pages of a user's pipes together: above these new ones are small, or
+				refused; 0: no limit */
 };
 extern struct pipe_limits pipe_limits;
 /* What a pipe of n bytes, up to 2 GB, is rounded up to. */
@@ -40,7 +41,8 @@ int64_t pipe_read(struct file *f, struct io *io);
 int64_t pipe_write(struct file *f, struct io *io);
 unsigned pipe_poll(struct file *f, struct poll_table *pt);
 int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg);
-/* F_SETPIPE_SZ, F_GETPIPE_SZ. Size in bytes, or -EBADF (no pipe), -EINVAL, -EBUSY, -EPERM, -ENOMEM. */
+/* F_SETPIPE_SZ, F_GETPIPE_SZ. Size in bytes, or -EBADF (no pipe), -EINVAL, -EBUSY, -EPERM,
+ * -ENOMEM. */
 int64_t pipe_fcntl(struct file *f, unsigned cmd, uint64_t arg);
 
 #endif

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ends of pipes: pipe2(2), and the opening and closing of FIFOs, where each side waits for the other.
+ * Ends of pipes: pipe2(2), and the opening and closing of FIFOs, where each side waits for the
+ * other.
  *
- * The inode's mutex orders openings and closings; the pipe is made with the first end and goes with the last.
+ * The inode's mutex orders openings and closings; the pipe is made with the first end and goes with
+ * the last.
  */
 #include "kernel/fs/internal.h"
 #include "kernel/fs/pipe.h"
@@ -45,8 +47,8 @@ static void end_close(struct inode *i, unsigned mode)
 	if (last)
 		i->pipe = NULL;
 	else
-		wake_both(
-			p); /* under the inode's mutex: the other end's closing would take the pipe away */
+		wake_both(p); /* under the inode's mutex: the other end's closing would take the
+				 pipe away */
 	mutex_unlock(&i->mutex);
 	if (last)
 		pipe_destroy(p);
@@ -71,8 +73,8 @@ static int fifo_open(struct file *f)
 	/* What poll compares with: hang-up needs a writer that was there in this reader's time. */
 	f->data = (void *)(uintptr_t)(p->writers ? p->writer_opens - 1 : p->writer_opens);
 	end_open(p, f->mode);
-	/* Looked at before the mutex goes: whoever waited for us may write, close and be gone the moment after. The counts of opens tell of one
-	 * that comes and goes while we wait. */
+	/* Looked at before the mutex goes: whoever waited for us may write, close and be gone the
+	 * moment after. The counts of opens tell of one that comes and goes while we wait. */
 	there = p->unnamed || (reads ? p->writers : p->readers) != 0;
 	opens = reads ? &p->writer_opens : &p->reader_opens;
 	before = *opens;

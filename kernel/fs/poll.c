@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * ppoll and pselect6. The files are asked once with the table of this call, which puts a watcher on each queue they name; then the task sleeps until
- * one fires, asks again without registering, and so on. Nothing is lost: `fired` is cleared before the files are asked.
+ * ppoll and pselect6. The files are asked once with the table of this call, which puts a watcher on
+ * each queue they name; then the task sleeps until one fires, asks again without registering, and
+ * so on. Nothing is lost: `fired` is cleared before the files are asked.
  *
  * The files are kept (counted when the table of descriptors is shared) for the whole call.
  */
@@ -143,7 +144,8 @@ static int poll_run(struct asked *a, unsigned n, uint64_t deadline)
 			     : wait_event(&pw.wq, READ_ONCE(pw.fired), WAIT_INTERRUPTIBLE,
 					  deadline);
 		WRITE_ONCE(pw.fired, false);
-		hw_mb(); /* pairs with a waker that sees fired set already: its change is seen below */
+		hw_mb(); /* pairs with a waker that sees fired set already: its change is seen
+			    below */
 		ready = ask_all(a, n, NULL);
 	}
 	poll_wait_end(&pw);
@@ -190,7 +192,8 @@ int wait_time_get(uint64_t uts, uint64_t *deadline)
 	return 0;
 }
 
-/* What remains, for the caller's next round: as Linux does. A failure to store it changes nothing. */
+/* What remains, for the caller's next round: as Linux does. A failure to store it changes
+ * nothing. */
 static void wait_time_put(uint64_t uts, uint64_t deadline)
 {
 	struct __kernel_timespec ts = { 0, 0 };

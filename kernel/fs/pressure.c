@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Files of pressure. The text is made when a file is read at position 0; later reads get the rest of it.
+// Files of pressure. The text is made when a file is read at position 0; later reads get the rest
+// of it.
 #include "kernel/fs/pressure.h"
 
 #include "kernel/cred.h"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Files of pressure (kernel/psi.h), of /proc/pressure and of groups: reading gives both lines of a resource; writing "some|full THRESHOLD WINDOW" makes the open
- * file a trigger, once (else -EBUSY), which poll tells of with POLLPRI. Whoever opened it without CAP_SYS_RESOURCE has windows of whole 2 s alone.
+ * Files of pressure (kernel/psi.h), of /proc/pressure and of groups: reading gives both lines of a
+ * resource; writing "some|full THRESHOLD WINDOW" makes the open file a trigger, once (else -EBUSY),
+ * which poll tells of with POLLPRI. Whoever opened it without CAP_SYS_RESOURCE has windows of whole
+ * 2 s alone.
  */
 #ifndef KERNEL_FS_PRESSURE_H
 #define KERNEL_FS_PRESSURE_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Regular files over an object. Reads take no lock of this room: the object gives each page atomically. Writes are ordered by the
- * inode's mutex, so that O_APPEND finds the true end and two writes never mix.
+ * Regular files over an object. Reads take no lock of this room: the object gives each page
+ * atomically. Writes are ordered by the inode's mutex, so that O_APPEND finds the true end and two
+ * writes never mix.
  */
 #include "kernel/fs/regular.h"
 

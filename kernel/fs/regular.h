@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What regular files of every file system share: reads and the frame of writes, all through the object.
+// What regular files of every file system share: reads and the frame of writes, all through the
+// object.
 #ifndef KERNEL_FS_REGULAR_H
 #define KERNEL_FS_REGULAR_H
 
 #include "kernel/fs/vfs.h"
 
 int64_t regular_read(struct file *f, struct io *io);
-/* Settles where a write goes (O_APPEND) and how much of it fits limits: bytes (io->n is cut), 0, or -EFBIG. Inode mutex held. */
+/* Settles where a write goes (O_APPEND) and how much of it fits limits: bytes (io->n is cut), 0, or
+ * -EFBIG. Inode mutex held. */
 int64_t regular_write_begin(struct file *f, struct io *io, uint64_t max_size);
 /* Times and set-id bits after a write. Inode mutex held. */
 void regular_written(struct file *f);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * rename(2). Locks: rename_mutex when the directories differ (so that the shape of the tree above them stands still while it is checked that no
- * directory moves below itself), then both directories, the upper one first when one is inside the other, else by address; then the
- * victim's own mutex. Everything is checked and every byte allocated before the file system's rename; after it nothing fails.
+ * rename(2). Locks: rename_mutex when the directories differ (so that the shape of the tree above
+ * them stands still while it is checked that no directory moves below itself), then both
+ * directories, the upper one first when one is inside the other, else by address; then the victim's
+ * own mutex. Everything is checked and every byte allocated before the file system's rename; after
+ * it nothing fails.
  */
 #include <linux/fs.h>
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which file system is the root, as Linux decides it. The initramfs, a tmpfs, is the root of everything. When it has a program /init (rdinit=PATH:
- * another one), that runs and finds a root of its own. When it has none, or there is no initramfs, and the command line says root=, the kernel mounts
- * that device over it and goes there; the programs of an initramfs without /init are then out of everybody's sight.
+ * Which file system is the root, as Linux decides it. The initramfs, a tmpfs, is the root of
+ * everything. When it has a program /init (rdinit=PATH: another one), that runs and finds a root of
+ * its own. When it has none, or there is no initramfs, and the command line says root=, the kernel
+ * mounts that device over it and goes there; the programs of an initramfs without /init are then
+ * out of everybody's sight.
  *
- *    root=/dev/vda2  root=PARTUUID=...  root=UUID=...  root=LABEL=...     in the order in which devices were found, the first that fits
+ *    root=/dev/vda2  root=PARTUUID=... root=UUID=... root=LABEL=... in the order in which devices
+ *                    were found, the first that fits
  *    rootwait        until that device is there, for ever; else it has to be there by now
  *    rw              writable; without it read-only, for init to check and remount
  */
@@ -38,7 +41,8 @@ static bool same_uuid(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* The kind of file system on d and its names, by its first page; NULL: none that is known, or it cannot be read. */
+/* The kind of file system on d and its names, by its first page; NULL: none that is known, or it
+ * cannot be read. */
 static const struct super_type *names_on(struct block_device *d, void *page,
 					 struct super_names *names)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Seals (memfd_create(2), fcntl(2)). They are bits of the inode that only ever come; every file of tmpfs begins with F_SEAL_SEAL, but for a
- * memfd made with MFD_ALLOW_SEALING. All that could break one looks at them under the inode's mutex, under which they are
- * added; mappings, which do not take it, are counted by the object: F_SEAL_WRITE denies it writers, or fails while there are any.
+ * Seals (memfd_create(2), fcntl(2)). They are bits of the inode that only ever come; every file of
+ * tmpfs begins with F_SEAL_SEAL, but for a memfd made with MFD_ALLOW_SEALING. All that could break
+ * one looks at them under the inode's mutex, under which they are added; mappings, which do not
+ * take it, are counted by the object: F_SEAL_WRITE denies it writers, or fails while there are any.
  */
 #include "kernel/fs/seals.h"
 

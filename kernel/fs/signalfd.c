@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * signalfd: pending signals as records to read. They are the reader's own, whoever made the descriptor; poll watches the maker's
- * queue, which the file keeps alive.
+ * signalfd: pending signals as records to read. They are the reader's own, whoever made the
+ * descriptor; poll watches the maker's queue, which the file keeps alive.
  */
 #include <linux/signalfd.h>
 

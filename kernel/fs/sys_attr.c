@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls that check or change attributes: access, chmod, chown, utimens, truncate, fallocate, extended attributes.
+// System calls that check or change attributes: access, chmod, chown, utimens, truncate, fallocate,
+// extended attributes.
 #include <linux/resource.h>
 #include <linux/time_types.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What programs say of a file's pages in memory: fadvise64, readahead, sync_file_range. For files that no disk backs there is nothing to do.
+// What programs say of a file's pages in memory: fadvise64, readahead, sync_file_range. For files
+// that no disk backs there is nothing to do.
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 
@@ -91,7 +92,8 @@ SYSCALL(readahead)
 #define RANGE_FLAGS                                                                                \
 	(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
-/* Data alone: neither what leads to it nor the medium's cache. To begin writing is to write here. */
+/* Data alone: neither what leads to it nor the medium's cache. To begin writing is to write
+ * here. */
 static int64_t range_sync(struct file *f, uint64_t from, int64_t n, unsigned flags)
 {
 	uint64_t last = n ? from + (uint64_t)n - 1 : (uint64_t)INT64_MAX;

@@ -9,7 +9,8 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 
-/* struct linux_dirent64 of getdents64(2): the name follows the fixed part, records are multiples of 8 bytes. */
+/* struct linux_dirent64 of getdents64(2): the name follows the fixed part, records are multiples of
+ * 8 bytes. */
 struct dirent_head {
 	uint64_t ino;
 	int64_t off;
@@ -210,7 +211,8 @@ SYSCALL(syncfs)
 	return err ? err : told;
 }
 
-/* No address family is there yet: socket(2) says so, as Linux does for a family it was built without. */
+/* No address family is there yet: socket(2) says so, as Linux does for a family it was built
+ * without. */
 SYSCALL(socket)
 {
 	(void)args;

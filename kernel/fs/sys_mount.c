@@ -133,7 +133,8 @@ static void replace(struct path *place, const struct path *from, const struct pa
 	*place = path_get(*to);
 }
 
-/* Who has `from` as root or working directory has `to`. A fork under way may keep it, as if it had been later. */
+/* Who has `from` as root or working directory has `to`. A fork under way may keep it, as if it had
+ * been later. */
 static void contexts_move(const struct path *from, const struct path *to)
 {
 	struct process *p;

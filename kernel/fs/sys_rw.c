@@ -2,8 +2,9 @@
 /*
  * read, write and their relatives.
  *
- * A vectored transfer is a row of single ones: after the first that moved anything the rest may not block, and a short one ends it. Small
- * writes to streams (pipes, terminals) are gathered first, so that they stay in one piece as PIPE_BUF promises.
+ * A vectored transfer is a row of single ones: after the first that moved anything the rest may not
+ * block, and a short one ends it. Small writes to streams (pipes, terminals) are gathered first, so
+ * that they stay in one piece as PIPE_BUF promises.
  */
 #include <linux/fs.h>
 #include <linux/uio.h>
@@ -110,8 +111,8 @@ struct vector {
 	uint64_t total;
 };
 
-/* Copies the user's vector in and checks it: of its count, as of an int, the lower half counts. 0, -EINVAL, -EFAULT, -ENOMEM; vector_end() only
- * after 0. */
+/* Copies the user's vector in and checks it: of its count, as of an int, the lower half counts. 0,
+ * -EINVAL, -EFAULT, -ENOMEM; vector_end() only after 0. */
 static int vector_begin(struct vector *v, uint64_t uiov, uint32_t count)
 {
 	int err = 0;
@@ -314,7 +315,8 @@ SYSCALL(lseek)
 	return to;
 }
 
-/* Reads and positions for sendfile: from *pos when the caller gave one, else from the file's own. */
+/* Reads and positions for sendfile: from *pos when the caller gave one, else from the file's
+ * own. */
 static int64_t send_chunk(struct file *in, struct file *out, uint64_t *pos, char *buf, size_t n,
 			  bool nonblock)
 {

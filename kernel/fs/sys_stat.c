@@ -161,7 +161,8 @@ static int64_t statfs_path(const struct path *p, uint64_t dst)
 	st.f_bsize = st.f_frsize = PAGE_SIZE;
 	st.f_namelen = NAME_MAX;
 	st.f_fsid.val[0] = (int)s->dev;
-	/* ST_VALID, and the mount's flags, which have the same values for the first four and noatime; relatime moves (statfs(2)). */
+	/* ST_VALID, and the mount's flags, which have the same values for the first four and
+	 * noatime; relatime moves (statfs(2)). */
 	st.f_flags =
 		0x20 |
 		(p->mount->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME)) |

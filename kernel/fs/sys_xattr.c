@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Extended attributes: no file system here keeps any. What a call asks for is looked at, then refused; a list of them is empty.
+// Extended attributes: no file system here keeps any. What a call asks for is looked at, then
+// refused; a list of them is empty.
 #include <linux/xattr.h>
 
 #include "kernel/fs/files.h"

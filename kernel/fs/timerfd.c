@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * timerfd: a timer whose expirations are read. A periodic one is started again when its expirations are counted (read, gettime), as many
- * periods ahead as have passed: an unread timer of one nanosecond costs one interrupt, not a billion.
+ * timerfd: a timer whose expirations are read. A periodic one is started again when its expirations
+ * are counted (read, gettime), as many periods ahead as have passed: an unread timer of one
+ * nanosecond costs one interrupt, not a billion.
  *
- * t->mutex orders callers; the handler touches only `expired`. Who is to hear of the wall clock's being set (TFD_TIMER_CANCEL_ON_SET) waits in
- * one queue with all of that kind.
+ * t->mutex orders callers; the handler touches only `expired`. Who is to hear of the wall clock's
+ * being set (TFD_TIMER_CANCEL_ON_SET) waits in one queue with all of that kind.
  */
 #include <linux/time.h>
 #include <linux/timerfd.h>
@@ -225,7 +226,8 @@ static int64_t settime(struct timerfd *t, unsigned flags, uint64_t value, uint64
 		start_locked(t);
 	}
 	mutex_unlock(&t->mutex);
-	/* Linux has it so: the new time holds, and who sets it is told what became of the old one. */
+	/* Linux has it so: the new time holds, and who sets it is told what became of the old
+	 * one. */
 	return value && cancelled && (flags & TFD_TIMER_CANCEL_ON_SET) ? -ECANCELED : 0;
 }
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * tmpfs: files in memory. Directories are the dentry tree itself (SUPER_TREE); a regular file is an anonymous object (mm/object.h), whose
- * pages may go to swap like any other; the target of a symbolic link is a string, or, from LINK_PAGED bytes on, as with Linux, such an object's page.
+ * tmpfs: files in memory. Directories are the dentry tree itself (SUPER_TREE); a regular file is an
+ * anonymous object (mm/object.h), whose pages may go to swap like any other; the target of a
+ * symbolic link is a string, or, from LINK_PAGED bytes on, as with Linux, such an object's page.
  *
  * devtmpfs is the same with a node for every registered device.
  *
- * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's, which includes what the initramfs gave it, and that of files without a mount are all of RAM
- * and swap but what programs need to run at all, a quarter of RAM. Each page counts from the moment that it comes, by write(2) or by a store through a
- * mapping (struct object_room), until its file goes: a mapping may keep the pages a little longer.
+ * Space: a mount has a limit, as Linux's: half of RAM, or size=. The root's, which includes what
+ * the initramfs gave it, and that of files without a mount are all of RAM and swap but what
+ * programs need to run at all, a quarter of RAM. Each page counts from the moment that it comes, by
+ * write(2) or by a store through a mapping (struct object_room), until its file goes: a mapping may
+ * keep the pages a little longer.
  *
- * Inodes: what is not in pages is limited by number, as Linux does it: half as many as RAM has pages, or nr_inodes=. A further link to a file counts like a
- * file, for its name takes memory as well. What the initramfs brought to the root does not use up the limit; files without a mount have none but descriptors'.
+ * Inodes: what is not in pages is limited by number, as Linux does it: half as many as RAM has
+ * pages, or nr_inodes=. A further link to a file counts like a file, for its name takes memory as
+ * well. What the initramfs brought to the root does not use up the limit; files without a mount
+ * have none but descriptors'.
  */
 #include <linux/falloc.h>
 #include <linux/magic.h>
@@ -212,7 +217,8 @@ const struct inode_ops tmpfs_inode_ops = {
 	.tmpfile = tmpfs_tmpfile,
 };
 
-/* The instances made roomy at boot, which share what there is: no process's end would give it back. Constant then. */
+/* The instances made roomy at boot, which share what there is: no process's end would give it back.
+ * Constant then. */
 static struct tmpfs *roomy[2];
 
 static uint64_t limit_of(const struct object_room *room)
@@ -264,7 +270,8 @@ static int64_t tmpfs_write(struct file *f, struct io *io)
 	return n;
 }
 
-/* Whether the holes in pages [first, end) fit into what is left of the mount, and of what may be promised. */
+/* Whether the holes in pages [first, end) fit into what is left of the mount, and of what may be
+ * promised. */
 static bool holes_fit(struct inode *i, uint64_t first, uint64_t end)
 {
 	struct object_room *room = &tmpfs_of(i)->room;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Terminals as files, their threads, and their device nodes: one terminal per serial port; /dev/console is the port that the kernel's console
- * is on, /dev/tty the controlling terminal of whoever opens it.
+ * Terminals as files, their threads, and their device nodes: one terminal per serial port;
+ * /dev/console is the port that the kernel's console is on, /dev/tty the controlling terminal of
+ * whoever opens it.
  *
- * A file remembers in f->pos the terminal's generation when it was opened: a hang-up makes all earlier files dead. The console's never die: process 1 would lose
- * its only way to speak.
+ * A file remembers in f->pos the terminal's generation when it was opened: a hang-up makes all
+ * earlier files dead. The console's never die: process 1 would lose its only way to speak.
  */
 #include "kernel/fs/tty.h"
 
@@ -125,7 +126,8 @@ static void tty_thread(void *arg)
 	uint8_t c = 0;
 
 	for (;;) {
-		/* Uninterruptible: kernel threads get no signals; the condition comes true in the end or there is nothing to do. */
+		/* Uninterruptible: kernel threads get no signals; the condition comes true in the
+		 * end or there is nothing to do. */
 		(void)wait_event(&t->rx_wait, rx_pending(t), WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		while (rx_pending(t) && rx_next(t, &c, &is_break))
 			input_one(t, c, is_break);

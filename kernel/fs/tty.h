@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Terminals. Input: the serial driver's interrupt puts bytes into rx; the terminal's thread takes them one by one through the line
- * discipline (tty_ldisc.c), which edits the line, echoes, and names the signal a key stands for; readers take whole lines (or bytes) from
- * line[]. Output: writers and echo put processed bytes into out[]; they go to the port as it has room.
+ * Terminals. Input: the serial driver's interrupt puts bytes into rx; the terminal's thread takes
+ * them one by one through the line discipline (tty_ldisc.c), which edits the line, echoes, and
+ * names the signal a key stands for; readers take whole lines (or bytes) from line[]. Output:
+ * writers and echo put processed bytes into out[]; they go to the port as it has room.
  *
- * Locks: tty_mutex (sessions and terminals) -> process tree; write_mutex -> mutex -> out_lock; rx_lock and out_lock are taken with interrupts off.
+ * Locks: tty_mutex (sessions and terminals) -> process tree; write_mutex -> mutex -> out_lock;
+ * rx_lock and out_lock are taken with interrupts off.
  */
 #ifndef KERNEL_FS_TTY_H
 #define KERNEL_FS_TTY_H
@@ -63,9 +65,8 @@ struct tty {
 
 	uint8_t rx[TTY_RX_SIZE];
 	uint8_t line[TTY_LINE_SIZE];
-	uint64_t delimiter
-		[TTY_LINE_SIZE /
-		 64]; /* bit set: this byte ends a line; a 0 byte so marked is the end-of-file key */
+	uint64_t delimiter[TTY_LINE_SIZE / 64]; /* bit set: this byte ends a line; a 0 byte so
+						   marked is the end-of-file key */
 	uint8_t out[TTY_OUT_SIZE];
 };
 
@@ -77,16 +78,19 @@ void ldisc_input(struct tty *t,
 		 uint8_t c); /* may set t->raise; the caller wakes readers when ldisc_readable() */
 void ldisc_break(struct tty *t);
 bool ldisc_has_room(const struct tty *t); /* the next byte can be taken; without mutex: a hint */
-/* Bytes that a read may have now; in canonical mode a complete line's (an end of file alone counts: then *eof). Without mutex: a hint. */
+/* Bytes that a read may have now; in canonical mode a complete line's (an end of file alone counts:
+ * then *eof). Without mutex: a hint. */
 size_t ldisc_readable(const struct tty *t, bool *eof);
-/* Takes up to n bytes, in canonical mode to the end of one line. *ended: that end was reached (the end-of-file key is swallowed). */
+/* Takes up to n bytes, in canonical mode to the end of one line. *ended: that end was reached (the
+ * end-of-file key is swallowed). */
 size_t ldisc_take(struct tty *t, uint8_t *dst, size_t n, bool *ended);
 void ldisc_flush_input(struct tty *t);
 /* The settings changed from old to t->termios. */
 void ldisc_set_mode(struct tty *t, const struct termios2 *old);
 
 /* tty_out.c */
-/* Processes (OPOST) and queues bytes: how many were taken; fewer than n when there is no room. out_lock is taken inside. */
+/* Processes (OPOST) and queues bytes: how many were taken; fewer than n when there is no room.
+ * out_lock is taken inside. */
 size_t tty_out(struct tty *t, const uint8_t *buf, size_t n);
 void tty_out_char(struct tty *t, uint8_t c); /* lost when there is no room: echo */
 /* Gives the port what it takes. Any context. */
@@ -99,7 +103,8 @@ int tty_drain(struct tty *t);
 int64_t tty_write(struct file *f, struct io *io);
 
 /* tty_job.c */
-/* A background process wants to read (SIGTTIN) or change (SIGTTOU) t: 0 when it may go on, -EIO, or -ERESTART with the signal sent. */
+/* A background process wants to read (SIGTTIN) or change (SIGTTOU) t: 0 when it may go on, -EIO, or
+ * -ERESTART with the signal sent. */
 int tty_check_background(struct tty *t, int signo);
 int64_t tty_job_ioctl(struct file *f, struct tty *t, unsigned cmd,
 		      uint64_t arg); /* -ENOIOCTLCMD when cmd is none of these */

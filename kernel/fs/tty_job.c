@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Job control: which session a terminal belongs to, which process group is in the foreground, and what happens to the others
- * (POSIX.1-2017, 11.1.3 and 11.1.4).
+ * Job control: which session a terminal belongs to, which process group is in the foreground, and
+ * what happens to the others (POSIX.1-2017, 11.1.3 and 11.1.4).
  *
- * tty_mutex covers session->tty, tty->session and tty->pgrp; the tree of processes is locked inside it. A session that has a
- * terminal is kept alive by its leader; the leader's exit breaks the tie through session_leader_exit_hook.
+ * tty_mutex covers session->tty, tty->session and tty->pgrp; the tree of processes is locked inside
+ * it. A session that has a terminal is kept alive by its leader; the leader's exit breaks the tie
+ * through session_leader_exit_hook.
  */
 #include "kernel/cred.h"
 #include "kernel/fs/internal.h"
@@ -42,7 +43,8 @@ int tty_check_background(struct tty *t, int signo)
 	struct process *p = current()->process;
 	struct job j;
 
-	/* The common case without locks: words that change only by calls of this session's own processes. */
+	/* The common case without locks: words that change only by calls of this session's own
+	 * processes. */
 	if (READ_ONCE(t->session) != p->session || READ_ONCE(t->pgrp) == p->pgid ||
 	    READ_ONCE(t->pgrp) == 0)
 		return 0;

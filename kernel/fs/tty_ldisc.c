@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The line discipline (POSIX.1-2017, chapter 11, General Terminal Interface; Linux's additions in termios(3)): what each received byte does.
+ * The line discipline (POSIX.1-2017, chapter 11, General Terminal Interface; Linux's additions in
+ * termios(3)): what each received byte does.
  *
  *        tail            canon            head
  *   line:  | complete lines | line being edited |
  *
- * In canonical mode bytes up to canon can be read and what follows can be edited; delimiter[] marks the bytes that end a line. Otherwise everything
- * up to head can be read, and canon follows it when the mode changes.
+ * In canonical mode bytes up to canon can be read and what follows can be edited; delimiter[] marks
+ * the bytes that end a line. Otherwise everything up to head can be read, and canon follows it when
+ * the mode changes.
  */
 #include "kernel/fs/tty.h"
 
@@ -335,7 +337,8 @@ bool ldisc_has_room(const struct tty *t)
 {
 	uint32_t tail = READ_ONCE(t->tail), used = READ_ONCE(t->head) - tail;
 
-	/* An overlong line with nothing to read before it goes on taking keys, so that it can be ended or erased. */
+	/* An overlong line with nothing to read before it goes on taking keys, so that it can be
+	 * ended or erased. */
 	if (mode(t, ICANON) && READ_ONCE(t->canon) == tail)
 		return true;
 	return used < TTY_LINE_SIZE - 1;

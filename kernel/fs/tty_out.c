@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Terminal output: processing of bytes (OPOST), the ring between writers and the port, stopping and draining.
+ * Terminal output: processing of bytes (OPOST), the ring between writers and the port, stopping and
+ * draining.
  *
- * The port is fed in small pieces, each with interrupts off for a bounded time; when its FIFO is full it calls back, and the ring goes on from there.
+ * The port is fed in small pieces, each with interrupts off for a bounded time; when its FIFO is
+ * full it calls back, and the ring goes on from there.
  */
 #include "kernel/fs/internal.h"
 #include "kernel/fs/tty.h"
@@ -143,7 +145,8 @@ int tty_drain(struct tty *t)
 	return err;
 }
 
-/* Gets a chunk of the caller's bytes out, waiting for room. Bytes of it that went, or -EAGAIN, -ERESTART, -EIO. */
+/* Gets a chunk of the caller's bytes out, waiting for room. Bytes of it that went, or -EAGAIN,
+ * -ERESTART, -EIO. */
 static int64_t write_chunk(struct file *f, const uint8_t *buf, size_t n, bool nonblock)
 {
 	struct tty *t = tty_of(f);

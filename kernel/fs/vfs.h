@@ -2,15 +2,20 @@
 /*
  * The types of the file room: what a file system supplies and what the layers above it share.
  *
- *   struct super    one mounted file system instance            struct mount   where a super's tree is attached
- *   struct inode    one file, whatever its names                struct dentry  one name of it in the tree
- *   struct path     mount + dentry: a place as a task sees it   struct file    an open file description
+ *   struct super    one mounted file system instance
+ *   struct mount    where a super's tree is attached
+ *   struct inode    one file, whatever its names
+ *   struct dentry   one name of it in the tree
+ *   struct path     mount + dentry: a place as a task sees it
+ *   struct file     an open file description
  *
- * Only names that exist have a dentry. In memory file systems (SUPER_TREE) the dentry tree is the directory: each name pins its dentry,
- * and a name that is not in the cache is not there. For others a dentry lives while someone uses it, and a miss asks ops->lookup.
+ * Only names that exist have a dentry. In memory file systems (SUPER_TREE) the dentry tree is the
+ * directory: each name pins its dentry, and a name that is not in the cache is not there. For
+ * others a dentry lives while someone uses it, and a miss asks ops->lookup.
  *
- * Lock order: file->pos_mutex -> rename_mutex -> directory's inode->mutex (parent before child, else by address) -> other inode->mutex ->
- * [mm: aspace -> object]. dentry_lock, files->lock, context->lock, inode->lock are spin locks, innermost, never nested in each other.
+ * Lock order: file->pos_mutex -> rename_mutex -> directory's inode->mutex (parent before child,
+ * else by address) -> other inode->mutex -> [mm: aspace -> object]. dentry_lock, files->lock,
+ * context->lock, inode->lock are spin locks, innermost, never nested in each other.
  */
 #ifndef KERNEL_FS_VFS_H
 #define KERNEL_FS_VFS_H
@@ -117,13 +122,16 @@ enum {
 };
 
 /*
- * Operations on inodes. All may sleep. The directory's mutex is held for those that change it; permissions, names' lengths, read-only
- * mounts and sticky bits have been checked; times of directories are set by the caller. NULL: -EPERM (rename, link: -EPERM too).
+ * Operations on inodes. All may sleep. The directory's mutex is held for those that change it;
+ * permissions, names' lengths, read-only mounts and sticky bits have been checked; times of
+ * directories are set by the caller. NULL: -EPERM (rename, link: -EPERM too).
  */
 struct inode_ops {
-	/* The inode that name has in dir, with a reference; -ENOENT. NULL op: only the dentry tree counts. Directory mutex held. */
+	/* The inode that name has in dir, with a reference; -ENOENT. NULL op: only the dentry tree
+	 * counts. Directory mutex held. */
 	int (*lookup)(struct inode *dir, const struct name *name, struct inode **out);
-	/* A new file of the type in mode (regular, directory, device, FIFO, socket), with a reference for the caller. */
+	/* A new file of the type in mode (regular, directory, device, FIFO, socket), with a
+	 * reference for the caller. */
 	int (*create)(struct inode *dir, const struct name *name, uint32_t mode, devno_t rdev,
 		      struct inode **out);
 	int (*symlink)(struct inode *dir, const struct name *name, const char *target,
@@ -133,15 +141,18 @@ struct inode_ops {
 	int (*unlink)(struct inode *dir, struct dentry *victim);
 	/* Removes a directory: -ENOTEMPTY. */
 	int (*rmdir)(struct inode *dir, struct dentry *victim);
-	/* from moves from old_dir to new_dir under name; target is the dentry it replaces, or NULL; exchange swaps the two. Both directories'
-	 * mutexes are held; emptiness of a target directory is the op's to check. */
+	/* from moves from old_dir to new_dir under name; target is the dentry it replaces, or NULL;
+	 * exchange swaps the two. Both directories' mutexes are held; emptiness of a target
+	 * directory is the op's to check. */
 	int (*rename)(struct inode *old_dir, struct dentry *from, struct inode *new_dir,
 		      const struct name *name, struct dentry *target, bool exchange);
 	/* The target of a symbolic link, terminated, into buf: length or -errno. */
 	int (*readlink)(struct inode *inode, char *buf, size_t size);
-	/* A link that leads straight to a place (/proc/PID/cwd): *to gets references. NULL: follow what readlink says. */
+	/* A link that leads straight to a place (/proc/PID/cwd): *to gets references. NULL: follow
+	 * what readlink says. */
 	int (*follow)(struct inode *inode, struct path *to);
-	/* Stores changed attributes; inode mutex held. NULL: the fields of struct inode are all there is; sizes go to object_truncate(). */
+	/* Stores changed attributes; inode mutex held. NULL: the fields of struct inode are all
+	 * there is; sizes go to object_truncate(). */
 	int (*setattr)(struct inode *inode, const struct attr *a);
 	/* Brings fields that are computed (proc) up to date before stat. NULL: they always are. */
 	void (*getattr)(struct inode *inode);
@@ -156,21 +167,27 @@ enum super_flag {
 };
 
 struct super_ops {
-	/* The last reference to inode is about to go, but one may still be found: lowers refs itself, under the lock that its look-ups take, and keeps the
-	 * inode or releases it. For file systems that keep inodes without users; then evict is not called. May sleep. */
+	/* The last reference to inode is about to go, but one may still be found: lowers refs
+	 * itself, under the lock that its look-ups take, and keeps the inode or releases it. For
+	 * file systems that keep inodes without users; then evict is not called. May sleep. */
 	void (*drop)(struct inode *inode);
-	/* The last reference to inode went: release what the file system keeps for it, storage too when nlink is 0; then inode_free(). NULL: inode_free(). */
+	/* The last reference to inode went: release what the file system keeps for it, storage too
+	 * when nlink is 0; then inode_free(). NULL: inode_free(). */
 	void (*evict)(struct inode *inode);
-	/* False when a cached name no longer holds (a dead process in /proc). NULL: it always does. Any context without sleeping. */
+	/* False when a cached name no longer holds (a dead process in /proc). NULL: it always does.
+	 * Any context without sleeping. */
 	bool (*valid)(struct dentry *d);
 	int (*statfs)(struct super *s, struct statfs *st);
 	/* Everything dirty to the medium. NULL: nothing to do. */
 	int (*sync)(struct super *s);
-	/* All mounts become read-only or writable, with other options: -EBUSY, -EROFS, -EINVAL. NULL: nothing to do. May sleep. */
+	/* All mounts become read-only or writable, with other options: -EBUSY, -EROFS, -EINVAL.
+	 * NULL: nothing to do. May sleep. */
 	int (*remount)(struct super *s, const char *options, bool rdonly);
-	/* The last mount went; the tree is gone already. Frees what data points to. NULL: nothing. */
+	/* The last mount went; the tree is gone already. Frees what data points to. NULL:
+	 * nothing. */
 	void (*put)(struct super *s);
-	/* Text for /proc/mounts after the options every file system has, such as ",size=4k". NULL: none. */
+	/* Text for /proc/mounts after the options every file system has, such as ",size=4k". NULL:
+	 * none. */
 	int (*options)(struct super *s, char *buf, size_t size);
 };
 
@@ -197,10 +214,11 @@ struct super_names {
 struct super_type {
 	const char *name;
 	bool needs_device;
-	/* True when the first page of a device is one of this type's; fills names. NULL: it knows no devices. Any context. */
+	/* True when the first page of a device is one of this type's; fills names. NULL: it knows
+	 * no devices. Any context. */
 	bool (*names)(const void *page, struct super_names *names);
-	/* A new super with its root dentry. source and options may be ""; of flags only MOUNT_RDONLY means something here. ERR_PTR on failure. May
-	 * sleep. */
+	/* A new super with its root dentry. source and options may be ""; of flags only
+	 * MOUNT_RDONLY means something here. ERR_PTR on failure. May sleep. */
 	struct super *(*create)(const struct super_type *type, const char *source,
 				const char *options, unsigned flags);
 	struct super_type *next;
@@ -244,7 +262,8 @@ enum file_mode {
 	FILE_EXEC = 32,   /* being executed: counted there negatively */
 };
 
-/* All may sleep. read and write return bytes, or negative errno when nothing was transferred. NULL ops: -EINVAL for read, write; see each call. */
+/* All may sleep. read and write return bytes, or negative errno when nothing was transferred. NULL
+ * ops: -EINVAL for read, write; see each call. */
 struct file_ops {
 	const char *name; /* of files without path, for /proc/PID/fd: "[eventfd]" */
 	int (*open)(struct file *f);
@@ -255,32 +274,35 @@ struct file_ops {
 		struct file *f, int64_t off,
 		int whence); /* pos_mutex held; NULL: by size with FILE_SEEK, else -ESPIPE */
 	int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
-	/* Ready events now; registers on the queues that tell of changes when pt is not NULL (kernel/fs/poll.h). NULL: always readable and writable. */
+	/* Ready events now; registers on the queues that tell of changes when pt is not NULL
+	 * (kernel/fs/poll.h). NULL: always readable and writable. */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);
 	/* Emits names from f->pos on until the sink is full; directory mutex held. */
 	int (*readdir)(struct file *f, struct dir_sink *sink);
 	int (*map)(struct file *f, unsigned area_flags, uint64_t offset,
 		   struct object **object); /* NULL: the inode's object */
-	/* Pages [first, last] to the medium, and what leads to them there, as fsync(2) has it. May sleep. */
+	/* Pages [first, last] to the medium, and what leads to them there, as fsync(2) has it. May
+	 * sleep. */
 	int (*sync)(struct file *f, uint32_t first, uint32_t last);
 	int (*allocate)(struct file *f, int mode, uint64_t off, uint64_t len);
 	void (*flags_changed)(struct file *f, unsigned flags);
 	/* Further lines of /proc/PID/fdinfo. NULL: none. */
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
-	/* An area that maps f came (1: by mmap, fork, or a split) or went (-1: f has a reference still). Aspace mutex held. NULL: nobody counts. */
+	/* An area that maps f came (1: by mmap, fork, or a split) or went (-1: f has a reference
+	 * still). Aspace mutex held. NULL: nobody counts. */
 	void (*area)(struct file *f, int change);
 };
 
 struct file {
-	uint32_t refs; /* atomic */
-	uint32_t mode; /* enum file_mode; constant once open */
-	uint32_t
-		flags; /* O_ flags that fcntl shows; O_NONBLOCK, O_APPEND change by F_SETFL: single word */
+	uint32_t refs;  /* atomic */
+	uint32_t mode;  /* enum file_mode; constant once open */
+	uint32_t flags; /* O_ flags that fcntl shows; O_NONBLOCK, O_APPEND change by F_SETFL: single
+			   word */
 	const struct file_ops *ops;
 	struct inode *inode; /* a reference */
-	struct path
-		path; /* references; pipes and their like have a dentry of their own outside any tree */
-	uint64_t pos; /* pos_mutex */
+	struct path path; /* references; pipes and their like have a dentry of their own outside any
+			     tree */
+	uint64_t pos;     /* pos_mutex */
 	struct mutex pos_mutex;
 	struct readahead ahead;  /* regular files on disks */
 	uint32_t sync_told;      /* of which errors of write-back it was told; sync's */
@@ -332,14 +354,16 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const struct name *na
 /* Memory for a name to come, so that dentry_attach cannot fail; NULL: none. */
 struct dentry *dentry_alloc(struct dentry *parent, const struct name *name);
 void dentry_free_unused(struct dentry *d);
-/* Enters d (from dentry_alloc) into the tree with inode (consumes the reference); d keeps one reference for the caller. */
+/* Enters d (from dentry_alloc) into the tree with inode (consumes the reference); d keeps one
+ * reference for the caller. */
 void dentry_attach(struct dentry *d, struct inode *inode);
 /* Takes a removed name out of the tree; users keep it, deleted. */
 void dentry_detach(struct dentry *d);
-/* A dentry outside any tree: the root of a super, or a file without a name in a directory. Consumes the inode reference also on failure (NULL: no
- * memory). */
+/* A dentry outside any tree: the root of a super, or a file without a name in a directory. Consumes
+ * the inode reference also on failure (NULL: no memory). */
 struct dentry *dentry_create_alone(struct inode *inode, const char *text);
-/* Moves d under new_parent as name; exchange with target swaps both. room: spare memory for a long name, or NULL. Mutexes of both held. */
+/* Moves d under new_parent as name; exchange with target swaps both. room: spare memory for a long
+ * name, or NULL. Mutexes of both held. */
 void dentry_move(struct dentry *d, struct dentry *new_parent, const struct name *name, char *room);
 void dentry_exchange(struct dentry *a, struct dentry *b);
 bool dentry_has_children(struct dentry *d);
@@ -365,11 +389,11 @@ void super_free(struct super *s);
 /* Mounts s (consumed) at `at` (NULL: as the root of everything). 0 or -errno. */
 int mount_add(struct super *s, const struct path *at, unsigned flags, const char *source);
 int mount_remove(const struct path *at, unsigned flags);
-/* The mount whose root `from` is goes to `to`, with all that is mounted in it: -EINVAL (no root of a mount, or not attached), -ELOOP (into itself),
- * -ENOTDIR. */
+/* The mount whose root `from` is goes to `to`, with all that is mounted in it: -EINVAL (no root of
+ * a mount, or not attached), -ELOOP (into itself), -ENOTDIR. */
 int mount_move(const struct path *from, const struct path *to);
-/* new (the root of a mount) takes the place of the mount whose root is `root`, which goes to put_old. As pivot_root(2) has it: -EINVAL, -EBUSY. Whoever is at
- * `root` is not moved. */
+/* new (the root of a mount) takes the place of the mount whose root is `root`, which goes to
+ * put_old. As pivot_root(2) has it: -EINVAL, -EBUSY. Whoever is at `root` is not moved. */
 int mount_pivot(const struct path *root, const struct path *new, const struct path *put_old);
 struct path mount_root(void);
 /* Replaces *p by what is mounted there, if anything. Consumes and gives references. */
@@ -383,13 +407,16 @@ void mount_put(struct mount *m);
 bool mount_is_rdonly(const struct path *p);
 
 /* file.c */
-/* A file over inode (consumes the reference, on failure too); calls ops->open. ERR_PTR on failure. */
+/* A file over inode (consumes the reference, on failure too); calls ops->open. ERR_PTR on
+ * failure. */
 struct file *file_create_anon(const struct file_ops *ops, struct inode *inode, unsigned mode,
 			      unsigned flags, void *data);
-/* Opens what path says (references are consumed on success only). flags: O_. Permissions have been checked. */
+/* Opens what path says (references are consumed on success only). flags: O_. Permissions have been
+ * checked. */
 struct file *file_open_path(const struct path *path, unsigned flags);
-/* A file in memory of `size` bytes (whole huge pages with `huge`), in no directory, open for reading and writing: its name is for /proc/PID/maps. ops: tmpfs's,
- * or the caller's. ERR_PTR on failure. May sleep. */
+/* A file in memory of `size` bytes (whole huge pages with `huge`), in no directory, open for
+ * reading and writing: its name is for /proc/PID/maps. ops: tmpfs's, or the caller's. ERR_PTR on
+ * failure. May sleep. */
 struct file *file_create_unnamed(const char *name, bool huge, uint64_t size,
 				 const struct file_ops *ops);
 /* An inode of the internal file system that has no directories; NULL: no memory. */

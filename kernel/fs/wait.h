@@ -7,7 +7,8 @@
 
 #include "kernel/lib/types.h"
 
-/* A relative struct timespec as a deadline: 0 (do not wait), WAIT_FOREVER (null pointer, or beyond reach), else time_now() based. 0, -EFAULT, -EINVAL. */
+/* A relative struct timespec as a deadline: 0 (do not wait), WAIT_FOREVER (null pointer, or beyond
+ * reach), else time_now() based. 0, -EFAULT, -EINVAL. */
 int wait_time_get(uint64_t uts, uint64_t *deadline);
 /* Installs the mask at umask (0: none) for this call. 0, -EFAULT, -EINVAL. */
 int wait_mask_begin(uint64_t umask, uint64_t size);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Path walks: from text to a place in the tree, one component at a time, without recursion. The text lies in a buffer of the walk's
- * own; a symbolic link's target is put in front of what remains there, so that a chain of links needs no stack.
+ * Path walks: from text to a place in the tree, one component at a time, without recursion. The
+ * text lies in a buffer of the walk's own; a symbolic link's target is put in front of what remains
+ * there, so that a chain of links needs no stack.
  *
- * Each step takes a reference to the next dentry before it drops the one it leaves; the hash look-up is the only lock taken while names are
- * cached. At most 40 links are followed (as Linux: ELOOP), a text longer than PATH_MAX with a link's target in it is ENAMETOOLONG.
+ * Each step takes a reference to the next dentry before it drops the one it leaves; the hash
+ * look-up is the only lock taken while names are cached. At most 40 links are followed (as Linux:
+ * ELOOP), a text longer than PATH_MAX with a link's target in it is ENAMETOOLONG.
  */
 #include "kernel/fs/walk.h"
 
@@ -96,7 +98,8 @@ static void walk_set(struct walk *w, struct path p)
 	w->at = p;
 }
 
-/* One up: never above the task's root; from the root of a mount to the directory it is mounted in. */
+/* One up: never above the task's root; from the root of a mount to the directory it is mounted
+ * in. */
 static void walk_up(struct walk *w)
 {
 	struct dentry *up;
@@ -272,7 +275,8 @@ int walk_follow(struct walk *w, struct path link)
 
 	if (!err)
 		err = walk_parent(w);
-	/* A slash behind the link counts when the link led straight to a place and no text is left to say so. */
+	/* A slash behind the link counts when the link led straight to a place and no text is left
+	 * to say so. */
 	if (!err && w->type != LAST_NAME)
 		w->must_be_dir = slash;
 	return err;

@@ -2,8 +2,9 @@
 /*
  * shmget(2), shmat(2), shmdt(2), and the table of segments; shmctl(2) is in shmctl.c.
  *
- * Segments are on a list by their place, the low bits of the id; a new one takes the lowest free place and a new sequence
- * number above it, so that an old id does not soon name another segment. There are 4096 at most (SHMMNI), so walks are bounded.
+ * Segments are on a list by their place, the low bits of the id; a new one takes the lowest free
+ * place and a new sequence number above it, so that an old id does not soon name another segment.
+ * There are 4096 at most (SHMMNI), so walks are bounded.
  */
 #include <linux/resource.h>
 #include <linux/stat.h>
@@ -200,7 +201,8 @@ static struct file *segment_file(int key, uint64_t size, unsigned flags)
 	return f;
 }
 
-/* SHM_HUGETLB: 0, -EINVAL, -ENOMEM (no pages of that size); -EPERM: never paged out, so not for everybody. */
+/* SHM_HUGETLB: 0, -EINVAL, -ENOMEM (no pages of that size); -EPERM: never paged out, so not for
+ * everybody. */
 static int check_huge(uint64_t size, unsigned flags)
 {
 	int err = huge_size_check(flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK);

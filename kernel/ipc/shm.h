@@ -17,7 +17,8 @@ struct shm_report {
 	uint64_t resident, swapped;  /* bytes */
 };
 
-/* The segment with the smallest place >= place: true, and its place + 1 in *next. Takes the room's mutex. */
+/* The segment with the smallest place >= place: true, and its place + 1 in *next. Takes the room's
+ * mutex. */
 bool shm_next(unsigned place, struct shm_report *r, unsigned *next);
 
 #endif

@@ -2,10 +2,12 @@
 /*
  * What the files of shm share.
  *
- * A segment is a file in memory that is in no directory; attaching maps it. Every area of it counts as an attachment, however it came to be
- * (shmat, fork, a split), as in Linux: the file room tells of each that comes or goes (file_ops.area).
+ * A segment is a file in memory that is in no directory; attaching maps it. Every area of it counts
+ * as an attachment, however it came to be (shmat, fork, a split), as in Linux: the file room tells
+ * of each that comes or goes (file_ops.area).
  *
- * Lock order: aspace mutex -> shm_mutex. So nothing that maps or faults is done under shm_mutex; shmat pins the segment meanwhile, as an attachment.
+ * Lock order: aspace mutex -> shm_mutex. So nothing that maps or faults is done under shm_mutex;
+ * shmat pins the segment meanwhile, as an attachment.
  */
 #ifndef KERNEL_IPC_SHM_INTERNAL_H
 #define KERNEL_IPC_SHM_INTERNAL_H
@@ -49,7 +51,8 @@ static inline unsigned segment_place(const struct segment *s)
 
 /* By id, or NULL. */
 struct segment *segment_find_locked(int id);
-/* May the running task do what the permission bits in `wanted` (the owner's, 0600) say? 0 or -EACCES. */
+/* May the running task do what the permission bits in `wanted` (the owner's, 0600) say? 0 or
+ * -EACCES. */
 int segment_permission(const struct segment *s, uint32_t wanted) MUST_CHECK;
 /* Takes s out of the table and frees it; its memory stays as long as it is mapped. */
 void segment_remove_locked(struct segment *s);

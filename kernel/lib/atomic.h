@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Atomic operations with their memory order in the name; relaxed where nothing is said. Thin names over the
-// compiler's __atomic builtins so that kernel and host tests share them.
+// Atomic operations with their memory order in the name; relaxed where nothing is said. Thin names
+// over the compiler's __atomic builtins so that kernel and host tests share them.
 #ifndef KERNEL_LIB_ATOMIC_H
 #define KERNEL_LIB_ATOMIC_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A stream cipher. The library's function (Crypto++, of Debian's package libcrypto++-dev; linked as it is) makes four blocks at a time in vector registers, which belong to the
- * user's task: hw_with_vectors() lends them. It needs no tables, so its time tells nothing of what it works on.
+ * A stream cipher. The library's function (Crypto++, of Debian's package libcrypto++-dev; linked as
+ * it is) makes four blocks at a time in vector registers, which belong to the user's task:
+ * hw_with_vectors() lends them. It needs no tables, so its time tells nothing of what it works on.
  */
 #include "kernel/lib/chacha20.h"
 
@@ -10,7 +11,8 @@
 
 #define STEP (4 * CHACHA20_BLOCK)
 
-/* CryptoPP::ChaCha_OperateKeystream_NEON: adds the key stream of state's block counter and the three after it to STEP bytes; from and to may be the same. */
+/* CryptoPP::ChaCha_OperateKeystream_NEON: adds the key stream of state's block counter and the
+ * three after it to STEP bytes; from and to may be the same. */
 void chacha20_four(const uint32_t state[16], const uint8_t *from, uint8_t *to,
 		   unsigned rounds) __asm__("_ZN8CryptoPP28ChaCha_OperateKeystream_NEONEPKjPKhPhj");
 

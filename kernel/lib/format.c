@@ -165,7 +165,8 @@ static uint64_t narrow_unsigned(uint64_t v, int length)
 	return length == 1 ? (uint8_t)v : length == 2 ? (uint16_t)v : length == 4 ? (uint32_t)v : v;
 }
 
-/* va_list may be an array type: a struct carries it to the functions that take arguments from it. */
+/* va_list may be an array type: a struct carries it to the functions that take arguments from
+ * it. */
 struct args {
 	va_list ap;
 };

@@ -141,7 +141,8 @@ static struct radix_node *node_take(struct radix_reserve *res, uint32_t index, u
 	return n;
 }
 
-/* The smallest shift at which one node covers both index and all of n, which does not cover index. */
+/* The smallest shift at which one node covers both index and all of n, which does not cover
+ * index. */
 static unsigned fork_shift(const struct radix_node *n, uint32_t index)
 {
 	unsigned shift = n->shift;
@@ -195,7 +196,8 @@ uintptr_t radix_replace(struct radix *r, uint32_t index, uintptr_t word)
 	return old;
 }
 
-/* Frees n, the node at *link, when it is an empty leaf, or puts its only child into its place: (3). */
+/* Frees n, the node at *link, when it is an empty leaf, or puts its only child into its place:
+ * (3). */
 static void node_settle(struct radix_node **link)
 {
 	struct radix_node *n = *link;

@@ -168,7 +168,8 @@ static void fill_black(struct rb_root *root, struct rb_node *parent, unsigned si
 			rotate(root, parent, side, update);
 			return;
 		}
-		/* No red nephew: the sibling gives one black up, and the lack moves to the parent. */
+		/* No red nephew: the sibling gives one black up, and the lack moves to the
+		 * parent. */
 		set_color(sibling, RED);
 		if (is_red(parent) || parent_of(parent) == NULL) {
 			set_color(parent, BLACK);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A red-black tree threaded through its elements; the user finds the place, the tree keeps the balance. The caller's lock protects it.
+// A red-black tree threaded through its elements; the user finds the place, the tree keeps the
+// balance. The caller's lock protects it.
 #ifndef KERNEL_LIB_RBTREE_H
 #define KERNEL_LIB_RBTREE_H
 
@@ -21,7 +22,8 @@ struct rb_root {
 
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
-/* Links node as a leaf at *link below parent (both found by the caller's descent) and rebalances. */
+/* Links node as a leaf at *link below parent (both found by the caller's descent) and
+ * rebalances. */
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
 	       struct rb_node **link);
 void rb_remove(struct rb_root *root, struct rb_node *node);
@@ -32,8 +34,9 @@ struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
 
 /*
- * Trees that keep a summary of each subtree in its top node (a maximum, a sum). update(n) computes n's summary from n and its children's, which are up to date.
- * A tree that uses one of these uses no plain rb_insert or rb_remove.
+ * Trees that keep a summary of each subtree in its top node (a maximum, a sum). update(n) computes
+ * n's summary from n and its children's, which are up to date. A tree that uses one of these uses
+ * no plain rb_insert or rb_remove.
  */
 typedef void (*rb_update)(struct rb_node *n);
 void rb_insert_augmented(struct rb_root *root, struct rb_node *node, struct rb_node *parent,

@@ -24,7 +24,8 @@ static inline bool word_has_zero(uint64_t w)
 	return ((w - 0x0101010101010101) & ~w & 0x8080808080808080) != 0;
 }
 
-/* By aligned words, which never lie across the end of a page: what is read behind the string is mapped. */
+/* By aligned words, which never lie across the end of a page: what is read behind the string is
+ * mapped. */
 __attribute__((no_sanitize("address"))) size_t strlen(const char *s)
 {
 	const char *p = s;

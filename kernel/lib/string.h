@@ -20,15 +20,18 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *haystack, const char *needle);
 
-/* Copies at most size-1 bytes and always terminates (size > 0). Returns strlen(src): >= size means cut. */
+/* Copies at most size-1 bytes and always terminates (size > 0). Returns strlen(src): >= size means
+ * cut. */
 size_t string_copy(char *dst, const char *src, size_t size);
 
 /* Formats into buf, always terminated when size > 0. Returns the length the whole text has. Knows
- * %d %i %u %x %X %o %c %s %p %% with flags 0 - + # space, width, precision, h hh l ll z j t. No floating point. */
+ * %d %i %u %x %X %o %c %s %p %% with flags 0 - + # space, width, precision, h hh l ll z j t. No
+ * floating point. */
 int format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int format_va(char *buf, size_t size, const char *fmt, va_list ap);
 
-/* Parses an unsigned number (0x…, 0…, decimal). Returns 0 and *end behind it, or -EINVAL / -ERANGE. */
+/* Parses an unsigned number (0x…, 0…, decimal). Returns 0 and *end behind it, or -EINVAL /
+ * -ERANGE. */
 int parse_uint(const char *s, const char **end, uint64_t *value) MUST_CHECK;
 /* Likewise with an optional suffix, k M G T P E: times a power of 1024. */
 int parse_size(const char *s, const char **end, uint64_t *value) MUST_CHECK;

@@ -23,7 +23,8 @@ typedef uint32_t pfn_t;        /* a frame number: physical address / PAGE_SIZE *
 #define DIV_ROUND_UP(n, d)              (((n) + (d)-1) / (d))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* Each operand is evaluated once: what others write meanwhile must not be compared as one value and returned as another. */
+/* Each operand is evaluated once: what others write meanwhile must not be compared as one value and
+ * returned as another. */
 #define MIN(a, b)          PICK_(<, a, b, __COUNTER__)
 #define MAX(a, b)          PICK_(>, a, b, __COUNTER__)
 #define PICK_(op, a, b, n) PICK_AS_(op, a, b, n)
@@ -46,8 +47,10 @@ typedef uint32_t pfn_t;        /* a frame number: physical address / PAGE_SIZE *
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define NORETURN          __attribute__((noreturn))
-#define NOINLINE          __attribute__((noinline)) /* keeps a rare path's registers out of a common one */
-#define COLD              __attribute__((cold)) /* rare: small, in files of fast code too */
-#define MUST_CHECK        __attribute__((warn_unused_result))
+/* keeps a rare path's registers out of a common one */
+#define NOINLINE __attribute__((noinline))
+/* rare: small, in files of fast code too */
+#define COLD       __attribute__((cold))
+#define MUST_CHECK __attribute__((warn_unused_result))
 
 #endif

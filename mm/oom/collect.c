@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Candidates for the policy. Everything here looks at processes under the lock of their tree, where nothing may wait for memory: what is found is copied to an
- * array of fixed size. When it is full, of those who are exempt the smallest makes room first, down to OOM_EXEMPT of them, then the lowest score; who dies already is
- * always kept. Who found no place is counted.
+ * Candidates for the policy. Everything here looks at processes under the lock of their tree, where
+ * nothing may wait for memory: what is found is copied to an array of fixed size. When it is full,
+ * of those who are exempt the smallest makes room first, down to OOM_EXEMPT of them, then the
+ * lowest score; who dies already is always kept. Who found no place is counted.
  */
 #include <linux/sched.h>
 
@@ -68,7 +69,8 @@ static const char *spared_why(const struct process *p, const struct aspace *as,
 	return NULL;
 }
 
-/* An address space ends with all its users: one of them that is spared spares the others, one that lives keeps it from dying. */
+/* An address space ends with all its users: one of them that is spared spares the others, one that
+ * lives keeps it from dying. */
 static int note_user(struct process *p, void *arg)
 {
 	struct aspace *as = p->zombie ? NULL : process_aspace(p);
@@ -147,7 +149,8 @@ static void leave_out(struct collect *c, const struct oom_candidate *one)
 	c->left->pages[one->exempt != NULL] += size_of(one);
 }
 
-/* The table is full: the one that has to go of those who are exempt, or of the others, or NULL: `one` itself. */
+/* The table is full: the one that has to go of those who are exempt, or of the others, or NULL:
+ * `one` itself. */
 static struct oom_candidate *who_gives_way(struct collect *c, const struct oom_candidate *one)
 {
 	bool exempt = c->exempt + (one->exempt != NULL) > OOM_EXEMPT;

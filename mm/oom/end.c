@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ending what was chosen: the process, and where its group says so (memory.oom.group) all of the group that the policy might have chosen; then whoever shares
- * memory with one of these, wherever it is, as the reaper is given their address spaces. Their threads may use the reserve to die.
+ * Ending what was chosen: the process, and where its group says so (memory.oom.group) all of the
+ * group that the policy might have chosen; then whoever shares memory with one of these, wherever
+ * it is, as the reaper is given their address spaces. Their threads may use the reserve to die.
  */
 #include "kernel/process.h"
 #include "mm/aspace.h"
@@ -43,7 +44,8 @@ static void process_end(struct process *p)
 		signal_kill(p);
 }
 
-/* Who shares memory that was ended before is not counted: one end, one line, which tells what p has while it has it. */
+/* Who shares memory that was ended before is not counted: one end, one line, which tells what p has
+ * while it has it. */
 static void end_one(struct process *p, struct aspace *as, const struct end *e)
 {
 	if (!as->ending)

@@ -13,8 +13,8 @@
  * come to its end cannot hold everyone up for ever. "No" is said only to who asked about the same
  * scope, the machine or a group; the others ask again.
  *
- * Who is the victim itself does not wait for its own end. Nor does who has become real-time by a mutex that it holds, which
- * the victim may need: it goes on from the reserve.
+ * Who is the victim itself does not wait for its own end. Nor does who has become real-time by a
+ * mutex that it holds, which the victim may need: it goes on from the reserve.
  *
  * A real-time task that asks lends its priority to the thread and to the reaper, goes on with the
  * first frames that come, and waits for a victim whose memory was taken back a moment longer, for
@@ -37,10 +37,10 @@
 #include "mm/swap/slots.h"
 
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* that nobody else is ended for */
-#define VICTIM_LOOK                                                                                \
-	(NSEC_PER_MSEC /                                                                           \
-	 2) /* also that a real-time task waits for what is left when a victim's memory was taken back */
-#define VICTIM_WORTH 256u /* pages of its own: who has fewer is no help to a real-time task */
+/* also that a real-time task waits for what is left when a victim's memory was taken back */
+#define VICTIM_LOOK (NSEC_PER_MSEC / 2)
+/* pages of its own: who has fewer is no help to a real-time task */
+#define VICTIM_WORTH 256u
 
 static struct {
 	struct spinlock lock;
@@ -68,7 +68,8 @@ void oom_set_groups(const struct oom_groups *groups)
 	oom_groups = groups;
 }
 
-/* What r wants is there. Who thrashes has frames all the time; in a test they are there when a victim's have come. */
+/* What r wants is there. Who thrashes has frames all the time; in a test they are there when a
+ * victim's have come. */
 static bool memory_came(const struct oom_request *r, const struct aspace *victim)
 {
 	if (r->why == OOM_THRASHING)
@@ -240,7 +241,8 @@ static bool is_empty(struct aspace *as)
 	return READ_ONCE(as->users) == 0 && aspace_rss(as) == 0;
 }
 
-/* A real-time task waits, there is nothing more to be taken from the victim, and it does not come to free its tables and stacks itself. */
+/* A real-time task waits, there is nothing more to be taken from the victim, and it does not come
+ * to free its tables and stacks itself. */
 static bool next_is_urgent(struct aspace *as, uint64_t *reaped)
 {
 	if (!READ_ONCE(as->reaped) || READ_ONCE(oom.request.prio) < PRIO_RT_MIN)
@@ -298,7 +300,8 @@ static NORETURN void restart(void)
 	machine_reset();
 }
 
-/* Memory has not ended: a group has reached its limit; or a real-time task does not wait for what swap would take. */
+/* Memory has not ended: a group has reached its limit; or a real-time task does not wait for what
+ * swap would take. */
 static bool machine_is_well(const struct oom_request *r)
 {
 	return r->group != NULL || (r->prio >= PRIO_RT_MIN && swap_writable());
@@ -318,10 +321,10 @@ static bool files_are_dirty(void)
 }
 
 /*
- * A real-time task has asked, and itself would go, or the machine, or somebody with next to nothing;
- * or nobody may be ended. Then it waits for a medium after all, where the page daemon has something
- * to write: to swap; before an end to files as well, whose pages may be dirty again as soon as they
- * are written. True: memory came.
+ * A real-time task has asked, and itself would go, or the machine, or somebody with next to
+ * nothing; or nobody may be ended. Then it waits for a medium after all, where the page daemon has
+ * something to write: to swap; before an end to files as well, whose pages may be dirty again as
+ * soon as they are written. True: memory came.
  */
 static bool writing_helps(const struct oom_request *r, int chosen)
 {

@@ -9,10 +9,10 @@
 
 struct aspace;
 
-#define OOM_CANDIDATES                                                                             \
-	48 /* kept for choice and report: the highest scores, and those who are exempt... */
-#define OOM_EXEMPT                                                                                 \
-	12 /* ...the largest of them, which give way to others while there are more than so many */
+/* kept for choice and report: the highest scores, and those who are exempt... */
+#define OOM_CANDIDATES 48
+/* ...the largest of them, which give way to others while there are more than so many */
+#define OOM_EXEMPT 12
 
 struct oom_candidate {
 	int pid;
@@ -22,11 +22,13 @@ struct oom_candidate {
 	uint64_t rss, swapped, tables; /* frames, pages, frames */
 	uint64_t shared;               /* of rss: pages of files and of shared memory */
 	int adj;                       /* oom_score_adj */
-	int urgency; /* of its most urgent thread: OOM_URGENCY_RT + priority real-time (SCHED_DEADLINE: PRIO_DEADLINE), 20 - nice ordinary, 0 SCHED_IDLE */
-	uint64_t
-		grew; /* time_now() of the last new page it took while memory was short, its group's or the machine's; 0: none */
+	int urgency;   /* of its most urgent thread: OOM_URGENCY_RT + priority real-time
+			  (SCHED_DEADLINE: PRIO_DEADLINE), 20 - nice ordinary, 0 SCHED_IDLE */
+	uint64_t grew; /* time_now() of the last new page it took while memory was short, its
+			  group's or the machine's; 0: none */
 	int64_t score; /* the policy's */
-	bool dying; /* killed by somebody, with all who share its memory: they only need memory to end */
+	bool dying; /* killed by somebody, with all who share its memory: they only need memory to
+		       end */
 	const char *exempt; /* why it may not be chosen, or NULL */
 };
 #define OOM_URGENCY_RT 41
@@ -51,8 +53,8 @@ struct oom_policy {
 		__attribute__((used, section("oom_policies"))) = &oom_policy_##ident;              \
 	const struct oom_policy oom_policy_##ident
 
-/* For policies: memory that its end would give back, moved by oom_score_adj; the highest score that is not exempt, who dies already before all others, at
- * equal scores the younger one. */
+/* For policies: memory that its end would give back, moved by oom_score_adj; the highest score that
+ * is not exempt, who dies already before all others, at equal scores the younger one. */
 int64_t oom_size(const struct oom_candidate *c, uint64_t total);
 int oom_highest(const struct oom_candidate *c, unsigned n);
 /* The one in force. */
@@ -80,27 +82,32 @@ struct oom_left_out {
 	uint64_t pages[2]; /* of theirs, with tables */
 };
 
-/* Fills c with candidates by p (at most OOM_CANDIDATES, in no order) among the processes of the group (NULL: all) and returns how many. Takes the tree lock. */
+/* Fills c with candidates by p (at most OOM_CANDIDATES, in no order) among the processes of the
+ * group (NULL: all) and returns how many. Takes the tree lock. */
 unsigned oom_collect(const struct oom_policy *p, const struct cgroup *group,
 		     struct oom_candidate *c, struct oom_left_out *left);
 
-/* Finds out who spares its address space, and who lives on it: what oom_is_exempt() says afterwards, until the tree is unlocked, of p, which runs on `as`. The OOM thread; tree lock. */
+/* Finds out who spares its address space, and who lives on it: what oom_is_exempt() says
+ * afterwards, until the tree is unlocked, of p, which runs on `as`. The OOM thread; tree lock. */
 void oom_note_users(void);
 bool oom_is_exempt(struct process *p, const struct aspace *as);
 
-/* Kills the process c names and all that share its memory; with it, where its group says so, all of the group that is not exempt, as far up as `top` (NULL: the
- * root). Marks what the reaper has to do and starts it. The address space with a reference, or NULL: it is gone. */
+/* Kills the process c names and all that share its memory; with it, where its group says so, all of
+ * the group that is not exempt, as far up as `top` (NULL: the root). Marks what the reaper has to
+ * do and starts it. The address space with a reference, or NULL: it is gone. */
 struct aspace *oom_end(const struct oom_candidate *c, const struct cgroup *top);
 
 /* One line of a report: to the log and, by the OOM thread, to the record. At most 160 bytes. */
 void oom_say(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Gives the record's frames back; nobody reads or writes it. For tests. */
 void oom_record_forget(void);
-/* Who asked, the state of memory and all candidates. chosen: an index, OOM_NOBODY or OOM_RESTART. */
+/* Who asked, the state of memory and all candidates. chosen: an index, OOM_NOBODY or
+ * OOM_RESTART. */
 void oom_report(const struct oom_request *r, const struct oom_policy *p,
 		const struct oom_candidate *c, unsigned n, const struct oom_left_out *left,
 		int chosen);
-/* A line for g, and for each group above it below `top` (NULL: the root). Tree lock, or a reference. */
+/* A line for g, and for each group above it below `top` (NULL: the root). Tree lock, or a
+ * reference. */
 void oom_report_groups(const struct cgroup *g, const struct cgroup *top);
 
 /* One round of the OOM thread: decides, ends, answers all who asked, waits for the end. */
@@ -110,7 +117,8 @@ void oom_look_again(void);
 /* Something has changed for the victim that is waited for. Any task context. */
 void oom_news(void);
 
-/* Has the reaper take back what is in an address space that ends; takes a reference. Any task context. */
+/* Has the reaper take back what is in an address space that ends; takes a reference. Any task
+ * context. */
 void oom_reap(struct aspace *as);
 /* The reaper's work is of that priority from now on: PRIO_FAIR, that of nobody who waits. */
 void oom_reap_urgently(int prio);

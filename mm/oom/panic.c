@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// For products that would rather begin anew than go on without a part of themselves: the machine restarts. A group's limit is no reason for that: there the largest goes.
+// For products that would rather begin anew than go on without a part of themselves: the machine
+// restarts. A group's limit is no reason for that: there the largest goes.
 #include "mm/oom/oom.h"
 
 static int decide(const struct oom_candidate *c, unsigned n)

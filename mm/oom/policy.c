@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which policies there are, which is in force, and what several of them do. The linker collects the pointers that OOM_POLICY() defines.
+// Which policies there are, which is in force, and what several of them do. The linker collects the
+// pointers that OOM_POLICY() defines.
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
 #include "mm/oom/oom.h"
@@ -34,7 +35,8 @@ int oom_policy_choose(const char *name)
 
 int64_t oom_size(const struct oom_candidate *c, uint64_t total)
 {
-	/* Of a file's pages others have most as well, and an end may free none: a shell in the initramfs would go before a fork bomb's children. */
+	/* Of a file's pages others have most as well, and an end may free none: a shell in the
+	 * initramfs would go before a fork bomb's children. */
 	uint64_t resident = c->rss - c->shared * 3 / 4;
 
 	return (int64_t)(resident + c->swapped + c->tables) + c->adj * (int64_t)total / 1000;

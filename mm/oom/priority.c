@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// For products whose priorities say what matters: the least urgent process goes, of equals the one that has most. A process is as urgent as its most urgent thread.
+// For products whose priorities say what matters: the least urgent process goes, of equals the one
+// that has most. A process is as urgent as its most urgent thread.
 #include "mm/oom/oom.h"
 
 #define SIZE_BITS 40 /* pages and their adjustment are less than half of this */

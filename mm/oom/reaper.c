@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reaper: takes victims' private memory back at once, without waiting for them to run, in bounded steps (aspace_reap). As long as somebody waits for memory it has
- * the lowest real-time priority, or that of a real-time task that waits: those who fill memory do not hold it up, and whoever holds a victim's mutex, waiting for memory
- * himself perhaps, inherits it and with that goes on from the reserve. So does a victim that was faster and empties its memory itself, however little of a CPU it is
- * due: the reaper knows victims by their memory, not by their processes, and waits for that mutex. When memory came, the rest is work that others go before.
+ * The reaper: takes victims' private memory back at once, without waiting for them to run, in
+ * bounded steps (aspace_reap). As long as somebody waits for memory it has the lowest real-time
+ * priority, or that of a real-time task that waits: those who fill memory do not hold it up, and
+ * whoever holds a victim's mutex, waiting for memory himself perhaps, inherits it and with that
+ * goes on from the reserve. So does a victim that was faster and empties its memory itself, however
+ * little of a CPU it is due: the reaper knows victims by their memory, not by their processes, and
+ * waits for that mutex. When memory came, the rest is work that others go before.
  */
 #include <linux/sched.h>
 

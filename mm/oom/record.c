@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The last reports, for /proc/oom_log: a ring of bytes in frames that are taken from the reserve at the first report and kept. What does not fit any more is the
- * oldest; reading begins at a line. Without frames there is the log alone.
+ * The last reports, for /proc/oom_log: a ring of bytes in frames that are taken from the reserve at
+ * the first report and kept. What does not fit any more is the oldest; reading begins at a line.
+ * Without frames there is the log alone.
  */
 #include <stdarg.h>
 

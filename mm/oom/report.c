@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is said of a decision: who asked for what, the state of memory, the groups concerned, every candidate with its score or why it is spared. Sums that are there are
-// read, nothing is counted, nothing waits: a real-time task may wait for the decision.
+// What is said of a decision: who asked for what, the state of memory, the groups concerned, every
+// candidate with its score or why it is spared. Sums that are there are read, nothing is counted,
+// nothing waits: a real-time task may wait for the decision.
 #include "mm/buddy.h"
 #include "mm/huge.h"
 #include "mm/kmap.h"

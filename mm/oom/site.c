@@ -9,8 +9,8 @@
 
 #define ADJ_LEAST 999
 #define DEPTH     5 /* return addresses that make a path */
-#define PATHS                                                                                      \
-	8192 /* bits of the filter: of some hundred paths, few are taken for one that was met */
+/* bits of the filter: of some hundred paths, few are taken for one that was met */
+#define PATHS 8192
 
 static struct {
 	uint64_t seen[PATHS / 64]; /* atomic words */
@@ -29,7 +29,8 @@ bool oom_site_armed(unsigned *met)
 	return atomic_load(&sites.armed);
 }
 
-/* A number for the callers' return addresses: a frame record is the caller's and the return address (AAPCS64, 6.4.6 "The Frame Pointer"); 0 ends them. */
+/* A number for the callers' return addresses: a frame record is the caller's and the return address
+ * (AAPCS64, 6.4.6 "The Frame Pointer"); 0 ends them. */
 static uint64_t path(void)
 {
 	const uintptr_t *record = __builtin_frame_address(0);

@@ -8,30 +8,34 @@
  *               evicted --back soon--> active, while that may grow
  *
  * By itself this keeps what was used last. A page that comes back before as many others went as RAM
- * holds tells that this is wrong at present: what is oldest would be asked for next, as in a cycle that
- * is longer than RAM, where keeping the newest misses every page. So each such page lets the active
- * list grow: itself begins there, and SPARED more at the old end of the inactive list, instead of
- * being evicted, move there. Newer ones go, and most of the cycle comes to rest in RAM.
+ * holds tells that this is wrong at present: what is oldest would be asked for next, as in a cycle
+ * that is longer than RAM, where keeping the newest misses every page. So each such page lets the
+ * active list grow: itself begins there, and SPARED more at the old end of the inactive list,
+ * instead of being evicted, move there. Newer ones go, and most of the cycle comes to rest in RAM.
  *
  * Against that, with every batch a few of the oldest active pages are looked at. One that was not
- * used since the look before goes back to the inactive list and takes WITHDRAWN pages of that growth
- * with it: what the active list holds is used less than what it keeps out. Pages in use go to its new
- * end, so a look at the same page comes a whole list of looks later; and while the active list is so
- * short that this would be sooner than a page gets through the inactive one, there are none.
+ * used since the look before goes back to the inactive list and takes WITHDRAWN pages of that
+ * growth with it: what the active list holds is used less than what it keeps out. Pages in use go
+ * to its new end, so a look at the same page comes a whole list of looks later; and while the
+ * active list is so short that this would be sooner than a page gets through the inactive one,
+ * there are none.
  *
  * `grant` is how long the active list may be made so. Two looks at use make a page active in any
  * case; beyond grant, the active list gives pages up until it is about as long as the inactive one.
  *
- * The constants are those that did well over all strings of tests/bench/replacement at once; each may be
- * halved or doubled without much harm to any.
+ * The constants are those that did well over all strings of tests/bench/replacement at once; each
+ * may be halved or doubled without much harm to any.
  */
 #include "mm/replace/replace.h"
 
-#define SPARED         16
-#define WITHDRAWN      64
-#define LOOKS          4                 /* at active pages, for a batch of inactive ones */
-#define INACTIVE_SHARE 32                /* the active list does not grow into this part of both */
-#define SLACK          (2 * EVICT_BATCH) /* both are shorter after each batch: nothing to undo */
+#define SPARED    16
+#define WITHDRAWN 64
+/* at active pages, for a batch of inactive ones */
+#define LOOKS 4
+/* the active list does not grow into this part of both */
+#define INACTIVE_SHARE 32
+/* both are shorter after each batch: nothing to undo */
+#define SLACK (2 * EVICT_BATCH)
 
 static uint32_t grant[LRU_KINDS]; /* pages: raised by faults, lowered by the daemon; atomic */
 

@@ -5,9 +5,9 @@
  * whose old end a batch at a time is looked at, and an active one, which a policy may use or not.
  * What is locked, being read or written never reaches it.
  *
- * A policy is called by the page daemon alone, but for admit(). It keeps what it must know of a page
- * in PAGE_ACTIVE, PAGE_REFERENCED and page->u.lru, which are garbage to it after another policy's
- * turn: any value there is right.
+ * A policy is called by the page daemon alone, but for admit(). It keeps what it must know of a
+ * page in PAGE_ACTIVE, PAGE_REFERENCED and page->u.lru, which are garbage to it after another
+ * policy's turn: any value there is right.
  */
 #ifndef MM_REPLACE_REPLACE_H
 #define MM_REPLACE_REPLACE_H
@@ -38,7 +38,8 @@ extern const struct replacement replace_refault, replace_clock, replace_fifo, re
 const struct replacement *replacement(void);
 
 /* For policies. Looks at up to n pages of kind's active list, oldest first: those that were not
- * used, or all, become inactive; the others go to the new end. Returns how many moved. May sleep. */
+ * used, or all, become inactive; the others go to the new end. Returns how many moved. May
+ * sleep. */
 unsigned active_age(enum lru_kind kind, unsigned n, bool all);
 /* p, on no list, becomes active. */
 void page_activate(struct page *p);

@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading swap ahead. Slots are handed out in the order in which pages leave, and the log is written in that order, so what left after a page is likely to be wanted after it, and
- * lies behind it on the medium: one transfer brings a whole row of records (store_read_ahead).
+ * Reading swap ahead. Slots are handed out in the order in which pages leave, and the log is
+ * written in that order, so what left after a page is likely to be wanted after it, and lies behind
+ * it on the medium: one transfer brings a whole row of records (store_read_ahead).
  *
- *     slots   . . . . | F  a  a  a  h  a  a  a | b  b  b  b ...          F the fault, a asked for with it, h the middle one:
- *                      from                    next                        when that is used, the next row is asked for
+ *     slots   . . . . | F  a  a  a  h  a  a  a | b  b  b  b ...
+ *                      from                    next
  *
- * A stream is a run of faults that follow each other; there are a few, so that programs do not disturb each other. A row is two slots when a second fault
- * follows a first; it doubles, up to 2^page_cluster, while half of the last one was used, halves while less was, and is none when nothing was: until two faults follow each
- * other again. So pages wanted at random cost no transfer.
+ *     F the fault, a asked for with it, h the middle one: when that is used, the next row is asked
+ *     for
  *
- * madvise(2)'s WILLNEED names slots itself. Those that follow each other, up or down, are noted as one run, wherever they are kept, in frames that are taken as they fill and given
- * back as they are read; the thread makes rows of them. Nothing that is asked for is forgotten while there are frames to note it in, and NOTES_MOST of them are enough for the worst order.
+ * A stream is a run of faults that follow each other; there are a few, so that programs do not
+ * disturb each other. A row is two slots when a second fault follows a first; it doubles, up to
+ * 2^page_cluster, while half of the last one was used, halves while less was, and is none when
+ * nothing was: until two faults follow each other again. So pages wanted at random cost no
+ * transfer.
  *
- * A thread does the reading, at no priority of its own: who faulted waits for its own page alone. It binds one slot at a time, as a page-in does, so who needs one of the others does
- * not wait for it either, but reads, or finds, its own. What was read ahead is clean and on the inactive list; where there is no frame at once, nothing is read.
+ * madvise(2)'s WILLNEED names slots itself. Those that follow each other, up or down, are noted as
+ * one run, wherever they are kept, in frames that are taken as they fill and given back as they are
+ * read; the thread makes rows of them. Nothing that is asked for is forgotten while there are
+ * frames to note it in, and NOTES_MOST of them are enough for the worst order.
  *
- * Lock: ahead.lock, a leaf but for waking the thread, below swap.lock. `starting`: mutex, the outermost.
+ * A thread does the reading, at no priority of its own: who faulted waits for its own page alone.
+ * It binds one slot at a time, as a page-in does, so who needs one of the others does not wait for
+ * it either, but reads, or finds, its own. What was read ahead is clean and on the inactive list;
+ * where there is no frame at once, nothing is read.
+ *
+ * Lock: ahead.lock, a leaf but for waking the thread, below swap.lock. `starting`: mutex, the
+ * outermost.
  */
 #include "mm/swap/ahead.h"
 
@@ -216,8 +227,9 @@ void swap_want_go(void)
 
 /* ---- Reading ---- */
 
-/* Reads one slot, if nobody has, a medium that takes long alone has it, or it is wanted, and memory is at hand; `whole`: the row that it is the first of, to be had with it.
- * True: that was asked of the medium. */
+/* Reads one slot, if nobody has, a medium that takes long alone has it, or it is wanted, and memory
+ * is at hand; `whole`: the row that it is the first of, to be had with it. True: that was asked of
+ * the medium. */
 static bool slot_read_ahead(uint32_t slot, const struct row *row, bool whole)
 {
 	struct reading r;

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * Swap areas: a medium with a store each. A slot is a place for contents, not a place on a medium: which area has them is in the slot, so an area can
- * give everything it has back to RAM, from where the page daemon takes it to another one, under the same slot and without a look at any table.
+ * Swap areas: a medium with a store each. A slot is a place for contents, not a place on a medium:
+ * which area has them is in the slot, so an area can give everything it has back to RAM, from where
+ * the page daemon takes it to another one, under the same slot and without a look at any table.
  *
  *    on  --swap_detach--> leaving --nothing of it is left--> closed
  *     ^                      |
  *     +-- no frames, killed -+    what came back until then stays in RAM
  *
- * Before anybody is ended for want of memory, an area that is leaving stays (swap_keep): swapoff fails instead.
+ * Before anybody is ended for want of memory, an area that is leaving stays (swap_keep): swapoff
+ * fails instead.
  *
- * The daemon writes to the area of the highest priority that takes pages; areas of one priority have a batch each in turn. Areas that an
- * error or a full medium made refuse are asked again when a slot is freed; those whose write budget is spent or whose medium is gone, also after a while; one whose medium came back as
- * another's is asked nothing more.
+ * The daemon writes to the area of the highest priority that takes pages; areas of one priority
+ * have a batch each in turn. Areas that an error or a full medium made refuse are asked again when
+ * a slot is freed; those whose write budget is spent or whose medium is gone, also after a while;
+ * one whose medium came back as another's is asked nothing more.
  *
- * Locks: `control` (swap on and off, one at a time) -> `writing` (the daemon's writes, cleaning, figures; opening and closing) -> the store's -> swap.lock.
- * A page-in needs none of the mutexes: the slot that it has bound keeps its area. Under `writing` nobody waits for memory: the daemon needs it to make some.
+ * Locks: `control` (swap on and off, one at a time) -> `writing` (the daemon's writes, cleaning,
+ * figures; opening and closing) -> the store's -> swap.lock. A page-in needs none of the mutexes:
+ * the slot that it has bound keeps its area. Under `writing` nobody waits for memory: the daemon
+ * needs it to make some.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -28,7 +33,8 @@
 #include "mm/swap/swap_internal.h"
 #include "mm/swap/tiers.h"
 
-#define ASK_AGAIN  NSEC_PER_SEC /* an area whose write budget was spent, or whose medium was gone */
+/* an area whose write budget was spent, or whose medium was gone */
+#define ASK_AGAIN  NSEC_PER_SEC
 #define WARN_PAUSE (60 * NSEC_PER_SEC) /* between two warnings about that */
 
 static struct mutex control = MUTEX_INIT(control), writing = MUTEX_INIT(writing);
@@ -37,7 +43,8 @@ static int least_prio = -1; /* given last without being asked for; control */
 
 /* ---- Writing: the page daemon alone ---- */
 
-/* Among equals who has more comes first: batches since it was written to, and before all who is in this one. `writing` held, or a hint. */
+/* Among equals who has more comes first: batches since it was written to, and before all who is in
+ * this one. `writing` held, or a hint. */
 static uint32_t area_rested(const struct swap_area *a)
 {
 	return batches - a->turn - 1;
@@ -167,7 +174,8 @@ static uint32_t promised_locked(const struct swap_area *without)
 	return (uint32_t)MIN(n, (uint64_t)SLOTS_MOST);
 }
 
-/* a was written to: segments that were retired took their share of what is promised along. `writing` held. */
+/* a was written to: segments that were retired took their share of what is promised along.
+ * `writing` held. */
 static void area_written(struct swap_area *a)
 {
 	uint32_t capacity = store_capacity(a->store);
@@ -238,8 +246,9 @@ static uint32_t area_room(const struct swap_area *a)
 	return a->leaving ? 0 : a->slots - MIN(a->slots, a->used);
 }
 
-/* Slots that count as the area's: those it has, and of those that none has, with their contents in the pool or in frames alone, what does not fit areas of higher priority: so all
- * areas together have as many as are used, and none has more than there are. */
+/* Slots that count as the area's: those it has, and of those that none has, with their contents in
+ * the pool or in frames alone, what does not fit areas of higher priority: so all areas together
+ * have as many as are used, and none has more than there are. */
 static uint32_t area_counts(const struct swap_area *a)
 {
 	uint32_t elsewhere, before = 0, n;
@@ -478,7 +487,8 @@ static bool area_used(const struct swap_area *a)
 	return READ_ONCE(a->used) > 0;
 }
 
-/* The daemon may have chosen the area just before it was marked, so another look is taken until nothing is there. */
+/* The daemon may have chosen the area just before it was marked, so another look is taken until
+ * nothing is there. */
 static int area_empty(struct swap_area *a)
 {
 	unsigned area = (unsigned)(a - swap.areas);
@@ -533,7 +543,8 @@ static bool area_close(struct swap_area *a)
 	return close;
 }
 
-/* False when all that could be made free would not do: then nothing is begun that keeps others from their memory. */
+/* False when all that could be made free would not do: then nothing is begun that keeps others from
+ * their memory. */
 static bool area_fits(const struct swap_area *a)
 {
 	uint64_t room = frames_free() + lru_size(LRU_INACTIVE_FILE) + lru_size(LRU_ACTIVE_FILE);
@@ -555,7 +566,8 @@ static int area_remove(struct swap_area *a)
 		return -ENOMEM;
 	prio = a->prio;
 	(void)area_mark(a, true);
-	/* A batch that had chosen the area before it was marked may end between the two: then there is something in it again. */
+	/* A batch that had chosen the area before it was marked may end between the two: then there
+	 * is something in it again. */
 	do
 		err = area_empty(a);
 	while (!err && !area_close(a));

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages packed by LZ4. The library's source is compiled as part of this file: with the kernel's own compiler flags it stays away from the
- * floating-point registers, which belong to the user task, and its functions that nobody calls are left out by the linker. Of its compressor the general form is called:
- * the public functions have one for each size of table and of input, 7 KB where a page needs two. Its hash table is cut to 4 KB, two bytes for
- * every second byte of a page: that is all a page can use, and a smaller one is cleared sooner.
+ * Pages packed by LZ4. The library's source is compiled as part of this file: with the kernel's own
+ * compiler flags it stays away from the floating-point registers, which belong to the user task,
+ * and its functions that nobody calls are left out by the linker. Of its compressor the general
+ * form is called: the public functions have one for each size of table and of input, 7 KB where a
+ * page needs two. Its hash table is cut to 4 KB, two bytes for every second byte of a page: that is
+ * all a page can use, and a smaller one is cleared sooner.
  *
  * A page is packed as two blocks, its first quarter and the rest, which refers back to it:
  *
  *      | length of the first, 16 bits | block | block |
  *
- * Of what does not pack at all, a program's code or pictures, the first quarter tells in most cases: then the rest, three times the work, is not tried, unless
- * words of it are seen to repeat, as behind the end of what a page has. It costs seven bytes a page, and of a hundred pages of programs two or three that would just have packed.
+ * Of what does not pack at all, a program's code or pictures, the first quarter tells in most
+ * cases: then the rest, three times the work, is not tried, unless words of it are seen to repeat,
+ * as behind the end of what a page has. It costs seven bytes a page, and of a hundred pages of
+ * programs two or three that would just have packed.
  */
 #include "mm/swap/codec.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which group pays for a slot: two bytes for each, in arrays of as many as a chunk of slots has, beside the chunks. They are made when a group's page is the first to get a
- * slot there, so without groups there are none. swap.lock; arrays are added by the daemon alone.
+ * Which group pays for a slot: two bytes for each, in arrays of as many as a chunk of slots has,
+ * beside the chunks. They are made when a group's page is the first to get a slot there, so without
+ * groups there are none. swap.lock; arrays are added by the daemon alone.
  */
 #include "mm/memcg_internal.h"
 #include "mm/slab.h"

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * The pool. A frame is 64 granules of 64 bytes, with a bit for each that is in use (page->granules). A piece takes a run of granules: a header of 16 bytes and
- * its payload. Frames are on lists by the longest free run they have, so that the frame which a new piece fills best is found at once:
+ * The pool. A frame is 64 granules of 64 bytes, with a bit for each that is in use
+ * (page->granules). A piece takes a run of granules: a header of 16 bytes and its payload. Frames
+ * are on lists by the longest free run they have, so that the frame which a new piece fills best is
+ * found at once:
  *
  *      list 64   (whole frames: none, they go back to the buddy)
  *      list 17   frame | aaaaaaaaaaaa......bbbbbbbbbbbbbbbbbbbbbbbbbbbbb.................|
  *      list  0   frames without room
  *
- * With pieces rounded up to a granule, a piece of average size loses a thirtieth, and the holes that others leave are filled first. Pages that pack
- * to between a half and three quarters lie one to a frame, with small ones beside them.
+ * With pieces rounded up to a granule, a piece of average size loses a thirtieth, and the holes
+ * that others leave are filled first. Pages that pack to between a half and three quarters lie one
+ * to a frame, with small ones beside them.
  *
- * One spin lock, a leaf but for freeing frames. Who knows the handle keeps it to itself or under a lock of its own.
+ * One spin lock, a leaf but for freeing frames. Who knows the handle keeps it to itself or under a
+ * lock of its own.
  */
 #include "mm/swap/pool.h"
 
@@ -34,9 +38,9 @@ _Static_assert(sizeof(struct piece) == 16, "part of what a page costs");
 
 static struct {
 	struct spinlock lock;
-	pfn_t lists
-		[GRANULES]; /* frames by their longest free run; 0 means none, and no frame of the pool has that number */
-	uint64_t occupied; /* a bit for each list that has a frame */
+	pfn_t lists[GRANULES]; /* frames by their longest free run; 0 means none, and no frame of
+				  the pool has that number */
+	uint64_t occupied;     /* a bit for each list that has a frame */
 	struct swap_pool_stats stats;
 } pool = { .lock = SPINLOCK_INIT };
 static uint32_t oldest = POOL_NONE,

@@ -11,10 +11,12 @@
  *    written   the store of its `area` has a record of it; poisoned: that could not be read back
  *    shadow    when its frame left (mm/workingset.h)
  *
- *        free --slot_alloc, slot_pin_page--> used --last entry and frame gone--> free (store_discard)
+ *        free --slot_alloc, slot_pin_page--> used
+ *        used --last entry and frame gone, store_discard--> free
  *
  *    (1) A slot is free exactly when it has neither entries nor frame; then its bit is set.
- *    (2) PAGE_SWAPCACHE, page->u.anon.slot and slot->frame agree; the binding holds a page reference.
+ *    (2) PAGE_SWAPCACHE, page->u.anon.slot and slot->frame agree; the binding holds a page
+ *        reference.
  *    (3) Bound and PAGE_DIRTY: the store's record, if any, is outdated. Bound, clean: it is valid.
  *    (4) The contents of a bound page do not change: who writes unbinds it (swap_cache_detach).
  *
@@ -39,8 +41,8 @@
 
 struct swap_table swap = { .lock = SPINLOCK_INIT };
 
-/* True for a slot number that exists and has an entry; page->u.anon.slot of a page that is something
- * else by now may be anything. */
+/* True for a slot number that exists and has an entry; page->u.anon.slot of a page that is
+ * something else by now may be anything. */
 static inline bool slot_exists(uint32_t slot)
 {
 	return slot > 0 && slot <= READ_ONCE(swap.limit) && READ_ONCE(*slot_chunk(slot)) != NULL;
@@ -140,8 +142,8 @@ void slot_get(uint32_t slot)
 	spin_unlock(&swap.lock);
 }
 
-/* Is it worth a slot to save p, bound to it and in use, a rewrite? Not when slots are scarce; and what is
- * packed in RAM costs RAM, so not for a page that is meant to stay. */
+/* Is it worth a slot to save p, bound to it and in use, a rewrite? Not when slots are scarce; and
+ * what is packed in RAM costs RAM, so not for a page that is meant to stay. */
 static bool slot_worth_keeping(const struct slot *s, const struct page *p)
 {
 	return atomic_load(&p->refs) > 1 && !slots_scarce() &&
@@ -229,8 +231,10 @@ bool slot_pin_unread(uint32_t slot, bool anywhere)
 	return pin;
 }
 
-/* Unbinds p if nothing but the binding names its slot, and `refs` (0: any number) have the page, and drops the binding's reference; p's contents live in
- * RAM alone then. Who takes a reference from the cache does so under this lock, while its entry still names the slot: none comes in between. */
+/* Unbinds p if nothing but the binding names its slot, and `refs` (0: any number) have the page,
+ * and drops the binding's reference; p's contents live in RAM alone then. Who takes a reference
+ * from the cache does so under this lock, while its entry still names the slot: none comes in
+ * between. */
 static bool unbind_unnamed(struct page *p, uint32_t refs)
 {
 	struct slot *s;
@@ -362,7 +366,8 @@ static uint32_t slot_find_free(void)
 	return 0;
 }
 
-/* As above for a page that `group` pays for, and its entry exists; 0 also when there is not even a frame for that, or the group may have no more. */
+/* As above for a page that `group` pays for, and its entry exists; 0 also when there is not even a
+ * frame for that, or the group may have no more. */
 static uint32_t slot_find(unsigned group)
 {
 	uint32_t slot = swap_writable() && memcg_swap_has_room(group) ? slot_find_free() : 0;
@@ -370,7 +375,8 @@ static uint32_t slot_find(unsigned group)
 	return slot != 0 && slot_chunk_ready(slot) && swap_owner_ready(slot, group) ? slot : 0;
 }
 
-/* Where the numbers begin again. Each that was ever used costs memory for good, here and in the stores: so those far above what is in use wait until they are needed. */
+/* Where the numbers begin again. Each that was ever used costs memory for good, here and in the
+ * stores: so those far above what is in use wait until they are needed. */
 #define SLOTS_SPARE 32768u
 static uint32_t slots_reach(void)
 {

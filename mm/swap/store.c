@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The swap store's front: where each slot's record is, and the calls of store.h. store_internal.h has terms, locks and invariants;
- * store_log.c appends, store_clean.c makes room, store_segment.c erases, store_mount.c opens.
+ * The swap store's front: where each slot's record is, and the calls of store.h. store_internal.h
+ * has terms, locks and invariants; store_log.c appends, store_clean.c makes room, store_segment.c
+ * erases, store_mount.c opens.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -57,7 +58,8 @@ static bool packed(loc_t loc)
 	return location_size(loc) < RECORD_SIZE;
 }
 
-/* Header and payload, the latter with what fills it up; the payload only when its length makes sense. */
+/* Header and payload, the latter with what fills it up; the payload only when its length makes
+ * sense. */
 static int record_fetch(struct medium *m, loc_t loc, struct record_header *h, void *payload)
 {
 	uint64_t at = location_offset(loc);
@@ -135,8 +137,8 @@ static uint16_t ring_take(const struct store *s, const struct head *h, loc_t loc
 struct reading {
 	loc_t loc;
 	uint32_t sequence; /* of its segment */
-	uint16_t
-		length; /* 0: it is to be read from the medium, with a reader's hold on its segment */
+	uint16_t length;   /* 0: it is to be read from the medium, with a reader's hold on its
+			      segment */
 };
 
 /* 0, -ENOENT, -EIO. */
@@ -224,7 +226,8 @@ int store_read(struct store *s, uint32_t slot, void *buf)
 
 	if (slot == 0 || slot > s->last)
 		return -EINVAL;
-	/* A record that moved while a read of its old place failed is read again; the cleaner cannot outrun us for ever. */
+	/* A record that moved while a read of its old place failed is read again; the cleaner
+	 * cannot outrun us for ever. */
 	for (unsigned i = 0; i < RETRIES && err == -EAGAIN; i++)
 		err = read_payload(s, slot, buf, &r);
 	if (err)
@@ -248,7 +251,8 @@ static bool location_settled(const struct store *s, loc_t loc)
 			segment_base(s, segment) + s->head.programmed);
 }
 
-/* Where the records of a row of slots are that lie in one segment. Returns the first's location, whose segment is held; LOC_NONE: nowhere. */
+/* Where the records of a row of slots are that lie in one segment. Returns the first's location,
+ * whose segment is held; LOC_NONE: nowhere. */
 static loc_t row_locate(struct store *s, uint32_t first, uint32_t n, uint64_t *from, uint64_t *to)
 {
 	uint64_t irq = spin_lock_irq(&s->lock);
@@ -364,7 +368,8 @@ static int append(struct store *s, uint32_t slot, struct payload payload)
 		return -EINVAL;
 	store_discard(s, slot);
 	mutex_lock(&s->writer);
-	/* Segments that failed since the promise was made take their share of it along; without slack the cleaner would starve. */
+	/* Segments that failed since the promise was made take their share of it along; without
+	 * slack the cleaner would starve. */
 	if (budget_spent(s))
 		err = -EDQUOT;
 	else

@@ -1,29 +1,39 @@
 // SPDX-License-Identifier: MIT
 /*
- * The write budget: how much a store may program, so that a program that leaks wears out no product.
+ * The write budget: how much a store may program, so that a program that leaks wears out no
+ * product.
  *
- *      swap_budget bytes a day --> | bucket of swap_burst bytes | --> every byte programmed: pages, headers, the cleaner's copies
+ *      swap_budget bytes a day --> | bucket of swap_burst bytes | --> every byte programmed: pages,
+ *                                                                     headers, the cleaner's copies
  *
- * When the bucket is empty pages are refused (-EDQUOT), until RESUME bytes are in it again. What the store has accepted it writes, and cleans for, so the
- * bucket may be overdrawn, by a batch and its cleaning; the debt is paid before anything else is taken. So in t days at most t * budget + burst
- * is written, and once that overdraft. What is counted is what was taken out and has not come in since, so that settings may change: a larger
- * burst has that much more, of a smaller one no more is owed than DEBT.
+ * When the bucket is empty pages are refused (-EDQUOT), until RESUME bytes are in it again. What
+ * the store has accepted it writes, and cleans for, so the bucket may be overdrawn, by a batch and
+ * its cleaning; the debt is paid before anything else is taken. So in t days at most t * budget +
+ * burst is written, and once that overdraft. What is counted is what was taken out and has not come
+ * in since, so that settings may change: a larger burst has that much more, of a smaller one no
+ * more is owed than DEBT.
  *
- * Over reboots: each segment's header has how much was spent when it was written, and with it all that can be written before the next header is (bytes_ahead(), as
- * for the count of bytes). No clock runs while the power is off: that time fills nothing. A bucket that has filled since the last header is
- * as empty after a reboot as that header says. So nobody gets a fresh burst by crashing; who reboots seldom loses a day's worth at most.
+ * Over reboots: each segment's header has how much was spent when it was written, and with it all
+ * that can be written before the next header is (bytes_ahead(), as for the count of bytes). No
+ * clock runs while the power is off: that time fills nothing. A bucket that has filled since the
+ * last header is as empty after a reboot as that header says. So nobody gets a fresh burst by
+ * crashing; who reboots seldom loses a day's worth at most.
  *
- * Where nobody says how much, cards have a budget that makes the rated erases of what the store has of them last LIFE_DAYS; other media have none.
+ * Where nobody says how much, cards have a budget that makes the rated erases of what the store has
+ * of them last LIFE_DAYS; other media have none.
  *
- * All under the store's `writer`. The settings are the administrator's, at any time; they apply to each store by itself, unless its medium has its own.
+ * All under the store's `writer`. The settings are the administrator's, at any time; they apply to
+ * each store by itself, unless its medium has its own.
  */
 #include "kernel/time.h"
 #include "mm/swap/store_internal.h"
 
 #define DAY_NS (24 * 60 * 60 * NSEC_PER_SEC)
 #define RESUME (32 * (int64_t)RECORD_PAYLOAD) /* a batch of the page daemon's */
-#define DEBT   2u  /* segments that may be overdrawn: more comes of a burst that was larger */
-#define DIGITS 10u /* of a header's mark, bits; above them, how often they are to be doubled */
+/* segments that may be overdrawn: more comes of a burst that was larger */
+#define DEBT 2u
+/* of a header's mark, bits; above them, how often they are to be doubled */
+#define DIGITS 10u
 
 #define LIFE_DAYS (5 * 365u)
 

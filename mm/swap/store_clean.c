@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cleaner: moves the live records of one sealed segment to the head and frees the segment. Which one:
+ * The cleaner: moves the live records of one sealed segment to the head and frees the segment.
+ * Which one:
  *
  *   1. a segment without live records: it costs nothing
  *   2. a suspect segment, while there is room for what it holds
- *   3. the best of benefit / cost = free bytes * age / (segment + live bytes): old segments are cleaned although they hold more, for what died
- *      young has died already, and young ones are given time; more so the fewer erases they have had
- *   4. every now and then the least worn sealed segment, when it is WEAR_SPREAD erases behind the most worn: contents that never change would otherwise
- *      keep their blocks from sharing the wear. Once in WEAR_TURN cleanings, and more often the more it is behind
+ *   3. the best of benefit / cost = free bytes * age / (segment + live bytes): old segments are
+ *      cleaned although they hold more, for what died young has died already, and young ones are
+ *      given time; more so the fewer erases they have had
+ *   4. every now and then the least worn sealed segment, when it is WEAR_SPREAD erases behind the
+ *      most worn: contents that never change would otherwise keep their blocks from sharing the
+ *      wear. Once in WEAR_TURN cleanings, and more often the more it is behind
  *
- * A victim's records are found by walking the map, not the records: a damaged record header can then hide nothing. What the cleaner moved
- * is on the medium before the original is given up: until that is committed no segment is released, and if it fails the slots are back at the originals. One call cleans one segment, at most a segment's worth of copying.
+ * A victim's records are found by walking the map, not the records: a damaged record header can
+ * then hide nothing. What the cleaner moved is on the medium before the original is given up: until
+ * that is committed no segment is released, and if it fails the slots are back at the originals.
+ * One call cleans one segment, at most a segment's worth of copying.
  *
- * A victim that the medium went away under is the next one, and before that nothing is appended: there was room for one victim's records, and parts of several would leave none.
+ * A victim that the medium went away under is the next one, and before that nothing is appended:
+ * there was room for one victim's records, and parts of several would leave none.
  */
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -35,7 +41,8 @@ static uint32_t live_bytes(const struct segment *g)
 /* True when the head and the free segments can take what g holds. */
 static bool fits(const struct store *s, const struct segment *g)
 {
-	/* Less what may be left at a segment's end because the next record could have been a plain one. */
+	/* Less what may be left at a segment's end because the next record could have been a plain
+	 * one. */
 	uint64_t room =
 		(uint64_t)segments_free(s) * (s->segment_size - s->header_area - RECORD_SIZE);
 
@@ -114,7 +121,8 @@ static uint32_t suspect_victim(const struct store *s)
 	return NO_SEGMENT;
 }
 
-/* One record of the victim. An error is one of the log: the record is where it was, or in the ring. */
+/* One record of the victim. An error is one of the log: the record is where it was, or in the
+ * ring. */
 static int move_record(struct store *s, uint32_t slot, loc_t loc)
 {
 	struct payload p = { .data = s->bounce };
@@ -220,7 +228,8 @@ static bool prepare_one(struct store *s)
 	return segment_prepare(s, segment) == 0;
 }
 
-/* A segment that was used and holds nothing is worth telling a medium of that makes use of it; its header waits until it is needed. True when there was one. */
+/* A segment that was used and holds nothing is worth telling a medium of that makes use of it; its
+ * header waits until it is needed. True when there was one. */
 static bool discard_one(struct store *s)
 {
 	if (!store_dead(s) || head_unsettled(s))

@@ -5,8 +5,8 @@
 #include "kernel/time.h"
 #include "mm/swap/store_internal.h"
 
-/* Erases that a segment is good for, where nobody says: data sheets of NOR promise 100,000; cards seldom promise anything, and cells of three bits last about
- * 3,000. */
+/* Erases that a segment is good for, where nobody says: data sheets of NOR promise 100,000; cards
+ * seldom promise anything, and cells of three bits last about 3,000. */
 #define CYCLES_NOR  100000
 #define CYCLES_CARD 3000
 

@@ -2,24 +2,33 @@
 /*
  * Inside the swap store; README.md draws the format.
  *
- * Terms. A segment is one erase block. The head is the segment that records are appended to. Its newest bytes live in the ring, at
- * ring[offset % ring_size], until a whole record is on the medium: [first, fill) is what only the ring is sure to have. A location is a
- * medium offset and a size, both in units of 16 bytes; offset 0 is a segment header, so location 0 means "none". A record is plain (a page as it
- * is) or packed (mm/swap/codec.h); the packed one is always smaller, so the size tells.
+ * Terms. A segment is one erase block. The head is the segment that records are appended to. Its
+ * newest bytes live in the ring, at ring[offset % ring_size], until a whole record is on the
+ * medium: [first, fill) is what only the ring is sure to have. A location is a medium offset and a
+ * size, both in units of 16 bytes; offset 0 is a segment header, so location 0 means "none". A
+ * record is plain (a page as it is) or packed (mm/swap/codec.h); the packed one is always smaller,
+ * so the size tells.
  *
  * Locks, in order
- *   writer  mutex: the log, the cleaner, segment states, erase counts, ring contents. One task appends, commits or cleans at a time
- *   lock    spin, interrupts off, a leaf: the map, live bytes, readers, head.programmed and head.fill, statistics that readers bump
- * The medium is called with `writer` or with nothing held, never under `lock`. A segment with readers is not erased; readers enter only
- * through the map, and a segment that is to be erased has no location in it left.
+ *   writer  mutex: the log, the cleaner, segment states, erase counts, ring contents. One task
+ *           appends, commits or cleans at a time
+ *   lock    spin, interrupts off, a leaf: the map, live bytes, readers, head.programmed and
+ *           head.fill, statistics that readers bump
+ * The medium is called with `writer` or with nothing held, never under `lock`. A segment with
+ * readers is not erased; readers enter only through the map, and a segment that is to be erased has
+ * no location in it left.
  *
  * Invariants
- *   (1) seg.live = sum of the sizes of the map entries that point into it; their number over all segments is live_records
+ *   (1) seg.live = sum of the sizes of the map entries that point into it; their number over all
+ *       segments is live_records
  *   (2) a map entry changes from nothing to a location only under `writer`; anybody may clear it
- *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <= ring_size; between calls programmed <= begun <= fill
- *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere to go
- *   (5) a segment closes when it has no room for a plain record: it then holds per_segment records or more. As fewer than that times the
- *       segments may be live, some segment has at least one dead record and so RECORD_SIZE to gain, whatever the sizes are
+ *   (3) header_area <= first <= fill, programmed <= fill <= segment_size, fill - first <=
+ *       ring_size; between calls programmed <= begun <= fill
+ *   (4) users leave KEEP_FREE segments to the cleaner, so cleaning a segment always has somewhere
+ *       to go
+ *   (5) a segment closes when it has no room for a plain record: it then holds per_segment records
+ *       or more. As fewer than that times the segments may be live, some segment has at least one
+ *       dead record and so RECORD_SIZE to gain, whatever the sizes are
  */
 #ifndef MM_SWAP_STORE_INTERNAL_H
 #define MM_SWAP_STORE_INTERNAL_H
@@ -44,11 +53,12 @@ typedef uint64_t loc_t; /* offset in the lower half, size in the upper */
 #define LOC_NONE   ((loc_t)0)
 #define LOC_POISON UINT64_MAX /* its record cannot be read back any more */
 
-#define KEEP_FREE    2u  /* free segments that only the cleaner may take */
-#define READY_TARGET 2u  /* erased ahead, so that an append seldom waits for an erase */
-#define WEAR_SPREAD  16u /* erase counts may differ by this much before cold contents are moved */
-#define RETRIES      8u  /* segments tried for the same data before giving up */
-#define NO_SEGMENT   UINT32_MAX
+#define KEEP_FREE    2u /* free segments that only the cleaner may take */
+#define READY_TARGET 2u /* erased ahead, so that an append seldom waits for an erase */
+/* erase counts may differ by this much before cold contents are moved */
+#define WEAR_SPREAD 16u
+#define RETRIES     8u /* segments tried for the same data before giving up */
+#define NO_SEGMENT  UINT32_MAX
 
 #define MAP_SHIFT 9
 #define MAP_CHUNK (1u << MAP_SHIFT) /* map entries per allocation: one frame */
@@ -61,8 +71,9 @@ struct segment_header {
 	uint32_t erase_count; /* including the erase before this header */
 	uint32_t sequence;    /* records of this life of the segment carry the same */
 	uint32_t crc;         /* CRC-32C of the header with this field 0 */
-	/* Programmed since the medium was new, and what may be before the next header; how many segments, from the first on, have ever been erased or begun
-	 * (USED_UNKNOWN: all may; so may 0, of stores that did not tell). */
+	/* Programmed since the medium was new, and what may be before the next header; how many
+	 * segments, from the first on, have ever been erased or begun (USED_UNKNOWN: all may; so
+	 * may 0, of stores that did not tell). */
 	uint64_t bytes_ever : 48, used : 16;
 };
 #define USED_UNKNOWN   UINT16_MAX
@@ -116,25 +127,26 @@ struct head {
 	uint32_t segment; /* NO_SEGMENT: none is open */
 	uint32_t first;   /* first record that is not wholly on the medium */
 	uint32_t programmed, fill;
-	uint32_t
-		committed; /* fill at the last commit: for records before it nobody keeps a frame; writer */
+	uint32_t committed; /* fill at the last commit: for records before it nobody keeps a frame;
+			       writer */
 	uint32_t begun; /* the medium is at work on what lies between programmed and this; writer */
 	unsigned under_way; /* in so many pieces: windows, the last maybe a part of one; writer */
 	uint32_t moved; /* where the last record ends that was elsewhere on the medium; writer */
-	unsigned origin,
-		origins; /* store.origin[] of the first record in the ring, and behind the last's; writer */
+	unsigned origin, origins; /* store.origin[] of the first record in the ring, and behind the
+				     last's; writer */
 	uint8_t *ring;
 	bool failed; /* a program failed: the ring must move to another segment */
-	bool stuck; /* the medium as a whole took no program: nothing is put behind this one until it does */
+	bool stuck;  /* the medium as a whole took no program: nothing is put behind this one until
+			it does */
 };
 
 struct store {
 	struct medium *medium;
 	uint32_t segment_size, nsegments;
-	uint32_t slots, last; /* promised; the highest number of one */
-	uint32_t reserve,
-		clean_below; /* segments beyond the promise; the cleaner works while fewer are free */
-	uint32_t per_segment; /* plain records that surely fit a segment */
+	uint32_t slots, last;          /* promised; the highest number of one */
+	uint32_t reserve, clean_below; /* segments beyond the promise; the cleaner works while fewer
+					  are free */
+	uint32_t per_segment;          /* plain records that surely fit a segment */
 	uint32_t header_unit, header_area, align, window, ring_size;
 
 	struct mutex writer;
@@ -142,26 +154,28 @@ struct store {
 	struct head head;
 	struct head rescued;          /* the failed head while its records move; lock */
 	uint8_t *spare_ring, *bounce; /* the ring of the next rescue; one payload for the cleaner */
-	uint32_t *
-		origin; /* of each record in the ring, in turn: where on the medium it was before, as in a location; 0: nowhere */
-	int gone;       /* what the medium said when it took nothing, 0: it does; writer */
+	uint32_t *origin; /* of each record in the ring, in turn: where on the medium it was before,
+			     as in a location; 0: nowhere */
+	int gone;         /* what the medium said when it took nothing, 0: it does; writer */
 	uint64_t gone_tell; /* time_now() from when on the log is told of that again */
 	uint32_t openings, sequence, cleanings;
-	uint32_t
-		victim; /* segment that the medium went away under while it was cleaned, or NO_SEGMENT; writer */
-	uint32_t used; /* segments from this number on were never erased nor begun */
+	uint32_t victim; /* segment that the medium went away under while it was cleaned, or
+			    NO_SEGMENT; writer */
+	uint32_t used;   /* segments from this number on were never erased nor begun */
 	uint64_t bytes_ever;
 	struct rate rate;
 	struct budget budget;
-	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the record) */
+	bool encrypted; /* payloads are: under `key`, by (sequence of the segment, place of the
+			   record) */
 	uint8_t key[CHACHA20_KEY];
 
 	struct mutex unpacking;
-	uint8_t *
-		packed; /* a payload on its way to being unpacked, when there is no memory; unpacking */
+	uint8_t *packed; /* a payload on its way to being unpacked, when there is no memory;
+			    unpacking */
 
 	struct spinlock lock;
-	loc_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is first written */
+	loc_t **map; /* [slot >> MAP_SHIFT][slot % MAP_CHUNK]; a chunk is made when a slot of it is
+			first written */
 	uint32_t live_records;
 	bool dead;         /* a segment's last record died since the cleaner looked for such */
 	uint32_t draining; /* segment whose readers are waited for */
@@ -172,7 +186,8 @@ struct store {
 
 _Static_assert(MAP_CHUNK * sizeof(loc_t) <= PAGE_SIZE, "the zero page is a chunk");
 
-/* The chunk that stands for all that nobody has written yet. Nobody stores to it: map_extend() comes first. */
+/* The chunk that stands for all that nobody has written yet. Nobody stores to it: map_extend()
+ * comes first. */
 static inline loc_t *map_nothing(void)
 {
 	return page_to_virt(zero_page);
@@ -188,7 +203,8 @@ static inline uint64_t segment_base(const struct store *s, uint32_t segment)
 	return (uint64_t)segment * s->segment_size;
 }
 
-/* What a mark consists of. On NOR zeros can always be programmed; elsewhere they may be there without anyone's doing. */
+/* What a mark consists of. On NOR zeros can always be programmed; elsewhere they may be there
+ * without anyone's doing. */
 static inline uint8_t retired_byte(const struct store *s)
 {
 	return s->medium->erased_is_ff ? 0 : 0xa5;
@@ -265,7 +281,8 @@ static inline uint32_t ring_records(const struct store *s)
 	return s->ring_size / (2 * RECORD_ALIGN);
 }
 
-/* The ring has records whose originals must stay where they are: they are not on the medium a second time. */
+/* The ring has records whose originals must stay where they are: they are not on the medium a
+ * second time. */
 static inline bool head_unsettled(const struct store *s)
 {
 	return s->head.segment != NO_SEGMENT && s->head.moved > s->head.committed;
@@ -273,36 +290,45 @@ static inline bool head_unsettled(const struct store *s)
 
 /* ---- store.c: the map ---- */
 
-/* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more. `lock` held. */
+/* Points slot from `old` to `new` and accounts for both; false: it was not at `old` any more.
+ * `lock` held. */
 bool map_move_locked(struct store *s, uint32_t slot, loc_t old, loc_t new);
-/* Encrypts the payload of the record that goes to loc of a segment with that sequence, or decrypts it; nothing where the store is not encrypted. */
+/* Encrypts the payload of the record that goes to loc of a segment with that sequence, or decrypts
+ * it; nothing where the store is not encrypted. */
 void record_cipher(const struct store *s, uint32_t sequence, loc_t loc, void *payload,
 		   uint16_t length);
-/* Reads, checks and decrypts the record at loc, twice if need be: its payload, packed or not, up to RECORD_PAYLOAD bytes, *length of them. No `lock`; the caller keeps its segment
- * from being erased. 0, -EIO, -ENODEV. */
+/* Reads, checks and decrypts the record at loc, twice if need be: its payload, packed or not, up to
+ * RECORD_PAYLOAD bytes, *length of them. No `lock`; the caller keeps its segment from being erased.
+ * 0, -EIO, -ENODEV. */
 int record_read(struct store *s, uint32_t slot, loc_t loc, void *payload,
 		uint16_t *length) MUST_CHECK;
-/* The record at loc cannot be read: its slot gives -EIO from now on, its segment will be retired. */
+/* The record at loc cannot be read: its slot gives -EIO from now on, its segment will be
+ * retired. */
 void record_poison(struct store *s, uint32_t slot, loc_t loc);
 
 /* ---- store_segment.c: lives of segments; all under `writer` ---- */
 
 uint32_t header_crc(struct segment_header h);
-/* How a program ended: notes whether the medium is gone, and says so when it goes, once a minute at most. Returns err. */
+/* How a program ended: notes whether the medium is gone, and says so when it goes, once a minute at
+ * most. Returns err. */
 int medium_note(struct store *s, int err);
 /* How many segments are in states of which `states` has the bits. */
 uint32_t segments_in(const struct store *s, unsigned states);
 /* FREE and READY ones. */
 uint32_t segments_free(const struct store *s);
-/* The least worn READY segment, or a FREE one made ready, becomes *segment (still READY). -ENOSPC: none is left; -EIO: RETRIES of them failed; or the medium is gone. */
+/* The least worn READY segment, or a FREE one made ready, becomes *segment (still READY). -ENOSPC:
+ * none is left; -EIO: RETRIES of them failed; or the medium is gone. */
 int segment_take(struct store *s, uint32_t *segment) MUST_CHECK;
-/* Erases one FREE segment and writes its header: READY. -EIO: it is retired. -ENODEV, -EROFS: it stays FREE. Waits for readers. */
+/* Erases one FREE segment and writes its header: READY. -EIO: it is retired. -ENODEV, -EROFS: it
+ * stays FREE. Waits for readers. */
 int segment_prepare(struct store *s, uint32_t segment) MUST_CHECK;
 /* Tells a medium that `discards` of a FREE segment before it is needed again. Waits for readers. */
 void segment_discard(struct store *s, uint32_t segment);
-/* All of its records are dead or elsewhere, on the medium (and not head_unsettled()): FREE, or RETIRED when suspect. */
+/* All of its records are dead or elsewhere, on the medium (and not head_unsettled()): FREE, or
+ * RETIRED when suspect. */
 void segment_release(struct store *s, uint32_t segment);
-/* The least worn in that state or NO_SEGMENT. Of FREE ones not the one with the newest header, which has the figures, when there is another. */
+/* The least worn in that state or NO_SEGMENT. Of FREE ones not the one with the newest header,
+ * which has the figures, when there is another. */
 uint32_t segment_least_worn(const struct store *s, enum segment_state state);
 bool blank(const void *p, size_t n);
 
@@ -314,18 +340,21 @@ struct payload {
 	const void *data;
 	uint16_t length, flags; /* flags: as in the record's header */
 };
-/* Appends a record (the caller made sure of room) and points slot from `old` to it; drops it when the slot has left `old`. Programs full windows.
- * On an error (as store_append's) the record is in the ring still, and so readable. */
+/* Appends a record (the caller made sure of room) and points slot from `old` to it; drops it when
+ * the slot has left `old`. Programs full windows. On an error (as store_append's) the record is in
+ * the ring still, and so readable. */
 int head_put(struct store *s, uint32_t slot, loc_t old, struct payload payload) MUST_CHECK;
 /* True when the open head has room for one more record, of whatever size. */
 bool head_has_room(const struct store *s);
-/* Ends the head (all of it programmed), then opens a new one: -ENOSPC when users may not have one (unless cleaning), -EIO, -ENODEV, -EROFS. */
+/* Ends the head (all of it programmed), then opens a new one: -ENOSPC when users may not have one
+ * (unless cleaning), -EIO, -ENODEV, -EROFS. */
 int head_advance(struct store *s, bool cleaning) MUST_CHECK;
 /* Everything in the ring is on the medium when this returns 0. */
 int head_commit(struct store *s) MUST_CHECK;
 /* Waits for what the medium is at work on, whatever becomes of it. */
 void head_drain(struct store *s);
-/* Gives up what is in the ring: slots are back where they were on the medium; those that were nowhere are told to `lost`. Of a head that is stuck the latter alone. */
+/* Gives up what is in the ring: slots are back where they were on the medium; those that were
+ * nowhere are told to `lost`. Of a head that is stuck the latter alone. */
 void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void *arg);
 /* After an error: the same, if the head failed for good and no slot of it waits for a commit. */
 void head_give_up(struct store *s);
@@ -343,7 +372,8 @@ int64_t budget_left(struct store *s);
 bool budget_spent(struct store *s);
 /* The medium is given these to program; negative: took none of so many. */
 void bytes_programmed(struct store *s, int32_t bytes);
-/* How much the bucket will miss when `ahead` more bytes are written, for a header; and back from the newest header's, of which `unused` bytes were not written. */
+/* How much the bucket will miss when `ahead` more bytes are written, for a header; and back from
+ * the newest header's, of which `unused` bytes were not written. */
 uint16_t budget_mark(struct store *s, uint64_t ahead);
 void budget_restore(struct store *s, uint16_t mark, uint64_t unused);
 

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
- * The head of the log. A record goes into the ring first; whole windows (medium.program_best, aligned) are programmed as they fill, so
- * each word of flash is programmed once. Until a record is wholly on the medium the ring has all of it and serves reads:
+ * The head of the log. A record goes into the ring first; whole windows (medium.program_best,
+ * aligned) are programmed as they fill, so each word of flash is programmed once. Until a record is
+ * wholly on the medium the ring has all of it and serves reads:
  *
  *      segment   | header | rec | rec | rec | rec | rec | rec | rec |               |
  *                               ^first  ^programmed ^begun    ^fill
  *                               |<------------ in the ring -->|
  *
- * A medium that can takes several windows at a time: it is at work on those between programmed and begun while the next pages are packed. Commit waits for all of them.
+ * A medium that can takes several windows at a time: it is at work on those between programmed and
+ * begun while the next pages are packed. Commit waits for all of them.
  *
- * A commit ends inside a program unit. NOR takes each unit once, so there the rest of it is padding. Elsewhere the unit is written with ones behind fill, and counts as not
- * programmed: its records stay in the ring, and the next program writes it again, filled further. So commits cost no space there.
+ * A commit ends inside a program unit. NOR takes each unit once, so there the rest of it is
+ * padding. Elsewhere the unit is written with ones behind fill, and counts as not programmed: its
+ * records stay in the ring, and the next program writes it again, filled further. So commits cost
+ * no space there.
  *
- * A program that fails leaves the medium's window undefined, but nothing is lost: the rescue copies [first, fill) into a
- * fresh segment's ring and points the slots there, in one go under the lock. The old segment is sealed and suspect: its other records are
- * readable, the cleaner moves them, then it is retired. The two rings change places, so a rescue that fails again can be repeated.
+ * A program that fails leaves the medium's window undefined, but nothing is lost: the rescue copies
+ * [first, fill) into a fresh segment's ring and points the slots there, in one go under the lock.
+ * The old segment is sealed and suspect: its other records are readable, the cleaner moves them,
+ * then it is retired. The two rings change places, so a rescue that fails again can be repeated.
  *
- * Records that are elsewhere on the medium, which the cleaner moved or which were committed in the block that failed, have that place noted in store.origin[]
- * while they are in the ring. When nothing can be written anywhere, their slots go back there: a medium that takes no writes loses nothing that it has.
+ * Records that are elsewhere on the medium, which the cleaner moved or which were committed in the
+ * block that failed, have that place noted in store.origin[] while they are in the ring. When
+ * nothing can be written anywhere, their slots go back there: a medium that takes no writes loses
+ * nothing that it has.
  *
- * A medium that says itself that it takes nothing (medium_gone) makes no segment suspect and ends no head: what is in the ring stays there, is read there, and is what the next
- * try writes first. Only what owners still have in frames dies, at their commit. So a medium that comes and goes costs no segment, which with a full store the cleaner would miss.
+ * A medium that says itself that it takes nothing (medium_gone) makes no segment suspect and ends
+ * no head: what is in the ring stays there, is read there, and is what the next try writes first.
+ * Only what owners still have in frames dies, at their commit. So a medium that comes and goes
+ * costs no segment, which with a full store the cleaner would miss.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -44,7 +53,8 @@ void ring_get(const struct store *s, const struct head *h, uint32_t offset, void
 	memcpy((uint8_t *)dst + part, h->ring, n - part);
 }
 
-/* The record at `at` in the head's ring: its header and its size; 0: what is left up to fill is padding, or nothing. */
+/* The record at `at` in the head's ring: its header and its size; 0: what is left up to fill is
+ * padding, or nothing. */
 static uint32_t ring_record(const struct store *s, const struct head *h, uint32_t at,
 			    struct record_header *r)
 {
@@ -67,7 +77,8 @@ static uint32_t ring_crc(const struct store *s, const uint8_t *ring, uint32_t of
 	return ~hw_crc32c(crc, ring, n - part);
 }
 
-/* Stamps the record whose payload is at offset + RECORD_HEADER in the ring. RECORD_ALIGN keeps a header in one piece. */
+/* Stamps the record whose payload is at offset + RECORD_HEADER in the ring. RECORD_ALIGN keeps a
+ * header in one piece. */
 static void ring_stamp(const struct store *s, uint8_t *ring, uint32_t offset,
 		       struct record_header h)
 {
@@ -82,7 +93,8 @@ static void ring_stamp(const struct store *s, uint8_t *ring, uint32_t offset,
 static const uint8_t ones[RECORD_ALIGN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 					    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-/* Puts the record into h's ring behind fill, as the medium is to have it: there nobody looks yet, so copy, cipher and checksum need no lock. */
+/* Puts the record into h's ring behind fill, as the medium is to have it: there nobody looks yet,
+ * so copy, cipher and checksum need no lock. */
 static void record_put(struct store *s, const struct head *h, struct record_header r,
 		       const void *payload)
 {
@@ -150,7 +162,8 @@ static void rescue_copy(struct store *s, struct head *to)
 	}
 }
 
-/* Points the slots from the failed head to the new one, whose records are in the same order; meanwhile both rings serve reads. */
+/* Points the slots from the failed head to the new one, whose records are in the same order;
+ * meanwhile both rings serve reads. */
 static void rescue_publish(struct store *s)
 {
 	const struct head *old = &s->rescued;
@@ -176,7 +189,8 @@ static void heads_set(struct store *s, const struct head *head, const struct hea
 	spin_unlock_irq(&s->lock, irq);
 }
 
-/* Moves what only the ring has to a fresh segment. 0, or segment_take's error: then the failed head stays, readable. */
+/* Moves what only the ring has to a fresh segment. 0, or segment_take's error: then the failed head
+ * stays, readable. */
 static int head_rescue(struct store *s)
 {
 	static const struct head none = { .segment = NO_SEGMENT };
@@ -233,7 +247,8 @@ static int piece_done(struct store *s, uint32_t n, int err)
 	return medium_note(s, err);
 }
 
-/* Programs what of a piece was not before the medium went, a unit at a time compared: NOR takes each once. */
+/* Programs what of a piece was not before the medium went, a unit at a time compared: NOR takes
+ * each once. */
 static int piece_go_on(struct store *s, uint64_t at, const uint8_t *from, uint32_t n)
 {
 	struct medium *m = s->medium;
@@ -269,7 +284,8 @@ static int piece_begin(struct store *s, uint32_t n)
 	return 0;
 }
 
-/* Waits for the oldest piece. Only the last can be less than the rest of its window: a commit waits for it before more is begun. */
+/* Waits for the oldest piece. Only the last can be less than the rest of its window: a commit waits
+ * for it before more is begun. */
 static int piece_wait(struct store *s)
 {
 	struct head *h = &s->head;
@@ -288,7 +304,8 @@ void head_drain(struct store *s)
 	s->head.begun = s->head.programmed;
 }
 
-/* Gives the medium what fills its windows, waiting for as much as must be over for that; all: gives it everything, and waits for that. After an error nothing is under way. */
+/* Gives the medium what fills its windows, waiting for as much as must be over for that; all: gives
+ * it everything, and waits for that. After an error nothing is under way. */
 static int head_program(struct store *s, bool all)
 {
 	struct head *h = &s->head;
@@ -313,7 +330,8 @@ static int head_program(struct store *s, bool all)
 	return err;
 }
 
-/* As head_program(); moves on to other segments when that fails. -EAGAIN: the head must be padded first, wherever that then is. */
+/* As head_program(); moves on to other segments when that fails. -EAGAIN: the head must be padded
+ * first, wherever that then is. */
 static int head_flush(struct store *s, bool all)
 {
 	struct head *h = &s->head;
@@ -393,7 +411,8 @@ void head_abandon(struct store *s, void (*lost)(uint32_t slot, void *arg), void 
 	for (uint32_t at = h->first; (size = ring_record(s, h, at, &r)) > 0; at += size) {
 		loc_t here = location(s, h->segment, at, size), back = *origin_of(s, origin++);
 
-		/* What was committed is on the medium, as far as the failure left it alone: its checksum will tell. */
+		/* What was committed is on the medium, as far as the failure left it alone: its
+		 * checksum will tell. */
 		if (at < h->committed || (back != LOC_NONE && h->stuck))
 			continue;
 		if (back != LOC_NONE)

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Opening a store. Nothing of a former boot's contents is used: mounting reads one header per segment, for the erase counts and for
- * what is retired. A segment without a good header lost it to a power failure in its erase (or is bad, which the next erase shows):
- * its erase count is taken to be the least of the others: too low by at most the spread, and it is used soon, so that it gets a
- * header again. (With their mean it might wait through many boots, its estimate growing in each.) Segments that were never used have no header either: they are taken
- * in order, and headers tell how far that has come, so those behind have had no erase.
+ * Opening a store. Nothing of a former boot's contents is used: mounting reads one header per
+ * segment, for the erase counts and for what is retired. A segment without a good header lost it to
+ * a power failure in its erase (or is bad, which the next erase shows): its erase count is taken to
+ * be the least of the others: too low by at most the spread, and it is used soon, so that it gets a
+ * header again. (With their mean it might wait through many boots, its estimate growing in each.)
+ * Segments that were never used have no header either: they are taken in order, and headers tell
+ * how far that has come, so those behind have had no erase.
  *
- * A medium where no segment has our header is ours to take only when the beginning of every segment is blank: all ones, or all zeros as in a
- * new file of an emulator; or when it has nothing but a header that power failed in; or when the first segment has a header of ours for another size: then
- * what begins in the middle of what were segments are records. Anything else is somebody's data.
+ * A medium where no segment has our header is ours to take only when the beginning of every segment
+ * is blank: all ones, or all zeros as in a new file of an emulator; or when it has nothing but a
+ * header that power failed in; or when the first segment has a header of ours for another size:
+ * then what begins in the middle of what were segments are records. Anything else is somebody's
+ * data.
  *
- * How much is promised: `reserve` segments stay out of it. KEEP_FREE for the cleaner, one for the head, one for luck, and a sixteenth of the
- * medium, so that segments have died to a useful part before they are cleaned even when every slot is in use.
+ * How much is promised: `reserve` segments stay out of it. KEEP_FREE for the cleaner, one for the
+ * head, one for luck, and a sixteenth of the medium, so that segments have died to a useful part
+ * before they are cleaned even when every slot is in use.
  */
 #include "kernel/errno.h"
 #include "kernel/lib/string.h"
@@ -27,8 +32,10 @@
 #define RESERVE_MIN   (KEEP_FREE + 2)
 #define RESERVE_SHARE 16u
 #define SEGMENTS_MIN  (RESERVE_MIN + 2)
-#define SIZE_MOST     ((uint64_t)64 << 30) /* locations end there; slots before, areas.c */
-#define PEEK          512u /* bytes looked at to tell a blank segment from a foreign one */
+/* locations end there; slots before, areas.c */
+#define SIZE_MOST ((uint64_t)64 << 30)
+/* bytes looked at to tell a blank segment from a foreign one */
+#define PEEK 512u
 
 enum swap_encrypt swap_encrypt;
 
@@ -152,12 +159,14 @@ static void geometry_set(struct store *s, struct medium *m)
 	s->header_area = m->lead + MEDIUM_KEPT * s->header_unit;
 	s->align = MAX(m->program_unit, RECORD_ALIGN);
 	s->window = m->program_best;
-	/* What is under way, a window that is not full yet, the rest of a record before, a record more. */
+	/* What is under way, a window that is not full yet, the rest of a record before, a record
+	 * more. */
 	s->ring_size =
 		(uint32_t)DIV_ROUND_UP((m->programs + 1) * s->window + 2 * RECORD_SIZE + s->align,
 				       s->window) *
 		s->window;
-	/* On NOR at worst each record is committed by itself and so padded; elsewhere what a commit pads is written again. */
+	/* On NOR at worst each record is committed by itself and so padded; elsewhere what a commit
+	 * pads is written again. */
 	s->per_segment = (s->segment_size - s->header_area) /
 			 (uint32_t)ALIGN_UP(RECORD_SIZE, m->erased_is_ff ? s->align : RECORD_ALIGN);
 	s->reserve = RESERVE_MIN + s->nsegments / RESERVE_SHARE;
@@ -188,7 +197,8 @@ static bool header_good(const struct segment_header *h)
 	return h->magic == STORE_MAGIC && h->crc == header_crc(*h) && h->version == STORE_VERSION;
 }
 
-/* Power failed while NOR's first header was programmed: nothing lies behind it, and of what is the same in each header no bit has been cleared that should not be. */
+/* Power failed while NOR's first header was programmed: nothing lies behind it, and of what is the
+ * same in each header no bit has been cleared that should not be. */
 static bool header_torn(const struct store *s, const uint8_t *head, uint32_t n)
 {
 	struct segment_header h;
@@ -200,7 +210,8 @@ static bool header_torn(const struct store *s, const uint8_t *head, uint32_t n)
 	       blank(head + s->header_unit, n - s->header_unit);
 }
 
-/* What a good header says. The mark and the first record behind it tell a retired and an unused segment. */
+/* What a good header says. The mark and the first record behind it tell a retired and an unused
+ * segment. */
 static void segment_known(struct store *s, struct segment *g, const uint8_t *head, bool format,
 			  struct survey *v)
 {
@@ -236,11 +247,13 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 		return err;
 	g->state = SEGMENT_FREE;
 	if (err)
-		return 0; /* a bad block is no reason to do without the others; its erase will tell */
+		return 0; /* a bad block is no reason to do without the others; its erase will
+			     tell */
 	memcpy(&h, s->bounce, sizeof(h));
 	if (header_good(&h)) {
 		v->first |= segment == 0;
-		/* Of segments of another size, from when the partition was another, nothing is known but that they are nobody else's. */
+		/* Of segments of another size, from when the partition was another, nothing is
+		 * known but that they are nobody else's. */
 		if (h.segment_size == s->segment_size)
 			segment_known(s, g, s->bounce, format, v);
 	} else if (blank(s->bounce, n)) {
@@ -251,7 +264,8 @@ static int segment_survey(struct store *s, uint32_t segment, bool format, struct
 	return 0;
 }
 
-/* Segments without a header on a medium that is ours: never used, or power failed in their erase. */
+/* Segments without a header on a medium that is ours: never used, or power failed in their
+ * erase. */
 static void estimate(struct store *s, const struct survey *v)
 {
 	s->used = v->used == 0 || v->used == USED_UNKNOWN ? s->nsegments : v->used;
@@ -265,7 +279,8 @@ static void estimate(struct store *s, const struct survey *v)
 	}
 }
 
-/* The newest header counted what might be written after it (bytes_ahead): what is still unused was not. */
+/* The newest header counted what might be written after it (bytes_ahead): what is still unused was
+ * not. */
 static void figures_restore(struct store *s, const struct survey *v)
 {
 	uint64_t unused = 0;
@@ -300,7 +315,8 @@ static int survey(struct store *s, bool format)
 
 /* ---- Calls ---- */
 
-/* A key of this opening: nobody has it when the machine is off, so nothing on the medium can be read. */
+/* A key of this opening: nobody has it when the machine is off, so nothing on the medium can be
+ * read. */
 static void key_make(struct store *s)
 {
 	s->encrypted = swap_encrypt == SWAP_ENCRYPT_ALWAYS ||

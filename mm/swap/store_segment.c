@@ -2,12 +2,15 @@
 /*
  * Lives of segments:
  *
- *   FREE --erase, verify, header--> READY --taken by the log--> HEAD --full--> SEALED --cleaned--> FREE
- *     \________ failing erase or header _______________________________________\__ suspect __> RETIRED
+ *   FREE --erase, verify, header--> READY --taken by the log--> HEAD --full--> SEALED
+ *    |  ^                                                                      |    |
+ *    |  +------------------------------ cleaned -------------------------------+    | suspect
+ *    +-- failing erase or header --> RETIRED <--------------------------------------+
  *
- * The header is written straight after the erase, so that the erase count is lost only when power fails between the two (or in the erase);
- * mounting then estimates it. A segment that a mount found erased is trusted only after all of it was read: power may have
- * failed in the middle of an erase. A retired segment gets a mark after its header where it still takes one, so that the next boot
+ * The header is written straight after the erase, so that the erase count is lost only when power
+ * fails between the two (or in the erase); mounting then estimates it. A segment that a mount found
+ * erased is trusted only after all of it was read: power may have failed in the middle of an erase.
+ * A retired segment gets a mark after its header where it still takes one, so that the next boot
  * need not find out again.
  */
 #include "kernel/errno.h"
@@ -79,7 +82,8 @@ uint32_t segment_least_worn(const struct store *s, enum segment_state state)
 	return best != NO_SEGMENT ? best : newest;
 }
 
-/* Best effort: the segment is bad, so the mark may not hold; then the next boot finds out for itself. */
+/* Best effort: the segment is bad, so the mark may not hold; then the next boot finds out for
+ * itself. */
 static void retired_mark(struct store *s, uint32_t segment)
 {
 	memset(s->bounce, retired_byte(s), s->header_unit);
@@ -114,7 +118,8 @@ static void segment_drain(struct store *s, uint32_t segment)
 	WRITE_ONCE(s->draining, NO_SEGMENT); /* who still sees it wakes nobody */
 }
 
-/* 0 when [from, segment_size) reads as erased, -EIO when not, or what says that the medium is gone. */
+/* 0 when [from, segment_size) reads as erased, -EIO when not, or what says that the medium is
+ * gone. */
 static int segment_blank(struct store *s, uint32_t segment, uint32_t from)
 {
 	for (uint32_t at = from, n; at < s->segment_size; at += n) {
@@ -128,7 +133,8 @@ static int segment_blank(struct store *s, uint32_t segment, uint32_t from)
 	return 0;
 }
 
-/* What can be programmed before the next header is written: the head's rest, and segments that are ready or were found unused. */
+/* What can be programmed before the next header is written: the head's rest, and segments that are
+ * ready or were found unused. */
 static uint64_t bytes_ahead(const struct store *s)
 {
 	uint64_t bytes = s->head.segment != NO_SEGMENT ? s->segment_size - s->head.begun : 0;
@@ -150,7 +156,8 @@ static int segment_write_header(struct store *s, uint32_t segment)
 		.sequence = ++s->sequence,
 		.used = MIN(s->used, (uint32_t)USED_UNKNOWN) & USED_UNKNOWN,
 	};
-	/* Where erasing leaves anything behind, the mark of a life before format=1 is written over. */
+	/* Where erasing leaves anything behind, the mark of a life before format=1 is written
+	 * over. */
 	uint32_t n = s->medium->erased_is_ff ? s->header_unit : 2 * s->header_unit;
 	uint64_t ahead = bytes_ahead(s) + segment_room(s) + n;
 	int err;
@@ -170,7 +177,8 @@ static int segment_write_header(struct store *s, uint32_t segment)
 	return err;
 }
 
-/* The medium is gone before the erase was seen to be one, or the header was written: it is done, and counts when the header does. */
+/* The medium is gone before the erase was seen to be one, or the header was written: it is done,
+ * and counts when the header does. */
 static void erase_uncount(struct store *s, struct segment *g)
 {
 	s->stats.erases--;
@@ -191,7 +199,8 @@ static int segment_erase(struct store *s, uint32_t segment)
 		return medium_note(s, err);
 	g->erase_count++;
 	s->stats.erases++;
-	/* Some blocks report success and keep bits. Reading back is cheap beside the erase itself. */
+	/* Some blocks report success and keep bits. Reading back is cheap beside the erase
+	 * itself. */
 	if (!err && s->medium->erased_is_ff)
 		err = segment_blank(s, segment, 0);
 	if (medium_gone(err))

@@ -8,9 +8,10 @@
  *
  *        not bound --bind, PAGE_READING--> reading --ok--> bound, clean
  *                                             |
- *                                             +--failed--> not bound; poisoned when contents are lost
+ *                                             +--failed--> not bound; poisoned, contents lost
  *
- * Who waits lends its priority to who reads (mm/reading.h), and to the request that that one sleeps for.
+ * Who waits lends its priority to who reads (mm/reading.h), and to the request that that one sleeps
+ * for.
  *
  * A slot whose record cannot be read is poisoned until its last owner has given it up: all of
  * them get -EIO, at once from then on.
@@ -27,7 +28,8 @@
 #include "mm/swap/tiers.h"
 #include "mm/workingset.h"
 
-#define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000) /* ns between two complaints of a kind */
+/* ns between two complaints of a kind */
+#define LOG_PAUSE ((uint64_t)5 * 1000 * 1000 * 1000)
 
 bool swap_may_log(uint64_t *last)
 {

@@ -3,15 +3,17 @@
  * What a page goes through on its way to a store:
  *
  *    one word over and over --> the slot keeps the word
- *    packs to three quarters --> the pool, while it has its share of RAM --oldest first--> the store, as it is
+ *    packs to three quarters --> the pool, while it has its share of RAM
+ *                                  --oldest first--> the store, as it is
  *    else --> the store, plain
  *
- * A slot's contents are in one place: what is kept has no valid record. While a piece is being written back it has both; the pool's counts
- * until the record is committed. Its slot is pinned meanwhile, so the piece stays; and a slot that is being read is left alone, so that
- * who reads needs no lock.
+ * A slot's contents are in one place: what is kept has no valid record. While a piece is being
+ * written back it has both; the pool's counts until the record is committed. Its slot is pinned
+ * meanwhile, so the piece stays; and a slot that is being read is left alone, so that who reads
+ * needs no lock.
  *
- * The page daemon alone packs, so one packer serves all; it is made when the first page leaves and kept. Without memory for it, or for the pool's
- * frames, pages go to the store.
+ * The page daemon alone packs, so one packer serves all; it is made when the first page leaves and
+ * kept. Without memory for it, or for the pool's frames, pages go to the store.
  */
 #include "mm/swap/tiers.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nanoseconds since the machine was switched on, by the virtual counter: with counted instructions, how many there were.
+// Nanoseconds since the machine was switched on, by the virtual counter: with counted instructions,
+// how many there were.
 #include <stdint.h>
 #include <stdio.h>
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * faultscale: what a first write to a page costs while 1 CPU does nothing else, and while 4 do: as processes, and as threads of one process (1 of 2, the other asleep; 4).
+ * faultscale: what a first write to a page costs while 1 CPU does nothing else, and while 4 do: as
+ * processes, and as threads of one process (1 of 2, the other asleep; 4).
  *
- * A round: all meet, each writes to every page of memory of its own, all meet again. Under --icount the machine's clock counts the instructions of all CPUs together, so the
- * time of a round by its faults is the instructions of one, waiting included; 4 CPUs would do 4 times the work of one in the same time if it is the
- * same. Who has met the others sleeps, which costs nothing. /proc/lock_stat tells how often somebody waited for a lock meanwhile: per 1,000 faults.
+ * A round: all meet, each writes to every page of memory of its own, all meet again. Under --icount
+ * the machine's clock counts the instructions of all CPUs together, so the time of a round by its
+ * faults is the instructions of one, waiting included; 4 CPUs would do 4 times the work of one in
+ * the same time if it is the same. Who has met the others sleeps, which costs nothing.
+ * /proc/lock_stat tells how often somebody waited for a lock meanwhile: per 1,000 faults.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

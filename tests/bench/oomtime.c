@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * From a failing allocation to memory: oomtime [MB]. A child takes MB megabytes (64) and offers itself to the OOM policy; the parent then takes pages until that was
- * ended, and prints how long its longest page took, which is the one that nobody had until the child's came back.
+ * From a failing allocation to memory: oomtime [MB]. A child takes MB megabytes (64) and offers
+ * itself to the OOM policy; the parent then takes pages until that was ended, and prints how long
+ * its longest page took, which is the one that nobody had until the child's came back.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The main scenario: a real-time thread keeps a 1 ms period while an ordinary process works on more
-// memory than the machine has. usage: thrash MB PASSES [rt] ; every page carries a pattern that is verified.
+// memory than the machine has. usage: thrash MB PASSES [rt] ; every page carries a pattern that is
+// verified.
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>

@@ -80,7 +80,8 @@ static int carry_out(struct mock_disk *m, const struct block_request *r)
 			return -EIO;
 		if (m->stop_at != 0 && m->writes >= m->stop_at)
 			return m->stop_error;
-		/* When power fails in it, it lies in the cache like those before: any block of it may get through. */
+		/* When power fails in it, it lies in the cache like those before: any block of it
+		 * may get through. */
 		transfer(m, r);
 		m->dead = m->cut_at && m->writes + m->flushes == m->cut_at;
 		return m->dead ? -EIO : 0;

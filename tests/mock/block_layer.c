@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What kernel/block.c and kernel/block_queue.c need around them in a test: a thread that the test runs by block_queue_turn(), and device nodes.
+// What kernel/block.c and kernel/block_queue.c need around them in a test: a thread that the test
+// runs by block_queue_turn(), and device nodes.
 #include "kernel/block_internal.h"
 #include "kernel/errno.h"
 #include "mm/slab.h"

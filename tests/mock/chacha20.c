@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Four blocks of ChaCha20 as RFC 8439 writes them down, in place of the library's for AArch64 that kernel/lib/chacha20.c calls. Like it, it is called only where the
- * vector registers are free, and leaves the state as it is.
+ * Four blocks of ChaCha20 as RFC 8439 writes them down, in place of the library's for AArch64 that
+ * kernel/lib/chacha20.c calls. Like it, it is called only where the vector registers are free, and
+ * leaves the state as it is.
  */
 #include <string.h>
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * A device that is not coherent with the CPUs' caches: it sees a second copy of RAM. hw_dma_clean() copies dirty lines from the CPUs'
- * view to the device's, hw_dma_invalidate() goes the other way; nothing else ever does. A third copy is what the CPUs' view was when the two last met:
- * what differs from it is dirty. What the architecture leaves to chance is
- * decided against the driver: a dirty line is written back at the worst moment, a clean one is never refilled.
+ * A device that is not coherent with the CPUs' caches: it sees a second copy of RAM. hw_dma_clean()
+ * copies dirty lines from the CPUs' view to the device's, hw_dma_invalidate() goes the other way;
+ * nothing else ever does. A third copy is what the CPUs' view was when the two last met: what
+ * differs from it is dirty. What the architecture leaves to chance is decided against the driver: a
+ * dirty line is written back at the worst moment, a clean one is never refilled.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -62,7 +63,8 @@ void hw_dma_clean(const void *kva, size_t n)
 		}
 }
 
-/* Lines only partly in the range are cleaned first, as the contract says: their other bytes belong to somebody else. */
+/* Lines only partly in the range are cleaned first, as the contract says: their other bytes belong
+ * to somebody else. */
 void hw_dma_invalidate(void *kva, size_t n)
 {
 	size_t start = offset_of(kva, n);

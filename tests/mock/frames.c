@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plain frame allocator with the interface of mm/buddy.h and mm/page.h, for tests of what lies above or beside the buddy. All functions
- * are weak: name mm/buddy.c and mm/page.c in SOURCES and they take over. Freed frames are filled with a pattern and
- * reported to the TLB model; they come back in the order they were freed, so that a use after free shows early.
+ * A plain frame allocator with the interface of mm/buddy.h and mm/page.h, for tests of what lies
+ * above or beside the buddy. All functions are weak: name mm/buddy.c and mm/page.c in SOURCES and
+ * they take over. Freed frames are filled with a pattern and reported to the TLB model; they come
+ * back in the order they were freed, so that a use after free shows early.
  */
 #include <string.h>
 

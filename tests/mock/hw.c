@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The machine's CPUs, RAM and caches; the MMU is in mmu.c. RAM is one anonymous mapping, new at every mock_reset(), so that a
- * pointer kept across tests faults. The frame array is mapped sparsely from frame 0 on, as on the target.
+ * The machine's CPUs, RAM and caches; the MMU is in mmu.c. RAM is one anonymous mapping, new at
+ * every mock_reset(), so that a pointer kept across tests faults. The frame array is mapped
+ * sparsely from frame 0 on, as on the target.
  *
- * Instruction caches: the model does not see the kernel's plain stores, so it remembers the contents of every frame at
- * its last hw_icache_sync() as a checksum and compares when the frame is executed (mmu.c asks mock_frame_fetchable).
- * DMA works alike: see tests/mock/dma.c.
+ * Instruction caches: the model does not see the kernel's plain stores, so it remembers the
+ * contents of every frame at its last hw_icache_sync() as a checksum and compares when the frame is
+ * executed (mmu.c asks mock_frame_fetchable). DMA works alike: see tests/mock/dma.c.
  */
 #include "tests/mock/mock.h"
 
@@ -206,7 +207,8 @@ void hw_icache_sync(const void *kva, size_t n)
 
 	assert_true(kva_in_ram(kva, n));
 	mock_counts.icache_syncs++;
-	/* Parts of frames are taken for whole ones: other bytes are not instructions of this sync, but may be of an earlier one. */
+	/* Parts of frames are taken for whole ones: other bytes are not instructions of this sync,
+	 * but may be of an earlier one. */
 	for (; p < (const char *)kva + n; p += PAGE_SIZE)
 		hw.synced[(virt_to_phys(p) - MOCK_RAM_BASE) >> PAGE_SHIFT] = frame_checksum(p);
 }

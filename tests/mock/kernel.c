@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Stand-ins for kernel/ in single-threaded tests: the running task, log, panic, mutexes, wait queues, time. Every function of a
- * kernel header is weak, so that a test which names the real file in its SOURCES gets that one.
+ * Stand-ins for kernel/ in single-threaded tests: the running task, log, panic, mutexes, wait
+ * queues, time. Every function of a kernel header is weak, so that a test which names the real file
+ * in its SOURCES gets that one.
  *
- * A task that would sleep calls mock_on_block instead, which plays the other tasks; when that does not end the wait, the
- * test fails, for the real task would have slept for ever. Mutexes check their order: a pair once taken as A then B may never be
- * taken as B then A (addresses stand for the locks; mutex_init forgets what was known of one).
+ * A task that would sleep calls mock_on_block instead, which plays the other tasks; when that does
+ * not end the wait, the test fails, for the real task would have slept for ever. Mutexes check
+ * their order: a pair once taken as A then B may never be taken as B then A (addresses stand for
+ * the locks; mutex_init forgets what was known of one).
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * The MMU: walks of the real tables, stores to them, barriers. It is as unhelpful as the architecture allows:
+ * The MMU: walks of the real tables, stores to them, barriers. It is as unhelpful as the
+ * architecture allows:
  *
- *   - A store to a descriptor becomes visible to walkers only with the DSB of the CPU that made it (DDI 0487, D8.2.6); until
- *     then every walk reads the old value.
- *   - With mock_options.speculate, each CPU that has the table loaded caches every valid descriptor just before it is
- *     overwritten and again as soon as its new value is visible (D8.2.6: walks may be made speculatively at any time).
- *   - Accesses use the oldest TLB entry that matches, and walks begin at the deepest, oldest walk-cache entry.
+ *   - A store to a descriptor becomes visible to walkers only with the DSB of the CPU that made it
+ *     (DDI 0487, D8.2.6); until then every walk reads the old value.
+ *   - With mock_options.speculate, each CPU that has the table loaded caches every valid descriptor
+ *     just before it is overwritten and again as soon as its new value is visible (D8.2.6: walks
+ *     may be made speculatively at any time).
+ *   - Accesses use the oldest TLB entry that matches, and walks begin at the deepest, oldest
+ *     walk-cache entry.
  */
 #include "tests/mock/mmu.h"
 
@@ -123,7 +126,8 @@ static void remember(const struct walk *w, unsigned level, bool table)
 	tlb_insert(w->cpu, &e);
 }
 
-/* Where the walk begins: behind the deepest walk-cache entry, or at the root. Returns the level to read next. */
+/* Where the walk begins: behind the deepest walk-cache entry, or at the root. Returns the level to
+ * read next. */
 static unsigned walk_start(struct walk *w, phys_addr_t *table)
 {
 	uint16_t asid = ttbr_asid(cpu_mmu[w->cpu].ttbr);
@@ -159,7 +163,8 @@ static enum mock_result walk_leaf(struct walk *w, unsigned level)
 		if (!mock_options.hw_access_flag || w->stale)
 			return MOCK_FAULT_ACCESS_FLAG;
 		if (!w->demand)
-			return MOCK_FAULT_ACCESS_FLAG; /* may be set speculatively, but then nothing could be tested */
+			return MOCK_FAULT_ACCESS_FLAG; /* may be set speculatively, but then nothing
+							  could be tested */
 		set_access_flag(w);
 	}
 	if (level == 3 && (w->desc & PTE_CONT))
@@ -347,8 +352,9 @@ static void check_runs_bbm(phys_addr_t addr, uint64_t raw)
 	}
 }
 
-/* What a walker sees of 16 neighbours: when one has the contiguous bit then all have it, and they count up from an aligned frame with equal
- * attributes (DDI 0487, D8.6.1 "The Contiguous bit"); anything else is misprogramming. */
+/* What a walker sees of 16 neighbours: when one has the contiguous bit then all have it, and they
+ * count up from an aligned frame with equal attributes (DDI 0487, D8.6.1 "The Contiguous bit");
+ * anything else is misprogramming. */
 static void check_run(phys_addr_t addr)
 {
 	const uint64_t own = PTE_AF | PTE_SW_LOCKED | PTE_SW_SPECIAL | PTE_SW_FILE;
@@ -478,7 +484,8 @@ void dsb_ish(void)
 		meanwhile();
 }
 
-/* Completes this CPU's own TLB operations; its stores reach its own walker only, which the model does not tell apart: they stay. */
+/* Completes this CPU's own TLB operations; its stores reach its own walker only, which the model
+ * does not tell apart: they stay. */
 void dsb_nsh(void)
 {
 	mock_counts.dsb++;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the parts of the MMU model: tlb.c keeps what CPUs have cached, tables.c knows which tables hang under which root,
- * mmu.c walks, stores and orders.
+ * Between the parts of the MMU model: tlb.c keeps what CPUs have cached, tables.c knows which
+ * tables hang under which root, mmu.c walks, stores and orders.
  */
 #ifndef TESTS_MOCK_MMU_H
 #define TESTS_MOCK_MMU_H
@@ -16,7 +16,8 @@
 
 /* ---- tlb.c ---- */
 
-/* What a TLB entry covers: as much as a descriptor of a level, or 16 pages whose descriptors have the contiguous bit. */
+/* What a TLB entry covers: as much as a descriptor of a level, or 16 pages whose descriptors have
+ * the contiguous bit. */
 #define TLB_RUN   4u
 #define TLB_KINDS 5u
 
@@ -39,12 +40,12 @@ struct tlb_entry {
 	bool global;
 	virt_addr_t va; /* first address covered, tlb_span(level) of them */
 	uint64_t desc;
-	uint64_t limits;  /* hierarchical bits gathered above, and in desc when it is a table */
-	phys_addr_t src;  /* where desc was read */
-	phys_addr_t root; /* of the walk */
-	uint16_t
-		pages_gone; /* of a run: pages that TLBIs have hit, for the CPU may hold them one by one as well */
-	uint32_t doomed;       /* CPUs whose TLBI hit it and whose DSB is still to come */
+	uint64_t limits;     /* hierarchical bits gathered above, and in desc when it is a table */
+	phys_addr_t src;     /* where desc was read */
+	phys_addr_t root;    /* of the walk */
+	uint16_t pages_gone; /* of a run: pages that TLBIs have hit, for the CPU may hold them one
+				by one as well */
+	uint32_t doomed;     /* CPUs whose TLBI hit it and whose DSB is still to come */
 	int next_va, next_src; /* hash chains */
 };
 
@@ -60,7 +61,8 @@ phys_addr_t tlb_target(const struct tlb_entry *e, virt_addr_t va);
 /* Calls fn for every entry read from src, on any CPU. */
 void tlb_for_src(phys_addr_t src, void (*fn)(unsigned cpu, const struct tlb_entry *e, void *arg),
 		 void *arg);
-/* Violation when user mode may write a frame through one TLB entry and execute it through the descriptor raw at src, or the other way round. */
+/* Violation when user mode may write a frame through one TLB entry and execute it through the
+ * descriptor raw at src, or the other way round. */
 void tlb_check_alias(phys_addr_t src, uint64_t raw);
 void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid);
 void tlb_complete(bool everywhere);

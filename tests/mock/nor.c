@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cells and their rules first, then the medium that a swap store sees, then the chips' command interface (Intel command
- * set, J3 datasheet 290667), which is written from the datasheet and not from the driver.
+ * The cells and their rules first, then the medium that a swap store sees, then the chips' command
+ * interface (Intel command set, J3 datasheet 290667), which is written from the datasheet and not
+ * from the driver.
  */
 #include "tests/mock/nor_cells.h"
 
@@ -205,7 +206,8 @@ static uint8_t extended_byte(const struct nor *n, unsigned i)
 	}
 }
 
-/* Four bytes for each region: blocks less one, and their size by 256. With top_boot the last block is eight small ones, which are said first. */
+/* Four bytes for each region: blocks less one, and their size by 256. With top_boot the last block
+ * is eight small ones, which are said first. */
 static uint8_t region_byte(const struct nor *n, unsigned i)
 {
 	uint32_t block = n->block_size / 2, blocks = n->size / n->block_size;
@@ -336,7 +338,8 @@ static void command(struct nor *n, size_t offset, uint32_t v)
 	}
 }
 
-/* While busy the chips listen to nothing but a suspension; while suspended to reading and the resume. */
+/* While busy the chips listen to nothing but a suspension; while suspended to reading and the
+ * resume. */
 static bool busy_command(struct nor *n, uint32_t v)
 {
 	if (n->suspended) {

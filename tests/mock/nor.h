@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * A NOR flash bank, stricter than any emulator: two 16-bit chips on a 32-bit bus, reached by commands (nor.bus), or directly as a swap store's
- * medium (nor.medium). Both end in the same cells.
+ * A NOR flash bank, stricter than any emulator: two 16-bit chips on a 32-bit bus, reached by
+ * commands (nor.bus), or directly as a swap store's medium (nor.medium). Both end in the same
+ * cells.
  *
  * The chips speak the Intel command set, or after nor_amd() the AMD one.
  *
- *   rules that fail the test    programming a 0 to 1; programming a word twice since its erase, but with zeros; commands that make no sense; array reads while the
- *                               chips show their status; a buffered program over a window's end, or of one word
+ *   rules that fail the test    programming a 0 to 1; programming a word twice since its erase, but
+ *                               with zeros; commands that make no sense; array reads while the
+ *                               chips show their status; a buffered program over a window's end, or
+ *                               of one word
  *   blocks that go bad          enum nor_bad
- *   power                       fails in the middle of the N-th program or erase: that one is half done, all later ones and reads give -ENODEV
+ *   power                       fails in the middle of the N-th program or erase: that one is half
+ *                               done, all later ones and reads give -ENODEV
  *   time                        operations stay busy for `busy_reads` looks at the status
  */
 #ifndef TESTS_MOCK_NOR_H
@@ -56,9 +60,9 @@ struct nor {
 	uint64_t reads, writes; /* bus accesses but array copies */
 
 	/* Of the AMD set. */
-	bool amd, top_boot,
-		setup; /* small blocks last, said first; the first half of an erase's command has come */
-	unsigned unlocks; /* of the two writes that a command wants before it */
+	bool amd, top_boot, setup; /* small blocks last, said first; the first half of an erase's
+				      command has come */
+	unsigned unlocks;          /* of the two writes that a command wants before it */
 	unsigned suspend_reads,
 		suspend_left; /* looks at the status until a suspension takes effect */
 	bool suspending;
@@ -69,7 +73,8 @@ struct nor {
 /* A bank of blocks * block_size bytes, erased, without faults. */
 void nor_init(struct nor *n, uint32_t block_size, unsigned blocks);
 void nor_free(struct nor *n);
-/* From now on its chips have command set 2. `locks` then protects blocks for good: programs and erases of them do nothing, and say nothing. */
+/* From now on its chips have command set 2. `locks` then protects blocks for good: programs and
+ * erases of them do nothing, and say nothing. */
 void nor_amd(struct nor *n);
 /* Power comes back: commands and the cut are forgotten, cells stay. */
 void nor_power_on(struct nor *n);

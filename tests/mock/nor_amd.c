@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The bank with command set 2: written from the S29GL-N data sheet ("Command definitions", "Write operation status"), and not from the driver. An operation shows itself
- * by reads that alternate; when it is over the chips are a memory again, or, when it failed, alternate until they are reset.
+ * The bank with command set 2: written from the S29GL-N data sheet ("Command definitions", "Write
+ * operation status"), and not from the driver. An operation shows itself by reads that alternate;
+ * when it is over the chips are a memory again, or, when it failed, alternate until they are reset.
  */
 #include <string.h>
 
@@ -197,7 +198,8 @@ static void array_write(struct nor *n, size_t offset, uint32_t v)
 	}
 }
 
-/* While busy the chips listen to nothing but a suspension of an erase, which takes effect after a while, or never when the erase ends before. */
+/* While busy the chips listen to nothing but a suspension of an erase, which takes effect after a
+ * while, or never when the erase ends before. */
 static void busy_write(struct nor *n, size_t offset, uint32_t v)
 {
 	if (v != 0xb0 * LANES || !n->erasing || !n->can_suspend || n->suspending)

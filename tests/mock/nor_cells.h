@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the models of both command sets share (nor.c has it): the cells with their rules, and the query.
+// What the models of both command sets share (nor.c has it): the cells with their rules, and the
+// query.
 #ifndef TESTS_MOCK_NOR_CELLS_H
 #define TESTS_MOCK_NOR_CELLS_H
 

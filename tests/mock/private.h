@@ -16,7 +16,8 @@ bool mock_frame_fetchable(phys_addr_t pa);
 /* The kernel overwrites the whole frame: it had better not be in use. */
 void mock_frame_reused(phys_addr_t pa);
 
-/* hw.c: physical address of the frame that was filled last, 0 once a barrier orders that before later stores. */
+/* hw.c: physical address of the frame that was filled last, 0 once a barrier orders that before
+ * later stores. */
 extern _Thread_local phys_addr_t mock_frame_unordered;
 
 #endif

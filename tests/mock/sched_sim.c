@@ -2,9 +2,11 @@
 /*
  * The machine: see sched_sim.h.
  *
- * The host's own context is the hardware: sim_run() takes the CPUs in turn. A CPU's context is that of the task it runs. It comes back
- * to the hardware from sim_work() or from the wait for an interrupt, saying how long it has nothing to tell; the hardware
- * moves the clock to the next moment at which something happens and goes into each CPU that has work done or an interrupt to take.
+ * The host's own context is the hardware: sim_run() takes the CPUs in turn. A CPU's context is that
+ * of the task it runs. It comes back to the hardware from sim_work() or from the wait for an
+ * interrupt, saying how long it has nothing to tell; the hardware moves the clock to the next
+ * moment at which something happens and goes into each CPU that has work done or an interrupt to
+ * take.
  */
 #include "tests/mock/sched_sim.h"
 
@@ -116,7 +118,8 @@ static struct sim_fiber *fiber_of(struct task *t)
 	return container_of(t, struct sim_fiber, task);
 }
 
-/* From the running task's context to the hardware; comes back when the hardware chooses this CPU again. */
+/* From the running task's context to the hardware; comes back when the hardware chooses this CPU
+ * again. */
 static void to_hardware(void)
 {
 	struct sim_fiber *f = fiber_of(hw_current());
@@ -142,7 +145,8 @@ virt_addr_t arch_interrupted(virt_addr_t *from)
 	return sim_interrupted;
 }
 
-/* Takes pending interrupts as the vector does: with interrupts off, and a switch at the end if one is due. */
+/* Takes pending interrupts as the vector does: with interrupts off, and a switch at the end if one
+ * is due. */
 static void take_interrupts(void)
 {
 	while (interrupt_pending(&cpus[mock_cpu])) {
@@ -164,7 +168,8 @@ static void take_interrupts(void)
 	}
 }
 
-/* WFI, as the idle loop uses it: interrupts masked. The model takes what comes here, not when they are unmasked. */
+/* WFI, as the idle loop uses it: interrupts masked. The model takes what comes here, not when they
+ * are unmasked. */
 void mock_wait_event(void)
 {
 	assert_true(hw_irqs_off());
@@ -503,7 +508,8 @@ void sim_work(uint64_t ns)
 
 	assert_true(preemptible());
 	while (ns > 0) {
-		/* The CPU's amount is this task's as long as it is not switched out, which happens in take_interrupts() only. */
+		/* The CPU's amount is this task's as long as it is not switched out, which happens
+		 * in take_interrupts() only. */
 		cpus[mock_cpu].busy_left = ns;
 		to_hardware();
 		ns = cpus[mock_cpu].busy_left;
@@ -614,7 +620,8 @@ void rt_time_changed(struct task *t)
 	(void)t;
 }
 
-/* ---- memory, for what comes and goes with groups and triggers; a test that has the real one links that ---- */
+/* ---- memory, for what comes and goes with groups and triggers; a test that has the real one links
+ * that ---- */
 
 /* Of disks and pages a test has its own, or none. */
 __attribute__((weak)) void block_hurry(const struct task *t, int prio)

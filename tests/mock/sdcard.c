@@ -191,7 +191,8 @@ static void app_command(struct mock_sdcard *c, unsigned index, uint32_t argument
 	}
 }
 
-/* CMD7, 9, 12, 13: those that move a card that has an address from state to state, and tell of it. */
+/* CMD7, 9, 12, 13: those that move a card that has an address from state to state, and tell of
+ * it. */
 static void state_command(struct mock_sdcard *c, unsigned index, uint32_t argument,
 			  struct mock_sd_answer *a)
 {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * An SD memory card behind the controller of tests/mock/sdhci.h, written from the SD Physical Layer Simplified Specification 6.00 alone: states (4.2, 4.3), registers (5), card
- * status (4.10.1). A command that its state does not know gets no answer, and the next answer tells of it. Its address is another one each time.
+ * An SD memory card behind the controller of tests/mock/sdhci.h, written from the SD Physical Layer
+ * Simplified Specification 6.00 alone: states (4.2, 4.3), registers (5), card status (4.10.1). A
+ * command that its state does not know gets no answer, and the next answer tells of it. Its address
+ * is another one each time.
  */
 #ifndef TESTS_MOCK_SDCARD_H
 #define TESTS_MOCK_SDCARD_H
@@ -62,8 +64,8 @@ struct mock_sdcard {
 	uint8_t cid[16];
 
 	/* How it fails. */
-	uint64_t
-		bad_sector; /* reads of it find ECC errors, writes of it fail while programmed; UINT64_MAX: none */
+	uint64_t bad_sector;     /* reads of it find ECC errors, writes of it fail while programmed;
+				    UINT64_MAX: none */
 	uint64_t guarded_sector; /* write-protected; UINT64_MAX: none */
 	unsigned bad_times;      /* so often */
 	uint64_t busy_ns;        /* of each write and erase */
@@ -114,7 +116,8 @@ void mock_sdcard_command(struct mock_sdcard *c, unsigned index, uint32_t argumen
 /* The next block of a transfer. False: the card does not give or take it. */
 bool mock_sdcard_read(struct mock_sdcard *c, void *buf, unsigned n);
 bool mock_sdcard_write(struct mock_sdcard *c, const void *buf, unsigned n);
-/* The kind of answer to a command (index, | 64: of an ACMD), SD_SILENT: none, as the specification says. */
+/* The kind of answer to a command (index, | 64: of an ACMD), SD_SILENT: none, as the specification
+ * says. */
 enum mock_sd_kind mock_sdcard_kind(unsigned index);
 
 #endif

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * An SD host controller, stricter than QEMU's, written from the SD Host Controller Simplified Specification 3.00 alone; the card is tests/mock/sdcard.h.
+ * An SD host controller, stricter than QEMU's, written from the SD Host Controller Simplified
+ * Specification 3.00 alone; the card is tests/mock/sdcard.h.
  *
- *   rules that fail the test    accesses that are not one whole register; registers that are not there or not for writing; a write within four SD clocks after another (if it is
- *                               such a core); a command while one is under way, before an error's reset, without power, voltage or clock, or with another answer than it
- *                               has; data of another direction, size or count than the command's; DMA or CMD23 that it has not; a clock that the card does not take, or that changes
- *                               while it runs; other lines than the card's; the data port when no block is there or wanted; a table or memory out of
- *                               reach, not aligned, not of the transfer's length; memory changed while it is used; and what dma.h checks when it is not coherent
+ *   rules that fail the test    accesses that are not one whole register; registers that are not
+ *                               there or not for writing; a write within four SD clocks after
+ *                               another (if it is such a core); a command while one is under way,
+ *                               before an error's reset, without power, voltage or clock, or with
+ *                               another answer than it has; data of another direction, size or
+ *                               count than the command's; DMA or CMD23 that it has not; a clock
+ *                               that the card does not take, or that changes while it runs; other
+ *                               lines than the card's; the data port when no block is there or
+ *                               wanted; a table or memory out of reach, not aligned, not of the
+ *                               transfer's length; memory changed while it is used; and what dma.h
+ *                               checks when it is not coherent
  *   failures                    the fields below "How it fails"
  *
- * Nothing happens by itself but in mock_sdhci_run(), so a driver that does not sleep waits for ever.
+ * Nothing happens by itself but in mock_sdhci_run(), so a driver that does not sleep waits for
+ * ever.
  */
 #ifndef TESTS_MOCK_SDHCI_H
 #define TESTS_MOCK_SDHCI_H
@@ -82,10 +90,12 @@ struct mock_sdhci {
 	uint8_t buffer[512];
 };
 
-/* Version 3.00 with ADMA2 and a base clock of 100 MHz, not coherent, reaches all RAM at 3 GB; a card of so many sectors in it. */
+/* Version 3.00 with ADMA2 and a base clock of 100 MHz, not coherent, reaches all RAM at 3 GB; a
+ * card of so many sectors in it. */
 void mock_sdhci_init(struct mock_sdhci *m, uint64_t sectors);
 void mock_sdhci_free(struct mock_sdhci *m);
-/* Goes on until it has an interrupt to tell of, or nothing to do. True while its interrupt line is up. */
+/* Goes on until it has an interrupt to tell of, or nothing to do. True while its interrupt line is
+ * up. */
 bool mock_sdhci_run(struct mock_sdhci *m);
 /* The card is pulled out, or another is put in. */
 void mock_sdhci_remove(struct mock_sdhci *m);

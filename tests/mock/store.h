@@ -11,8 +11,8 @@
 extern struct mock_store {
 	uint32_t slots; /* what store_open promises, and store_capacity */
 	unsigned appends, packed, commits, reads, discards; /* packed: of the appends */
-	unsigned
-		fail_append; /* the n-th append from now on and all after it answer append_error; 0: none */
+	unsigned fail_append; /* the n-th append from now on and all after it answer append_error;
+				 0: none */
 	int append_error;
 	unsigned lose; /* a commit loses every lose-th record of its batch; 0: none */
 	unsigned rows; /* calls of store_read_ahead(), and the last one's */

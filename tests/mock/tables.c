@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which tables a walk can reach, and from which roots at which addresses. Every reachable table has a shadow: its entries as pte_store() wrote them.
- * A difference between shadow and memory is a store that went past pte_store(). A table becomes known when its root is loaded into
- * TTBR0 or when it is linked into a known table, and is forgotten when its last link goes.
+ * Which tables a walk can reach, and from which roots at which addresses. Every reachable table has
+ * a shadow: its entries as pte_store() wrote them. A difference between shadow and memory is a
+ * store that went past pte_store(). A table becomes known when its root is loaded into TTBR0 or
+ * when it is linked into a known table, and is forgotten when its last link goes.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What CPUs remember of tables. The architecture lets a TLB keep any valid descriptor it once walked, of any level, until a TLB invalidation that
- * covers it has been completed by a DSB of the CPU that issued it (DDI 0487, D8.14). So these TLBs never forget anything else: they
- * have no capacity and no eviction. Several entries for one address may stand side by side; look-ups give the oldest.
+ * What CPUs remember of tables. The architecture lets a TLB keep any valid descriptor it once
+ * walked, of any level, until a TLB invalidation that covers it has been completed by a DSB of the
+ * CPU that issued it (DDI 0487, D8.14). So these TLBs never forget anything else: they have no
+ * capacity and no eviction. Several entries for one address may stand side by side; look-ups give
+ * the oldest.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +139,8 @@ static void chain_remove(struct tlb *t, int *head, int i, bool va)
 	*head = va ? t->entries[i].next_va : t->entries[i].next_src;
 }
 
-/* Two sizes for one address: an access would match both, which is a TLB conflict (DDI 0487, D8.14.1). */
+/* Two sizes for one address: an access would match both, which is a TLB conflict (DDI 0487,
+ * D8.14.1). */
 static void check_sizes(unsigned cpu, const struct tlb_entry *e)
 {
 	static const unsigned leaf_levels[] = { 2, 3, TLB_RUN };
@@ -258,7 +261,8 @@ static bool tlbi_hits(const struct tlbi *op, const struct tlb_entry *e)
 	return !op->by_va || ALIGN_DOWN(op->va, tlb_span(e->level)) == e->va;
 }
 
-/* The walker may still read the old value of a store that no DSB completed, and cache it after the invalidation. */
+/* The walker may still read the old value of a store that no DSB completed, and cache it after the
+ * invalidation. */
 static void check_ordered(const struct tlbi *op, const struct tlb_entry *e)
 {
 	if (stores_pending_in(ALIGN_DOWN(e->src, (phys_addr_t)PAGE_SIZE)) &&
@@ -404,7 +408,8 @@ void tlbi_vmalle1(void)
 
 /* ---- Rules over whole TLBs ---- */
 
-/* A TLB that still knows an ASID from another root would translate the new address space by the old one's tables. */
+/* A TLB that still knows an ASID from another root would translate the new address space by the old
+ * one's tables. */
 void tlb_check_load(unsigned cpu, phys_addr_t root, uint16_t asid)
 {
 	for (int i = 0; i < tlbs[cpu].count; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * mm/usercopy.h for tests: every byte goes through the model's MMU as user mode on this CPU; faults go to mock_fault_handler, which a
- * test points at its own wrapper of aspace_fault().
+ * mm/usercopy.h for tests: every byte goes through the model's MMU as user mode on this CPU; faults
+ * go to mock_fault_handler, which a test points at its own wrapper of aspace_fault().
  */
 #include "mm/usercopy.h"
 

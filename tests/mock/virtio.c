@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The device's side of virtio-mmio, the split queue and virtio-blk: see virtio.h beside. Written from the specification alone.
+// The device's side of virtio-mmio, the split queue and virtio-blk: see virtio.h beside. Written
+// from the specification alone.
 #include "tests/mock/virtio.h"
 
 #include <stdlib.h>

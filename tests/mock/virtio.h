@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * A virtio-mmio block device, stricter than QEMU's (Virtual I/O Device 1.2): registers of version 1 or 2, one split queue, a disk behind it.
+ * A virtio-mmio block device, stricter than QEMU's (Virtual I/O Device 1.2): registers of version 1
+ * or 2, one split queue, a disk behind it.
  *
- *   rules that fail the test    registers of the other version, written in the wrong state or order; status bits out of order or taken back; features that were
- *                               not offered; a queue of a wrong size, alignment or place, or changed while in use; a notice before DRIVER_OK;
- *                               configuration read in another width than the fields'; a descriptor that is out of range, in a circle, not in RAM, owned
- *                               by the device already, or changed while the device has it; a device-readable piece behind a writable one;
- *                               a request of a wrong shape, outside the disk, or of a feature not agreed on; and what dma.h checks when it is not coherent
+ *   rules that fail the test    registers of the other version, written in the wrong state or
+ *                               order; status bits out of order or taken back; features that were
+ *                               not offered; a queue of a wrong size, alignment or place, or
+ *                               changed while in use; a notice before DRIVER_OK; configuration read
+ *                               in another width than the fields'; a descriptor that is out of
+ *                               range, in a circle, not in RAM, owned by the device already, or
+ *                               changed while the device has it; a device-readable piece behind a
+ *                               writable one; a request of a wrong shape, outside the disk, or of a
+ *                               feature not agreed on; and what dma.h checks when it is not
+ *                               coherent
  *   failures                    the fields below "How it fails"
  */
 #ifndef TESTS_MOCK_VIRTIO_H
@@ -66,10 +72,12 @@ struct mock_virtio {
 	} held[MOCK_VIRTIO_NUM / 2]; /* taken from the driver, not answered */
 };
 
-/* A disk of so many sectors, version 2, not coherent, everything offered that QEMU offers, no failures. */
+/* A disk of so many sectors, version 2, not coherent, everything offered that QEMU offers, no
+ * failures. */
 void mock_virtio_init(struct mock_virtio *m, uint64_t sectors);
 void mock_virtio_free(struct mock_virtio *m);
-/* Answers up to n requests; the interrupt is pending afterwards when there was one. Returns how many. */
+/* Answers up to n requests; the interrupt is pending afterwards when there was one. Returns how
+ * many. */
 unsigned mock_virtio_run(struct mock_virtio *m, unsigned n);
 
 #endif

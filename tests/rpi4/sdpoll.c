@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a CPU can move of an SD card's blocks through the data port of QEMU's raspi4b board at best: a program without kernel, interrupts or MMU that does nothing but poll. It reads and writes
- * 4 MB, by 128 KB a command, and prints both rates in KB/s. What the kernel reaches is measured against it (sdrate.sh).
+ * What a CPU can move of an SD card's blocks through the data port of QEMU's raspi4b board at best:
+ * a program without kernel, interrupts or MMU that does nothing but poll. It reads and writes 4 MB,
+ * by 128 KB a command, and prints both rates in KB/s. What the kernel reaches is measured against
+ * it (sdrate.sh).
  *
- * An Image as the board's loader takes it, linked to where that puts it; entered at EL2 on one core, the others in the loader's loop, which costs the host as much as
- * work: they are sent to sleep. Registers: SD Host Controller Simplified Specification 3.00, 2.2. Semihosting prints and ends.
+ * An Image as the board's loader takes it, linked to where that puts it; entered at EL2 on one
+ * core, the others in the loader's loop, which costs the host as much as work: they are sent to
+ * sleep. Registers: SD Host Controller Simplified Specification 3.00, 2.2. Semihosting prints and
+ * ends.
  */
 #include <stdint.h>
 

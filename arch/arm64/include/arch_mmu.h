@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The MMU's instructions, one function each, so that pmap.c, tlb.c and asid.c run unchanged on the host, where
- * tests/mock/include supplies a header of the same name. References: Arm ARM DDI 0487, D8.14 "TLB maintenance" for the
- * TLBI instructions and their operands, B2.3.12 "Memory barriers", D8.2.6 for what a table walk observes when.
+ * The MMU's instructions, one function each, so that pmap.c, tlb.c and asid.c run unchanged on the
+ * host, where tests/mock/include supplies a header of the same name. References: Arm ARM DDI 0487,
+ * D8.14 "TLB maintenance" for the TLBI instructions and their operands, B2.3.12 "Memory barriers",
+ * D8.2.6 for what a table walk observes when.
  *
- * TLBI operands: VA[55:12] in bits 43:0, ASID in bits 63:48; bits 47:44 zero give no level hint (FEAT_TTL).
+ * TLBI operands: VA[55:12] in bits 43:0, ASID in bits 63:48; bits 47:44 zero give no level hint
+ * (FEAT_TTL).
  */
 #ifndef ARCH_ARM64_ARCH_MMU_H
 #define ARCH_ARM64_ARCH_MMU_H
@@ -14,7 +16,8 @@
 #define TCR_AS PTE_BIT(36) /* TTBR0's ASID has 16 bits */
 #define TCR_HA PTE_BIT(39) /* the walker sets the access flag */
 
-/* Descriptors are read and written whole: 64-bit aligned accesses are single-copy atomic (B2.2.1). */
+/* Descriptors are read and written whole: 64-bit aligned accesses are single-copy atomic
+ * (B2.2.1). */
 static inline uint64_t pte_load(const struct pte *e)
 {
 	return READ_ONCE(e->raw);

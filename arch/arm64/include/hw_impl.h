@@ -4,14 +4,15 @@
  *
  *   0x0000_0000_0001_0000  USER_MIN        TTBR0: one task's address space
  *   0x0000_ffff_ffff_0000  USER_TOP
- *   0xffff_0000_0000_0000  LINEAR_BASE     TTBR1: all RAM, physical address + base, never executable
+ *   0xffff_0000_0000_0000  LINEAR_BASE     TTBR1: all RAM, physical address + base, not executable
  *   0xffff_c000_0000_0000  FRAME_ARRAY     struct page per frame, mapped where RAM is
  *   0xffff_d000_0000_0000  KERNEL_MAP_BASE kernel stacks, device windows
  *   0xffff_ffff_8000_0000  IMAGE_BASE      the kernel image, wherever it was loaded
  *   0xffff_ffff_c000_0000  FIXED_BASE      boot-time windows: device tree, early console
  *
- * Two registers belong to the kernel while it runs: SP_EL0 holds the running task, TPIDR_EL1 this CPU's struct
- * cpu_local. Register and instruction behaviour: Arm ARM, DDI 0487, chapters C5 and C6.
+ * Two registers belong to the kernel while it runs: SP_EL0 holds the running task, TPIDR_EL1 this
+ * CPU's struct cpu_local. Register and instruction behaviour: Arm ARM, DDI 0487, chapters C5 and
+ * C6.
  */
 #ifndef ARCH_ARM64_HW_IMPL_H
 #define ARCH_ARM64_HW_IMPL_H
@@ -115,7 +116,8 @@ static inline void hw_relax(void)
 	__asm__ volatile("yield" : : : "memory");
 }
 
-/* Out of line, and no register changes but these, as if it were a loop here: a function that waits for a lock need not be one that calls. */
+/* Out of line, and no register changes but these, as if it were a loop here: a function that waits
+ * for a lock need not be one that calls. */
 static inline void hw_spin_wait(const uint16_t *p, uint16_t value)
 {
 	register const uint16_t *x16 __asm__("x16") = p;

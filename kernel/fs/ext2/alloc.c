@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which blocks and inodes are free. The bitmaps on the medium and in the buffers say what may be taken: a block or an inode that was freed stays
- * taken there until the flush that makes its freeing true (fs->pending, fs->corpses). So nothing that the medium still names is ever written over,
- * whatever moment power fails in.
+ * Which blocks and inodes are free. The bitmaps on the medium and in the buffers say what may be
+ * taken: a block or an inode that was freed stays taken there until the flush that makes its
+ * freeing true (fs->pending, fs->corpses). So nothing that the medium still names is ever written
+ * over, whatever moment power fails in.
  *
- * Blocks go where the file's last one is, else to its inode's group; files to their directory's group, directories to a group with more than
- * its share of what is free.
+ * Blocks go where the file's last one is, else to its inode's group; files to their directory's
+ * group, directories to a group with more than its share of what is free.
  */
 #include "kernel/cred.h"
 #include "kernel/fs/ext2/ext2.h"

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Buffers: blocks of metadata in memory, a fixed number of them, made at mount. A dirty buffer stays until a flush has written it, in the order that flush.c
- * wants; a clean one without references is re-used for another block, least recently used first. When there is none, -EAGAIN asks for a flush;
- * ext2_begin() sees to it that an operation on names does not meet that in its middle.
+ * Buffers: blocks of metadata in memory, a fixed number of them, made at mount. A dirty buffer
+ * stays until a flush has written it, in the order that flush.c wants; a clean one without
+ * references is re-used for another block, least recently used first. When there is none, -EAGAIN
+ * asks for a flush; ext2_begin() sees to it that an operation on names does not meet that in its
+ * middle.
  *
- * Buffers are not pages of the device's page cache, because the page daemon would write those in any order.
+ * Buffers are not pages of the device's page cache, because the page daemon would write those in
+ * any order.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "mm/slab.h"
@@ -64,8 +67,9 @@ void ext2_buffers_free(struct ext2_fs *fs)
 }
 
 /*
- * A medium that was away is the one that was left when its superblock is, to the last byte: whoever changes a file system writes the time into that. Else what is cached here would be
- * written over what came elsewhere. As block_rebind() wants it.
+ * A medium that was away is the one that was left when its superblock is, to the last byte: whoever
+ * changes a file system writes the time into that. Else what is cached here would be written over
+ * what came elsewhere. As block_rebind() wants it.
  */
 static int differs(void *arg)
 {

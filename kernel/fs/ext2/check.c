@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the superblock and the group descriptors say is checked once, at mount, so that everything behind can trust sizes and places. A file system with
- * features that are not known is refused, or mounted read-only where its makers allow that.
+ * What the superblock and the group descriptors say is checked once, at mount, so that everything
+ * behind can trust sizes and places. A file system with features that are not known is refused, or
+ * mounted read-only where its makers allow that.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "mm/buddy.h"

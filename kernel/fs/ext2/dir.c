@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Directories: files of entries. An entry whose name was removed stays in its block, marked in buffer->gone, until the inode it led to has been
- * written as it is now (flush.c): nobody sees it, and its room is not used again before.
+ * Directories: files of entries. An entry whose name was removed stays in its block, marked in
+ * buffer->gone, until the inode it led to has been written as it is now (flush.c): nobody sees it,
+ * and its room is not used again before.
  *
- * Everything read is checked before it is believed: entries fill their block exactly, hold their names and lead to inodes that can be.
+ * Everything read is checked before it is believed: entries fill their block exactly, hold their
+ * names and lead to inodes that can be.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "mm/slab.h"
 
 static unsigned type_of(uint32_t mode)
 {
-	/* By the four bits of the type in the mode; sockets, links, files, blocks, directories, characters, FIFOs. */
+	/* By the four bits of the type in the mode; sockets, links, files, blocks, directories,
+	 * characters, FIFOs. */
 	static const uint8_t types[16] = {
 		[12] = 6, [10] = 7, [8] = 1, [6] = 4, [4] = 2, [2] = 3, [1] = 5
 	};
@@ -240,7 +243,8 @@ void ext2_dir_set(struct ext2_fs *fs, struct ext2_slot *slot, uint32_t ino, uint
 	changed(fs, slot->buffer);
 }
 
-/* Takes the entries marked in gone out of a block: their room goes to the entry before, or they become free ones. */
+/* Takes the entries marked in gone out of a block: their room goes to the entry before, or they
+ * become free ones. */
 static void purge(struct ext2_fs *fs, struct ext2_buffer *b, const uint32_t *gone)
 {
 	struct ext2_dirent *before = NULL, *e;
@@ -329,7 +333,8 @@ int ext2_dir_make(struct ext2_node *dir, uint32_t parent)
 
 /* ---- Reading ---- */
 
-/* Copies the n-th block, what is gone taken out, so that it can be looked through without fs->mutex: the names go to user memory. */
+/* Copies the n-th block, what is gone taken out, so that it can be looked through without
+ * fs->mutex: the names go to user memory. */
 static int block_copy(struct ext2_node *dir, uint32_t n, uint8_t *to)
 {
 	struct ext2_fs *fs = dir->fs;

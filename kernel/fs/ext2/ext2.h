@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of ext2 share. README.md beside tells how they work together and in which order metadata reaches the medium.
+ * What the files of ext2 share. README.md beside tells how they work together and in which order
+ * metadata reaches the medium.
  *
- * Lock order: inode->mutex -> object->mutex -> fs->syncing -> fs->gate -> fs->mutex -> fs->nodes_lock (spin, innermost).
- * Nothing that may wait for memory happens under fs->mutex: the page daemon takes it to write pages. No copy to or from user memory either.
- * Unless it says otherwise, a function here needs fs->mutex, may sleep, and returns 0 or a negative errno: -EIO (medium), -EUCLEAN (damage, logged),
- * -EAGAIN (everything in memory is waiting to be written: give up fs->mutex, ext2_flush(), begin again).
+ * Lock order: inode->mutex -> object->mutex -> fs->syncing -> fs->gate -> fs->mutex ->
+ * fs->nodes_lock (spin, innermost). Nothing that may wait for memory happens under fs->mutex: the
+ * page daemon takes it to write pages. No copy to or from user memory either. Unless it says
+ * otherwise, a function here needs fs->mutex, may sleep, and returns 0 or a negative errno: -EIO
+ * (medium), -EUCLEAN (damage, logged), -EAGAIN (everything in memory is waiting to be written: give
+ * up fs->mutex, ext2_flush(), begin again).
  */
 #ifndef KERNEL_FS_EXT2_EXT2_H
 #define KERNEL_FS_EXT2_EXT2_H
@@ -17,10 +20,11 @@
 #include "kernel/waitq.h"
 #include "mm/writeback.h"
 
-#define EXT2_HASH          256 /* chains of nodes */
-#define EXT2_BUFFER_HASH   256
-#define EXT2_BUFFERS_MIN   96
-#define EXT2_BUFFERS_SPARE 48  /* not dirty when an operation begins: more than any of them needs */
+#define EXT2_HASH        256 /* chains of nodes */
+#define EXT2_BUFFER_HASH 256
+#define EXT2_BUFFERS_MIN 96
+/* not dirty when an operation begins: more than any of them needs */
+#define EXT2_BUFFERS_SPARE 48
 #define EXT2_CORPSES_MAX   256 /* deleted inodes before a flush */
 #define EXT2_PENDING_MAX   1024
 #define EXT2_BLOCK_MAX     4096u
@@ -65,8 +69,8 @@ struct ext2_fs {
 
 	struct writeback_source writeback;
 	struct mutex syncing; /* one ext2_sync() at a time; outside gate */
-	struct mutex
-		gate; /* held by a flush, and while blocks are given to data that is not written yet */
+	struct mutex gate;    /* held by a flush, and while blocks are given to data that is not
+				 written yet */
 	struct mutex
 		again; /* what follows up to changed, and writing the superblock; below mutex */
 	uint8_t *seen,
@@ -124,9 +128,9 @@ struct ext2_node {
 	uint32_t promise, promise_first,
 		promise_last; /* blocks of fs->promised for these pages, to a write in progress */
 	uint32_t pass, pass_removed; /* order of encoding in a flush; see flush.c */
-	uint32_t parent,
-		name; /* directories: inode and hash of the one name that may lead here; 0: not known yet */
-	bool dirty;     /* raw differs from the medium */
+	uint32_t parent, name; /* directories: inode and hash of the one name that may lead here; 0:
+				  not known yet */
+	bool dirty;            /* raw differs from the medium */
 	bool unsettled; /* directory whose inode must be written before those of new files in it */
 	bool fresh;     /* blocks were given to data that is not written yet */
 	bool orphan;    /* links is 0, and it is open */
@@ -163,7 +167,8 @@ int ext2_check_group(struct ext2_fs *fs, uint32_t n) MUST_CHECK;
 
 int ext2_buffers_init(struct ext2_fs *fs);
 void ext2_buffers_free(struct ext2_fs *fs);
-/* The buffer of block with a reference, its contents read; or zeroes, for a block just allocated. *out is set on success only. */
+/* The buffer of block with a reference, its contents read; or zeroes, for a block just allocated.
+ * *out is set on success only. */
 int ext2_buffer_read(struct ext2_fs *fs, uint32_t block, enum ext2_class class,
 		     struct ext2_buffer **out) MUST_CHECK;
 int ext2_buffer_new(struct ext2_fs *fs, uint32_t block, enum ext2_class class,
@@ -172,7 +177,8 @@ void ext2_buffer_put(struct ext2_buffer *b);
 void ext2_buffer_dirty(struct ext2_fs *fs, struct ext2_buffer *b);
 /* block was freed: what is in memory of it goes. */
 void ext2_buffer_forget(struct ext2_fs *fs, uint32_t block);
-/* Writes the dirty buffers of a class (directories: added_only, those with new names); fails at the first error. */
+/* Writes the dirty buffers of a class (directories: added_only, those with new names); fails at the
+ * first error. */
 int ext2_buffers_write(struct ext2_fs *fs, enum ext2_class class, bool added_only);
 unsigned ext2_buffers_count(const struct ext2_fs *fs, enum ext2_class class);
 /* Whole blocks, also of data, without fs->mutex then. */
@@ -205,7 +211,8 @@ int ext2_inode_free(struct ext2_fs *fs, uint32_t ino, bool is_dir);
 
 /* ---- map.c: which block holds which part of a file ---- */
 
-/* The block of the file's n-th; 0 with create false: a hole. *fresh (may be NULL): it was allocated now. -EFBIG, -ENOSPC. */
+/* The block of the file's n-th; 0 with create false: a hole. *fresh (may be NULL): it was allocated
+ * now. -EFBIG, -ENOSPC. */
 int ext2_map(struct ext2_node *node, uint64_t n, bool create, uint32_t *block,
 	     bool *fresh) MUST_CHECK;
 /* Frees the blocks from the n-th on. -EAGAIN: not all yet. */
@@ -218,11 +225,12 @@ int ext2_map_holes(struct ext2_node *node, uint64_t first, unsigned n, unsigned 
 /* ---- node.c: inodes in memory ---- */
 
 int ext2_nodes_init(void);
-/* The inode with this number and a reference. It becomes `spare` (from ext2_node_new) when it is not in memory. -EUCLEAN. */
+/* The inode with this number and a reference. It becomes `spare` (from ext2_node_new) when it is
+ * not in memory. -EUCLEAN. */
 int ext2_node_get(struct ext2_fs *fs, uint32_t ino, struct inode *spare,
 		  struct inode **out) MUST_CHECK;
-/* A new one with links 0, unknown to all until ext2_node_publish() gives it a number; dir NULL: for ext2_node_get(). Without fs->mutex, as it waits for
- * memory. NULL: there is none. */
+/* A new one with links 0, unknown to all until ext2_node_publish() gives it a number; dir NULL: for
+ * ext2_node_get(). Without fs->mutex, as it waits for memory. NULL: there is none. */
 struct inode *ext2_node_new(struct ext2_fs *fs, struct inode *dir, uint32_t mode);
 void ext2_node_publish(struct inode *i);
 /* Frees one that was not published. Without fs->mutex. */
@@ -241,14 +249,15 @@ void ext2_nodes_free(struct ext2_fs *fs);
 /* A round through all regular files: begins zeroed. */
 struct ext2_visit {
 	unsigned chain;
-	uint32_t
-		round; /* not 0: every file once, under fs->syncing. 0: those with fresh set, which is cleared; under fs->gate */
+	uint32_t round; /* not 0: every file once, under fs->syncing. 0: those with fresh set, which
+			   is cleared; under fs->gate */
 };
 /* The next one, its object with a reference; NULL: the round is over. Without fs->mutex. */
 struct ext2_node *ext2_visit_next(struct ext2_fs *fs, struct ext2_visit *v);
 /* Calls fn for every node; stops at an error. */
 int ext2_nodes_each(struct ext2_fs *fs, int (*fn)(struct ext2_node *node, void *arg), void *arg);
-/* Waits until no page of node is being written; fs->mutex is dropped meanwhile, and true returned then. */
+/* Waits until no page of node is being written; fs->mutex is dropped meanwhile, and true returned
+ * then. */
 bool ext2_node_wait(struct ext2_node *node);
 extern const struct object_ops ext2_object_ops;
 void ext2_object_release(struct object *o);
@@ -277,10 +286,12 @@ static inline struct ext2_dirent *ext2_slot_entry(const struct ext2_slot *s)
 int ext2_dir_find(struct ext2_node *dir, const char *text, size_t len,
 		  struct ext2_slot *slot) MUST_CHECK;
 void ext2_slot_put(struct ext2_slot *slot);
-/* Adds a name; in `near` if that has room (a block of dir, or NULL; only_near: else -ENOSPC). *slot (may be NULL) gets a reference. */
+/* Adds a name; in `near` if that has room (a block of dir, or NULL; only_near: else -ENOSPC). *slot
+ * (may be NULL) gets a reference. */
 int ext2_dir_add(struct ext2_node *dir, const struct name *name, uint32_t ino, uint32_t mode,
 		 struct ext2_buffer *near, bool only_near, struct ext2_slot *slot) MUST_CHECK;
-/* The name is gone for everybody at once, on the medium with the flush. now: at once; then slot's entry may merge with the one before. */
+/* The name is gone for everybody at once, on the medium with the flush. now: at once; then slot's
+ * entry may merge with the one before. */
 void ext2_dir_remove(struct ext2_fs *fs, struct ext2_slot *slot, bool now);
 /* The entry names another inode. */
 void ext2_dir_set(struct ext2_fs *fs, struct ext2_slot *slot, uint32_t ino, uint32_t mode);
@@ -299,12 +310,14 @@ extern const struct file_ops ext2_file_ops;
 
 /* ---- flush.c ---- */
 
-/* Takes fs->mutex for a change: -EROFS, -EIO (failed), or what a flush to make room gives; then it is not held. Without locks but inodes'. */
+/* Takes fs->mutex for a change: -EROFS, -EIO (failed), or what a flush to make room gives; then it
+ * is not held. Without locks but inodes'. */
 int ext2_begin(struct ext2_fs *fs) MUST_CHECK;
 void ext2_end(struct ext2_fs *fs);
 /* What writes back by age calls it. */
 void ext2_writeback(struct writeback_source *s);
-/* All metadata, and data it names, to the medium; valid: marked clean then. Without gate, fs->mutex. */
+/* All metadata, and data it names, to the medium; valid: marked clean then. Without gate,
+ * fs->mutex. */
 int ext2_flush(struct ext2_fs *fs, bool valid) MUST_CHECK;
 /* All data too. */
 int ext2_sync(struct super *s);

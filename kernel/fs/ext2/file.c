@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Regular files. Contents are the object's pages (pages.c); here is what a write does before they are written: blocks are promised, then the pages are
- * written, then they get their blocks. So a full medium is told by write(2), and pages of a hole read as zeroes until the end.
+ * Regular files. Contents are the object's pages (pages.c); here is what a write does before they
+ * are written: blocks are promised, then the pages are written, then they get their blocks. So a
+ * full medium is told by write(2), and pages of a hole read as zeroes until the end.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/fs/regular.h"
@@ -10,7 +11,8 @@
 
 /* ---- Writing ---- */
 
-/* Promises blocks for a write of *n bytes at pos, or for so much of it as there is room for. One write to a file at a time. */
+/* Promises blocks for a write of *n bytes at pos, or for so much of it as there is room for. One
+ * write to a file at a time. */
 static int promise_locked(struct ext2_node *node, uint64_t pos, size_t *n)
 {
 	struct ext2_fs *fs = node->fs;
@@ -70,14 +72,16 @@ static int promise(struct ext2_node *node, uint64_t pos, size_t *n)
 		ext2_end(fs);
 		if (err != -EAGAIN)
 			return err;
-		/* What is freed becomes free by it; twice, because a file may be deleted only then. */
+		/* What is freed becomes free by it; twice, because a file may be deleted only
+		 * then. */
 		err = tries < 2 ? ext2_flush(fs, false) : -ENOSPC;
 		if (err)
 			return err;
 	}
 }
 
-/* The promise is kept: [pos, pos + n) gets its blocks, but for those that writing back has taken meanwhile (pages.c). */
+/* The promise is kept: [pos, pos + n) gets its blocks, but for those that writing back has taken
+ * meanwhile (pages.c). */
 static int fulfil(struct ext2_node *node, uint64_t pos, uint64_t n)
 {
 	struct ext2_fs *fs = node->fs;

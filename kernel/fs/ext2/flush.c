@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * In which order metadata reaches the medium. There is no journal: each write by itself must leave what `e2fsck -p` puts right without asking, and lose
- * nothing that an earlier flush has stored. A block is written whole or not at all; between the steps the medium's cache is flushed.
+ * In which order metadata reaches the medium. There is no journal: each write by itself must leave
+ * what `e2fsck -p` puts right without asking, and lose nothing that an earlier flush has stored. A
+ * block is written whole or not at all; between the steps the medium's cache is flushed.
  *
  *    data of new blocks   before anything leads to it
  *    "not clean"
- *    1  directories       new names, and still those that are gone: a name that leads to a free inode is put right by leaving it out
+ *    1  directories       new names, and still those that are gone: a name that leads to a free
+ *                         inode is put right by leaving it out
  *    2  blocks of pointers, those next to the data first
- *    3  inodes            a directory before what is new in it, and after what was in it (pass); they have a name from 1, or still have the old one
- *    4  bitmaps, descriptors, superblock: freed blocks and inodes become free, as nothing leads to them
+ *    3  inodes            a directory before what is new in it, and after what was in it (pass);
+ *                         they have a name from 1, or still have the old one
+ *    4  bitmaps, descriptors, superblock: freed blocks and inodes become free, as nothing leads to
+ *       them
  *    5  directories       names that are gone
  *    "clean", if that is asked for
  *
- * So an inode on the medium always has a name there, but for one case: a directory that moves to another block of names has two for a moment, which e2fsck asks
- * about.
+ * So an inode on the medium always has a name there, but for one case: a directory that moves to
+ * another block of names has two for a moment, which e2fsck asks about.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/time.h"

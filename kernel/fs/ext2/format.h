@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * ext2 on the medium. Everything is little endian, as are the machines this kernel runs on, so structures are used in place. Sources: "The Second
- * Extended File System, Internal Layout" (D. Poirier, 2001-2019); names of fields as in e2fsprogs' documentation and dumpe2fs's output.
+ * ext2 on the medium. Everything is little endian, as are the machines this kernel runs on, so
+ * structures are used in place. Sources: "The Second Extended File System, Internal Layout" (D.
+ * Poirier, 2001-2019); names of fields as in e2fsprogs' documentation and dumpe2fs's output.
  *
- *    byte 1024   superblock                          group = blocks_per_group blocks:
- *    then        group descriptors, whole blocks     [super, descriptors where kept] [block bitmap] [inode bitmap] [inode table] data
+ *    byte 1024   superblock
+ *    then        group descriptors, whole blocks
+ *    group       blocks_per_group blocks: [superblock, descriptors where kept] [block bitmap]
+ *                [inode bitmap] [inode table] data
  *
- * Block numbers count from the start of the device; group 0 begins at first_data_block (1 for blocks of 1 KB, else 0). Inode numbers begin at 1.
+ * Block numbers count from the start of the device; group 0 begins at first_data_block (1 for
+ * blocks of 1 KB, else 0). Inode numbers begin at 1.
  */
 #ifndef KERNEL_FS_EXT2_FORMAT_H
 #define KERNEL_FS_EXT2_FORMAT_H
@@ -84,11 +88,12 @@ struct ext2_inode_disk {
 enum ext2_inode_flag {
 	EXT2_FL_IMMUTABLE = 0x10,
 	EXT2_FL_APPEND = 0x20,
-	EXT2_FL_INDEX =
-		0x1000, /* a hashed directory: cleared when it is changed, as its index is not kept */
+	EXT2_FL_INDEX = 0x1000, /* a hashed directory: cleared when it is changed, as its index is
+				   not kept */
 };
 
-/* Followed by the name. Entries fill a block: rec_len leads to the next, the last one's to the block's end; 4-byte aligned; inode 0: free. */
+/* Followed by the name. Entries fill a block: rec_len leads to the next, the last one's to the
+ * block's end; 4-byte aligned; inode 0: free. */
 struct ext2_dirent {
 	uint32_t inode;
 	uint16_t rec_len;

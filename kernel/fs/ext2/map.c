@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which block holds which part of a file: twelve pointers in the inode, then trees of one, two and three levels of blocks full of pointers
- * (P = block size / 4). A pointer of 0 is a hole.
+ * Which block holds which part of a file: twelve pointers in the inode, then trees of one, two and
+ * three levels of blocks full of pointers (P = block size / 4). A pointer of 0 is a hole.
  *
  *    n <  12            block[n]
  *    n <  12 + P        block[12] -> pointers -> data
  *    n <  12 + P + P^2  block[13] -> pointers -> pointers -> data            and so on
  *
- * Cutting goes from the end to the front, so that it can stop anywhere (too much is pending) and go on later.
+ * Cutting goes from the end to the front, so that it can stop anywhere (too much is pending) and go
+ * on later.
  */
 #include "kernel/fs/ext2/ext2.h"
 
@@ -31,7 +32,8 @@ uint64_t ext2_size_max(const struct ext2_fs *fs)
 	return fs->disk->rev_level ? bytes : MIN(bytes, (uint64_t)INT32_MAX);
 }
 
-/* Levels above block n, and n becomes its place within that tree; *root: which pointer of the inode. -EFBIG. */
+/* Levels above block n, and n becomes its place within that tree; *root: which pointer of the
+ * inode. -EFBIG. */
 static int path_of(const struct ext2_fs *fs, uint64_t *n, unsigned *root)
 {
 	if (*n < EXT2_DIRECT) {
@@ -91,7 +93,8 @@ static void block_unadd(struct ext2_node *node, uint32_t block)
 	node->raw.blocks -= node->fs->block_size / SECTOR_SIZE;
 }
 
-/* Follows *pointer to a block of pointers, made when it is a hole and create is set. *out NULL: a hole. *made: it was. */
+/* Follows *pointer to a block of pointers, made when it is a hole and create is set. *out NULL: a
+ * hole. *made: it was. */
 static int level_enter(struct ext2_node *node, uint32_t *pointer, unsigned level, bool create,
 		       struct ext2_buffer **out, bool *made)
 {
@@ -252,7 +255,8 @@ static int branch_cut(struct ext2_node *node, uint32_t *pointer, unsigned level,
 	err = level_enter(node, pointer, level, false, &b, &made);
 	if (err == -EAGAIN)
 		return err;
-	/* What it pointed to cannot be known any more; the next check of the file system finds it. */
+	/* What it pointed to cannot be known any more; the next check of the file system finds
+	 * it. */
 	if (err)
 		return from ? err : pointer_free(node, pointer);
 	err = pointers_cut(node, b, level, from);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * What ext2 does when names are looked up, made, removed and moved, and when attributes change. The VFS holds the mutexes of the directories, has checked
- * permissions, and keeps inode->nlink of directories; node->links is what the medium will say.
+ * What ext2 does when names are looked up, made, removed and moved, and when attributes change. The
+ * VFS holds the mutexes of the directories, has checked permissions, and keeps inode->nlink of
+ * directories; node->links is what the medium will say.
  *
- * A name that replaces another (rename over it, exchange) would leave the old inode without a name between two steps of a flush. It gets a helper
- * for that time: ".#NUMBER", in the same block if it has room, else in another one that is written before. The helper is gone from the beginning,
- * that is, on the medium only.
+ * A name that replaces another (rename over it, exchange) would leave the old inode without a name
+ * between two steps of a flush. It gets a helper for that time: ".#NUMBER", in the same block if it
+ * has room, else in another one that is written before. The helper is gone from the beginning, that
+ * is, on the medium only.
  */
 #include "kernel/fs/ext2/names.h"
 
 /* ---- Looking up ---- */
 
-/* A directory with two names, or in itself, would be locked twice by those who lock two: such damage ends here. */
+/* A directory with two names, or in itself, would be locked twice by those who lock two: such
+ * damage ends here. */
 static int dir_place_check(struct ext2_node *dir, const struct name *name, struct ext2_node *node)
 {
 	struct ext2_slot up;

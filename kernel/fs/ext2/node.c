@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Inodes in memory. A node and its struct inode live together and are found by number through fs->nodes. When nobody refers to it, a node stays
- * as idle, with the pages of its file, until there are too many; only one that is as the medium has it may go. An inode whose last name and
+ * Inodes in memory. A node and its struct inode live together and are found by number through
+ * fs->nodes. When nobody refers to it, a node stays as idle, with the pages of its file, until
+ * there are too many; only one that is as the medium has it may go. An inode whose last name and
  * last user are gone becomes a corpse: its blocks are freed, and a flush writes that it is no more.
  *
- * nodes_lock guards chains, idle list and references from and to 0. An idle node has refs 0, and its object one reference: the inode's.
+ * nodes_lock guards chains, idle list and references from and to 0. An idle node has refs 0, and
+ * its object one reference: the inode's.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/time.h"
@@ -31,7 +33,8 @@ static void node_free(struct ext2_node *node)
 	struct ext2_fs *fs = node->fs;
 
 	kmem_cache_free(node_cache, node);
-	/* Under the lock, so that whoever waits for the last one does not free fs before this is done with it. */
+	/* Under the lock, so that whoever waits for the last one does not free fs before this is
+	 * done with it. */
 	spin_lock(&fs->nodes_lock);
 	if (--fs->live == 0)
 		waitq_wake_all(&fs->settled);
@@ -353,7 +356,8 @@ int ext2_nodes_each(struct ext2_fs *fs, int (*fn)(struct ext2_node *node, void *
 	struct ext2_node *node;
 	int err = 0;
 
-	/* Without nodes_lock: what is hashed or unhashed is so under fs->mutex, but for nodes given up by ext2_nodes_trim(), under it too. */
+	/* Without nodes_lock: what is hashed or unhashed is so under fs->mutex, but for nodes given
+	 * up by ext2_nodes_trim(), under it too. */
 	DEBUG_ASSERT(mutex_held(&fs->mutex));
 	for (unsigned i = 0; i < EXT2_HASH; i++)
 		list_for_each (node, &fs->nodes[i], link) {

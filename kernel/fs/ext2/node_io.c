@@ -2,8 +2,9 @@
 /*
  * Inodes to and from the medium.
  *
- * Attributes belong to the VFS, which changes them without a word to us: whether a node has to be written is found out by comparing what the medium
- * should say (node_image) with what it was told last (node->raw).
+ * Attributes belong to the VFS, which changes them without a word to us: whether a node has to be
+ * written is found out by comparing what the medium should say (node_image) with what it was told
+ * last (node->raw).
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/time.h"
@@ -46,7 +47,8 @@ static devno_t rdev_of(const struct ext2_inode_disk *d)
 {
 	uint32_t v = d->block[1];
 
-	/* 16 bits as of old in the first word, or 12 bits of major between two parts of minor in the second. */
+	/* 16 bits as of old in the first word, or 12 bits of major between two parts of minor in
+	 * the second. */
 	if (d->block[0])
 		return DEVNO(d->block[0] >> 8 & 0xff, d->block[0] & 0xff);
 	return DEVNO(v >> 8 & 0xfff, (v & 0xff) | (v >> 12 & 0xfff00));

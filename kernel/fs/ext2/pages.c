@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages of regular files: how they come from the medium and go there. Pages of a hole read as zeroes; only those that a shared mapping put into a hole get
- * blocks when they are written back.
+ * Pages of regular files: how they come from the medium and go there. Pages of a hole read as
+ * zeroes; only those that a shared mapping put into a hole get blocks when they are written back.
  *
- * A read looks up its blocks and reads them without a lock; if blocks were taken from the file meanwhile (node->generation), they may have been somebody
- * else's, and it reads again. Whoever takes blocks away waits for the pages being written (node->writing); pages that left the object are not begun
- * any more.
+ * A read looks up its blocks and reads them without a lock; if blocks were taken from the file
+ * meanwhile (node->generation), they may have been somebody else's, and it reads again. Whoever
+ * takes blocks away waits for the pages being written (node->writing); pages that left the object
+ * are not begun any more.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "mm/reading.h"
@@ -282,7 +283,8 @@ static void ext2_read_pages(struct object *o, struct page **pages, unsigned n)
 
 /* ---- Writing ---- */
 
-/* The blocks of page `index`, m->holes of which are missing, were promised to the write that goes on. */
+/* The blocks of page `index`, m->holes of which are missing, were promised to the write that goes
+ * on. */
 static bool is_promised(const struct ext2_node *node, uint32_t index, const struct page_map *m)
 {
 	return index >= node->promise_first && index <= node->promise_last &&
@@ -290,8 +292,9 @@ static bool is_promised(const struct ext2_node *node, uint32_t index, const stru
 }
 
 /*
- * A page with a hole, which a shared mapping has filled, or a write that has not come to give it blocks: then they are taken from what it was
- * promised. Under fs->mutex all the while: nobody may see its blocks before their contents.
+ * A page with a hole, which a shared mapping has filled, or a write that has not come to give it
+ * blocks: then they are taken from what it was promised. Under fs->mutex all the while: nobody may
+ * see its blocks before their contents.
  */
 static int hole_page_write(struct ext2_node *node, struct page *p, struct page_map *m)
 {
@@ -314,7 +317,8 @@ static int hole_page_write(struct ext2_node *node, struct page *p, struct page_m
 	return err ? err : page_io(node, BLOCK_WRITE, m, page_to_virt(p));
 }
 
-/* Where page p lies, if it has all its blocks and is to be written still; else *m is empty, and what it took has been done. */
+/* Where page p lies, if it has all its blocks and is to be written still; else *m is empty, and
+ * what it took has been done. */
 static int page_write_map(struct ext2_node *node, struct page *p, struct page_map *m)
 {
 	int err;

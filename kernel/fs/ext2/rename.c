@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Moving names: see names.c for the helper. A move within one block of names is one write, and needs nothing; else the new name is written before, and
- * the old one is gone after the inodes.
+ * Moving names: see names.c for the helper. A move within one block of names is one write, and
+ * needs nothing; else the new name is written before, and the old one is gone after the inodes.
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/fs/ext2/names.h"
@@ -30,7 +30,8 @@ static int helper_name(struct ext2_node *dir, uint32_t ino, char *text, size_t s
 	}
 }
 
-/* In another block than `slot` is in: on the medium first, then gone. *slot is found again, as fs->mutex is dropped meanwhile. */
+/* In another block than `slot` is in: on the medium first, then gone. *slot is found again, as
+ * fs->mutex is dropped meanwhile. */
 static int helper_far(struct ext2_node *dir, struct ext2_node *node, const struct name *name,
 		      const struct dentry *d, struct ext2_slot *slot)
 {
@@ -150,7 +151,8 @@ static int over_target(struct move *m, struct ext2_slot *s)
 	if (err)
 		return err;
 	err = helper_add(m->new_dir, m->target, m->to, &t);
-	/* fs->mutex may have been dropped for it; s is held by its reference, and the directory's mutex keeps the entry. */
+	/* fs->mutex may have been dropped for it; s is held by its reference, and the directory's
+	 * mutex keeps the entry. */
 	if (!err) {
 		ext2_dir_set(m->fs, &t, (uint32_t)m->node->inode->ino, m->node->inode->mode);
 		ext2_dir_remove(m->fs, s, t.buffer == s->buffer);
@@ -220,7 +222,8 @@ static int exchange_locked(struct move *m)
 	return err;
 }
 
-/* A directory that goes below one whose inode has to be written first, with new files in it that come after its own: their order would be lost. */
+/* A directory that goes below one whose inode has to be written first, with new files in it that
+ * come after its own: their order would be lost. */
 static bool order_lost(const struct move *m, bool exchange)
 {
 	return (changes_parent(m, m->node) && m->new_dir->unsettled) ||

@@ -295,8 +295,8 @@ static bool has_writers_locked(struct ext2_fs *fs)
 	return fs->norphans || ext2_nodes_each(fs, is_written, NULL);
 }
 
-/* The door is closed to changes, what there is is written, and nobody may have come in by then who could write: who opened a file for it meanwhile is as
- * good as one who had it open before. */
+/* The door is closed to changes, what there is is written, and nobody may have come in by then who
+ * could write: who opened a file for it meanwhile is as good as one who had it open before. */
 static int become_read_only(struct ext2_fs *fs)
 {
 	int err;

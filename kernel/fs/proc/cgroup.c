@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cgroup2 file system: a directory per group, made by mkdir(2), removed by rmdir(2), with the files of cgroup-v2.rst for the controllers that the group has. Like
- * /proc it keeps nothing: inodes hold a reference to their group, and what chown(2) and chmod(2) say of a directory, cgroup.procs and cgroup.subtree_control
- * is kept with the group; its other files cannot be given away. Where it is mounted a second time, it is the same tree.
+ * The cgroup2 file system: a directory per group, made by mkdir(2), removed by rmdir(2), with the
+ * files of cgroup-v2.rst for the controllers that the group has. Like /proc it keeps nothing:
+ * inodes hold a reference to their group, and what chown(2) and chmod(2) say of a directory,
+ * cgroup.procs and cgroup.subtree_control is kept with the group; its other files cannot be given
+ * away. Where it is mounted a second time, it is the same tree.
  *
  * Here are the core's files and the pids controller's; cgroup_mem.c has memory's.
  */
@@ -19,7 +21,8 @@
 
 static const char *const controllers[] = { "memory", "pids" }; /* by bit */
 
-/* What node->kind says: which groups have the file; whose owner it has; what it tells poll(2) of. */
+/* What node->kind says: which groups have the file; whose owner it has; what it tells poll(2)
+ * of. */
 enum {
 	EVERYWHERE = 0,
 	NOT_ROOT = 1,

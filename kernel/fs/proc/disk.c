@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Block devices in /proc, in Linux's formats: partitions, and diskstats with the 20 columns of Linux 5.5 (Documentation: admin-guide/iostats; times in ms).
+// Block devices in /proc, in Linux's formats: partitions, and diskstats with the 20 columns of
+// Linux 5.5 (Documentation: admin-guide/iostats; times in ms).
 #include "kernel/block.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/time.h"

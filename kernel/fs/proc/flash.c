@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Flash in /proc: the partitions (mtd, in Linux's format); what the swap stores did to what they lie on (swapstore, this kernel's own: a name and a value a line,
- * values exact so that programs can take differences) and how worn each segment is (swapstore_map, a line each); what they may write (sys/vm/swap_budget, swap_burst).
+ * Flash in /proc: the partitions (mtd, in Linux's format); what the swap stores did to what they
+ * lie on (swapstore, this kernel's own: a name and a value a line, values exact so that programs
+ * can take differences) and how worn each segment is (swapstore_map, a line each); what they may
+ * write (sys/vm/swap_budget, swap_burst).
  */
 #include "kernel/cred.h"
 #include "kernel/fs/proc/proc.h"
@@ -63,7 +65,8 @@ static void days(struct seq *s, const char *name, uint64_t bytes, uint64_t a_day
 		seq_printf(s, "%s %ju\n", name, bytes / a_day);
 }
 
-/* Wear levelling, ours or a disk's own, brings all segments to the most that one may have, so the most worn one tells what is left of all. */
+/* Wear levelling, ours or a disk's own, brings all segments to the most that one may have, so the
+ * most worn one tells what is left of all. */
 static void lifetime(struct seq *s, const struct store_stats *st)
 {
 	uint64_t day = 24 * 60 * 60, seconds = MAX(st->recent_ns / NSEC_PER_SEC, (uint64_t)1);
@@ -129,7 +132,8 @@ int store_swapstore(const struct proc_ref *ref, char *text, size_t n)
 
 /* ---- /proc/swapstore_map ---- */
 
-/* Every line is as long as any other, so a part of the file is made from its segments alone, however many there are. */
+/* Every line is as long as any other, so a part of the file is made from its segments alone,
+ * however many there are. */
 #define MAP_LINE 32u
 #define MAP_PART 12u
 

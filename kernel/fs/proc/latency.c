@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc/latency: what kernel/latency.c knows, in two tables with a head line each: the longest delays (a place that is 0 is in user mode, or the interrupt
- * is all that is known; granule.elf has the names of the others), and how late real-time tasks ran after their sleeps. Writing 0 forgets
+ * /proc/latency: what kernel/latency.c knows, in two tables with a head line each: the longest
+ * delays (a place that is 0 is in user mode, or the interrupt is all that is known; granule.elf has
+ * the names of the others), and how late real-time tasks ran after their sleeps. Writing 0 forgets
  * everything. /proc/sys/kernel/latency_sample_ns: the mean time between samples.
  */
 #include "kernel/latency.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each kind of lock with the sums, then one for each place; then, where the kernel counts them, what
-// kernel/lock_hold.c knows of each class of spin locks. Writing 0 forgets everything.
+// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each kind of lock with the sums, then
+// one for each place; then, where the kernel counts them, what kernel/lock_hold.c knows of each
+// class of spin locks. Writing 0 forgets everything.
 #include "kernel/lock_stat.h"
 
 #include "kernel/fs/proc/proc.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory in /proc: meminfo, vmstat, buddyinfo, slabinfo, swaps. Names and formats as in proc(5) and slabinfo(5); what is not counted is left out.
+// Memory in /proc: meminfo, vmstat, buddyinfo, slabinfo, swaps. Names and formats as in proc(5) and
+// slabinfo(5); what is not counted is left out.
 #include "kernel/fs/proc/proc.h"
 #include "kernel/mtd.h"
 #include "mm/buddy.h"
@@ -34,7 +35,8 @@ static void huge_lines(struct seq *s)
 	kb(s, "Hugetlb", h.total << (HUGE_SHIFT - PAGE_SHIFT));
 }
 
-/* Frames that entries map, of caches and private ones: by a walk over all frames, because nobody counts on the way, where it would cost more. */
+/* Frames that entries map, of caches and private ones: by a walk over all frames, because nobody
+ * counts on the way, where it would cost more. */
 struct mapped {
 	uint64_t file, anon;
 };
@@ -70,7 +72,8 @@ int show_meminfo(struct seq *s, const struct proc_ref *ref)
 	lru_stats(&lru);
 	swap_stats(&swap);
 	object_stats(&cache);
-	/* What programs can have without swapping: free frames above the reserve, and of disk files' pages what is not needed to run at all. */
+	/* What programs can have without swapping: free frames above the reserve, and of disk
+	 * files' pages what is not needed to run at all. */
 	available = free > watermarks.min ? free - watermarks.min : 0;
 	available += cache.disk - MIN(cache.disk / 2, watermarks.low);
 	kb(s, "MemTotal", total);

@@ -77,7 +77,8 @@ static void mountinfo_line(struct seq *s, struct mount *m, const char *at)
 {
 	unsigned minor = m->super->dev & 0xfffff;
 
-	/* Mounts have no numbers of their own; their file systems' serve, as each is mounted once. */
+	/* Mounts have no numbers of their own; their file systems' serve, as each is mounted
+	 * once. */
 	seq_printf(s, "%u %u %u:%u / ", minor + 20,
 		   m->parent ? (m->parent->super->dev & 0xfffff) + 20 : 1, m->super->dev >> 20,
 		   minor);

@@ -57,7 +57,8 @@ static void take_adj(struct process *p, const struct new_adj *n)
 		WRITE_ONCE(p->oom_score_adj_min, n->adj);
 }
 
-/* Who shares the memory shares its worth; the child of a vfork, for as long as it is one, has its own. */
+/* Who shares the memory shares its worth; the child of a vfork, for as long as it is one, has its
+ * own. */
 static int share_adj(struct process *p, void *arg)
 {
 	if (p != ((struct new_adj *)arg)->of && !p->leader->vfork &&
@@ -66,7 +67,8 @@ static int share_adj(struct process *p, void *arg)
 	return 0;
 }
 
-/* floor: no unprivileged writer goes below. by_adj: written in the older scale, which leaves the floor alone. */
+/* floor: no unprivileged writer goes below. by_adj: written in the older scale, which leaves the
+ * floor alone. */
 static int set_oom_score_adj(struct process *p, int v, int floor, bool by_adj)
 {
 	bool may = current_capable(CAP_SYS_RESOURCE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc/PID/smaps, smaps_rollup and pagemap: memory page by page (mm/smaps.h), in the formats of proc(5) and, for pagemap, of Linux's
- * admin-guide/mm/pagemap.rst.
+ * /proc/PID/smaps, smaps_rollup and pagemap: memory page by page (mm/smaps.h), in the formats of
+ * proc(5) and, for pagemap, of Linux's admin-guide/mm/pagemap.rst.
  */
 #include "kernel/errno.h"
 #include "kernel/fs/proc/proc.h"

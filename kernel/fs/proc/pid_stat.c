@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// /proc/PID/stat, statm, status, limits, oom_score: figures about one process or thread, collected first, then written in Linux's formats.
+// /proc/PID/stat, statm, status, limits, oom_score: figures about one process or thread, collected
+// first, then written in Linux's formats.
 #include <linux/resource.h>
 
 #include "kernel/cred.h"
@@ -80,7 +81,8 @@ static void collect_memory(struct figures *f)
 
 	if (!as)
 		return;
-	/* Single words, read as they are: figures need no lock, and a process that waits for memory does not hold up ps(1). */
+	/* Single words, read as they are: figures need no lock, and a process that waits for memory
+	 * does not hold up ps(1). */
 	pmap_usage(&as->pmap, &usage);
 	f->total = as->total_pages;
 	f->peak = MAX(as->peak_pages, f->total);
@@ -106,8 +108,8 @@ static void collect_memory(struct figures *f)
 	aspace_put(as);
 }
 
-/* Of the files' pages those of files in memory, as Linux tells them apart. For that areas must be looked at: where the process holds them, waiting for memory
- * perhaps, all count as of disks. */
+/* Of the files' pages those of files in memory, as Linux tells them apart. For that areas must be
+ * looked at: where the process holds them, waiting for memory perhaps, all count as of disks. */
 static void collect_shmem(struct figures *f)
 {
 	struct aspace *as = process_aspace(f->process);
@@ -363,7 +365,8 @@ int show_pid_limits(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
-/* Linux's measure: memory in use per mille of all there is, moved by the adjustment, and then mapped from -1000..1000 to 0..1333. */
+/* Linux's measure: memory in use per mille of all there is, moved by the adjustment, and then
+ * mapped from -1000..1000 to 0..1333. */
 int show_oom_score(struct seq *s, const struct proc_ref *ref)
 {
 	struct swap_stats swap;

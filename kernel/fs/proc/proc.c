@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The proc file system: inodes and files over the tables in root.c, sys.c and pid.c; /sys, a smaller one over those in sysfs.c; and cgroup2, over those in
- * cgroup.c, whose directories users make.
+ * The proc file system: inodes and files over the tables in root.c, sys.c and pid.c; /sys, a
+ * smaller one over those in sysfs.c; and cgroup2, over those in cgroup.c, whose directories users
+ * make.
  *
- * Nothing is kept: a dentry lives while it is used, and one that belongs to a process is thrown away when the process has been reaped
- * (proc_valid), so a pid that is used again never shows the old one's files. Descriptors and threads come and go faster: their dentries are
- * never found twice. An inode holds references to its process and thread (the structures, not their memory or files), and each file's
- * show function finds out itself what is left of them.
+ * Nothing is kept: a dentry lives while it is used, and one that belongs to a process is thrown
+ * away when the process has been reaped (proc_valid), so a pid that is used again never shows the
+ * old one's files. Descriptors and threads come and go faster: their dentries are never found
+ * twice. An inode holds references to its process and thread (the structures, not their memory or
+ * files), and each file's show function finds out itself what is left of them.
  */
 #include "kernel/fs/proc/proc.h"
 
@@ -23,7 +25,8 @@
 #define TEXT_FIRST 2048u
 #define TEXT_MAX   ((size_t)4 << 20)
 #define STORE_MAX  4096
-#define LIST_POS   0x10000 /* readdir positions: 2.. static entries, from here on numbers */
+/* readdir positions: 2.. static entries, from here on numbers */
+#define LIST_POS 0x10000
 
 static const struct inode_ops proc_file_inode_ops, proc_place_ops, proc_dir_inode_ops;
 static const struct file_ops proc_file_ops, proc_dir_ops;
@@ -85,7 +88,8 @@ struct task *proc_task(const struct proc_ref *ref)
 	return ref->task ? task_get(ref->task) : process_leader(ref->process);
 }
 
-/* The owner of a process's files is its effective user; of a group's whoever made the group, or was given them. */
+/* The owner of a process's files is its effective user; of a group's whoever made the group, or was
+ * given them. */
 static void own(struct inode *i, const struct proc_ref *ref)
 {
 	const struct cgroup_owner *dir =

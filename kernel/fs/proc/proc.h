@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc as tables: a struct proc_node describes one kind of file; a struct proc_ref says whose (which process, thread or descriptor). Text is
- * made when a file is read at position 0, whole, into a buffer that grows until it fits; later reads of that open file get the rest of the same text.
+ * /proc as tables: a struct proc_node describes one kind of file; a struct proc_ref says whose
+ * (which process, thread or descriptor). Text is made when a file is read at position 0, whole,
+ * into a buffer that grows until it fits; later reads of that open file get the rest of the same
+ * text.
  */
 #ifndef KERNEL_FS_PROC_PROC_H
 #define KERNEL_FS_PROC_PROC_H
@@ -13,7 +15,8 @@ struct aspace;
 struct process;
 struct task;
 
-/* Text being made. What does not fit is counted as overflow; the caller then tries again with more room. */
+/* Text being made. What does not fit is counted as overflow; the caller then tries again with more
+ * room. */
 struct seq {
 	char *buf;
 	size_t size, len;
@@ -45,7 +48,8 @@ struct proc_list {
 	/* The smallest number >= from that is there, or -1. */
 	int (*next)(const struct proc_ref *dir, int from);
 	const char *word; /* or NULL */
-	/* In place of lookup and next, children with names of their own, which users make and remove: */
+	/* In place of lookup and next, children with names of their own, which users make and
+	 * remove: */
 	int (*find)(const struct proc_ref *dir, const struct name *name, struct proc_ref *child);
 	/* The first child with a key >= *key, and that. False: there is none. */
 	bool (*each)(const struct proc_ref *dir, uint64_t *key, struct proc_ref *child,
@@ -58,7 +62,8 @@ struct proc_list {
 /* What a regular file has: show, text, read or files. */
 enum proc_how { PROC_SHOWN, PROC_SAME, PROC_READ, PROC_OPENED };
 
-/* The type in mode says which of each union; there are many nodes. A directory may have both children and a list: static ones first. */
+/* The type in mode says which of each union; there are many nodes. A directory may have both
+ * children and a list: static ones first. */
 struct proc_node {
 	const char *name;
 	uint32_t mode;
@@ -66,7 +71,8 @@ struct proc_node {
 	uint8_t kind;  /* of a group's: which have it, what it tells of (cgroup.c) */
 	uint16_t data; /* for show and store */
 	union {
-		/* Makes the text. May sleep; may not allocate in proportion to anything. Negative errno when there is none (-ESRCH: the process is gone). */
+		/* Makes the text. May sleep; may not allocate in proportion to anything. Negative
+		 * errno when there is none (-ESRCH: the process is gone). */
 		int (*show)(struct seq *s, const struct proc_ref *ref);
 		const char *text; /* always the same */
 		/* In place of text: reads at io->pos, as file_ops has it. 0 at the end. */
@@ -121,10 +127,12 @@ extern const struct proc_list proc_fd_list, proc_fdinfo_list, proc_task_list;
 int proc_may_inspect(const struct proc_ref *ref);
 /* Space around it goes. */
 char *proc_strip(char *text);
-/* Text is a whole number as C writes it, 0x10 and 010 too, or with a sign, and space around it: 0, -EINVAL, -ERANGE: beyond 63 bits. */
+/* Text is a whole number as C writes it, 0x10 and 010 too, or with a sign, and space around it: 0,
+ * -EINVAL, -ERANGE: beyond 63 bits. */
 int proc_parse_int(char *text, int64_t *value);
 
-/* sys.c: numbers of pages of 2 MB in the pool (mm/huge.h), in /proc/sys/vm and /sys; the total and what there may be more are settings. */
+/* sys.c: numbers of pages of 2 MB in the pool (mm/huge.h), in /proc/sys/vm and /sys; the total and
+ * what there may be more are settings. */
 int show_huge(struct seq *s, const struct proc_ref *ref);
 int store_huge(const struct proc_ref *ref, char *text, size_t n);
 #define HUGE_FIGURE(n, field)                                                                      \
@@ -166,7 +174,8 @@ int show_pid_maps(struct seq *s, const struct proc_ref *ref);
 int show_pid_cmdline(struct seq *s, const struct proc_ref *ref);
 int show_pid_environ(struct seq *s, const struct proc_ref *ref);
 int show_pid_auxv(struct seq *s, const struct proc_ref *ref);
-/* The address space of ref's process with a reference, if the caller may look (or need not ask); NULL with *err (0: it has none any more, which reads as empty). */
+/* The address space of ref's process with a reference, if the caller may look (or need not ask);
+ * NULL with *err (0: it has none any more, which reads as empty). */
 struct aspace *proc_space(const struct proc_ref *ref, bool inspect, int *err);
 /* An area's line of maps; name: PATH_MAX bytes to work with. Aspace mutex. */
 typedef void seq_area_t(struct seq *s, const struct area *a, char *name);

@@ -64,7 +64,8 @@ static int show_loadavg(struct seq *s, const struct proc_ref *ref)
 
 static void cpu_line(struct seq *s, uint64_t busy, uint64_t idle)
 {
-	/* The scheduler does not tell user, nice and system time apart: all of it is shown as user time. */
+	/* The scheduler does not tell user, nice and system time apart: all of it is shown as user
+	 * time. */
 	seq_printf(s, "%ju 0 0 %ju 0 0 0 0 0 0\n", ticks(busy), ticks(idle));
 }
 
@@ -165,7 +166,8 @@ static int show_interrupts(struct seq *s, const struct proc_ref *ref)
 	return 0;
 }
 
-/* Calls that were asked for and are not there: number and count. The last line counts numbers beyond the table. */
+/* Calls that were asked for and are not there: number and count. The last line counts numbers
+ * beyond the table. */
 static int show_unimplemented(struct seq *s, const struct proc_ref *ref)
 {
 	(void)ref;

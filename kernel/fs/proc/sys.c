@@ -162,7 +162,8 @@ static int store_nofault(const struct proc_ref *ref, char *text, size_t n)
 	return store_name(text, n, nofault_choose);
 }
 
-/* ---- The guard against real-time tasks (kernel/sched_guard.c), in us; a runtime of -1: none ---- */
+/* ---- The guard against real-time tasks (kernel/sched_guard.c), in us; a runtime of -1: none
+ * ---- */
 
 static int show_rt_runtime(struct seq *s, const struct proc_ref *ref)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys/vm, and pipes in /proc/sys/fs: settings that are a number each, with Linux's names, bounds and errors. Of a limit
-// in bytes and one in percent the last that was set holds; the other reads as 0.
+// /proc/sys/vm, and pipes in /proc/sys/fs: settings that are a number each, with Linux's names,
+// bounds and errors. Of a limit in bytes and one in percent the last that was set holds; the other
+// reads as 0.
 #include "kernel/cred.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/proc/proc.h"

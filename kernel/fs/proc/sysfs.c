@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * /sys: what C libraries and lscpu(1) ask about CPUs there (sysfs-devices-system-cpu in Linux's ABI documentation), and the settings of huge pages
- * (admin-guide/mm/transhuge.rst). Nothing else of sysfs exists; the tables work as /proc's.
+ * /sys: what C libraries and lscpu(1) ask about CPUs there (sysfs-devices-system-cpu in Linux's ABI
+ * documentation), and the settings of huge pages (admin-guide/mm/transhuge.rst). Nothing else of
+ * sysfs exists; the tables work as /proc's.
  */
 #include <linux/capability.h>
 

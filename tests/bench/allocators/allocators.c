@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * allocators WORKLOAD OURS|LIBRARY: the same sequence of allocations by mm/'s frames, blocks and objects, and by the C library's malloc. Counted from
- * outside: callgrind counts what is called from measured() alone, so the choice of sizes and order is made before.
+ * allocators WORKLOAD OURS|LIBRARY: the same sequence of allocations by mm/'s frames, blocks and
+ * objects, and by the C library's malloc. Counted from outside: callgrind counts what is called
+ * from measured() alone, so the choice of sizes and order is made before.
  *
- * Every workload is a list of steps made by a fixed seed; a step takes an object into a place or gives back what lies there. Objects are not
- * written to by the workload: clearing and first touch are other benchmarks' matter.
+ * Every workload is a list of steps made by a fixed seed; a step takes an object into a place or
+ * gives back what lies there. Objects are not written to by the workload: clearing and first touch
+ * are other benchmarks' matter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,7 +187,8 @@ static void plan(const char *name)
 		at_random(size, bytes, name[0] == 'b' ? 200 : PLACES);
 }
 
-/* What callgrind counts, without the steps' own instructions: those of this file are left out. False: an allocation failed. */
+/* What callgrind counts, without the steps' own instructions: those of this file are left out.
+ * False: an allocation failed. */
 static __attribute__((noinline)) bool measured(take_fn take, give_fn give)
 {
 	for (unsigned i = 0; i < nsteps; i++) {

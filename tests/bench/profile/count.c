@@ -3,8 +3,8 @@
  * A plugin for QEMU's translator that counts how often each translated block runs. A benchmark
  * reads the virtual counter (CNTVCT_EL0) before and after what it measures; so does nobody else
  * below 4 GB, where fixed programs lie. With `vdso` it does so by clock_gettime(2), and nobody else
- * in the user's half. Each such read ends a section: the counts since the last one are written to the
- * file and begin anew.
+ * in the user's half. Each such read ends a section: the counts since the last one are written to
+ * the file and begin anew.
  *
  *    section N
  *    ADDRESS INSTRUCTIONS-OF-THE-BLOCK TIMES-RUN

@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plugin for QEMU's translator that measures what a kernel does with interrupts or preemption off: all of it, on every CPU, in
- * instructions of that CPU.
+ * A plugin for QEMU's translator that measures what a kernel does with interrupts or preemption
+ * off: all of it, on every CPU, in instructions of that CPU.
  *
- * Interrupts. An instruction that changes PSTATE.DAIF ends its block, and at the next one CPSR is read. An exception masks them; whether one that
- * comes from the kernel begins a section depends on what was before, but an interrupt always ends the one before it and begins another.
- * Preemption is off while interrupts are, or the running task's count, its first word, is above zero: SP_EL0 is the task, and stores to that word are seen.
- * What can stop in the middle looks whether somebody wants to run; so of a section with preemption off that counts which follows when an interrupt
- * has asked for a switch: bit 0 of the task's second word, looked at when it returns.
+ * Interrupts. An instruction that changes PSTATE.DAIF ends its block, and at the next one CPSR is
+ * read. An exception masks them; whether one that comes from the kernel begins a section depends on
+ * what was before, but an interrupt always ends the one before it and begins another. Preemption is
+ * off while interrupts are, or the running task's count, its first word, is above zero: SP_EL0 is
+ * the task, and stores to that word are seen. What can stop in the middle looks whether somebody
+ * wants to run; so of a section with preemption off that counts which follows when an interrupt has
+ * asked for a switch: bit 0 of the task's second word, looked at when it returns.
  *
- * Waiting. Emulated one at a time (--icount), a CPU that spins for a lock gives the turn to the others at each YIELD, and its own instructions tell nothing of how long it
- * would have waited beside them. What it waits for is what the holders run until they let go, and that is counted: while a CPU waits, its time is what those before
- * it spend, from when it came, or their turn began, to their release (STLRH to the lock) in their own time, which may contain waiting too. So lengths are
- * those of CPUs that run side by side, each an instruction per cycle.
+ * Waiting. Emulated one at a time (--icount), a CPU that spins for a lock gives the turn to the
+ * others at each YIELD, and its own instructions tell nothing of how long it would have waited
+ * beside them. What it waits for is what the holders run until they let go, and that is counted:
+ * while a CPU waits, its time is what those before it spend, from when it came, or their turn
+ * began, to their release (STLRH to the lock) in their own time, which may contain waiting too. So
+ * lengths are those of CPUs that run side by side, each an instruction per cycle.
  *
- * Arguments: out=FILE, and addresses of the kernel's symbols: vectors=, spin_wait= with spin_wait_end=, and reset=, a function that forgets what was measured
- * so far. When the emulator ends, FILE has a line for each place where long sections ended, and one for each block that the longest of these ran:
+ * Arguments: out=FILE, and addresses of the kernel's symbols: vectors=, spin_wait= with
+ * spin_wait_end=, and reset=, a function that forgets what was measured so far. When the emulator
+ * ends, FILE has a line for each place where long sections ended, and one for each block that the
+ * longest of these ran:
  *
  *    irqs_off|preempt_off CPU INSTRUCTIONS OF-THEM-WAITED ADDRESS-AFTER-ITS-END
  *    block ADDRESS INSTRUCTIONS
- *    sections NUMBER-OF-BOTH-KINDS WAITS LONGEST-IRQS_OFF LONGEST-PREEMPT_OFF     both without what was waited
+ *    sections NUMBER-OF-BOTH-KINDS WAITS LONGEST-IRQS_OFF LONGEST-PREEMPT_OFF
+ *                                         (both without what was waited)
  *
- * QEMU's interface (its docs/devel/tcg-plugins.rst, version 4, of 9.2 and later) is declared here as far as it is used, and of GLib the two functions that it hands
- * bytes over with: neither is packaged with a header for it. Which CPU runs is TPIDR_EL1: with --icount version 10.0 names the one that translated the block.
+ * QEMU's interface (its docs/devel/tcg-plugins.rst, version 4, of 9.2 and later) is declared here
+ * as far as it is used, and of GLib the two functions that it hands bytes over with: neither is
+ * packaged with a header for it. Which CPU runs is TPIDR_EL1: with --icount version 10.0 names the
+ * one that translated the block.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -132,10 +141,11 @@ struct section {
 struct cpu {
 	uint64_t count;            /* instructions of the kernel that ran */
 	const struct block *block; /* the last one; NULL: of user mode */
-	uint64_t
-		local; /* its struct cpu_local, which TPIDR_EL1 points at; 0: there is no such CPU */
+	uint64_t local; /* its struct cpu_local, which TPIDR_EL1 points at; 0: there is no such
+			   CPU */
 	bool look, look_task, masked;
-	bool wanted; /* a switch, since the section with preemption off that is under way was interrupted */
+	bool wanted; /* a switch, since the section with preemption off that is under way was
+			interrupted */
 	uint64_t task;
 	uint32_t preempt_count;
 	/* The time is the count, plus what was waited, less what was run in waiting. */
@@ -143,8 +153,8 @@ struct cpu {
 	uint64_t waited;
 	uint64_t lock; /* that is waited for, or 0 */
 	uint64_t wait_since;
-	uint64_t seen
-		[CPUS]; /* the others' time when the present holder's turn, or the wait, began */
+	uint64_t seen[CPUS]; /* the others' time when the present holder's turn, or the wait,
+				began */
 	struct section section[KINDS];
 };
 
@@ -371,7 +381,8 @@ static void exception(struct cpu *c, uint64_t n, uint64_t at)
 	settle(c, at);
 }
 
-/* The last block's instructions were all counted when it began. When an access to a device has ended it early, it goes on with a block that begins in its middle. */
+/* The last block's instructions were all counted when it began. When an access to a device has
+ * ended it early, it goes on with a block that begins in its middle. */
 static void count_block(struct cpu *c, const struct block *b)
 {
 	const struct block *last = c->block;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What surrounds mm/lru.c, scan.c, workingset.c and mm/replace/ in the kernel, as little of it as the
- * choice of pages needs: frames, an access flag for each, and an eviction that always succeeds. Pages
- * are anonymous, with room in swap for all.
+ * What surrounds mm/lru.c, scan.c, workingset.c and mm/replace/ in the kernel, as little of it as
+ * the choice of pages needs: frames, an access flag for each, and an eviction that always succeeds.
+ * Pages are anonymous, with room in swap for all.
  */
 #include "tests/bench/replacement/machine.h"
 

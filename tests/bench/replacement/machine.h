@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A machine of some thousand frames with one address space, under the real lists, choice and policies.
+// A machine of some thousand frames with one address space, under the real lists, choice and
+// policies.
 #ifndef TESTS_BENCH_REPLACEMENT_MACHINE_H
 #define TESTS_BENCH_REPLACEMENT_MACHINE_H
 

@@ -2,8 +2,8 @@
 /*
  * Runs every replacement policy over reference strings and prints its faults as a ratio to those of
  * the optimum, which knows the future (L. A. Belady, A study of replacement algorithms for a
- * virtual-storage computer, IBM Systems Journal 5, 1966: MIN evicts what is used last). First uses of
- * pages count, as they do for the optimum.
+ * virtual-storage computer, IBM Systems Journal 5, 1966: MIN evicts what is used last). First uses
+ * of pages count, as they do for the optimum.
  *
  *    replacement RECORDED [FRAMES]
  *
@@ -141,8 +141,8 @@ static void growing(struct string *s)
 	}
 }
 
-/* Recorded (README.md): numbers as differences from the last, d as 2d and -d as 2d - 1, seven bits a byte, the
- * lowest first, with bit 7 in all but the last. */
+/* Recorded (README.md): numbers as differences from the last, d as 2d and -d as 2d - 1, seven bits
+ * a byte, the lowest first, with bit 7 in all but the last. */
 #define RECORDED_FRAMES 512
 
 static const char *recorded_file;

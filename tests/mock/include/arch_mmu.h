@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The MMU's instructions on the host: the same names as arch/arm64/include/arch_mmu.h, each handed to the model
- * (tests/mock/mmu.c), which records, delays and checks what the architecture lets it.
+ * The MMU's instructions on the host: the same names as arch/arm64/include/arch_mmu.h, each handed
+ * to the model (tests/mock/mmu.c), which records, delays and checks what the architecture lets it.
  */
 #ifndef TESTS_MOCK_ARCH_MMU_H
 #define TESTS_MOCK_ARCH_MMU_H

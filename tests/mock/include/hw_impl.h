@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The verbs of arch/hw.h on the host: tests/mock/hw.c and tests/mock/mmu.c stand behind them. RAM is an arena that begins
- * at physical address MOCK_RAM_BASE; user addresses and the kernel's mapping area are numbers that only the model's MMU
- * translates, while linear-map addresses are host pointers into the arena.
+ * The verbs of arch/hw.h on the host: tests/mock/hw.c and tests/mock/mmu.c stand behind them. RAM
+ * is an arena that begins at physical address MOCK_RAM_BASE; user addresses and the kernel's
+ * mapping area are numbers that only the model's MMU translates, while linear-map addresses are
+ * host pointers into the arena.
  */
 #ifndef TESTS_MOCK_HW_IMPL_H
 #define TESTS_MOCK_HW_IMPL_H

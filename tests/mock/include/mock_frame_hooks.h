@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Joins the real frame allocator to the model (mm/frames.h includes it): allocations that a test makes fail, and frames
- * on their way to the free lists looked for in every TLB. A test that compiles mm/pcp.c says
+ * Joins the real frame allocator to the model (mm/frames.h includes it): allocations that a test
+ * makes fail, and frames on their way to the free lists looked for in every TLB. A test that
+ * compiles mm/pcp.c says
  *     DEFINES: FRAME_HOOKS=<mock_frame_hooks.h>
  */
 #ifndef TESTS_MOCK_FRAME_HOOKS_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What madvise(2) promises of pages that are not needed: PAGEOUT has them out when it returns, FREE drops those that nobody stored to
-// since, COLD harms nothing. Says "all good".
+// What madvise(2) promises of pages that are not needed: PAGEOUT has them out when it returns, FREE
+// drops those that nobody stored to since, COLD harms nothing. Says "all good".
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a program sees of the processor through the kernel: which signal a wrong instruction gets (but for a stack off its
- * boundary, which QEMU lets pass), that registers survive interrupts, switches and signal handlers, that a forged signal
- * frame gets nowhere, that the kernel survives every pointer it is given, and that code can be written at run time.
- * Each check prints one line; the exit status is the number that failed.
+ * What a program sees of the processor through the kernel: which signal a wrong instruction gets
+ * (but for a stack off its boundary, which QEMU lets pass), that registers survive interrupts,
+ * switches and signal handlers, that a forged signal frame gets nowhere, that the kernel survives
+ * every pointer it is given, and that code can be written at run time. Each check prints one line;
+ * the exit status is the number that failed.
  */
 #include <elf.h>
 #include <errno.h>

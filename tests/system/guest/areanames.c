@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names of anonymous memory (prctl(2), PR_SET_VMA_ANON_NAME): what /proc/self/maps shows, what they split and join, what is refused.
+// Names of anonymous memory (prctl(2), PR_SET_VMA_ANON_NAME): what /proc/self/maps shows, what they
+// split and join, what is refused.
 #include <linux/prctl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every system call that takes a pointer or a length, with each of them wrong in each way, the others right. A line:
+ * Every system call that takes a pointer or a length, with each of them wrong in each way, the
+ * others right. A line:
  *
  *    readlinkat 1: null EFAULT, odd ENOENT, ...
  *
- * says what the call answers when its argument 1 (the first is 0) is a null pointer, one that is not aligned, and so on; DIED what a signal
- * ended, and "leaks" a call that failed and left a descriptor. Each is made in a child of its own. cases.h has the arena. Left out are calls
- * on addresses as such (mmap and its kin: memcalls-*), sockets, and calls that end the caller or the machine.
+ * says what the call answers when its argument 1 (the first is 0) is a null pointer, one that is
+ * not aligned, and so on; DIED what a signal ended, and "leaks" a call that failed and left a
+ * descriptor. Each is made in a child of its own. cases.h has the arena. Left out are calls on
+ * addresses as such (mmap and its kin: memcalls-*), sockets, and calls that end the caller or the
+ * machine.
  */
 #include "cases.h"
 
@@ -65,8 +68,8 @@ static const struct wrong lengths[] = {
 struct row {
 	const char *name;
 	long nr;
-	const char *
-		kinds; /* per argument: p a pointer, n a length, - another; then ~: the answer is this run's own */
+	const char *kinds; /* per argument: p a pointer, n a length, - another; then ~: the answer
+			      is this run's own */
 	long args[6];
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * badtimes: times, clocks and flags that timers and sleeps cannot have, one call a line with what it answers: the same on Linux 6.1 (badtimes-linux-6.1.txt). Bad
- * pointers are in badargs.c.
+ * badtimes: times, clocks and flags that timers and sleeps cannot have, one call a line with what
+ * it answers: the same on Linux 6.1 (badtimes-linux-6.1.txt). Bad pointers are in badargs.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * bounded: what a program may have thousands of does not keep interrupts or preemption off. A real-time thread wakes every 100 us on this CPU and measures how late
- * it is, while ordinary threads write to a pipe that 3000 epoll instances watch, stop, continue and kill a process of 300 threads,
- * and send it a signal that all of them block. Under -icount a nanosecond is an instruction.
+ * bounded: what a program may have thousands of does not keep interrupts or preemption off. A
+ * real-time thread wakes every 100 us on this CPU and measures how late it is, while ordinary
+ * threads write to a pipe that 3000 epoll instances watch, stop, continue and kill a process of 300
+ * threads, and send it a signal that all of them block. Under -icount a nanosecond is an
+ * instruction.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random system calls with absurd arguments, from root and from an ordinary user: whatever they answer, the kernel must stand.
- * usage: callfuzz SEED [PROCESSES [CALLS]]. The same seed makes the same calls.
+ * Random system calls with absurd arguments, from root and from an ordinary user: whatever they
+ * answer, the kernel must stand. usage: callfuzz SEED [PROCESSES [CALLS]]. The same seed makes the
+ * same calls.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -50,7 +51,8 @@ static uint64_t argument(void)
 	}
 }
 
-/* Calls that end the experiment rather than test anything: they stop or kill everybody, or wait for ever. */
+/* Calls that end the experiment rather than test anything: they stop or kill everybody, or wait for
+ * ever. */
 static int is_left_out(long number)
 {
 	static const long numbers[] = {

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tables of system calls whose answers are compared with another kernel's, line by line. A case is a list of calls; the last
- * one's answer is printed, and what it changed in the arena, which is mapped afresh for each case at the same address:
+ * Tables of system calls whose answers are compared with another kernel's, line by line. A case is
+ * a list of calls; the last one's answer is printed, and what it changed in the arena, which is
+ * mapped afresh for each case at the same address:
  *
- *    page  0-3   private, read and write      page 13-14  file, private, read and write
- *          5     private, read                      16-19  file, shared, read and write (the file ends in 18)
- *          6     private, no access                 21     file open for reading only, shared, read
- *          8-11  anonymous, shared             all others  nothing
+ *    page  0-3    private, read and write
+ *          5      private, read
+ *          6      private, no access
+ *          8-11   anonymous, shared
+ *          13-14  file, private, read and write
+ *          16-19  file, shared, read and write (the file ends in 18)
+ *          21     file open for reading only, shared, read
+ *    all others   nothing
  *
  * Each case runs in a child of its own, so it may do to itself what it likes. A line:
  *
  *    mprotect, over a hole: ENOMEM [2-3 r--p cd]
  *
- * says that pages 2 and 3 are different now: their rights, and the first byte of each (! when it cannot be read); "-" is a
- * page that is gone, "*" a byte that is no character. Values that differ from run to run are printed as a word.
+ * says that pages 2 and 3 are different now: their rights, and the first byte of each (! when it
+ * cannot be read); "-" is a page that is gone, "*" a byte that is no character. Values that differ
+ * from run to run are printed as a word.
  */
 #ifndef TESTS_SYSTEM_GUEST_CASES_H
 #define TESTS_SYSTEM_GUEST_CASES_H
@@ -44,8 +50,9 @@
 #define FIXED         (ANON | MAP_FIXED)
 #define KERNEL        ((long)0xffff000000001000UL) /* the other half */
 #define NOBODY        0x0080000000000000L          /* neither half */
-#define TOP           0x0001000000000000L          /* the first address that is not the user's */
-#define HUGE_L        ((long)(~0UL & ~(PAGE - 1)))
+/* the first address that is not the user's */
+#define TOP    0x0001000000000000L
+#define HUGE_L ((long)(~0UL & ~(PAGE - 1)))
 
 /* Files that are open in every case. */
 enum { FD_RW = 40, FD_RO, FD_WO, FD_PIPE, FD_DIR, FD_MEMFD, FD_CLOSED };
@@ -161,7 +168,8 @@ static void arena_make(void)
 		cases_die("arena");
 }
 
-/* The rights of every page of the arena, and what is in it: a pipe's write tells without a signal. */
+/* The rights of every page of the arena, and what is in it: a pipe's write tells without a
+ * signal. */
 static void arena_look(struct look *looks)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cipher's function out of the library, the very code that the kernel is linked with, against RFC 8439: its text (2.4.2), and four blocks of other keys against the blocks
- * as section 2.3 writes them down. Prints how many failed.
+ * The cipher's function out of the library, the very code that the kernel is linked with, against
+ * RFC 8439: its text (2.4.2), and four blocks of other keys against the blocks as section 2.3
+ * writes them down. Prints how many failed.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Checks of guest programs: each failure prints where and errno; check_end() prints the sum and gives the exit status.
+// Checks of guest programs: each failure prints where and errno; check_end() prints the sum and
+// gives the exit status.
 #ifndef TESTS_SYSTEM_GUEST_CHECK_H
 #define TESTS_SYSTEM_GUEST_CHECK_H
 

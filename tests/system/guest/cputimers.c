@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * cputimers: timers on CPU time count what is computed and not what is slept; RLIMIT_CPU warns every second and ends; CPU clocks agree with each other.
+ * cputimers: timers on CPU time count what is computed and not what is slept; RLIMIT_CPU warns
+ * every second and ends; CPU clocks agree with each other.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -40,7 +41,8 @@ static void handle(int signo)
 	CHECK(sigaction(signo, &sa, NULL) == 0);
 }
 
-/* Computes until told, or for `most` ns of this thread's time. Returns how long that took by the clock. */
+/* Computes until told, or for `most` ns of this thread's time. Returns how long that took by the
+ * clock. */
 static long burn(int signo, clockid_t clock, long most)
 {
 	long start = clock_ns(clock), end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + most;
@@ -126,7 +128,8 @@ static void clocks_agree(void)
 	CHECK(all.ru_minflt >= mine.ru_minflt);
 }
 
-/* The limit is inherited; waits for the child's death and returns how. *spent: its CPU time in ms. */
+/* The limit is inherited; waits for the child's death and returns how. *spent: its CPU time in
+ * ms. */
 static int limited(rlim_t soft, rlim_t hard, int handled, long *spent, int *warnings)
 {
 	struct rlimit r = { soft, hard };

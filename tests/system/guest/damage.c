@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * damage PAGES BAD: two processes read PAGES pages of their own each, which lie in swap for the most part, over and over, while somebody damages the medium. Each page has
- * the right words, or reading it is SIGBUS with BUS_MCEERR_AR and its address; never anything else. When BAD pages have been lost, and all have been read once more, the lost ones are
- * written anew. Says "ready" when the medium may be damaged.
+ * damage PAGES BAD: two processes read PAGES pages of their own each, which lie in swap for the
+ * most part, over and over, while somebody damages the medium. Each page has the right words, or
+ * reading it is SIGBUS with BUS_MCEERR_AR and its address; never anything else. When BAD pages have
+ * been lost, and all have been read once more, the lost ones are written anew. Says "ready" when
+ * the medium may be damaged.
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Takes memory and writes to it, without end or MB megabytes: eater [MB [SECONDS]]. With MB it then says "ate", keeps
- * checking for SECONDS that all of it is as it was written, and ends with 0, or 1 when a word differs, 2 when new memory
- * is not zero, 3 when it gets none.
+ * Takes memory and writes to it, without end or MB megabytes: eater [MB [SECONDS]]. With MB it then
+ * says "ate", keeps checking for SECONDS that all of it is as it was written, and ends with 0, or 1
+ * when a word differs, 2 when new memory is not zero, 3 when it gets none.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads that fault on one swapped page at the same moment: it is read once, all see it right, and each other page
- * that is needed meanwhile is not held up. usage: faultonce MB: fills MB (more than RAM), so that its first pages are out.
+ * Threads that fault on one swapped page at the same moment: it is read once, all see it right, and
+ * each other page that is needed meanwhile is not held up. usage: faultonce MB: fills MB (more than
+ * RAM), so that its first pages are out.
  */
 #include <pthread.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Files as programs see them: reading and writing, holes, vectors, locks, files without names, mounts, roots, permissions. What names do is
- * compared with Linux in the unit tests; here it is what hangs on real memory and real tasks. The same program passes on Linux.
+ * Files as programs see them: reading and writing, holes, vectors, locks, files without names,
+ * mounts, roots, permissions. What names do is compared with Linux in the unit tests; here it is
+ * what hangs on real memory and real tasks. The same program passes on Linux.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Forks until the system refuses, every child does likewise; then all wait. usage: forkbomb SECONDS. Exit status 0 in the first
- * process when it was refused with EAGAIN (or for want of memory).
+ * Forks until the system refuses, every child does likewise; then all wait. usage: forkbomb
+ * SECONDS. Exit status 0 in the first process when it was refused with EAGAIN (or for want of
+ * memory).
  */
 #include <errno.h>
 #include <signal.h>

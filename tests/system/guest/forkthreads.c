@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * forkthreads [ROUNDS]: what fork's shared tables must not get wrong while other CPUs write. Two threads write counters over three regions without pause and a
- * third maps, protects and unmaps; the main thread forks pairs of children meanwhile. A child sees the regions as one moment left them: every page
- * holds the counter or the one before, and what the parent writes later never shows, nor what its sibling writes. Exit status 0 and one line when all held.
+ * forkthreads [ROUNDS]: what fork's shared tables must not get wrong while other CPUs write. Two
+ * threads write counters over three regions without pause and a third maps, protects and unmaps;
+ * the main thread forks pairs of children meanwhile. A child sees the regions as one moment left
+ * them: every page holds the counter or the one before, and what the parent writes later never
+ * shows, nor what its sibling writes. Exit status 0 and one line when all held.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of a control group answer: values good and bad, reads and writes of every shape, what is no file of theirs, the options of mount(2).
- * The answers of Linux are in groupfiles-linux-6.1.txt.
+ * What the files of a control group answer: values good and bad, reads and writes of every shape,
+ * what is no file of theirs, the options of mount(2). The answers of Linux are in
+ * groupfiles-linux-6.1.txt.
  */
 #include "groups.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What happens at the limits of control groups' memory, what is counted where, and pressure: files, triggers, poll(2). The answers of Linux are in
- * grouplimits-linux-6.1.txt; they are without swap.
+ * What happens at the limits of control groups' memory, what is counted where, and pressure: files,
+ * triggers, poll(2). The answers of Linux are in grouplimits-linux-6.1.txt; they are without swap.
  */
 #include "groups.h"
 

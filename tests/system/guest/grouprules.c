@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rules of the tree of control groups: who may be where, moves, forks into a group, controllers given and taken, limits of the tree and of tasks, what is
- * left of a group that was removed. The answers of Linux are in grouprules-linux-6.1.txt.
+ * The rules of the tree of control groups: who may be where, moves, forks into a group, controllers
+ * given and taken, limits of the tree and of tasks, what is left of a group that was removed. The
+ * answers of Linux are in grouprules-linux-6.1.txt.
  */
 #include "groups.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * For programs whose answers about control groups are compared with another kernel's, line by line (groupfiles.c, grouprules.c, grouplimits.c): a line
- * says what is tried, and the answer: an errno's name, or "ok" and what there is to read then.
+ * For programs whose answers about control groups are compared with another kernel's, line by line
+ * (groupfiles.c, grouprules.c, grouplimits.c): a line says what is tried, and the answer: an
+ * errno's name, or "ok" and what there is to read then.
  */
 #ifndef TESTS_SYSTEM_GUEST_GROUPS_H
 #define TESTS_SYSTEM_GUEST_GROUPS_H

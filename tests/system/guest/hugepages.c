@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Huge pages from outside: blocks by advice, by setting and by populating; what partial unmapping, protection, forks, locks and mremap leave of
- * them; that contents are right all the way; what smaps, meminfo and vmstat say. And MAP_HUGETLB: promises, borders, copies, surplus, shared memory, files.
+ * Huge pages from outside: blocks by advice, by setting and by populating; what partial unmapping,
+ * protection, forks, locks and mremap leave of them; that contents are right all the way; what
+ * smaps, meminfo and vmstat say. And MAP_HUGETLB: promises, borders, copies, surplus, shared
+ * memory, files.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -207,7 +209,8 @@ static void check_setting(void)
 	CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
 }
 
-/* 64 KB at a time where 2 MB do not fit, and in locked memory: what it costs in faults, and that parts of it can be had alone. */
+/* 64 KB at a time where 2 MB do not fit, and in locked memory: what it costs in faults, and that
+ * parts of it can be had alone. */
 static void check_runs(void)
 {
 	char *p = map(1) + 3 * PAGE;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages of three kinds, in turn: one word over and over, such that pack, such that do not: kinds MB [PASSES]. Writes MB megabytes
- * of them, then checks every byte PASSES times, in order and at random, and writes every fifth page anew in between. Says
- * "kinds: all right" and ends with 0, or 1 when a byte differs.
+ * Pages of three kinds, in turn: one word over and over, such that pack, such that do not: kinds MB
+ * [PASSES]. Writes MB megabytes of them, then checks every byte PASSES times, in order and at
+ * random, and writes every fifth page anew in between. Says "kinds: all right" and ends with 0, or
+ * 1 when a byte differs.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where a program's parts lie. "layout" runs itself many times and prints how many bits of each part's address vary, checks that no part is both
- * writable and executable, and that ADDR_NO_RANDOMIZE and /proc/sys/kernel/randomize_va_space are met. Built twice: of fixed place, and
- * position independent (layoutpie).
+ * Where a program's parts lie. "layout" runs itself many times and prints how many bits of each
+ * part's address vary, checks that no part is both writable and executable, and that
+ * ADDR_NO_RANDOMIZE and /proc/sys/kernel/randomize_va_space are met. Built twice: of fixed place,
+ * and position independent (layoutpie).
  */
 #include "check.h"
 

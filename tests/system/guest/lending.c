@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * lending NAME [DIR]: an urgent task waits for what an ordinary one does, while a third of a priority in between computes, all on CPU 0. The third must not keep the first: it computes until the
- * first has what it waits for, and gives up after three seconds of CPU time (so nothing may guard the others from it). Round by round the first comes a little later.
+ * lending NAME [DIR]: an urgent task waits for what an ordinary one does, while a third of a
+ * priority in between computes, all on CPU 0. The third must not keep the first: it computes until
+ * the first has what it waits for, and gives up after three seconds of CPU time (so nothing may
+ * guard the others from it). Round by round the first comes a little later.
  *
  *   page DIR    both read the same page of DIR/file
  *   run DIR     the ordinary one reads 32 KB of it, the urgent one a page of these
- *   names DIR   the ordinary one looks for a name in DIR/d0, DIR/d1, ... , the urgent one makes a file there
+ *   names DIR   the ordinary one looks for a name in DIR/d0, DIR/d1, ... , the urgent one makes a
+ *               file there
  *   chain       a PI futex behind a hundred others
  */
 #define _GNU_SOURCE
@@ -217,7 +220,8 @@ static void unlock(int i)
 		      0);
 }
 
-/* Has lock i, and wants the next one, which is had already by who wants the one behind it. The last works a little when all wait. */
+/* Has lock i, and wants the next one, which is had already by who wants the one behind it. The last
+ * works a little when all wait. */
 static void *link_of_chain(void *arg)
 {
 	int i = (int)(intptr_t)arg;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What limits answer: oom_score_adj and oom_adj, the resource limits that are about memory, overcommit, each with good and bad values, by the privileged and
- * by others. A line says what is tried and the answer. The answers of Linux are in limits-linux-6.1.txt.
+ * What limits answer: oom_score_adj and oom_adj, the resource limits that are about memory,
+ * overcommit, each with good and bad values, by the privileged and by others. A line says what is
+ * tried and the answer. The answers of Linux are in limits-linux-6.1.txt.
  */
 #include <errno.h>
 #include <fcntl.h>

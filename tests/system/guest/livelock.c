@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Works on more memory than there is: livelock SECONDS MB... Each MB is a child's, which fills so many megabytes with what does not pack, and when all have, writes to random pages. Beside them
- * the parent asks, again and again, how long the machine takes to run a program, and prints when it knew, on the kernel's clock, the time, in ms both, what the
- * children got done meanwhile, and the sizes of those that are left. It ends when one is not, or when its time is up.
+ * Works on more memory than there is: livelock SECONDS MB... Each MB is a child's, which fills so
+ * many megabytes with what does not pack, and when all have, writes to random pages. Beside them
+ * the parent asks, again and again, how long the machine takes to run a program, and prints when it
+ * knew, on the kernel's clock, the time, in ms both, what the children got done meanwhile, and the
+ * sizes of those that are left. It ends when one is not, or when its time is up.
  */
 #include <signal.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Many areas: what a call costs among 60,000 is close to what it costs among 16 (run with counted instructions), and where they end.
+// Many areas: what a call costs among 60,000 is close to what it costs among 16 (run with counted
+// instructions), and where they end.
 #include <stdint.h>
 #include <sys/mman.h>
 #include <time.h>

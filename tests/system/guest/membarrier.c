@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * membarrier(2) as it is used: one thread stores and loads without a barrier, only the compiler is told; the other stores, calls,
- * loads. That both miss the other's store is what hardware does every so often (store buffering), and what the call rules out.
- * usage: membarrier private|core|global|expedited|none [MILLISECONDS]
+ * membarrier(2) as it is used: one thread stores and loads without a barrier, only the compiler is
+ * told; the other stores, calls, loads. That both miss the other's store is what hardware does
+ * every so often (store buffering), and what the call rules out. usage: membarrier
+ * private|core|global|expedited|none [MILLISECONDS]
  */
 #include <linux/membarrier.h>
 #include <pthread.h>

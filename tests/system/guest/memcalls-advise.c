@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// madvise, process_madvise, the mlock family, mincore and msync: each documented success and error (cases.h says how).
+// madvise, process_madvise, the mlock family, mincore and msync: each documented success and error
+// (cases.h says how).
 #include "cases.h"
 
 #include <sys/resource.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Files and their mappings where the file ends: what is seen behind the end, what a file that changes its size does to its mappings, and files of huge
-// pages (cases.h says how). memcalls-files DIR: the files lie there, and huge pages are left out.
+// Files and their mappings where the file ends: what is seen behind the end, what a file that
+// changes its size does to its mappings, and files of huge pages (cases.h says how). memcalls-files
+// DIR: the files lie there, and huge pages are left out.
 #include "cases.h"
 
 #include <linux/falloc.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// mmap, munmap, mprotect, mremap and brk: each documented success and each documented error (cases.h says how).
+// mmap, munmap, mprotect, mremap and brk: each documented success and each documented error
+// (cases.h says how).
 #include "cases.h"
 
 #define MAY     MREMAP_MAYMOVE

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Descriptors of processes: pidfd_open, pidfd_send_signal, pidfd_getfd, clone's CLONE_PIDFD, poll, waitid(P_PIDFD), fdinfo, process_mrelease
-// (cases.h says how).
+// Descriptors of processes: pidfd_open, pidfd_send_signal, pidfd_getfd, clone's CLONE_PIDFD, poll,
+// waitid(P_PIDFD), fdinfo, process_mrelease (cases.h says how).
 #include "cases.h"
 
 #include <linux/sched.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// membarrier, getrusage, sysinfo, prlimit, personality and prctl as far as memory goes: each documented success and error
-// (cases.h says how).
+// membarrier, getrusage, sysinfo, prlimit, personality and prctl as far as memory goes: each
+// documented success and error (cases.h says how).
 #include "cases.h"
 
 #include <linux/membarrier.h>

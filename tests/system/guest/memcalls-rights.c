@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Capabilities, prctl(2), limits, mincore(2) of files: each documented success and error (cases.h says how).
+// Capabilities, prctl(2), limits, mincore(2) of files: each documented success and error (cases.h
+// says how).
 #include "cases.h"
 
 #include <linux/capability.h>
@@ -320,7 +321,8 @@ static const struct test_case options[] = {
 	{ "prctl, scheduling of cores", ONE(62, 0, 0, 0, P(8)) },
 };
 
-/* Addresses with a tag: calls that are about addresses know them always, those that read and write by request. */
+/* Addresses with a tag: calls that are about addresses know them always, those that read and write
+ * by request. */
 #define TAG    0x2a00000000000000L
 #define TAGGED PR(PR_SET_TAGGED_ADDR_CTRL_, 1, 0, 0, 0)
 

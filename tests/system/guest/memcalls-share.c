@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// memfd_create and seals, shared memory of System V, process_vm_readv and its sister: each documented success and error
-// (cases.h says how).
+// memfd_create and seals, shared memory of System V, process_vm_readv and its sister: each
+// documented success and error (cases.h says how).
 #include "cases.h"
 
 #include <sys/ipc.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory calls as programs see them: what they do, what they refuse with which errno, what faults bring which signal.
+// The memory calls as programs see them: what they do, what they refuse with which errno, what
+// faults bring which signal.
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * memsoak [N [THREADS]]: N random map, unmap, protect, remap and advise calls, against a model that knows every page's rights and
- * contents; by several threads, each has an arena of its own. Areas must be as few as can be (neighbours that are equal are one), and
- * in the end memory must be as it was.
+ * memsoak [N [THREADS]]: N random map, unmap, protect, remap and advise calls, against a model that
+ * knows every page's rights and contents; by several threads, each has an arena of its own. Areas
+ * must be as few as can be (neighbours that are equal are one), and in the end memory must be as it
+ * was.
  */
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the programs that end memory share (oomsites.c, oomstorm.c, rtclaim.c): the time, files of /proc, an end with a word about it.
+// What the programs that end memory share (oomsites.c, oomstorm.c, rtclaim.c): the time, files of
+// /proc, an end with a word about it.
 #ifndef TESTS_SYSTEM_GUEST_OOM_H
 #define TESTS_SYSTEM_GUEST_OOM_H
 

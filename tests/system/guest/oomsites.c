@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that ends in every allocation that a program's calls make, one after the other, with whatever locks are held there (debug kernels: /proc/sys/vm/oom_site).
- * usage: oomsites self|dir|pagein [LONGEST], in ms. The victim is
+ * Memory that ends in every allocation that a program's calls make, one after the other, with
+ * whatever locks are held there (debug kernels: /proc/sys/vm/oom_site). usage: oomsites
+ * self|dir|pagein [LONGEST], in ms. The victim is
  *
  *    self      the process that allocates
- *    dir       another that works in the same directories and files, and so waits for the same mutexes
+ *    dir       another that works in the same directories and files, and so waits for the same
+ *              mutexes
  *    pagein    another whose threads mostly wait for pages that were swapped out
  *
- * A process per site makes calls of many kinds until it is ended, or its calls have failed, or all went well. Nobody may hang, no process may take longer than LONGEST, and in
- * the end all memory is back.
+ * A process per site makes calls of many kinds until it is ended, or its calls have failed, or all
+ * went well. Nobody may hang, no process may take longer than LONGEST, and in the end all memory is
+ * back.
  */
 #include <dirent.h>
 #include <poll.h>

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ends memory in one of several ways (oomways.h), beside a real-time thread that wakes every 200 us, and beside one that takes memory and gives it back: no period may be
- * missed, no real-time allocation may fail, and afterwards all frames are back. usage: oomstorm WAY [ROUNDS [LATEST]]. With LATEST, in ns, each CPU has such a thread, and none wakes later.
+ * Ends memory in one of several ways (oomways.h), beside a real-time thread that wakes every 200
+ * us, and beside one that takes memory and gives it back: no period may be missed, no real-time
+ * allocation may fail, and afterwards all frames are back. usage: oomstorm WAY [ROUNDS [LATEST]].
+ * With LATEST, in ns, each CPU has such a thread, and none wakes later.
  *
- *    one      one process leaks                      ten      ten do
- *    many     a hundred grow to a megabyte each      bomb     a fork bomb by an ordinary user, each with a megabyte
- *    tmpfs    a file in memory, to the brim          cache    the page cache of a file (/mnt/file), and a leak
- *    locked   a leak that locks its memory           pagein   threads that wait for pages that were swapped out, and a leak
- *    stopped  a large one that is stopped            vfork    a large one that waits for its child
+ *    one      one process leaks
+ *    ten      ten do
+ *    many     a hundred grow to a megabyte each
+ *    bomb     a fork bomb by an ordinary user, each with a megabyte
+ *    tmpfs    a file in memory, to the brim
+ *    cache    the page cache of a file (/mnt/file), and a leak
+ *    locked   a leak that locks its memory
+ *    pagein   threads that wait for pages that were swapped out, and a leak
+ *    stopped  a large one that is stopped
+ *    vfork    a large one that waits for its child
  *    nproc    as bomb, but the user may have twenty processes: nobody is ended
- *    group    a leak in a group at its limit; the group's charges are exact, before and after what it wrote has gone
- *    thrash   three work on more memory than there is, each on more than RAM has (with swap on a medium that counts as slow)
+ *    group    a leak in a group at its limit; the group's charges are exact, before and after what
+ *             it wrote has gone
+ *    thrash   three work on more memory than there is, each on more than RAM has (with swap on a
+ *             medium that counts as slow)
  *
- * The threads of several CPUs wake in turn, at equal distances: QEMU, where it counts instructions, runs one CPU after the other and changes when a timer expires, so a
- * thread waits for no more than the others' turns. Prints what the policy did, the worst wake-up, and how long after somebody's end a round was over at most.
+ * The threads of several CPUs wake in turn, at equal distances: QEMU, where it counts instructions,
+ * runs one CPU after the other and changes when a timer expires, so a thread waits for no more than
+ * the others' turns. Prints what the policy did, the worst wake-up, and how long after somebody's
+ * end a round was over at most.
  */
 #include <sched.h>
 
@@ -102,8 +113,9 @@ static void start(void *(*function)(void *), void *arg, int priority)
 
 /* ---- Rounds ---- */
 
-/* A quarter of a second later, everyone that the user has, by one of his own, whom that spares. Whoever is killed forks no more, so once would do. Begun before memory is short: a fork
- * copies all that is locked. */
+/* A quarter of a second later, everyone that the user has, by one of his own, whom that spares.
+ * Whoever is killed forks no more, so once would do. Begun before memory is short: a fork copies
+ * all that is locked. */
 static pid_t kill_user_later(void)
 {
 	pid_t pid = fork();
@@ -125,7 +137,8 @@ static long kills(void)
 	return number_in("/proc/vmstat", "oom_kill");
 }
 
-/* Returns how it ended. Looks now and then whether somebody was: the machine is back when the way is over. */
+/* Returns how it ended. Looks now and then whether somebody was: the machine is back when the way
+ * is over. */
 static int wait_for(pid_t pid)
 {
 	long before = kills(), ended = 0, took;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The ways of oomstorm.c in which memory ends; each runs in a process of its own, which is of no priority, leads a process group and leaves nothing but what its caller knows of.
+// The ways of oomstorm.c in which memory ends; each runs in a process of its own, which is of no
+// priority, leads a process group and leaves nothing but what its caller knows of.
 #ifndef TESTS_SYSTEM_GUEST_OOMWAYS_H
 #define TESTS_SYSTEM_GUEST_OOMWAYS_H
 
@@ -116,7 +117,8 @@ static void *touch(void *arg)
 	return NULL;
 }
 
-/* Larger than RAM together with what leaks beside it: its threads wait for their pages most of the time. */
+/* Larger than RAM together with what leaks beside it: its threads wait for their pages most of the
+ * time. */
 static void page_in(void)
 {
 	pthread_t t;
@@ -225,7 +227,8 @@ static void work(size_t bytes, uint64_t random)
 		memory[(random >> 32) % (bytes / 4096) * 512]++;
 }
 
-/* Together four fifths of RAM and swap. When one has been ended, a program is run, as a shell would. */
+/* Together four fifths of RAM and swap. When one has been ended, a program is run, as a shell
+ * would. */
 static void thrash(void)
 {
 	size_t kb = (size_t)(number_in("/proc/meminfo", "MemFree:") +

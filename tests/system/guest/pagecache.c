@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Files on a disk and their mappings: what programs may rely on. pagecache DIR; what is left there afterwards is for e2fsck and the host's eyes.
+// Files on a disk and their mappings: what programs may rely on. pagecache DIR; what is left there
+// afterwards is for e2fsck and the host's eyes.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -26,8 +27,8 @@ static int file_new(const char *name, off_t size)
 	return fd;
 }
 
-/* Makes the cache forget the file, so that what is read next comes from the disk. All of it is read before: what was still on its way would
- * come after the forgetting. */
+/* Makes the cache forget the file, so that what is read next comes from the disk. All of it is read
+ * before: what was still on its way would come after the forgetting. */
 static void forget(int fd)
 {
 	char buf[64 * 1024];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Triggers of /proc/pressure as programs use them: pressure. Each line says what was tried and how it ended.
+ * Triggers of /proc/pressure as programs use them: pressure. Each line says what was tried and how
+ * it ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>

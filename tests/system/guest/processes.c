@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Processes: fork, vfork, wait, exec in all its ways, sessions, limits, credentials, scheduling calls.
+// Processes: fork, vfork, wait, exec in all its ways, sessions, limits, credentials, scheduling
+// calls.
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -97,7 +98,8 @@ static void measure(void (*fn)(void), long used[2])
 	used[1] = end[1] - begin[1];
 }
 
-/* Most of it is of that part: a clock that goes on while the host does something else may say otherwise, but not each time. */
+/* Most of it is of that part: a clock that goes on while the host does something else may say
+ * otherwise, but not each time. */
 static int is_mostly(int part, void (*fn)(void))
 {
 	long used[2];
@@ -421,7 +423,8 @@ static bool can_map(size_t bytes, bool lock)
 	return can;
 }
 
-/* Limits and rights that a child gives up before exec, on its parent's memory, are not its parent's; a child of its own has them. */
+/* Limits and rights that a child gives up before exec, on its parent's memory, are not its
+ * parent's; a child of its own has them. */
 static void test_lent_memory(void)
 {
 	static const struct rlimit sixteen = { 16 << 20, 16 << 20 }, nothing = { 0, 0 };

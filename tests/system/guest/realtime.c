@@ -3,9 +3,11 @@
  * realtime NAME: what real-time tasks are promised, one thing at a time.
  *
  *   sleep     three sleeps of 1 ms at priority 50, for /proc/latency to see
- *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is counted, and kills on request
+ *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is
+ *             counted, and kills on request
  *   deadline  SCHED_DEADLINE as sched(7) has it: what is refused, what is admitted, yields, forks
- *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it anew
+ *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it
+ *             anew
  *   rights    what sched_setattr(2) corrects and refuses, and what RLIMIT_RTPRIO allows
  *   guard     a real-time task that never lets go leaves the others their part of a CPU
  */
@@ -360,7 +362,8 @@ static void rttime(void)
 
 /* ---- rights ---- */
 
-/* What sched_setattr() says to such parameters of SCHED_OTHER, of which the caller gives `size` bytes. */
+/* What sched_setattr() says to such parameters of SCHED_OTHER, of which the caller gives `size`
+ * bytes. */
 static int set_nice(int nice, uint32_t size, struct attr *a)
 {
 	memset(a, 0, 2 * sizeof(*a));
@@ -408,7 +411,8 @@ static void guard(void)
 	for (int i = 0; i < 5; i++)
 		sleep_ms();
 	took = ms_now() - begin;
-	/* Its part is 50 ms a second: five sleeps fit into one, or, on a host that is busy, some more. */
+	/* Its part is 50 ms a second: five sleeps fit into one, or, on a host that is busy, some
+	 * more. */
 	CHECK(took >= 900 && took < 6000);
 	CHECK(kill(pid, SIGKILL) == 0);
 	CHECK(waitpid(pid, NULL, 0) == pid);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A real-time task takes more than the reserve has, while an ordinary one has all other memory, and that oom_score_adj (1000). usage: rtclaim MB [FORKS [ADJ]]
+ * A real-time task takes more than the reserve has, while an ordinary one has all other memory, and
+ * that oom_score_adj (1000). usage: rtclaim MB [FORKS [ADJ]]
  *
- * The hog takes what is free and waits. Then the task, SCHED_FIFO, locks MB megabytes, and forks FORKS times with that. Prints how long each call took, and what became
- * of the hog; ends with 1 when something failed.
+ * The hog takes what is free and waits. Then the task, SCHED_FIFO, locks MB megabytes, and forks
+ * FORKS times with that. Prints how long each call took, and what became of the hog; ends with 1
+ * when something failed.
  */
 #include <sched.h>
 #include <signal.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Signals: handlers, masks, queues, restarts, timers, waiting for signals, faults, job control's stops.
+// Signals: handlers, masks, queues, restarts, timers, waiting for signals, faults, job control's
+// stops.
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc/self/smaps, smaps_rollup and pagemap against memory whose state is known: untouched, written, read only, shared by a fork and by
- * mappings of the same memory, locked; and the sums against each other.
+ * /proc/self/smaps, smaps_rollup and pagemap against memory whose state is known: untouched,
+ * written, read only, shared by a fork and by mappings of the same memory, locked; and the sums
+ * against each other.
  */
 #include "check.h"
 
@@ -194,7 +195,8 @@ static void check_parts(void)
 	CHECK(shared * 4 == status("RssFile") + status("RssShmem"));
 }
 
-/* A file's pages, read and copied, and shared anonymous memory: which kind each counts as. disk: the directory is on one. */
+/* A file's pages, read and copied, and shared anonymous memory: which kind each counts as. disk:
+ * the directory is on one. */
 static void check_kinds(const char *directory, int disk)
 {
 	const char *kind = disk ? "RssFile" : "RssShmem", *other = disk ? "RssShmem" : "RssFile";
@@ -283,7 +285,8 @@ static void check_swapped(void)
 		*(uint64_t *)(void *)(p + i) = (uint64_t)i * 6364136223846793005u;
 	if (madvise(p, 32 * PAGE, MADV_PAGEOUT) != 0)
 		return;
-	/* The page daemon takes them in its own time, if it does; each page is in one place or the other. */
+	/* The page daemon takes them in its own time, if it does; each page is in one place or the
+	 * other. */
 	for (int tries = 0; of(p, "Swap") + of(p, "Rss") != 128 && tries < 100; tries++)
 		usleep(10000);
 	CHECK(of(p, "Swap") + of(p, "Rss") == 128 && of(p, "SwapPss") == of(p, "Swap"));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a program sees of pages that cannot be read back: swaperror MB [DEVICE OFFSET BYTES]. Fills MB megabytes with what does not pack, has BYTES of the swap device written
- * over, and reads all of it. A page that is lost is SIGBUS with BUS_MCEERR_AR and its address, each time it is touched, until another takes its place; all others are as they were
- * written. A second process beside it must not notice. Says "lost N pages, M wrong, beside ok" and ends with 0 when M is 0.
+ * What a program sees of pages that cannot be read back: swaperror MB [DEVICE OFFSET BYTES]. Fills
+ * MB megabytes with what does not pack, has BYTES of the swap device written over, and reads all of
+ * it. A page that is lost is SIGBUS with BUS_MCEERR_AR and its address, each time it is touched,
+ * until another takes its place; all others are as they were written. A second process beside it
+ * must not notice. Says "lost N pages, M wrong, beside ok" and ends with 0 when M is 0.
  */
 #include <fcntl.h>
 #include <setjmp.h>

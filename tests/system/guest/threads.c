@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Threads and futexes through the C library: mutexes, condition variables, thread-local storage, semaphores between processes, robust
-// mutexes, time-outs, and requeueing by the bare system call.
+// Threads and futexes through the C library: mutexes, condition variables, thread-local storage,
+// semaphores between processes, robust mutexes, time-outs, and requeueing by the bare system call.
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>

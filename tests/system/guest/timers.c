@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// POSIX timers' overruns; waits by a clock that is set meanwhile. To the millisecond: to be run with --icount.
+// POSIX timers' overruns; waits by a clock that is set meanwhile. To the millisecond: to be run
+// with --icount.
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What one user can hold: pipes (/proc/sys/fs/pipe-*), processes behind a change of user (execve(2), EAGAIN), links in a tmpfs, shared memory without
- * reserve. A line says what is tried and the answer. The answers of Linux are in userlimits-linux-6.1.txt.
+ * What one user can hold: pipes (/proc/sys/fs/pipe-*), processes behind a change of user
+ * (execve(2), EAGAIN), links in a tmpfs, shared memory without reserve. A line says what is tried
+ * and the answer. The answers of Linux are in userlimits-linux-6.1.txt.
  *
  *     userlimits crowd     what a user can do to the machine with pipes, as it boots
  */
@@ -136,7 +137,8 @@ static void others_setting(void)
 	     answer(put("/proc/sys/fs/pipe-user-pages-soft", "0")));
 }
 
-/* In pages: the limit above which new pipes are small, the one above which there are none, the size of the largest in bytes. */
+/* In pages: the limit above which new pipes are small, the one above which there are none, the size
+ * of the largest in bytes. */
 static void limits(const char *soft, const char *hard, const char *most)
 {
 	(void)put("/proc/sys/fs/pipe-user-pages-soft", soft);

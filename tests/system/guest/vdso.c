@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The vDSO's clocks: found the way C libraries find them, agreeing with the system calls on every clock and CPU, following a change of the
- * wall clock, monotonic across CPUs, and (under -icount shift=0, where a nanosecond is an instruction) how long a call takes.
+ * The vDSO's clocks: found the way C libraries find them, agreeing with the system calls on every
+ * clock and CPU, following a change of the wall clock, monotonic across CPUs, and (under -icount
+ * shift=0, where a nanosecond is an instruction) how long a call takes.
  */
 #include "check.h"
 
@@ -172,7 +173,8 @@ static void check_timeofday(void)
 	CHECK(vdso_gettimeofday(NULL, &zone) == 0 && vdso_gettimeofday(NULL, NULL) == 0);
 }
 
-/* Each change is seen at once, here and on every other CPU, and nothing but the wall clocks takes part in it. */
+/* Each change is seen at once, here and on every other CPU, and nothing but the wall clocks takes
+ * part in it. */
 static void check_set(void)
 {
 	struct timespec then = { 2000000000, 999999999 };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * vectors MB TURNS: keeps numbers in all vector registers while it touches MB megabytes of noise, page by page, in no order. The kernel, which encrypts and decrypts
- * with these registers what it pages out and in, may change neither them nor the noise. Prints how many pages found either changed.
+ * vectors MB TURNS: keeps numbers in all vector registers while it touches MB megabytes of noise,
+ * page by page, in no order. The kernel, which encrypts and decrypts with these registers what it
+ * pages out and in, may change neither them nor the noise. Prints how many pages found either
+ * changed.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pipes, FIFOs and everything to wait with: poll, select, epoll, eventfd, timerfd, signalfd; how signals end waits. The same program
- * passes on Linux.
+ * Pipes, FIFOs and everything to wait with: poll, select, epoll, eventfd, timerfd, signalfd; how
+ * signals end waits. The same program passes on Linux.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -44,7 +44,8 @@ static short ready(int fd, short events, int ms)
 	return poll(&p, 1, ms) > 0 ? p.revents : 0;
 }
 
-/* After ms milliseconds, and again and again: a slow machine may need longer than that to get to where the signal is waited for. 0: no more. */
+/* After ms milliseconds, and again and again: a slow machine may need longer than that to get to
+ * where the signal is waited for. 0: no more. */
 static void alarm_in_ms(int ms)
 {
 	struct itimerval it = { { 0, ms * 1000 }, { 0, ms * 1000 } };
@@ -168,7 +169,8 @@ static void fifos(void)
 	mkfifo("fifo", 0600);
 	CHECK_ERR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
 	if (fork() == 0) {
-		/* Before all others once it is woken: it may have closed its end before the reader that woke it goes on. */
+		/* Before all others once it is woken: it may have closed its end before the reader
+		 * that woke it goes on. */
 		CHECK(sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ 10 }) == 0);
 		fd = open("fifo", O_WRONLY); /* waits for the reader */
 		_exit(write(fd, "through", 7) != 7);

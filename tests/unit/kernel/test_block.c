@@ -3,8 +3,9 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/block_layer.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * The block layer over a driver that plays a device without coherent caches: order, priorities, caches, limits, failures, registration. Whoever waits lets the
- * device and the disk's thread run (mock_on_block).
+ * The block layer over a driver that plays a device without coherent caches: order, priorities,
+ * caches, limits, failures, registration. Whoever waits lets the device and the disk's thread run
+ * (mock_on_block).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -362,7 +363,8 @@ static void test_priorities(void **state)
 
 static struct task *sleeper;
 
-/* Somebody urgent waits for what the sleeper reads: its request, in the queue so far, gets the place that is kept for such. */
+/* Somebody urgent waits for what the sleeper reads: its request, in the queue so far, gets the
+ * place that is kept for such. */
 static void lend_and_go_on(void)
 {
 	assert_int_equal(fake->nhas, 3);
@@ -396,7 +398,8 @@ static void test_lent_priority(void **state)
 	assert_int_equal(d->queue->thread->sched.boost, 0);
 }
 
-/* A request of which somebody knows that it is waited for: before it is submitted, in the queue, while it ends. */
+/* A request of which somebody knows that it is waited for: before it is submitted, in the queue,
+ * while it ends. */
 static struct block_request *ending;
 
 static void raise_while_ending(struct block_request *r)
@@ -479,7 +482,8 @@ static void test_depth_one(void **state)
 	assert_int_equal(fake->order[1], 3);
 }
 
-/* Among equals reads come before writes, which are not kept waiting for ever; a more urgent write comes before both. */
+/* Among equals reads come before writes, which are not kept waiting for ever; a more urgent write
+ * comes before both. */
 static void test_reads_first(void **state)
 {
 	(void)state;
@@ -558,7 +562,8 @@ static void test_hang(void **state)
 	fake->hold = 32;
 	assert_int_equal(ended, 1);
 	wait_out(11 * SECOND);
-	/* The first two have had their time; what was there with them is lost too, what waited is tried. */
+	/* The first two have had their time; what was there with them is lost too, what waited is
+	 * tried. */
 	assert_int_equal(fake->resets, 1);
 	assert_int_equal(ended, 4);
 	assert_int_equal(many[0].status, -EIO);
@@ -799,7 +804,8 @@ static void test_registration(void **state)
 	assert_int_equal(mock_objects_out(), objects);
 }
 
-/* Whatever allocation fails: either nothing is left of the disk, or it is there, with or without some partitions. */
+/* Whatever allocation fails: either nothing is left of the disk, or it is there, with or without
+ * some partitions. */
 static void test_no_memory(void **state)
 {
 	(void)state;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/block_node.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
- * Devices as files: reads and writes of any place and length against an array, blocks of every size, what is left when the device, the user's memory
- * or a signal ends a transfer, the ends of the device, ioctl. The device is an array that takes whole blocks only.
+ * Devices as files: reads and writes of any place and length against an array, blocks of every
+ * size, what is left when the device, the user's memory or a signal ends a transfer, the ends of
+ * the device, ioctl. The device is an array that takes whole blocks only.
  */
 #include "tests/mock/mock.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/caps.c kernel/cred.c tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c tests/mock/frames.c
 /*
- * Credentials and capabilities without a machine: what setuid and its relations, capset, prctl's options and execve make of the sets, who may look
- * into whom, and that nothing changes when memory runs out.
+ * Credentials and capabilities without a machine: what setuid and its relations, capset, prctl's
+ * options and execve make of the sets, who may look into whom, and that nothing changes when memory
+ * runs out.
  */
 #include "tests/mock/mock.h"
 
@@ -225,7 +226,8 @@ static void locked_bits(void **state)
 	assert_int_equal(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT_LOCKED, 0), -EPERM);
 }
 
-/* Who becomes a user of more tasks than he may have is told when he runs a program, and only if it is still so. */
+/* Who becomes a user of more tasks than he may have is told when he runs a program, and only if it
+ * is still so. */
 static void too_many_tasks(void **state)
 {
 	struct user *user;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/cgroup.c kernel/cgroup_members.c mm/memcg.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 // DEFINES: CONFIG_DEBUG=1
-// The tree of groups: random forks, ends, moves, removals and changes of controllers against the sums of cgroup.c (1) to (3); each errno.
+// The tree of groups: random forks, ends, moves, removals and changes of controllers against the
+// sums of cgroup.c (1) to (3); each errno.
 #include "tests/mock/mock.h"
 
 #include <linux/capability.h>

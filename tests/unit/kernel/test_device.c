@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/device.c kernel/dt_cells.c
 // LIBRARIES: fdt
-// What drivers are told of their nodes: partitions of flash, what RAM they reach, in made-up device trees.
+// What drivers are told of their nodes: partitions of flash, what RAM they reach, in made-up device
+// trees.
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +186,8 @@ static void test_reach(void **state)
 	reach_is(&dev, 0, UINT64_MAX, 0);
 	dev = nested(NULL, -1, NULL, -1);
 	reach_is(&dev, 0, UINT64_MAX, 0);
-	/* Of the inner bus's GB the outer one lets the second 512 MB from 256 MB on through, to 4 GB. */
+	/* Of the inner bus's GB the outer one lets the second 512 MB from 256 MB on through, to 4
+	 * GB. */
 	dev = nested(high, 5, pi, 4);
 	reach_is(&dev, 0x100000000, 0x20000000, 0xd0000000);
 	dev = nested(none, 5, pi, 4);

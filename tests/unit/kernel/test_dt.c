@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/dt.c kernel/dt_cells.c mm/memblock.c kernel/lib/format.c kernel/lib/parse.c
 // LIBRARIES: fdt
-// Memory from made-up device trees: what is wrong is left out and said, what is right beside it counts; an initramfs that is not wholly in
-// RAM of its own is not read.
+// Memory from made-up device trees: what is wrong is left out and said, what is right beside it
+// counts; an initramfs that is not wholly in RAM of its own is not read.
 #include <libfdt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -205,7 +205,8 @@ static void test_bad_memory(void **state)
 	assert_said("memory@1: 0x32 bytes");
 }
 
-/* A Raspberry Pi 4 with 8 GB: below the VideoCore's share, below the peripherals, above 4 GB; the spin table is reserved. */
+/* A Raspberry Pi 4 with 8 GB: below the VideoCore's share, below the peripherals, above 4 GB; the
+ * spin table is reserved. */
 static void test_banks(void **state)
 {
 	static const uint64_t low[] = { 0, 948 * MB, RAM, 3008 * MB, 4096 * MB, 4096 * MB };

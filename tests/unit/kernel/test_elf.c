@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/elf.c
 /*
- * ELF headers: what is accepted and every way to be refused; and that no damage of a good file, byte by byte, yields an image that breaks
- * the promises of kernel/elf.h (segments ascending, in the file, in user space, nothing wraps).
+ * ELF headers: what is accepted and every way to be refused; and that no damage of a good file,
+ * byte by byte, yields an image that breaks the promises of kernel/elf.h (segments ascending, in
+ * the file, in user space, nothing wraps).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/exec_args.c kernel/exec_script.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 /*
- * Argument strings on their way through the kernel, and the first lines of scripts. "User memory" is host memory here, so that what arrives on the
- * new stack can be compared with a plain argv.
+ * Argument strings on their way through the kernel, and the first lines of scripts. "User memory"
+ * is host memory here, so that what arrives on the new stack can be compared with a plain argv.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/exec_load.c kernel/elf.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * A program's place in memory: what is mapped where, bss, heap, the stack's contents and auxiliary vector, what is random and what turns that off; each
- * step failing once.
+ * A program's place in memory: what is mapped where, bss, heap, the stack's contents and auxiliary
+ * vector, what is random and what turns that off; each step failing once.
  */
 #include "tests/mock/mock.h"
 
@@ -318,7 +318,8 @@ static void test_stack(void **state)
 	assert_true(maps[0].flags & AREA_EXEC);
 }
 
-/* A position independent program begins where its alignment allows; its interpreter where there is room, and first. */
+/* A position independent program begins where its alignment allows; its interpreter where there is
+ * room, and first. */
 static void test_interpreter(void **state)
 {
 	(void)state;

@@ -4,8 +4,8 @@
 // SOURCES: kernel/futex_queue.c kernel/futex_op.c kernel/futex_pi.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * Futexes on the simulated machine. User memory is host memory; reading it may take time (as a page fault does), in which others run: that
- * is where wake-ups could be lost.
+ * Futexes on the simulated machine. User memory is host memory; reading it may take time (as a page
+ * fault does), in which others run: that is where wake-ups could be lost.
  */
 #include <linux/futex.h>
 
@@ -369,7 +369,8 @@ static void signals_interrupt(void **state)
 
 /* ---- Races ---- */
 
-/* The word changes and the wake-up comes while the waiter is about to read the word: it must not sleep. */
+/* The word changes and the wake-up comes while the waiter is about to read the word: it must not
+ * sleep. */
 static void wake_before_read(void *arg)
 {
 	struct waiter_arg w = WAITER('w');
@@ -500,7 +501,8 @@ static void keys(void *arg)
 	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
 	sim_sleep(5 * MS);
 	assert_int_equal(object.refs, 0);
-	/* The same byte of the object, wherever it is mapped; and not another one at the same place. */
+	/* The same byte of the object, wherever it is mapped; and not another one at the same
+	 * place. */
 	shared_area.offset = 1;
 	assert_int_equal(futex_key_get((virt_addr_t)words, false, &at_1), 0);
 	shared_area.offset = 0;

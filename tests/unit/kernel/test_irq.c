@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/irq.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * The interrupt layer above a controller that the test plays: what is pending is a list, the highest priority first.
+ * The interrupt layer above a controller that the test plays: what is pending is a list, the
+ * highest priority first.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +110,8 @@ static void registered_while_free(void **state)
 	assert_null(irq_name(40));
 }
 
-/* What else is pending waits for an exception of its own: a task that the first one woke may come before. */
+/* What else is pending waits for an exception of its own: a task that the first one woke may come
+ * before. */
 static void one_interrupt_per_exception(void **state)
 {
 	(void)state;

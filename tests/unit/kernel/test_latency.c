@@ -32,7 +32,8 @@ static uint64_t longest(enum latency_kind kind, unsigned i)
 	return latency_delay(0, kind, i, &d) ? d.ns : 0;
 }
 
-/* Interrupts are off from now on for ns, and a timer is due after `due`. The handler comes in at `site`. */
+/* Interrupts are off from now on for ns, and a timer is due after `due`. The handler comes in at
+ * `site`. */
 static void irqs_off(uint64_t due, uint64_t ns, virt_addr_t site)
 {
 	struct timer t;

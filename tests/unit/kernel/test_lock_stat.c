@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/lock_stat.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * Waits for locks are added up by place, as many places as there is room for and the others together.
+ * Waits for locks are added up by place, as many places as there is room for and the others
+ * together.
  */
 #include "kernel/lock_stat.h"
 
@@ -55,7 +56,8 @@ static void test_sums(void **state)
 	assert_int_equal(waits_of(SITE(1), SITE(7), &w), 0);
 }
 
-/* A place that finds no room among the few it may have counts with the others: nothing is lost, and nobody searches for long. */
+/* A place that finds no room among the few it may have counts with the others: nothing is lost, and
+ * nobody searches for long. */
 static void test_more_places_than_room(void **state)
 {
 	struct lock_waits w;

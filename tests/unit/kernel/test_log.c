@@ -129,7 +129,8 @@ static void test_long_lines_are_cut(void **state)
 	sim_run(1, SECOND, long_main, NULL);
 }
 
-/* Thousands of lines of all lengths: what a reader gets is whole, in order, and ends with the last. */
+/* Thousands of lines of all lengths: what a reader gets is whole, in order, and ends with the
+ * last. */
 static void wrap_main(void *arg)
 {
 	char buf[LOG_LINE_MAX], expected[300];
@@ -195,7 +196,8 @@ static void test_before_the_thread_who_logs_writes(void **state)
 	sim_run(1, SECOND, sync_main, NULL);
 }
 
-/* ---- the thread; it stays for the rest of the machine, and log_line() remembers it: last test ---- */
+/* ---- the thread; it stays for the rest of the machine, and log_line() remembers it: last test
+ * ---- */
 
 static uint64_t reader_woke;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/membarrier.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * membarrier(2): which CPUs are interrupted, that the call waits for each of them, and the errors. The other CPUs take their interrupts when
- * the caller spins; what they run is set up by hand.
+ * membarrier(2): which CPUs are interrupted, that the call waits for each of them, and the errors.
+ * The other CPUs take their interrupts when the caller spins; what they run is set up by hand.
  */
 #include "tests/mock/mock.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/mtd.c kernel/mtd_node.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
- * Flash partitions: their names and nodes; reading any part of one; the one for swap shows mkswap's header and is swap's or an exclusive open's, never both.
+ * Flash partitions: their names and nodes; reading any part of one; the one for swap shows mkswap's
+ * header and is swap's or an exclusive open's, never both.
  */
 #include "tests/mock/mock.h"
 

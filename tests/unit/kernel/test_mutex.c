@@ -374,7 +374,8 @@ static void test_page_and_disk_on_four_cpus(void **state)
 	test_beyond(4);
 }
 
-/* An owner of two mutexes keeps the higher of what their waiters lend, and loses each with its mutex. */
+/* An owner of two mutexes keeps the higher of what their waiters lend, and loses each with its
+ * mutex. */
 static void two_owner(void *arg)
 {
 	(void)arg;
@@ -520,7 +521,8 @@ static void test_killed_owner_to_be(void **state)
 
 /* ---- taking turns ---- */
 
-/* A task that takes and drops the mutex all the time does not starve an ordinary waiter: having lost once, it is handed the mutex. */
+/* A task that takes and drops the mutex all the time does not starve an ordinary waiter: having
+ * lost once, it is handed the mutex. */
 static void greedy_main(void *arg)
 {
 	struct locker l = { .m = &mutexes[0], .mark = 'w' };

@@ -134,7 +134,8 @@ static void test_logical(void **state)
 	expect(2, 6, 304, 20);
 	expect(3, 7, 601, 1);
 	assert_true(parts[2].swap);
-	/* A circle; a link that leads off the disk; one that leads to no table; a block that cannot be read. */
+	/* A circle; a link that leads off the disk; one that leads to no table; a block that cannot
+	 * be read. */
 	mbr(600, 1, 5, 200, 1);
 	assert_int_equal(read_table(), 4);
 	assert_false(parts[2].swap);
@@ -305,7 +306,8 @@ static void test_names(void **state)
 static void test_gpt_damage(void **state)
 {
 	(void)state;
-	/* Every byte of the header that means something, and some of the table: the copy takes over. */
+	/* Every byte of the header that means something, and some of the table: the copy takes
+	 * over. */
 	for (unsigned at = 0; at < 92; at++) {
 		gpt_make();
 		block(1)[at] ^= 0x10;

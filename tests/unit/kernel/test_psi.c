@@ -4,8 +4,9 @@
 // DEFINES: CONFIG_DEBUG=1
 // LIBRARIES: m
 /*
- * Pressure: what tasks on the simulated machine lose; the same by a model that looks at every task anew after each step of a random sequence, to the nanosecond;
- * averages by the documented formula; triggers in virtual time.
+ * Pressure: what tasks on the simulated machine lose; the same by a model that looks at every task
+ * anew after each step of a random sequence, to the nanosecond; averages by the documented formula;
+ * triggers in virtual time.
  */
 #include "tests/mock/sched_sim.h"
 
@@ -122,7 +123,8 @@ static void test_cpus_count_by_what_they_do(void **state)
 	sim_run(3, 10 * SECOND, two_cpus_main, NULL);
 }
 
-/* Pages that the daemon makes room for bring nobody on: whoever works to get memory loses as who sleeps. */
+/* Pages that the daemon makes room for bring nobody on: whoever works to get memory loses as who
+ * sleeps. */
 static void work_for_memory(void *arg)
 {
 	bool memory = psi_memory_begin();
@@ -157,7 +159,8 @@ static void quiet_main(void *arg)
 	assert_int_equal(psi_machine.armed, PSI_AVERAGE); /* awake again */
 	before = sim_timer_interrupts();
 	sim_sleep(100 * SECOND);
-	/* A look or two at pressure, in steps, load averages every five seconds, the sleeper's own. */
+	/* A look or two at pressure, in steps, load averages every five seconds, the sleeper's
+	 * own. */
 	assert_in_range(sim_timer_interrupts() - before, 20, 30);
 }
 
@@ -455,7 +458,8 @@ static void poll_once(void)
 	hw_irq_restore(old);
 }
 
-/* A CPU's times, or a few triggers, are what one interrupt looks at; who wants figures meanwhile has them whole. */
+/* A CPU's times, or a few triggers, are what one interrupt looks at; who wants figures meanwhile
+ * has them whole. */
 static void steps_main(void *arg)
 {
 	static const unsigned left[] = { 14, 8, 2, 0 };

@@ -132,7 +132,8 @@ static void test_sinking_tasks_give_way(void **state)
 	assert_string_equal(trail, "1a23b4");
 }
 
-/* A waiting task whose priority falls goes before those that have waited at it (POSIX, pthread_setschedprio). */
+/* A waiting task whose priority falls goes before those that have waited at it (POSIX,
+ * pthread_setschedprio). */
 static void sink_in_queue(void *arg)
 {
 	struct task *c;
@@ -600,7 +601,8 @@ static void test_policy_values_are_checked(void **state)
 	assert_int_equal(sched_set(&t, 4, 0, 0), -EINVAL);
 }
 
-/* A signal for a task that computes on another CPU interrupts it; one for a task that waits, or is here, interrupts nobody. */
+/* A signal for a task that computes on another CPU interrupts it; one for a task that waits, or is
+ * here, interrupts nobody. */
 static void signal_main(void *arg)
 {
 	struct share *s = arg;
@@ -627,7 +629,8 @@ static void test_signals_interrupt_running_tasks(void **state)
 	sim_run(2, SECOND, signal_main, s);
 }
 
-/* No timer interrupts while a task is alone on its CPU, but for a look at pressure in two seconds, in four steps. */
+/* No timer interrupts while a task is alone on its CPU, but for a look at pressure in two seconds,
+ * in four steps. */
 static void tickless_main(void *arg)
 {
 	(void)arg;

@@ -4,7 +4,8 @@
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * Tasks with deadlines, and the guard against real-time tasks that never let go, on a simulated machine.
+ * Tasks with deadlines, and the guard against real-time tasks that never let go, on a simulated
+ * machine.
  */
 #include "tests/mock/sched_sim.h"
 
@@ -85,7 +86,8 @@ static void spinner(void *arg)
 		user_work_for(100 * US);
 }
 
-/* 3 of every 10 ms, and no more, though it would take everything; nobody's FIFO task comes before it. */
+/* 3 of every 10 ms, and no more, though it would take everything; nobody's FIFO task comes before
+ * it. */
 static void greedy(void *arg)
 {
 	assert_int_equal(admit(3 * MS, 10 * MS, 10 * MS), 0);
@@ -113,7 +115,8 @@ static void test_a_budget_is_kept_and_given(void **state)
 	sim_run(1, SECOND, budget_main, NULL);
 }
 
-/* Alone on its CPU it may run on; the first period ends as planned, for the task that starts it waits then. */
+/* Alone on its CPU it may run on; the first period ends as planned, for the task that starts it
+ * waits then. */
 static void alone_main(void *arg)
 {
 	uint64_t until = sim_now() + 100 * MS;
@@ -130,7 +133,8 @@ static void test_nobody_waits(void **state)
 	sim_run(1, SECOND, alone_main, NULL);
 }
 
-/* Periodic work that fits: every job is done by its deadline, though two others and an ordinary task want the CPU. */
+/* Periodic work that fits: every job is done by its deadline, though two others and an ordinary
+ * task want the CPU. */
 struct periodic {
 	uint64_t work, period;
 	unsigned jobs, late;

@@ -3,8 +3,9 @@
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * Tasks on their way between two CPUs: they are on no run queue then, no lock is held, and interrupts come in. What other CPUs do to them meanwhile, case by case; and at random,
- * with the invariants of kernel/runq.h looked at after each step.
+ * Tasks on their way between two CPUs: they are on no run queue then, no lock is held, and
+ * interrupts come in. What other CPUs do to them meanwhile, case by case; and at random, with the
+ * invariants of kernel/runq.h looked at after each step.
  */
 #include "tests/mock/sched_sim.h"
 
@@ -221,7 +222,8 @@ static unsigned below(unsigned n)
 	return (unsigned)rand() % n;
 }
 
-/* Where a task is linked is told by `places`, by its number; others than those of the test are left out. */
+/* Where a task is linked is told by `places`, by its number; others than those of the test are left
+ * out. */
 static unsigned places[TASKS];
 
 static void found(const struct runq *rq, const struct task *t)

@@ -3,8 +3,8 @@
 // SOURCES: kernel/idle.c kernel/preempt.c kernel/mutex.c kernel/waitq.c kernel/lib/rbtree.c kernel/lib/format.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * Two CPUs inside the scheduler at once. The simulated machine runs one at a time, so what the other does in a window of a few
- * instructions is called from a place within it.
+ * Two CPUs inside the scheduler at once. The simulated machine runs one at a time, so what the
+ * other does in a window of a few instructions is called from a place within it.
  */
 #include "tests/mock/sched_sim.h"
 
@@ -37,7 +37,8 @@ static void preempted_before_sleep(void *arg)
 	ran_on = hw_cpu();
 }
 
-/* The mover waits for the lock of CPU 1's queue, its ticket drawn. The waker is the one before it, who has the lock. */
+/* The mover waits for the lock of CPU 1's queue, its ticket drawn. The waker is the one before it,
+ * who has the lock. */
 static void wake_before_the_mover(void)
 {
 	struct spinlock *l = &runq_of(1)->lock;
@@ -134,7 +135,8 @@ static void test_a_cpu_about_to_sleep_looks_again(void **state)
 	sim_run(2, NSEC_PER_SEC, asleep_main, NULL);
 }
 
-/* ---- a real-time task that is queued where it has to wait, while another CPU sinks in priority ---- */
+/* ---- a real-time task that is queued where it has to wait, while another CPU sinks in priority
+ * ---- */
 
 static struct task *boosted;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/signal.c kernel/signal_walk.c kernel/sigqueue.c kernel/signal_deliver.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * Signals without a machine: who gets what, in which order, what is dropped, what kills, what stops, how system calls go on.
- * A process of two threads, A (the leader) and B; whoever is current() takes signals by user_work().
+ * Signals without a machine: who gets what, in which order, what is dropped, what kills, what
+ * stops, how system calls go on. A process of two threads, A (the leader) and B; whoever is
+ * current() takes signals by user_work().
  */
 #include <linux/signal.h>
 #include <string.h>
@@ -291,7 +292,8 @@ static void another_thread_takes_it(void **state)
 	assert_int_equal(b->state, TASK_RUNNABLE);
 }
 
-/* What the leader has been told of and then blocks, itself or for a handler, another thread takes. */
+/* What the leader has been told of and then blocks, itself or for a handler, another thread
+ * takes. */
 static void what_is_blocked_late_is_passed_on(void **state)
 {
 	(void)state;
@@ -448,7 +450,8 @@ static void faults_cannot_be_avoided(void **state)
 	assert_int_equal(process.exit_status, SIGSEGV);
 }
 
-/* They have a place of their own, whatever else is queued: the handler always learns the address. Two at once: one of them is as other signals are. */
+/* They have a place of their own, whatever else is queued: the handler always learns the address.
+ * Two at once: one of them is as other signals are. */
 static void faults_always_find_room(void **state)
 {
 	(void)state;
@@ -548,7 +551,8 @@ static void restart_with_handler(void **state)
 	}
 }
 
-/* rt_sigsuspend, ppoll: the handler runs under the temporary mask, its frame restores the old one. */
+/* rt_sigsuspend, ppoll: the handler runs under the temporary mask, its frame restores the old
+ * one. */
 static void temporary_mask(void **state)
 {
 	uint64_t own = SIGNAL_MASK(SIGUSR1) | SIGNAL_MASK(SIGUSR2);
@@ -700,7 +704,8 @@ static void preallocated_signals(void **state)
 	assert_false(q.queued);
 }
 
-/* Each signal counts its own overruns: those before it was queued, and one for each that found it queued. */
+/* Each signal counts its own overruns: those before it was queued, and one for each that found it
+ * queued. */
 static void overruns(void **state)
 {
 	struct sigqueue q = { .info = { .signo = 40, .code = SI_TIMER } };
@@ -882,7 +887,8 @@ static void a_taker_is_looked_for_in_batches(void **state)
 	assert_true(list_empty(&process.walks));
 }
 
-/* While there is memory to be got the same signal comes from elsewhere: there it is once, and of what was got nothing is lost. */
+/* While there is memory to be got the same signal comes from elsewhere: there it is once, and of
+ * what was got nothing is lost. */
 static void same_meanwhile(void)
 {
 	at_breath = NULL;

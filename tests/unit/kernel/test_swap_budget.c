@@ -83,7 +83,8 @@ static bool own_is(bool own, uint64_t day, uint64_t burst)
 	return flash.budget.own == own && flash.budget.day == day && flash.budget.burst == burst;
 }
 
-/* What a medium has for itself on the command line it has whenever it is attached, and nothing else then. */
+/* What a medium has for itself on the command line it has whenever it is attached, and nothing else
+ * then. */
 static void test_attach(void **state)
 {
 	(void)state;

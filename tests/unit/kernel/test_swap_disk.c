@@ -5,8 +5,9 @@
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 180
 /*
- * Swap on a disk: what is taken and what is left alone, then the swap store over the strict disk: contents against a reference, power that fails in each write,
- * errors, a disk that goes away, devices with large blocks. Whatever happens, mkswap's page stays as it is.
+ * Swap on a disk: what is taken and what is left alone, then the swap store over the strict disk:
+ * contents against a reference, power that fails in each write, errors, a disk that goes away,
+ * devices with large blocks. Whatever happens, mkswap's page stays as it is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -334,7 +335,8 @@ static void test_full(void **state)
 	assert_in_range(disk.reads, st.live_records - 1, st.live_records);
 }
 
-/* What README.md says of 8 MB is there, with large blocks as with small ones, even when each page is committed by itself. */
+/* What README.md says of 8 MB is there, with large blocks as with small ones, even when each page
+ * is committed by itself. */
 static void test_promise(void **state)
 {
 	uint64_t size = 8ul << 20;
@@ -378,7 +380,8 @@ static void count_lost(uint32_t slot, void *arg)
 	told++;
 }
 
-/* The last block of a commit is written again by the next one, with what that adds. When this fails, what was committed in it is nobody's else. */
+/* The last block of a commit is written again by the next one, with what that adds. When this
+ * fails, what was committed in it is nobody's else. */
 static void test_block_written_again(void **state)
 {
 	uint32_t page[1024];
@@ -404,7 +407,8 @@ static void test_block_written_again(void **state)
 		assert_int_equal(append(slot), 0);
 	assert_int_equal(commit(), 0);
 	verify_all();
-	/* Nothing can be written any more: the page that was committed is not told to be lost, and it is not. */
+	/* Nothing can be written any more: the page that was committed is not told to be lost, and
+	 * it is not. */
 	assert_int_equal(swap_disk_off(&disk.device), 0);
 	memset(version, 0, sizeof(version));
 	on();
@@ -437,7 +441,8 @@ static void test_blocks(void **state)
 	on();
 }
 
-/* Power fails in each write of a run; wear records of all segments but those being erased survive, contents do not matter. */
+/* Power fails in each write of a run; wear records of all segments but those being erased survive,
+ * contents do not matter. */
 static void test_power(void **state)
 {
 	struct store_stats before, after;
@@ -547,7 +552,8 @@ static void test_segment_size(void **state)
 	segment_asked = 0;
 }
 
-/* A partition that was smaller, or larger, and is swap by its type alone: our headers of then are nobody else's, nor is what lies between them. */
+/* A partition that was smaller, or larger, and is swap by its type alone: our headers of then are
+ * nobody else's, nor is what lies between them. */
 static void test_other_size(void **state)
 {
 	struct store_stats st;
@@ -577,7 +583,8 @@ static void test_other_size(void **state)
 	memset(version, 0, sizeof(version));
 }
 
-/* A segment that dies whole is discarded then, once, and not by itself when it is used again. How worn it is is known after a reboot. */
+/* A segment that dies whole is discarded then, once, and not by itself when it is used again. How
+ * worn it is is known after a reboot. */
 static void test_dead_segments(void **state)
 {
 	struct store_stats st, after;
@@ -770,7 +777,8 @@ static unsigned said(const char *what)
 	return n;
 }
 
-/* Full, with much to clean; then the k-th write from here and all that follow it fail. What was committed stays readable, whatever was under way. */
+/* Full, with much to clean; then the k-th write from here and all that follow it fail. What was
+ * committed stays readable, whatever was under way. */
 static void stop(int error, unsigned k)
 {
 	on();
@@ -812,7 +820,8 @@ static void test_stops_taking_writes(void **state)
 	on();
 }
 
-/* One that says so of itself: no segment is to blame, it is said once, and the cleaner leaves it alone until writes succeed again. */
+/* One that says so of itself: no segment is to blame, it is said once, and the cleaner leaves it
+ * alone until writes succeed again. */
 static void test_says_it_is_gone(void **state)
 {
 	static const int errors[] = { -EROFS, -ENODEV };
@@ -917,7 +926,8 @@ static void on_and_used(void)
 	assert_int_equal(commit(), 0);
 }
 
-/* What came back is written to when it is known again by its first page and a header of ours, and by nothing less. */
+/* What came back is written to when it is known again by its first page and a header of ours, and
+ * by nothing less. */
 static void test_away(void **state)
 {
 	uint64_t at;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/sys_mm_process.c tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c tests/mock/frames.c
 /*
- * process_vm_readv, process_vm_writev and process_madvise: how lists of pieces meet, where a transfer ends, what is refused. The other process's
- * memory is an array with a hole.
+ * process_vm_readv, process_vm_writev and process_madvise: how lists of pieces meet, where a
+ * transfer ends, what is refused. The other process's memory is an array with a hole.
  */
 #include "tests/mock/mock.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/sys_pidfd.c tests/mock/machine.c tests/mock/kernel.c
-// pidfd_send_signal and process_mrelease: what may be sent as what, whose memory may be taken back, references.
+// pidfd_send_signal and process_mrelease: what may be sent as what, whose memory may be taken back,
+// references.
 #include "tests/mock/mock.h"
 
 #include <linux/signal.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/sys_prctl.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * prctl(2): what is kept and told again, what stands next to what in PR_SET_MM, names of areas, what needs a right, and that options which are not
- * there say so. Options about capabilities are passed on.
+ * prctl(2): what is kept and told again, what stands next to what in PR_SET_MM, names of areas,
+ * what needs a right, and that options which are not there say so. Options about capabilities are
+ * passed on.
  */
 #include "tests/mock/mock.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/task.c kernel/lib/rbtree.c tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c tests/mock/frames.c
-// Memory of tasks: who gets a dead task's stack, and when; that the rest of it stays as long as somebody names it.
+// Memory of tasks: who gets a dead task's stack, and when; that the rest of it stays as long as
+// somebody names it.
 #include "tests/mock/mock.h"
 
 #include "kernel/cgroup.h"
@@ -157,7 +158,8 @@ static void test_many_zombies(void **state)
 	assert_int_equal(mock_objects_out(), 0);
 }
 
-/* The last reference goes where nothing can be freed: the task lies with the dead, without a stack. */
+/* The last reference goes where nothing can be freed: the task lies with the dead, without a
+ * stack. */
 static void test_late(void **state)
 {
 	struct task *t = task_get(born());

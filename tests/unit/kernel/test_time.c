@@ -258,7 +258,8 @@ static void test_wall_clock(void **state)
 	sim_run(1, SECOND, wall_main, NULL);
 }
 
-/* Timers by either clock, started and cancelled on any CPU, while the wall clock is set back and forth: none comes early, and none is still there when it is due. */
+/* Timers by either clock, started and cancelled on any CPU, while the wall clock is set back and
+ * forth: none comes early, and none is still there when it is due. */
 static uint64_t by_its_clock(const struct test_timer *t)
 {
 	return t->due & TIME_WALL ? TIME_WALL | time_wall() : time_now();
@@ -327,7 +328,8 @@ static void test_clock_set_under_timers(void **state)
 		sim_run(2, 10 * SECOND, set_clocks_main, &seed);
 }
 
-/* While a handler runs, another timer comes due on another CPU: it is not lost, and does not come in between, for who cancels the first waits for one handler. */
+/* While a handler runs, another timer comes due on another CPU: it is not lost, and does not come
+ * in between, for who cancels the first waits for one handler. */
 static struct test_timer second;
 
 static void second_elsewhere(struct timer *t)

@@ -155,7 +155,8 @@ static void test_deadlines(void **state)
 	assert_string_equal(trail, "a");
 }
 
-/* A wait that ended before its deadline leaves nothing behind: neither a timer nor what it pointed at. */
+/* A wait that ended before its deadline leaves nothing behind: neither a timer nor what it pointed
+ * at. */
 static __attribute__((noinline)) void scribble(void)
 {
 	volatile char buf[4096];
@@ -191,8 +192,8 @@ static void test_early_wake_ups_leave_no_timer(void **state)
 static void signal_task(struct task *t, uint32_t bits)
 {
 	atomic_fetch_or(&t->hot.pending, bits);
-	sched_wake(
-		t); /* harsher than needed: a wait that does not let the signal in must go on sleeping */
+	sched_wake(t); /* harsher than needed: a wait that does not let the signal in must go on
+			  sleeping */
 }
 
 static void signal_main(void *arg)
@@ -430,7 +431,8 @@ static void test_watchers_are_told_in_batches(void **state)
 	sim_run(1, SECOND, watched_main, NULL);
 }
 
-/* Between batches: who is told next goes, as does one told already; a newcomer, who sees what has changed by itself, keeps coming. */
+/* Between batches: who is told next goes, as does one told already; a newcomer, who sees what has
+ * changed by itself, keeps coming. */
 static void come_and_go(unsigned n)
 {
 	if (n == 1) {
@@ -461,7 +463,8 @@ static void test_watchers_come_and_go_meanwhile(void **state)
 	sim_run(1, SECOND, changing_main, NULL);
 }
 
-/* A second wake-up between the batches of the first tells everyone, and the first goes on after it. */
+/* A second wake-up between the batches of the first tells everyone, and the first goes on after
+ * it. */
 static void wake_again(unsigned n)
 {
 	at_breath = NULL;

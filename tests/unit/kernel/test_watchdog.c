@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/watchdog.c kernel/lib/parse.c kernel/lib/format.c
-// The supervisor sets the timer back when it has been on every CPU, and no longer once one keeps it or the end was begun; what the command line
-// may say.
+// The supervisor sets the timer back when it has been on every CPU, and no longer once one keeps it
+// or the end was begun; what the command line may say.
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>

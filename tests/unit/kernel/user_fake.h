@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * User memory that is the test's own: any pointer but NULL. Weak, so that a test may have its own, or name the real file; for one file of a
- * program to include.
+ * User memory that is the test's own: any pointer but NULL. Weak, so that a test may have its own,
+ * or name the real file; for one file of a program to include.
  */
 #ifndef TESTS_UNIT_KERNEL_USER_FAKE_H
 #define TESTS_UNIT_KERNEL_USER_FAKE_H

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// For the tests of huge pages: RAM with blocks to spare, and a pool that must be empty in the end. Included once a test.
+// For the tests of huge pages: RAM with blocks to spare, and a pool that must be empty in the end.
+// Included once a test.
 #ifndef TESTS_UNIT_MM_HUGE_TEST_H
 #define TESTS_UNIT_MM_HUGE_TEST_H
 

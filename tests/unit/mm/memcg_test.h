@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Six groups in two trees over the real allocator, for the tests of mm/memcg*.c: who pays is chosen by pay(), room is made by giving back one page.
+// Six groups in two trees over the real allocator, for the tests of mm/memcg*.c: who pays is chosen
+// by pay(), room is made by giving back one page.
 #ifndef TESTS_UNIT_MM_MEMCG_TEST_H
 #define TESTS_UNIT_MM_MEMCG_TEST_H
 

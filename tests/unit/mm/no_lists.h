@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the frame allocator calls of lists and swap, for tests that have none of them: no frame is on a list or in the swap cache.
+// What the frame allocator calls of lists and swap, for tests that have none of them: no frame is
+// on a list or in the swap cache.
 #ifndef TESTS_UNIT_MM_NO_LISTS_H
 #define TESTS_UNIT_MM_NO_LISTS_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the frame allocator calls of reclaim, lists and swap, for tests that have none of them: nobody evicts.
+// What the frame allocator calls of reclaim, lists and swap, for tests that have none of them:
+// nobody evicts.
 #ifndef TESTS_UNIT_MM_NO_RECLAIM_H
 #define TESTS_UNIT_MM_NO_RECLAIM_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All of RAM but its first frame for the real allocator and slabs: at a test's end every frame is back that no cache of the allocator's own holds.
+// All of RAM but its first frame for the real allocator and slabs: at a test's end every frame is
+// back that no cache of the allocator's own holds.
 #ifndef TESTS_UNIT_MM_SLAB_TEST_H
 #define TESTS_UNIT_MM_SLAB_TEST_H
 

@@ -58,7 +58,8 @@ static struct page *page_at(struct aspace *as, virt_addr_t va)
 	return v.page;
 }
 
-/* Clean, without a slot and not writable, until somebody stores; not what a child has too, nor what is locked. */
+/* Clean, without a slot and not writable, until somebody stores; not what a child has too, nor what
+ * is locked. */
 static void test_free_lazily(void **state)
 {
 	uint64_t counted = vm_events(VM_PGLAZYFREE);

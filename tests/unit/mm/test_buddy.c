@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/buddy.c mm/pcp.c mm/zeropool.c mm/page.c tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1 FRAME_HOOKS=<mock_frame_hooks.h>
-// Blocks, per-CPU lists, zero pool, watermarks and the slow path: random sequences against an owner per frame; the
-// reserve; what happens when memory ends; two threads at once.
+// Blocks, per-CPU lists, zero pool, watermarks and the slow path: random sequences against an owner
+// per frame; the reserve; what happens when memory ends; two threads at once.
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -308,7 +308,8 @@ static void test_zero_pool(void **state)
 	buddy_check();
 }
 
-/* A frame that is freed full of zeroes is not cleared again, wherever it went meanwhile; nor are others taken for it. */
+/* A frame that is freed full of zeroes is not cleared again, wherever it went meanwhile; nor are
+ * others taken for it. */
 static void test_freed_zeroed(void **state)
 {
 	struct page *p[60];
@@ -393,8 +394,9 @@ static void give_n(unsigned n)
 	}
 }
 
-/* Ordinary tasks leave `min`; each of the four privileges gets more, even what lies on other CPUs' lists: all for the page daemon and by flag, all but the daemon's
- * part for real-time tasks, and victims leave what is real-time tasks' alone. */
+/* Ordinary tasks leave `min`; each of the four privileges gets more, even what lies on other CPUs'
+ * lists: all for the page daemon and by flag, all but the daemon's part for real-time tasks, and
+ * victims leave what is real-time tasks' alone. */
 static void reserve_is_for(uint32_t rt)
 {
 	struct task *t = current();
@@ -465,7 +467,8 @@ static bool nothing_fits(void)
 	return true;
 }
 
-/* A real-time task whose part has ended takes what others have, a frame at a time or some for a block, and NULL when they have nothing. */
+/* A real-time task whose part has ended takes what others have, a frame at a time or some for a
+ * block, and NULL when they have nothing. */
 static void test_claims(void **state)
 {
 	struct task *t = current();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a real-time task takes when the reserve has ended: clean pages at once and nothing that would have to be written, then a victim's.
+// What a real-time task takes when the reserve has ended: clean pages at once and nothing that
+// would have to be written, then a victim's.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -91,7 +92,8 @@ static void test_swapped_before(void **state)
 	end(as);
 }
 
-/* Each list's 16 pages, in the order in which they are worth least: those of files, used or not, before any that a program would have to bring back from swap. */
+/* Each list's 16 pages, in the order in which they are worth least: those of files, used or not,
+ * before any that a program would have to bring back from swap. */
 static void test_order(void **state)
 {
 	static const char sizes[][4] = { { 16, 16, 16, 16 },
@@ -155,7 +157,8 @@ static void test_under_way(void **state)
 	object_put(&disk.object);
 }
 
-/* A victim is waited for, of the machine or of a group: nobody waits with it beside clean pages, nor looks again and again where there are none. */
+/* A victim is waited for, of the machine or of a group: nobody waits with it beside clean pages,
+ * nor looks again and again where there are none. */
 static void test_beside_a_victim(void **state)
 {
 	struct aspace *as = space();
@@ -226,7 +229,8 @@ static void test_looks_are_bounded(void **state)
 	end(as);
 }
 
-/* Nothing is clean: the OOM policy is asked, for user processes that live; what it says is the answer. */
+/* Nothing is clean: the OOM policy is asked, for user processes that live; what it says is the
+ * answer. */
 static void test_victims(void **state)
 {
 	static char a_process;
@@ -265,7 +269,8 @@ bool memcg_spares(unsigned id, const struct memcg *root, bool force)
 	return true;
 }
 
-/* memory.min keeps other tasks away, not a real-time one: what is clean goes, and the group is asked, to be told. */
+/* memory.min keeps other tasks away, not a real-time one: what is clean goes, and the group is
+ * asked, to be told. */
 static void test_protected(void **state)
 {
 	struct aspace *as = space();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Overcommit: random calls against a model that knows for every page whether it counts; the three modes; what fork, shared memory and
-// failing calls take and give back.
+// Overcommit: random calls against a model that knows for every page whether it counts; the three
+// modes; what fork, shared memory and failing calls take and give back.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/commit.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -262,7 +262,8 @@ static void test_never(void **state)
 	assert_int_equal(commit_limit(), 100 + 100);
 }
 
-/* Mode 2: what is kept for who mends things. The larger a program is, the less it gets; administrators get what others do not. */
+/* Mode 2: what is kept for who mends things. The larger a program is, the less it gets;
+ * administrators get what others do not. */
 static void test_reserves(void **state)
 {
 	struct task *self = current();
@@ -340,7 +341,8 @@ static void test_shared(void **state)
 	end(as);
 }
 
-/* Without reserve it counts by the page, as each comes, and where mode 2 has no room for one the store fails. */
+/* Without reserve it counts by the page, as each comes, and where mode 2 has no room for one the
+ * store fails. */
 static void test_shared_without_reserve(void **state)
 {
 	struct aspace *as = space();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Private copies of pages that a truncation cut off: gone from every area that had some, however it came to be, and from nowhere else.
+// Private copies of pages that a truncation cut off: gone from every area that had some, however it
+// came to be, and from nowhere else.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
@@ -162,7 +163,8 @@ static void test_absorbed(void **state)
 	object_put(o);
 }
 
-/* While the walk waits for the second address space, all that the third has is moved elsewhere, and cut: it is not passed by. */
+/* While the walk waits for the second address space, all that the third has is moved elsewhere, and
+ * cut: it is not passed by. */
 static struct aspace *second, *third;
 
 static void rearrange(void)

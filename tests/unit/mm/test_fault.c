@@ -154,7 +154,8 @@ static void page_out_meanwhile(void)
 	(void)evict(other_space, BASE + 1);
 }
 
-/* While a frame for the copy is waited for, the page may be paged out: it stays as long as it is copied. */
+/* While a frame for the copy is waited for, the page may be paged out: it stays as long as it is
+ * copied. */
 static void test_paged_out_while_copied(void **state)
 {
 	struct aspace *as = other_space = space(), *child;

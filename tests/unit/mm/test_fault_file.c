@@ -57,7 +57,8 @@ static unsigned mapped_from(struct aspace *as, unsigned first)
 	return n;
 }
 
-/* How many neighbours come along: eight, twice that for who reads on, two for a fork's copy at first. */
+/* How many neighbours come along: eight, twice that for who reads on, two for a fork's copy at
+ * first. */
 static void test_windows(void **state)
 {
 	struct object *o = object_create_anon(64 * PAGE_SIZE);
@@ -211,7 +212,8 @@ static void touch(unsigned page)
 	assert_int_equal(peek(BASE + page * PAGE_SIZE), 1);
 }
 
-/* Around a fault 16 pages; from the second 16 on windows, which are begun before they are wanted. */
+/* Around a fault 16 pages; from the second 16 on windows, which are begun before they are
+ * wanted. */
 static void test_read_in_sequence(void **state)
 {
 	struct aspace *as = disk_begin();

@@ -341,8 +341,8 @@ static unsigned prot_in(struct aspace *as, virt_addr_t va)
 	return look(as, va).prot;
 }
 
-/* A page that a fork made its owner copy is copied by the next fork: neither side faults. Pages that nobody wrote to stay
- * shared, and a second user of the address space ends it. */
+/* A page that a fork made its owner copy is copied by the next fork: neither side faults. Pages
+ * that nobody wrote to stay shared, and a second user of the address space ends it. */
 static void test_hot_pages(void **state)
 {
 	struct aspace *as = space(), *child;
@@ -365,7 +365,8 @@ static void test_hot_pages(void **state)
 	assert_int_equal(poke(BASE, 3), 0);
 	run(child);
 	assert_int_equal(peek(BASE), 2);
-	/* What only the child writes to the next child gets its own of, though the parent's entry is not owned. */
+	/* What only the child writes to the next child gets its own of, though the parent's entry
+	 * is not owned. */
 	assert_int_equal(poke(BASE + PAGE_SIZE, 9), 0);
 	check(as);
 	check(child);
@@ -410,7 +411,8 @@ static bool forks_share(struct aspace *as, unsigned writes_to)
 	return shared;
 }
 
-/* Few pages are copied while that is worth it: not more than some at the first time, and not again where nobody wrote to them. */
+/* Few pages are copied while that is worth it: not more than some at the first time, and not again
+ * where nobody wrote to them. */
 static void test_quiet_tables(void **state)
 {
 	struct aspace *as = space();

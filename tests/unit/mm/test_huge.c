@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Blocks for anonymous memory: where they are made, that every call which touches a part of one gives the same as with pages, and that
- * they come back. Random sequences of calls are compared with a plain copy of the contents.
+ * Blocks for anonymous memory: where they are made, that every call which touches a part of one
+ * gives the same as with pages, and that they come back. Random sequences of calls are compared
+ * with a plain copy of the contents.
  */
 // TIMEOUT: 180
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
@@ -300,7 +301,8 @@ static void test_populate(void **state)
 	end(as);
 }
 
-/* Whichever allocation fails: the byte is written all the same, in a block or a page; or, without any memory for it, not at all. */
+/* Whichever allocation fails: the byte is written all the same, in a block or a page; or, without
+ * any memory for it, not at all. */
 static void test_allocation_failures(void **state)
 {
 	unsigned n;
@@ -338,7 +340,8 @@ static bool is_run(struct aspace *as, virt_addr_t va)
 	return run;
 }
 
-/* 1 MB has no block in it: runs of 64 KB, but not over the area's borders, nor where a page is already. */
+/* 1 MB has no block in it: runs of 64 KB, but not over the area's borders, nor where a page is
+ * already. */
 static void test_runs(void **state)
 {
 	struct aspace *as = space();

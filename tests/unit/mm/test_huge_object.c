@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Objects of huge pages: promises and their undoing, shared mappings, private copies, what truncation and punching leave; each allocation refused once.
+// Objects of huge pages: promises and their undoing, shared mappings, private copies, what
+// truncation and punching leave; each allocation refused once.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
@@ -148,7 +149,8 @@ static void test_private(void **state)
 	object_put(o);
 }
 
-/* A table that maps the object's pages is shared by a fork: who writes has a copy made all the same, of its promise if it has one. */
+/* A table that maps the object's pages is shared by a fork: who writes has a copy made all the
+ * same, of its promise if it has one. */
 static void test_private_forked(void **state)
 {
 	struct object *o = huge_object_create(2 * UNIT);
@@ -175,7 +177,8 @@ static void test_private_forked(void **state)
 	object_put(o);
 }
 
-/* Pages leave from under mappings: SIGBUS behind the end, zeroes in a hole, and what is mapped then is whole again. */
+/* Pages leave from under mappings: SIGBUS behind the end, zeroes in a hole, and what is mapped then
+ * is whole again. */
 static void test_truncation(void **state)
 {
 	struct object *o = huge_object_create(2 * UNIT);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The pool of huge pages by itself: promises, surplus, growing and shrinking, and units that come back frame by frame.
+// The pool of huge pages by itself: promises, surplus, growing and shrinking, and units that come
+// back frame by frame.
 // TIMEOUT: 180
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * MAP_HUGETLB: the pool and its promises, units mapped and copied whole, borders; each allocation refused once; and random calls against a plain copy,
- * with the pool's sums checked after each.
+ * MAP_HUGETLB: the pool and its promises, units mapped and copied whole, borders; each allocation
+ * refused once; and random calls against a plain copy, with the pool's sums checked after each.
  */
 // TIMEOUT: 180
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/kmap.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
-// Kernel stacks and windows over a kernel map that is a table of pages: alignment, guards, re-use, every frame refused in turn.
+// Kernel stacks and windows over a kernel map that is a table of pages: alignment, guards, re-use,
+// every frame refused in turn.
 #include <stdlib.h>
 #include <string.h>
 

@@ -122,7 +122,8 @@ static void test_dying_page(void **state)
 	page_gone(q);
 }
 
-/* Pages that leave together, some of them neighbours on a list, others not, or on none: what stays is in order. */
+/* Pages that leave together, some of them neighbours on a list, others not, or on none: what stays
+ * is in order. */
 static void test_batch(void **state)
 {
 	struct page *p[24], *gone[24], *left[24];

@@ -70,7 +70,8 @@ static void test_brk(void **state)
 	end(as);
 }
 
-/* remap_file_pages(2): other pages of the same object, over as many areas as show it; all or nothing. */
+/* remap_file_pages(2): other pages of the same object, over as many areas as show it; all or
+ * nothing. */
 static void test_remap_file(void **state)
 {
 	struct object *o = object_create_anon(4 * PAGE_SIZE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/memblock.c
-// Random additions, reservations and allocations against a map with one byte per page; the hand-over with holes.
+// Random additions, reservations and allocations against a map with one byte per page; the
+// hand-over with holes.
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
 // SOURCES: mm/memcg.c mm/memcg_frames.c mm/slab.c mm/slab_cache.c mm/slab_debug.c mm/magazine.c mm/kmalloc.c mm/buddy.c mm/pcp.c mm/zeropool.c mm/page.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1 FRAME_HOOKS=<mock_frame_hooks.h>
-// Who pays for frames, over the real allocator: random sequences of charges, moves and removals against the sums that must hold; limits, protection,
-// numbers of groups.
+// Who pays for frames, over the real allocator: random sequences of charges, moves and removals
+// against the sums that must hold; limits, protection, numbers of groups.
 #include "tests/unit/mm/memcg_test.h"
 
 #include "mm/memcg_internal.h"
@@ -74,7 +74,8 @@ static void drop_all(struct model *m)
 		memcg_tasks_add(&groups[g], -m->tasks[g]);
 }
 
-/* Whatever happens in whatever order, numbers and frames agree, and removing groups leaf by leaf moves the rest upwards. */
+/* Whatever happens in whatever order, numbers and frames agree, and removing groups leaf by leaf
+ * moves the rest upwards. */
 static void test_exact(void **state)
 {
 	struct model m = { 0 };
@@ -108,7 +109,8 @@ static void test_exact(void **state)
 	kmem_cache_destroy(cache);
 }
 
-/* What the kernel needs for a task in blocks is its group's, though no limit refuses it; what is the machine's is nobody's. */
+/* What the kernel needs for a task in blocks is its group's, though no limit refuses it; what is
+ * the machine's is nobody's. */
 static void test_block(void **state)
 {
 	void *block, *machines;
@@ -179,7 +181,8 @@ static void test_max(void **state)
 	assert_int_equal(groups[0].usage, 0);
 }
 
-/* Who asks for a page that its group may not have was the last to grow; a group with next to nothing left, or one above it, knows. */
+/* Who asks for a page that its group may not have was the last to grow; a group with next to
+ * nothing left, or one above it, knows. */
 static void test_tight(void **state)
 {
 	(void)state;
@@ -297,7 +300,8 @@ static void test_protection(void **state)
 	assert_true(memcg_spares(groups[4].id, NULL, true));
 	assert_false(memcg_spares(groups[4].id, &groups[4], true)); /* its own limit */
 
-	/* 1 and 3 ask for all they have, 20, of the 12 that 0 has: neither can be spared, each may shrink to 6. */
+	/* 1 and 3 ask for all they have, 20, of the 12 that 0 has: neither can be spared, each may
+	 * shrink to 6. */
 	memcg_set_limit(&groups[0], &groups[0].min, 12);
 	memcg_set_limit(&groups[1], &groups[1].min, 10);
 	memcg_set_limit(&groups[3], &groups[3].min, 10);
@@ -359,7 +363,8 @@ static void test_swap(void **state)
 	assert_false(memcg_swap_charge(4000)); /* nobody's */
 }
 
-/* What swapoff brings back is the slot's group's, however little that may have; not what somebody pays for already. */
+/* What swapoff brings back is the slot's group's, however little that may have; not what somebody
+ * pays for already. */
 static void test_brought_back(void **state)
 {
 	struct page *p;

@@ -2,7 +2,8 @@
 // SOURCES: mm/memcg.c mm/memcg_frames.c mm/slab.c mm/slab_cache.c mm/slab_debug.c mm/magazine.c mm/kmalloc.c mm/buddy.c mm/pcp.c mm/zeropool.c mm/page.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1 FRAME_HOOKS=<mock_frame_hooks.h>
-// Frames by group: which are evicted for one, what memory.stat says of one. That none is lost when groups go, test_memcg.c shows.
+// Frames by group: which are evicted for one, what memory.stat says of one. That none is lost when
+// groups go, test_memcg.c shows.
 #include "tests/unit/mm/memcg_test.h"
 
 static void test_isolate(void **state)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/memcg_room.c tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1
-// Room in a group: what is evicted and how often, when somebody is ended, who is delayed and for how long. The groups and the page daemon are made up.
+// Room in a group: what is evicted and how often, when somebody is ended, who is delayed and for
+// how long. The groups and the page daemon are made up.
 #include "kernel/errno.h"
 #include "kernel/time.h"
 #include "mm/buddy.h"
@@ -108,7 +109,8 @@ static int teardown(void **state)
 	return mock_teardown(state);
 }
 
-/* As the allocator asks: again and again until it is there. 0 after how many turns, or the error. */
+/* As the allocator asks: again and again until it is there. 0 after how many turns, or the
+ * error. */
 static int ask(unsigned turns)
 {
 	unsigned tries = 0;
@@ -246,7 +248,8 @@ static void test_delay(void **state)
 	assert_int_equal(most, 128);
 }
 
-/* What the kernel got for a task beyond max: eviction, and where that is not enough somebody's end. */
+/* What the kernel got for a task beyond max: eviction, and where that is not enough somebody's
+ * end. */
 static void test_beyond_max(void **state)
 {
 	(void)state;
@@ -307,7 +310,8 @@ static void test_realtime_is_not_delayed(void **state)
 	current()->sched.prio = 0;
 }
 
-/* It holds a mutex that a real-time task comes to want, so it goes on within 2 ms, from the pause before somebody is ended and from a delay. */
+/* It holds a mutex that a real-time task comes to want, so it goes on within 2 ms, from the pause
+ * before somebody is ended and from a delay. */
 static void test_becomes_realtime(void **state)
 {
 	uint64_t start = time_now();

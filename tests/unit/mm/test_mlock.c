@@ -59,7 +59,8 @@ static int64_t map_over(struct aspace *as, uint64_t pages, unsigned flags)
 	return aspace_map(as, &r);
 }
 
-/* What is to be locked counts whole: nothing goes off it for what a mapping replaces, be that locked or not, nor for holes. For the other limits, what is replaced goes. */
+/* What is to be locked counts whole: nothing goes off it for what a mapping replaces, be that
+ * locked or not, nor for holes. For the other limits, what is replaced goes. */
 static void test_limit(void **state)
 {
 	struct aspace *as = space();
@@ -141,7 +142,8 @@ static void test_lock_all(void **state)
 	end(as);
 }
 
-/* A real-time task with everything locked: what it maps and what gets rights later is there, and a fault that comes all the same is told. */
+/* A real-time task with everything locked: what it maps and what gets rights later is there, and a
+ * fault that comes all the same is told. */
 static void test_no_faults(void **state)
 {
 	extern unsigned mock_nofaults;

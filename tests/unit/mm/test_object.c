@@ -98,7 +98,8 @@ void preempt_schedule(void)
 		object_read_ended(&store, p, -EAGAIN);
 }
 
-/* Found while it is to be read ahead; before it is looked at that is given up, and it leaves with nothing in it. */
+/* Found while it is to be read ahead; before it is looked at that is given up, and it leaves with
+ * nothing in it. */
 static void test_given_up_between(void **state)
 {
 	struct page *p, *expected[1];
@@ -142,7 +143,8 @@ static void test_adopt(void **state)
 	object_put(o);
 }
 
-/* A shared area that may write counts once per piece, however it came to be, and is denied after there was none. */
+/* A shared area that may write counts once per piece, however it came to be, and is denied after
+ * there was none. */
 static void test_writers(void **state)
 {
 	unsigned flags = AREA_READ | AREA_SHARED;
@@ -184,7 +186,8 @@ static uint64_t three_pages(const struct object_room *room)
 	return 3;
 }
 
-/* Pages of two objects count together, in RAM and in swap, however they come and go; where there is no room nothing changes. */
+/* Pages of two objects count together, in RAM and in swap, however they come and go; where there is
+ * no room nothing changes. */
 static void test_room(void **state)
 {
 	struct object_room room = { .limit = three_pages };
@@ -228,7 +231,8 @@ static void test_room(void **state)
 	assert_int_equal(room.used, 0);
 }
 
-/* What counts in a room is promised page by page, in RAM and in swap, until it is gone; what has been promised whole is not again. */
+/* What counts in a room is promised page by page, in RAM and in swap, until it is gone; what has
+ * been promised whole is not again. */
 static void test_room_promises(void **state)
 {
 	struct object_room room = { .limit = three_pages };
@@ -285,7 +289,8 @@ static void test_room_promises(void **state)
 	assert_int_equal(room.used, 0);
 }
 
-/* A hole that needs no reading is filled at once, by whoever comes first; what has to be read is not. */
+/* A hole that needs no reading is filled at once, by whoever comes first; what has to be read is
+ * not. */
 static void test_make_page(void **state)
 {
 	struct object *o = object_create_anon(2 * PAGE_SIZE);
@@ -310,7 +315,8 @@ static void test_make_page(void **state)
 	object_put(&store);
 }
 
-/* A write to shared memory that is not there takes one look: nobody can come in between, as the mutex is never dropped. */
+/* A write to shared memory that is not there takes one look: nobody can come in between, as the
+ * mutex is never dropped. */
 static void test_shared_write_at_once(void **state)
 {
 	struct object *o = object_create_anon(2 * PAGE_SIZE);

@@ -126,7 +126,8 @@ static int look_read(struct object *o, struct page *p)
 
 static const struct object_ops look_ops = { .read_page = look_read };
 
-/* Nobody may find zeroes where bytes are about to be, and writing back does not take those that came. */
+/* Nobody may find zeroes where bytes are about to be, and writing back does not take those that
+ * came. */
 static void test_size_follows_bytes(void **state)
 {
 	struct aspace *as = space();
@@ -155,7 +156,8 @@ static void test_size_follows_bytes(void **state)
 	assert_int_equal(object_truncate(&source, 0), 0);
 }
 
-/* Who writes back asks without a lock how far a file goes. A page that lies behind the answer would count as written. */
+/* Who writes back asks without a lock how far a file goes. A page that lies behind the answer would
+ * count as written. */
 static void *watch_reach(void *arg)
 {
 	const struct object *o = arg;
@@ -185,7 +187,8 @@ static void test_reach_only_grows(void **state)
 	object_put(o);
 }
 
-/* Instruction caches know nothing of what write(2) puts into a page of code: it counts as changed. */
+/* Instruction caches know nothing of what write(2) puts into a page of code: it counts as
+ * changed. */
 static void test_written_code(void **state)
 {
 	struct object *o = object_create_anon(PAGE_SIZE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Changes of size: what was stored behind the end, and what was cut off, never comes back; nothing of it reaches a disk.
+// Changes of size: what was stored behind the end, and what was cut off, never comes back; nothing
+// of it reaches a disk.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
@@ -41,7 +42,8 @@ static int disk_write(struct object *o, struct page **pages, unsigned n)
 
 static const struct object_ops disk_ops = { .read_page = disk_read, .write_pages = disk_write };
 
-/* An object of END bytes, all 7, mapped shared at BASE; the byte behind its end has been stored to. */
+/* An object of END bytes, all 7, mapped shared at BASE; the byte behind its end has been stored
+ * to. */
 static struct object *begin(struct aspace *as, bool on_disk)
 {
 	static uint8_t bytes[END];

@@ -158,7 +158,8 @@ static void other_fails(void)
 	page_end_writing(contended);
 }
 
-/* Somebody begins to write a page between our look at it and our attempt: he is waited for, and as he fails, we do it. */
+/* Somebody begins to write a page between our look at it and our attempt: he is waited for, and as
+ * he fails, we do it. */
 static void test_sync_beside_another(void **state)
 {
 	struct aspace *as = begin();
@@ -247,8 +248,8 @@ static void test_all_entries_are_cleaned(void **state)
 	finish(as);
 }
 
-/* A writable entry that is copied when tables part, or moved, makes its page dirty again, as the walk that
- * cleans may have missed it. */
+/* A writable entry that is copied when tables part, or moved, makes its page dirty again, as the
+ * walk that cleans may have missed it. */
 static struct aspace *meanwhile;
 
 static void move_meanwhile(void)
@@ -436,7 +437,8 @@ static void test_redirtied_on_and_on(void **state)
 	finish(as);
 }
 
-/* Truncated, or gone with its object, a page is not counted any more; while it is written, until that has ended. */
+/* Truncated, or gone with its object, a page is not counted any more; while it is written, until
+ * that has ended. */
 static void truncate_meanwhile(void)
 {
 	while_writing = NULL;
@@ -546,7 +548,8 @@ static void test_msync(void **state)
 	finish(as);
 }
 
-/* What is written whole is not read first, be the source memory of the program or of the kernel; what is written in part is, as is a page whose source ends too soon; nothing is lost. */
+/* What is written whole is not read first, be the source memory of the program or of the kernel;
+ * what is written in part is, as is a page whose source ends too soon; nothing is lost. */
 static void test_whole_pages(void **state)
 {
 	struct aspace *as = begin();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/page.c tests/mock/machine.c tests/mock/kernel.c
-// References to a frame: who frees it, what is asked of the LRU and the swap cache; waiting for contents.
+// References to a frame: who frees it, what is asked of the LRU and the swap cache; waiting for
+// contents.
 #include <pthread.h>
 #include <string.h>
 

@@ -48,7 +48,8 @@ static unsigned prot_at(struct aspace *as, virt_addr_t va)
 	return v.prot;
 }
 
-/* A page that lost write to mprotect and gets it back is writable at once. Between the two the entry owns it. */
+/* A page that lost write to mprotect and gets it back is writable at once. Between the two the
+ * entry owns it. */
 static void test_write_comes_back(void **state)
 {
 	struct aspace *as = space();

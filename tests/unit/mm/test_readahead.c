@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reading ahead: windows that grow and collapse, what is waited for, what becomes of pages that were not read after all.
+// Reading ahead: windows that grow and collapse, what is waited for, what becomes of pages that
+// were not read after all.
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/commit.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
@@ -209,7 +210,8 @@ static void test_large(void **state)
 	assert_true(ahead >= 40 && ahead <= 40 + 2 * READAHEAD_PAGES);
 }
 
-/* What could not be read ahead is read by whoever wants it; truncated pages, and their frames, are gone. */
+/* What could not be read ahead is read by whoever wants it; truncated pages, and their frames, are
+ * gone. */
 static void test_what_comes_to_nothing(void **state)
 {
 	(void)state;

@@ -450,7 +450,8 @@ static void read_meanwhile(void)
 	assert_non_null(read_first);
 }
 
-/* Two that find nothing read: the one whose frame comes later takes the other's, also when that has been read already. */
+/* Two that find nothing read: the one whose frame comes later takes the other's, also when that has
+ * been read already. */
 static void test_second_reader_takes_the_first_ones_frame(void **state)
 {
 	struct aspace *as = space();
@@ -805,7 +806,8 @@ static void daemon_turn(void)
 static struct task *first;
 static unsigned waiting, seconds_turns;
 
-/* While the first waits: another finds frames, but fewer than it leaves to the first; then it has waited as well. */
+/* While the first waits: another finds frames, but fewer than it leaves to the first; then it has
+ * waited as well. */
 static void second_comes(void)
 {
 	if (waiting == 1) {
@@ -843,7 +845,8 @@ static void test_turns(void **state)
 	watermarks = (struct watermarks){ 0 };
 }
 
-/* While the first waits another sleeps, too, and is woken, but all that has come above a batch is taken by others again. */
+/* While the first waits another sleeps, too, and is woken, but all that has come above a batch is
+ * taken by others again. */
 static void woken_for_a_batch(void)
 {
 	if (waiting == 1) {
@@ -905,7 +908,8 @@ static void test_waiting(void **state)
 	end(as);
 }
 
-/* A waiter that gives its one frame back as an empty slab each time, as the second is not to be had. */
+/* A waiter that gives its one frame back as an empty slab each time, as the second is not to be
+ * had. */
 static void test_slabs_are_no_progress(void **state)
 {
 	(void)state;
@@ -930,7 +934,8 @@ static unsigned group_rounds;
 static struct task *asker;
 static unsigned blocked; /* how often the asker was, with nobody to serve it */
 
-/* An asker that leaves in the middle of the daemon's round: a thread, on a stack that nobody may touch when it has gone. */
+/* An asker that leaves in the middle of the daemon's round: a thread, on a stack that nobody may
+ * touch when it has gone. */
 #define ASKER_STACK (1u << 18)
 static pthread_t thread;
 static void *thread_stack;
@@ -977,7 +982,8 @@ static void asker_is_ended(void)
 	assert_true(++blocked < 10);
 }
 
-/* Whoever holds a mutex that a real-time task comes to want does not wait for the medium any longer, nor who is to die; but who is real-time himself and asks does. */
+/* Whoever holds a mutex that a real-time task comes to want does not wait for the medium any
+ * longer, nor who is to die; but who is real-time himself and asks does. */
 static void test_group_request(void **state)
 {
 	(void)state;
@@ -1007,7 +1013,8 @@ static void serve_later(void)
 		serve();
 }
 
-/* Pages that it asked for go by its own array: it waits until the daemon is done with that, whatever it has become. */
+/* Pages that it asked for go by its own array: it waits until the daemon is done with that,
+ * whatever it has become. */
 static void test_page_request_is_waited_for(void **state)
 {
 	struct aspace *as = space();
@@ -1052,7 +1059,8 @@ static void serve_after_a_slow_round(void)
 	assert_int_equal(group_rounds, 1);
 }
 
-/* While the machine is short a group's request waits for rounds of the machine's, but not for ever. */
+/* While the machine is short a group's request waits for rounds of the machine's, but not for
+ * ever. */
 static void test_group_request_when_short(void **state)
 {
 	uint32_t low = watermarks.low;
@@ -1178,7 +1186,8 @@ static void block_turn(void)
 	reclaim_make_block();
 }
 
-/* Enough is free, and no two frames of it together: the daemon goes on until two are, or it has done its part. */
+/* Enough is free, and no two frames of it together: the daemon goes on until two are, or it has
+ * done its part. */
 static void test_waiting_for_a_block(void **state)
 {
 	struct aspace *as = space();

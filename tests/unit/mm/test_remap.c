@@ -50,7 +50,8 @@ static void test_remap(void **state)
 	end(as);
 }
 
-/* Down to right below itself: a table that is linked for the end of the target is also the source's first one, which was not there. */
+/* Down to right below itself: a table that is linked for the end of the target is also the source's
+ * first one, which was not there. */
 static void test_shared_table(void **state)
 {
 	struct aspace *as = space();

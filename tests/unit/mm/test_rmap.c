@@ -124,8 +124,8 @@ static void test_unmap_to_slot(void **state)
 	assert_int_equal(table->u.table.swapped, 20);
 }
 
-/* Whoever gets the table's lock after the daemon finds no TLB that still has the entry: else he could
- * copy a page to which another thread is writing. */
+/* Whoever gets the table's lock after the daemon finds no TLB that still has the entry: else he
+ * could copy a page to which another thread is writing. */
 static unsigned flushes;
 
 static void flushed_under_lock(void)
@@ -223,7 +223,8 @@ static void test_file_page_of_another_object(void **state)
 	assert_int_equal(page->rmap, 0);
 }
 
-/* Who gets the object's reference of a page that leaves it: the one who takes it out, or the last entry. */
+/* Who gets the object's reference of a page that leaves it: the one who takes it out, or the last
+ * entry. */
 static void test_orphan(void **state)
 {
 	struct object o;

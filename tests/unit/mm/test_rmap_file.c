@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The reverse map of objects' pages: a model of everything that changes areas and entries, walks that others come in between, orphans.
+// The reverse map of objects' pages: a model of everything that changes areas and entries, walks
+// that others come in between, orphans.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
@@ -370,7 +371,8 @@ static void truncate_now(void)
 	assert_int_equal(object_truncate(o, PAGE_SIZE), 0);
 }
 
-/* The areas have left the list, their entries are not empty yet: page 2 is truncated just then. The last entry has its reference. */
+/* The areas have left the list, their entries are not empty yet: page 2 is truncated just then. The
+ * last entry has its reference. */
 static void test_orphans(void **state)
 {
 	(void)state;
@@ -388,7 +390,8 @@ static void test_orphans(void **state)
 static unsigned skip;
 static bool fired;
 
-/* At the n-th chance: what has been truncated nobody maps any more, whatever is being done to areas just then. */
+/* At the n-th chance: what has been truncated nobody maps any more, whatever is being done to areas
+ * just then. */
 static void truncate_later(void)
 {
 	if (skip-- > 0)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 // DEFINES: CONFIG_DEBUG=1
-// The set of entries behind a frame's word: against an array under random changes, its bounds at 60,000 entries, and
-// what it does when memory is refused. The file itself is included, so that its chains can be looked at.
+// The set of entries behind a frame's word: against an array under random changes, its bounds at
+// 60,000 entries, and what it does when memory is refused. The file itself is included, so that its
+// chains can be looked at.
 #include "mm/rmap_set.c"
 
 #include <string.h>
@@ -124,7 +125,8 @@ static void test_many(void **state)
 	assert_int_equal(mock_objects_out(), 0);
 }
 
-/* Small sets whole; of large ones, nearly all come up in the course of time (of an old chain, its newest). */
+/* Small sets whole; of large ones, nearly all come up in the course of time (of an old chain, its
+ * newest). */
 static void test_sample(void **state)
 {
 	struct pte *ptes[21];

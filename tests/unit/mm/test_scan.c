@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which kind of pages goes: by what there is, swappiness and what comes back; what is never looked at.
+// Which kind of pages goes: by what there is, swappiness and what comes back; what is never looked
+// at.
 // SOURCES: mm/lru.c mm/scan.c mm/workingset.c mm/vmevent.c mm/replace/replace.c mm/replace/refault.c mm/replace/clock.c mm/replace/fifo.c mm/replace/lfu.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c

@@ -2,8 +2,9 @@
 // SOURCES: mm/slab.c mm/slab_cache.c mm/slab_debug.c mm/magazine.c mm/kmalloc.c mm/buddy.c mm/pcp.c mm/zeropool.c mm/page.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1 FRAME_HOOKS=<mock_frame_hooks.h>
-// Caches and kmalloc over the real buddy: random sequences with contents checked, every allocation failing in turn, all
-// frames back at the end; and each mistake that the debug checks are there for.
+// Caches and kmalloc over the real buddy: random sequences with contents checked, every allocation
+// failing in turn, all frames back at the end; and each mistake that the debug checks are there
+// for.
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>

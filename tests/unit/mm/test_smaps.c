@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Measuring areas: what is resident, shared by a fork, shared by objects, paged out; and single entries.
+// Measuring areas: what is resident, shared by a fork, shared by objects, paged out; and single
+// entries.
 // SOURCES: mm/smaps.c mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c
 // SOURCES: mm/fault_file.c mm/stack.c mm/map.c mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c
 // SOURCES: mm/commit.c
@@ -149,7 +150,8 @@ static void test_paged_out(void **state)
 	end(as);
 }
 
-/* What shared memory has in swap no entry tells; a page that an area has a copy of is not its own to count. */
+/* What shared memory has in swap no entry tells; a page that an area has a copy of is not its own
+ * to count. */
 static void test_shared_in_swap(void **state)
 {
 	struct object *o = object_create_anon(4 * PAGE_SIZE);

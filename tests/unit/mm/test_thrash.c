@@ -2,7 +2,8 @@
 // SOURCES: mm/thrash.c tests/mock/kernel.c tests/mock/machine.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * When a machine thrashes (mm/thrash.c): the judgement on recorded machines, and that it leads to one question.
+ * When a machine thrashes (mm/thrash.c): the judgement on recorded machines, and that it leads to
+ * one question.
  */
 #include "tests/mock/mock.h"
 
@@ -90,13 +91,15 @@ void psi_trigger_remove(struct psi_trigger *t)
 
 /* ---- the judgement ---- */
 
-/* What a window of half a second brought: how long all programs waited, ms; pages that came back; pages that went. */
+/* What a window of half a second brought: how long all programs waited, ms; pages that came back;
+ * pages that went. */
 struct window {
 	unsigned ms, came, went;
 };
 #define MS 1000000ull
 
-/* The number of the window, from 1, after which somebody has to go; 0: nobody. pause: ms between windows. */
+/* The number of the window, from 1, after which somebody has to go; 0: nobody. pause: ms between
+ * windows. */
 static unsigned judge(const struct thrash_settings *set, const struct window *w, unsigned n,
 		      unsigned pause)
 {
@@ -136,7 +139,8 @@ static void test_livelock_is_seen(void **state)
 static void test_hard_work_is_left_alone(void **state)
 {
 	(void)state;
-	/* thrash 96 2 in 64 MB, twice the RAM with a disk, two programs that push each other out; as recorded. */
+	/* thrash 96 2 in 64 MB, twice the RAM with a disk, two programs that push each other out;
+	 * as recorded. */
 	assert_int_equal(JUDGE(&usual, 505, { 480, 1978, 1981 }, { 500, 2571, 2370 },
 			       { 490, 1274, 1265 }, { 500, 764, 1834 }),
 			 0);
@@ -164,7 +168,8 @@ static void test_windows_in_a_row(void **state)
 	static const struct window bad = { 1900, 40, 40 };
 
 	(void)state;
-	/* The trigger comes once in a window while it is lost; when it comes later there was one that was not. */
+	/* The trigger comes once in a window while it is lost; when it comes later there was one
+	 * that was not. */
 	assert_int_equal(JUDGE(&usual, 1000, bad, bad, bad, bad), 0);
 	assert_int_equal(JUDGE(&usual, 740, bad, bad), 2);
 	assert_int_equal(JUDGE(&usual, 500, bad, { 480, 2000, 2000 }, bad, { 480, 2000, 2000 }), 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writing back by age and amount: whose turn it is, who waits and who does not. The file itself is included, and its thread's turns are
-// taken by the test.
+// Writing back by age and amount: whose turn it is, who waits and who does not. The file itself is
+// included, and its thread's turns are taken by the test.
 // SOURCES: mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/commit.c
 // SOURCES: kernel/lib/rbtree.c kernel/lib/radix.c kernel/lib/format.c
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c

@@ -12,7 +12,8 @@
 // DEFINES: CONFIG_DEBUG=1
 #include "tests/unit/mm/aspace_test.h"
 
-/* The leaf tables of what was unmapped go with it, however far apart the pages were; but for the last. */
+/* The leaf tables of what was unmapped go with it, however far apart the pages were; but for the
+ * last. */
 static void test_sparse(void **state)
 {
 	struct aspace *as = space();

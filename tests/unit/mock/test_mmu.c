@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The MMU model catches what silicon would punish: every rule is broken here on purpose, beside the same steps done right.
+// The MMU model catches what silicon would punish: every rule is broken here on purpose, beside the
+// same steps done right.
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 #include "tests/unit/arch/arm64/pmap_test.h"
@@ -361,7 +362,8 @@ static void test_senseless_descriptors(void **state)
 	ROGUE(MOCK_RULE_DESCRIPTOR, pte_store(e, (raw & ~PTE_ADDR_MASK) | 0x1000));
 }
 
-/* APTable takes writes away whatever the entry says, also for what was cached before, once flushed. */
+/* APTable takes writes away whatever the entry says, also for what was cached before, once
+ * flushed. */
 static void test_hierarchical_read_only(void **state)
 {
 	struct pte *link;

@@ -289,7 +289,8 @@ static void test_adma(void **state)
 	mock_assert_violated(MOCK_RULE_DMA);
 }
 
-/* What the card does not know in its state it does not answer, and tells of it in its next answer. */
+/* What the card does not know in its state it does not answer, and tells of it in its next
+ * answer. */
 static void test_card(void **state)
 {
 	struct mock_sd_answer a;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ASIDs: no flush on ordinary switches, generations, roll-over with address spaces that run through it, 8 and 16 bits.
+// ASIDs: no flush on ordinary switches, generations, roll-over with address spaces that run through
+// it, 8 and 16 bits.
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
@@ -77,7 +78,8 @@ static void test_asids_are_distinct(void **state)
 		destroy(&pm[i]);
 }
 
-/* More address spaces than ASIDs, over and over, on all CPUs; two of them run through every roll-over. */
+/* More address spaces than ASIDs, over and over, on all CPUs; two of them run through every
+ * roll-over. */
 static void test_roll_over(void **state)
 {
 	struct pmap pm[300], runs[2];
@@ -125,7 +127,8 @@ static void test_roll_over(void **state)
 	destroy(&runs[1]);
 }
 
-/* One address space on several CPUs keeps one ASID through a roll-over: a thread must see what another's munmap did. */
+/* One address space on several CPUs keeps one ASID through a roll-over: a thread must see what
+ * another's munmap did. */
 static void test_threads_through_roll_over(void **state)
 {
 	struct pmap threads, pm[260];

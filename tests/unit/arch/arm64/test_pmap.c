@@ -118,7 +118,8 @@ static void test_protect(void **state)
 	protect(&pm, VA, PTE_READ, true);
 	assert_faults(VA, MOCK_WRITE, MOCK_FAULT_PERMISSION);
 	assert_maps(VA, MOCK_READ, p);
-	/* More rights: the TLB may still hold the old ones, until the fault handler finds the fault spurious. */
+	/* More rights: the TLB may still hold the old ones, until the fault handler finds the fault
+	 * spurious. */
 	protect(&pm, VA, RW, false);
 	assert_faults(VA, MOCK_WRITE, MOCK_FAULT_PERMISSION);
 	assert_true(pmap_fault_spurious(&pm, VA, PTE_WRITE));
@@ -480,7 +481,8 @@ static unsigned run_length(struct page *p, unsigned n, struct page *q, unsigned 
 	return length;
 }
 
-/* What one hold of a table's lock bears is a matter of what its entries map: frames that many have cost most. */
+/* What one hold of a table's lock bears is a matter of what its entries map: frames that many have
+ * cost most. */
 static void test_runs_end_by_cost(void **state)
 {
 	struct page *p = frame(), *q = frame();

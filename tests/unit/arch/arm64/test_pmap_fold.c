@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Folded leaf tables: the hardware sees a block, everybody else the entries; every change of one unfolds first.
+// Folded leaf tables: the hardware sees a block, everybody else the entries; every change of one
+// unfolds first.
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
@@ -70,7 +71,8 @@ static void test_a_block_is_seen_whole(void **state)
 	destroy(&pm);
 }
 
-/* Each kind of change to one entry: the others translate on as pages, and the model sees break-before-make. */
+/* Each kind of change to one entry: the others translate on as pages, and the model sees
+ * break-before-make. */
 static void test_every_change_unfolds(void **state)
 {
 	(void)state;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random sequences of everything a pmap can do, on several address spaces and CPUs, against a reference: plain tables of entry states that are shared
- * and copied as the real ones should be. After every step one access is made on some CPU through its TLB: the reference says what it must
+ * Random sequences of everything a pmap can do, on several address spaces and CPUs, against a
+ * reference: plain tables of entry states that are shared and copied as the real ones should be.
+ * After every step one access is made on some CPU through its TLB: the reference says what it must
  * give. A fault where the reference allows the access must be a spurious one.
  */
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
@@ -333,7 +334,8 @@ static void check_access(unsigned cpu)
 			assert_true(!s || !pmap_fault_spurious(&s->pm, va_of(r, i), need[kind]));
 			break;
 		} else {
-			/* The entry may be old: then it is no spurious fault but one for the flag, the next time round. */
+			/* The entry may be old: then it is no spurious fault but one for the flag,
+			 * the next time round. */
 			if (view(&s->pm, va_of(r, i)).young)
 				assert_true(pmap_fault_spurious(&s->pm, va_of(r, i), need[kind]));
 			else

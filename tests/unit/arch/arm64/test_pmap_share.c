@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Leaf tables shared by fork: rights through APTable, claiming, copying, leaving, with several CPUs.
+// Leaf tables shared by fork: rights through APTable, claiming, copying, leaving, with several
+// CPUs.
 // SOURCES: arch/arm64/pmap.c arch/arm64/pmap_share.c arch/arm64/pmap_fold.c arch/arm64/pte.c arch/arm64/tlb.c arch/arm64/asid.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
@@ -187,7 +188,8 @@ static void test_other_leaves_while_replacing(void **state)
 	end();
 }
 
-/* The child copies the table: its entries and the parent's are read-only, then each goes its way. */
+/* The child copies the table: its entries and the parent's are read-only, then each goes its
+ * way. */
 static void test_replace_by_copy(void **state)
 {
 	struct page *p = fork_one_page(), *copy = frame(), *own = frame();

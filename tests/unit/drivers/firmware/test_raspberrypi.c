@@ -2,8 +2,8 @@
 // SOURCES: drivers/firmware/raspberrypi.c mm/dma.c kernel/firmware.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 /*
- * The property mailbox against a VideoCore that is not coherent with the CPUs' caches and checks each message: answers, what the firmware does not know,
- * answers that come too late or never.
+ * The property mailbox against a VideoCore that is not coherent with the CPUs' caches and checks
+ * each message: answers, what the firmware does not know, answers that come too late or never.
  */
 #include <errno.h>
 #include <string.h>
@@ -118,8 +118,8 @@ int time_sleep_until(uint64_t deadline, int mode)
 	}
 	if (mood == SILENT || mood == BUSY || !regs[8])
 		return 0;
-	if (mood == LATE &&
-	    late_word) { /* the one that nobody waits for any more comes first, while the right one is ready behind it */
+	if (mood == LATE && late_word) { /* the one that nobody waits for any more comes first,
+					    while the right one is ready behind it */
 		answer(regs[8]);
 		regs[0] = late_word;
 		late_word = 0;
@@ -195,9 +195,9 @@ static void test_late(void **state)
 	assert_int_equal(temperature(), -ETIMEDOUT);
 	late_word = regs[8];
 	mood = LATE;
-	assert_int_equal(
-		vc_clock_rate(VC_CLOCK_EMMC2),
-		0); /* the model tells one word per look: the late one is not taken, though the answer is there */
+	assert_int_equal(vc_clock_rate(VC_CLOCK_EMMC2),
+			 0); /* the model tells one word per look: the late one is not taken, though
+				the answer is there */
 	mood = ANSWERS;
 	assert_int_equal(vc_clock_rate(VC_CLOCK_EMMC2), 100000000);
 }

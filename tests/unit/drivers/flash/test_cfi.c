@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: drivers/flash/cfi.c drivers/flash/cfi_query.c drivers/flash/cfi_intel.c drivers/flash/cfi_amd.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/nor.c tests/mock/nor_amd.c
-// The CFI driver against strict NOR models, with either command set: the query, modes, windows, errors, time-outs, locks, suspension.
+// The CFI driver against strict NOR models, with either command set: the query, modes, windows,
+// errors, time-outs, locks, suspension.
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,7 +213,8 @@ static void test_time_outs(void **state)
 	assert_non_null(strstr(mock_log(), "does not end"));
 }
 
-/* Chips that are at work for ever show no contents: nobody takes what they show for some. When they come to an end after all, they are used again. */
+/* Chips that are at work for ever show no contents: nobody takes what they show for some. When they
+ * come to an end after all, they are used again. */
 static void test_stuck(void **state)
 {
 	(void)state;
@@ -285,7 +287,8 @@ static void test_locked_blocks_without_buffer(void **state)
 
 static unsigned reads_in_erase;
 
-/* The eraser sleeps: another task comes to read. It finds the mode lock taken, so it waits for it: here the lock's wait is played by hand. */
+/* The eraser sleeps: another task comes to read. It finds the mode lock taken, so it waits for it:
+ * here the lock's wait is played by hand. */
 static void reader_comes(void)
 {
 	if (!mutex_trylock(&chip.lock)) {
@@ -297,7 +300,8 @@ static void reader_comes(void)
 	mutex_unlock(&chip.lock);
 }
 
-/* A bus that lets the reader in. In the model an unlock hands over to nobody, so the reader reads when the eraser asks for the lock again: mode is array by then. */
+/* A bus that lets the reader in. In the model an unlock hands over to nobody, so the reader reads
+ * when the eraser asks for the lock again: mode is array by then. */
 static void array_seen(const struct cfi_bus *bus, size_t offset, uint32_t v)
 {
 	nor.bus.write(&nor.bus, offset, v);
@@ -343,7 +347,8 @@ static void test_reader_suspends_erase(void **state)
 	expect_data(0, data, 4096);
 }
 
-/* Chips take their time to stop: nothing else is said to them before. An erase that ends first was not suspended, and is not resumed. */
+/* Chips take their time to stop: nothing else is said to them before. An erase that ends first was
+ * not suspended, and is not resumed. */
 static void test_suspension_takes_time(void **state)
 {
 	(void)state;
@@ -407,7 +412,8 @@ static void test_top_boot(void **state)
 	assert_null(cfi_region_of(&chip, 0, BLOCKS * BLOCK));
 }
 
-/* A program of what is protected is no success, though the chips do not complain; nor is one that changes less than it should. */
+/* A program of what is protected is no success, though the chips do not complain; nor is one that
+ * changes less than it should. */
 static void test_silent_protection(void **state)
 {
 	(void)state;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: drivers/random/rng200.c tests/mock/machine.c tests/mock/kernel.c
-// The generator is started unless it runs, what it makes first is waited for, and one that makes nothing is given up.
+// The generator is started unless it runs, what it makes first is waited for, and one that makes
+// nothing is given up.
 #include <errno.h>
 #include <string.h>
 

@@ -113,7 +113,8 @@ static void test_one_interrupt(void **state)
 	stop();
 }
 
-/* Coherent or not, memory in reach or not, writes that must keep their distance or not, with a card detector or without. */
+/* Coherent or not, memory in reach or not, writes that must keep their distance or not, with a card
+ * detector or without. */
 static void test_hosts(void **state)
 {
 	(void)state;
@@ -177,7 +178,8 @@ static void test_pieces(void **state)
 		pieces(far);
 }
 
-/* Descriptors hold 32 bits: of RAM that lies across the end of those on the bus, the part below is in reach, and of RAM beyond nothing. */
+/* Descriptors hold 32 bits: of RAM that lies across the end of those on the bus, the part below is
+ * in reach, and of RAM beyond nothing. */
 static void test_end_of_bus(void **state)
 {
 	(void)state;
@@ -261,7 +263,8 @@ static void test_refused(void **state)
 	refused(-ENODEV);
 }
 
-/* Before version 3.00 the clock is divided by powers of two, and a fast one by more than eight bits hold. */
+/* Before version 3.00 the clock is divided by powers of two, and a fast one by more than eight bits
+ * hold. */
 static void test_clock(void **state)
 {
 	(void)state;

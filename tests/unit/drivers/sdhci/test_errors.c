@@ -5,7 +5,8 @@
 // SOURCES: tests/mock/sdhci.c tests/mock/sdhci_data.c tests/mock/sdcard.c
 // SOURCES: tests/unit/drivers/sdhci/rig.c
 // DEFINES: CONFIG_DEBUG=1
-// SD cards that fail, go and come: every failure of each command that the controller or the card can tell of.
+// SD cards that fail, go and come: every failure of each command that the controller or the card
+// can tell of.
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static bool applies(unsigned kind, unsigned op)
 	return (kind != SD_FAIL_AUTO_CMD || !single) && (kind != SD_FAIL_ADMA || disk->host.table);
 }
 
-/* Each failure of each command of each operation at each of a few blocks: once, it is not noticed; for ever, it is said; afterwards all is well. */
+/* Each failure of each command of each operation at each of a few blocks: once, it is not noticed;
+ * for ever, it is said; afterwards all is well. */
 static void each_failure(unsigned times, int expected)
 {
 	static const unsigned command[] = { 17, 18, 24, 25, 38 };
@@ -113,7 +115,8 @@ static void test_refusals(void **state)
 	stop();
 }
 
-/* Every bit of the card status after a write, but the state's and the one for its being ready: what the specification calls an error is one. */
+/* Every bit of the card status after a write, but the state's and the one for its being ready: what
+ * the specification calls an error is one. */
 static void test_status(void **state)
 {
 	static const uint8_t errors[] = { SD_OUT_OF_RANGE,   SD_ADDRESS_ERROR, SD_BLOCK_LEN_ERROR,
@@ -283,7 +286,8 @@ static void test_removal(void **state)
 	}
 }
 
-/* A card that was away may have been elsewhere: who keeps copies of what lay on it neither reads nor writes until it has begun anew; others go on. */
+/* A card that was away may have been elsewhere: who keeps copies of what lay on it neither reads
+ * nor writes until it has begun anew; others go on. */
 static void test_was_away(void **state)
 {
 	struct block_segment s = { memory, SECTOR_SIZE };
@@ -384,7 +388,8 @@ static void test_stop_fails(void **state)
 	assert_true(!disk->host.table && frames_free() == frames);
 }
 
-/* A controller that cannot be stopped may still write: its request does not end, and nothing more is begun. */
+/* A controller that cannot be stopped may still write: its request does not end, and nothing more
+ * is begun. */
 static void test_unstoppable(void **state)
 {
 	static struct block_segment s;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: drivers/serial/port.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c
-// A port over made-up registers: what does not fit waits for the transmit interrupt, what comes is taken in bounded bites and flow stops when told,
-// and a probe that fails leaves nothing behind.
+// A port over made-up registers: what does not fit waits for the transmit interrupt, what comes is
+// taken in bounded bites and flow stops when told, and a probe that fails leaves nothing behind.
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,8 @@
 // SOURCES: tests/mock/virtio.c
 // DEFINES: CONFIG_DEBUG=1
 /*
- * virtio-blk, ring and transport against the strict device, below the real block layer: versions, limits, failures of every kind.
+ * virtio-blk, ring and transport against the strict device, below the real block layer: versions,
+ * limits, failures of every kind.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -386,7 +387,8 @@ static void test_answers_without_sense(void **state)
 	exercise();
 }
 
-/* After a reset it is another device, or none at all: it stays away, and what it has done before is not undone. */
+/* After a reset it is another device, or none at all: it stays away, and what it has done before is
+ * not undone. */
 static void test_dead(void **state)
 {
 	(void)state;
@@ -403,7 +405,8 @@ static void test_dead(void **state)
 	assert_true(disk.status & 128);
 }
 
-/* A device that cannot be stopped may still write: its requests do not end, their memory is not anybody's. */
+/* A device that cannot be stopped may still write: its requests do not end, their memory is not
+ * anybody's. */
 static void test_unstoppable(void **state)
 {
 	(void)state;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The fixture of ext2's tests: a tmpfs root, in it the file system of a mock disk at /m and, for comparison, the directory /t; system calls by path. All
- * of the kernel's file room and of its page cache is the real one.
+ * The fixture of ext2's tests: a tmpfs root, in it the file system of a mock disk at /m and, for
+ * comparison, the directory /t; system calls by path. All of the kernel's file room and of its page
+ * cache is the real one.
  */
 #ifndef TESTS_UNIT_KERNEL_FS_EXT2_TEST_H
 #define TESTS_UNIT_KERNEL_FS_EXT2_TEST_H
@@ -15,7 +16,8 @@
 #include "tests/unit/kernel/fs/host_ext2.h"
 
 extern struct mock_disk disk;
-/* Called before each page that do_write() brings; NULL: its bytes come from the kernel, undisturbed. */
+/* Called before each page that do_write() brings; NULL: its bytes come from the kernel,
+ * undisturbed. */
 extern void (*while_copying)(void);
 
 /* cmocka's. No disk yet. */
@@ -52,7 +54,8 @@ int64_t do_fsync(const char *path);
 int64_t do_sync(void);
 /* The inode behind a path, not followed, with a reference; or ERR_PTR. */
 struct inode *do_find(const char *path);
-/* A text that tells all there is below dir: names in order, types, modes, links, sizes, contents, targets. To be freed. */
+/* A text that tells all there is below dir: names in order, types, modes, links, sizes, contents,
+ * targets. To be freed. */
 char *tree_text(const char *dir);
 /* Everything below dir goes, but for lost+found at the top. */
 void tree_remove(const char *dir);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * What kernel/fs stands on, for its tests on the host: objects that are plain memory, a process without limits, user memory that is the
- * test's own. Weak, so that a test may name the real file.
+ * What kernel/fs stands on, for its tests on the host: objects that are plain memory, a process
+ * without limits, user memory that is the test's own. Weak, so that a test may name the real file.
  */
 #ifndef TESTS_UNIT_KERNEL_FS_FS_FAKE_H
 #define TESTS_UNIT_KERNEL_FS_FS_FAKE_H
 
 #include "kernel/fs/internal.h"
 
-/* The host's, without its headers: those define the structures of the system call interface once more. */
+/* The host's, without its headers: those define the structures of the system call interface once
+ * more. */
 void *calloc(size_t n, size_t size);
 void *realloc(void *p, size_t size);
 void free(void *p);

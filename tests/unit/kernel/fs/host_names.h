@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The host's own file system as a reference for what names do: each call returns 0 (or as said) or -errno, with the working directory in a fresh place.
+// The host's own file system as a reference for what names do: each call returns 0 (or as said) or
+// -errno, with the working directory in a fresh place.
 #ifndef TESTS_UNIT_KERNEL_FS_HOST_NAMES_H
 #define TESTS_UNIT_KERNEL_FS_HOST_NAMES_H
 

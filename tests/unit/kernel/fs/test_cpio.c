@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/fs/cpio.c
 /*
- * Archives as they should be, and every way they can be damaged: cut off at each byte, with each header character wrong, with lengths
- * that lie. The archive lies at the end of an allocation, so that AddressSanitizer sees any step beyond it.
+ * Archives as they should be, and every way they can be damaged: cut off at each byte, with each
+ * header character wrong, with lengths that lie. The archive lies at the end of an allocation, so
+ * that AddressSanitizer sees any step beyond it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -158,7 +159,8 @@ static void test_cut_off_anywhere(void **state)
 			assert_int_equal(entries, 0);
 		else
 			assert_true(entries >= 1);
-		/* An end between entries cannot be told from a whole archive; anything else is damage. */
+		/* An end between entries cannot be told from a whole archive; anything else is
+		 * damage. */
 		if (ret == 0)
 			assert_true(c.at == len);
 		else

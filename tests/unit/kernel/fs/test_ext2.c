@@ -11,8 +11,8 @@
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 120
 /*
- * ext2 on file systems that mke2fs made, judged by e2fsck: each kind of file; random operations with tmpfs as the reference; a full medium; what is
- * refused.
+ * ext2 on file systems that mke2fs made, judged by e2fsck: each kind of file; random operations
+ * with tmpfs as the reference; a full medium; what is refused.
  */
 #include "tests/unit/kernel/fs/ext2_test.h"
 
@@ -177,7 +177,8 @@ static void random_run(const char *options, unsigned kb, uint32_t seed)
 {
 	uint64_t blocks, inodes;
 
-	/* Directories that change places are locked in another order then, under rename_mutex: the model does not know of that. */
+	/* Directories that change places are locked in another order then, under rename_mutex: the
+	 * model does not know of that. */
 	mock_expect_violation(MOCK_RULE_CONTEXT);
 	fill(seed, sizeof(buf));
 	disk_make(options, kb);

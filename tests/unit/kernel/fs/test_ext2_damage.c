@@ -11,8 +11,9 @@
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 300
 /*
- * File systems that are not what they say: every field of the superblock, of descriptors, inodes, directories and pointers is overwritten, and all is
- * read, changed and unmounted nevertheless; features that are not known; a medium that fails at each request in turn; memory that ends at
+ * File systems that are not what they say: every field of the superblock, of descriptors, inodes,
+ * directories and pointers is overwritten, and all is read, changed and unmounted nevertheless;
+ * features that are not known; a medium that fails at each request in turn; memory that ends at
  * each allocation in turn; no room, no writing.
  */
 #include "tests/unit/kernel/fs/ext2_test.h"
@@ -165,7 +166,8 @@ static void test_refused(void **state)
 	assert_int_equal(PTR_ERR(ext2_type.create(&ext2_type, "vda", "nonsense", 0)), -EINVAL);
 }
 
-/* Each read, then each write, fails once. After a failed write of metadata nothing is changed any more, and e2fsck can repair what is there. */
+/* Each read, then each write, fails once. After a failed write of metadata nothing is changed any
+ * more, and e2fsck can repair what is there. */
 static void test_io_errors(void **state)
 {
 	uint8_t *copy;
@@ -266,7 +268,8 @@ static void write_back(void)
 	assert_int_equal(object_sync(written->object, 0, UINT32_MAX), 0);
 }
 
-/* On a medium that is nearly full a write's pages are written back before they get the blocks that they were promised. */
+/* On a medium that is nearly full a write's pages are written back before they get the blocks that
+ * they were promised. */
 static void test_full_and_written_back(void **state)
 {
 	struct ext2_fs *fs;
@@ -292,7 +295,8 @@ static void test_full_and_written_back(void **state)
 	fs_check();
 }
 
-/* Open files without a name: there until they are closed, and gone then; for the medium not clean meanwhile. */
+/* Open files without a name: there until they are closed, and gone then; for the medium not clean
+ * meanwhile. */
 static void test_orphans(void **state)
 {
 	struct file *f, *tmp;
@@ -360,7 +364,8 @@ static void test_opened_on_the_way(void **state)
 	fs_check();
 }
 
-/* The medium takes nothing any more: no changes, said as often as asked; read-only it may become. */
+/* The medium takes nothing any more: no changes, said as often as asked; read-only it may
+ * become. */
 static void test_failed_remount(void **state)
 {
 	struct super *s;
@@ -384,7 +389,8 @@ static void test_failed_remount(void **state)
 	assert_int_equal(fs_umount(), 0);
 }
 
-/* A directory goes whose names went in the same flush: its block is not written any more, least of all to where the superblock is. */
+/* A directory goes whose names went in the same flush: its block is not written any more, least of
+ * all to where the superblock is. */
 static void test_names_of_a_dead_directory(void **state)
 {
 	(void)state;
@@ -413,7 +419,8 @@ static void found_by_the_look(struct mock_disk *m, const struct block_request *r
 	m->on_request = NULL;
 }
 
-/* A card that was away, and is back: as it was left, all goes on; with one byte of its superblock changed nothing is read or written until it is mounted again. */
+/* A card that was away, and is back: as it was left, all goes on; with one byte of its superblock
+ * changed nothing is read or written until it is mounted again. */
 static void test_was_away(void **state)
 {
 	uint64_t writes;

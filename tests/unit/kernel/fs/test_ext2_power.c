@@ -11,9 +11,10 @@
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 300
 /*
- * Power cuts. A run of random changes is repeated, and power fails in another write or flush each time; of what lay in the disk's cache then, a random
- * part is there. e2fsck -p must put the file system right without asking, what an earlier sync has stored must be there whole, and a file that others
- * are renamed over must have old or new contents.
+ * Power cuts. A run of random changes is repeated, and power fails in another write or flush each
+ * time; of what lay in the disk's cache then, a random part is there. e2fsck -p must put the file
+ * system right without asking, what an earlier sync has stored must be there whole, and a file that
+ * others are renamed over must have old or new contents.
  */
 #include "tests/unit/kernel/fs/ext2_test.h"
 
@@ -98,7 +99,8 @@ static void run(uint32_t seed, unsigned steps)
 	(void)do_sync();
 }
 
-/* What was in blocks before they came to a file must not be seen. The secret has no run of such length in any pattern. */
+/* What was in blocks before they came to a file must not be seen. The secret has no run of such
+ * length in any pattern. */
 #define SECRET 0xee
 
 static void spread_secret(void)

@@ -2,7 +2,8 @@
 // SOURCES: kernel/fs/files.c tests/unit/kernel/fs/fs_fake.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c
 /*
- * Tables of descriptors against an array: the lowest free number is given out, tables grow and are copied, nothing is closed twice.
+ * Tables of descriptors against an array: the lowest free number is given out, tables grow and are
+ * copied, nothing is closed twice.
  */
 #include "tests/mock/mock.h"
 

@@ -4,7 +4,8 @@
 // SOURCES: kernel/lib/rbtree.c kernel/lib/format.c kernel/lib/parse.c tests/unit/kernel/fs/fs_fake.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
- * Mounts that move and change places with the root: where paths lead afterwards, what is refused, and that every reference is given back.
+ * Mounts that move and change places with the root: where paths lead afterwards, what is refused,
+ * and that every reference is given back.
  */
 #include "tests/mock/mock.h"
 
@@ -240,7 +241,8 @@ static int sync_while_opened(struct super *s)
 	return 0;
 }
 
-/* Somebody comes while the file system is written before it is unmounted: as if he had been there before. */
+/* Somebody comes while the file system is written before it is unmounted: as if he had been there
+ * before. */
 static void test_opened_while_synced(void **state)
 {
 	struct path p;

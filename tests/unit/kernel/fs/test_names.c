@@ -5,8 +5,9 @@
 // SOURCES: tests/unit/kernel/fs/fs_fake.c tests/unit/kernel/fs/host_names.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
- * Names, walks and tmpfs: random calls are made here and on the host's own file system, and must have the same outcome, error numbers included; now
- * and then both trees are compared. Then what a comparison cannot show: references, memory that runs out, readdir while names go.
+ * Names, walks and tmpfs: random calls are made here and on the host's own file system, and must
+ * have the same outcome, error numbers included; now and then both trees are compared. Then what a
+ * comparison cannot show: references, memory that runs out, readdir while names go.
  */
 #include "tests/mock/mock.h"
 
@@ -169,7 +170,8 @@ static unsigned random_open(const char *path, int64_t *here, int64_t *there)
 	for (unsigned i = 0; i < ARRAY_SIZE(bits); i++)
 		if (rand() % 4 == 0)
 			flags |= bits[i];
-	/* What O_DIRECTORY with O_CREAT means, and O_EXCL without, differs between versions of Linux. */
+	/* What O_DIRECTORY with O_CREAT means, and O_EXCL without, differs between versions of
+	 * Linux. */
 	if (flags & O_DIRECTORY)
 		flags &= ~(unsigned)O_CREAT;
 	*here = do_open(path, flags);
@@ -239,7 +241,8 @@ static void test_random_against_host(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++)
 		assert_int_equal(do_mkdir(dirs[i], 0777), 0);
 	chdir_to("/" DEEP);
-	/* Parents are locked before children, and rename makes children of parents: the model takes that for a mistake. */
+	/* Parents are locked before children, and rename makes children of parents: the model takes
+	 * that for a mistake. */
 	mock_expect_violation(MOCK_RULE_CONTEXT);
 	host_begin(DEEP);
 	for (unsigned seed = 1; seed <= 5; seed++) {
@@ -381,7 +384,8 @@ static bool count_name(struct dir_sink *s, const char *name, size_t len, uint64_
 	return true;
 }
 
-/* Names that are there from beginning to end are seen exactly once, whatever comes and goes between calls. */
+/* Names that are there from beginning to end are seen exactly once, whatever comes and goes between
+ * calls. */
 static void test_readdir_while_names_change(void **state)
 {
 	static struct counter c;

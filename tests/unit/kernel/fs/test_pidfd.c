@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/fs/pidfd.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c
-// Process descriptors: which processes get one, what it tells, another's files by it, clone's offer; every reference given back.
+// Process descriptors: which processes get one, what it tells, another's files by it, clone's
+// offer; every reference given back.
 #include "tests/mock/mock.h"
 
 #include <linux/pidfd.h>

@@ -2,7 +2,8 @@
 // SOURCES: kernel/fs/pipe.c kernel/fs/pipe_open.c tests/unit/kernel/fs/fs_fake.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c
 /*
- * The pipe's ring against a reference queue: random reads, writes and sizes; blocking on either side; closed ends; no memory.
+ * The pipe's ring against a reference queue: random reads, writes and sizes; blocking on either
+ * side; closed ends; no memory.
  */
 #include "tests/mock/mock.h"
 
@@ -275,7 +276,8 @@ static void reader_makes_room(void)
 	(void)told(0, 0); /* of this, everybody */
 }
 
-/* One sleeper is woken at a time: who was, and leaves something over for another, wakes that one. */
+/* One sleeper is woken at a time: who was, and leaves something over for another, wakes that
+ * one. */
 static void test_wake_ups_are_passed_on(void **state)
 {
 	struct watcher reader = { .notify = reader_told }, writer = { .notify = writer_told };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/fs/sys_xattr.c tests/unit/kernel/fs/fs_fake.c tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c
-// Extended attributes, which nothing has: what is looked at before they are refused, by path, by link and by descriptor.
+// Extended attributes, which nothing has: what is looked at before they are refused, by path, by
+// link and by descriptor.
 #include "tests/mock/mock.h"
 
 #include <linux/xattr.h>

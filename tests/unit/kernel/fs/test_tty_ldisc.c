@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/fs/tty_ldisc.c kernel/fs/tty_out.c tests/mock/machine.c tests/mock/kernel.c
 /*
- * The line discipline and output processing with a port that keeps what it is sent: what keys do to the line, what is echoed, what a
- * read gets.
+ * The line discipline and output processing with a port that keeps what it is sent: what keys do to
+ * the line, what is echoed, what a read gets.
  */
 #include "tests/mock/mock.h"
 
@@ -227,7 +227,8 @@ static void test_end_of_file(void **state)
 	expect_line("");
 }
 
-/* A read that takes exactly the bytes before the end-of-file key leaves the key, which then ends the next read at once. */
+/* A read that takes exactly the bytes before the end-of-file key leaves the key, which then ends
+ * the next read at once. */
 static void test_end_of_file_after_a_full_read(void **state)
 {
 	uint8_t got[4];

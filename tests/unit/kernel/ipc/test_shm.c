@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/ipc/shm.c kernel/ipc/shmctl.c kernel/lib/format.c tests/unit/kernel/fs/fs_fake.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c
-// Segments: keys and places, permissions, attachments by every way an area comes or goes, removal, promises, huge pages, what shmctl tells and sets.
+// Segments: keys and places, permissions, attachments by every way an area comes or goes, removal,
+// promises, huge pages, what shmctl tells and sets.
 #include "tests/mock/mock.h"
 
 #include "kernel/cred.h"
@@ -299,7 +300,8 @@ static void test_attaching(void **state)
 	assert_int_equal(control(id, IPC_RMID, NULL), 0);
 }
 
-/* Removed while it is attached: its key is free, it stays until the last area goes, and nobody else can come. */
+/* Removed while it is attached: its key is free, it stays until the last area goes, and nobody else
+ * can come. */
 static void test_removal(void **state)
 {
 	int id = get(KEY, 100, IPC_CREAT | 0600), other;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/lib/chacha20.c tests/mock/chacha20.c tests/mock/machine.c tests/mock/kernel.c
-// The cipher against RFC 8439's vectors, and that each block of the stream is the same however it is come by.
+// The cipher against RFC 8439's vectors, and that each block of the stream is the same however it
+// is come by.
 #include <stdlib.h>
 #include <string.h>
 

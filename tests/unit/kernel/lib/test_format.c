@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/lib/format.c
-// Every conversion, with flags, widths and precisions in all combinations, against the host's snprintf.
+// Every conversion, with flags, widths and precisions in all combinations, against the host's
+// snprintf.
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>

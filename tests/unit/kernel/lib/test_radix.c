@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: kernel/lib/radix.c
-// Random operations against a sorted array; nodes come from the host's heap through a stand-in for the cache.
+// Random operations against a sorted array; nodes come from the host's heap through a stand-in for
+// the cache.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -42,8 +42,8 @@ static int sign(int v)
 	return v < 0 ? -1 : v > 0;
 }
 
-/* Few different characters, high ones among them, so that matches and near matches are common. The heap copy is exact: an
- * access past the terminator is seen. */
+/* Few different characters, high ones among them, so that matches and near matches are common. The
+ * heap copy is exact: an access past the terminator is seen. */
 static char *random_text(unsigned max)
 {
 	static const char letters[] = "aab\xff";

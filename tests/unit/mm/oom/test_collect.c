@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/oom/collect.c mm/oom/policy.c mm/oom/linux.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1
-// Who dies already goes before all others, but not while somebody lives on the same memory: that one would end with it.
+// Who dies already goes before all others, but not while somebody lives on the same memory: that
+// one would end with it.
 #include "kernel/process.h"
 #include "mm/aspace.h"
 #include "mm/buddy.h"

@@ -275,7 +275,8 @@ static void test_collect(void **state)
 	all_gone();
 }
 
-/* More processes than places: the highest scores are kept, and of those who are exempt the largest, as many as have a place; the others are counted. */
+/* More processes than places: the highest scores are kept, and of those who are exempt the largest,
+ * as many as have a place; the others are counted. */
 static void test_collect_many(void **state)
 {
 	struct oom_left_out left;
@@ -445,7 +446,8 @@ static void test_stubborn_victim(void **state)
 	all_gone();
 }
 
-/* Who asks is real-time: it waits for a victim no longer than that has something, needs no more than ordinary tasks leave, and the reaper has its priority. */
+/* Who asks is real-time: it waits for a victim no longer than that has something, needs no more
+ * than ordinary tasks leave, and the reaper has its priority. */
 static void test_realtime_asks(void **state)
 {
 	struct process *first, *second;
@@ -491,7 +493,8 @@ static void asker_becomes_realtime(void)
 	oom_look_again(); /* as the thread does while it waits for a victim */
 }
 
-/* Who waits holds what a victim needs, perhaps: when it is the victim itself, or inherits a real-time priority, it goes on, also where a signal would not wake it. */
+/* Who waits holds what a victim needs, perhaps: when it is the victim itself, or inherits a
+ * real-time priority, it goes on, also where a signal would not wake it. */
 static void test_who_need_not_wait(void **state)
 {
 	struct task *self = current();
@@ -530,7 +533,8 @@ static void test_described_alive(void **state)
 	all_gone();
 }
 
-/* A victim that has left its memory and is still about to empty it: the reaper comes there all the same. */
+/* A victim that has left its memory and is still about to empty it: the reaper comes there all the
+ * same. */
 static void test_victim_empties_itself(void **state)
 {
 	struct process *p = process_with("p", 5, NULL);
@@ -613,7 +617,8 @@ static void test_group(void **state)
 	all_gone();
 }
 
-/* memory.oom.group: all of the group goes, but who is exempt by oom_score_adj; also when the whole machine is short. */
+/* memory.oom.group: all of the group goes, but who is exempt by oom_score_adj; also when the whole
+ * machine is short. */
 static void test_group_as_one(void **state)
 {
 	struct process *p[4];
@@ -638,7 +643,8 @@ static void test_group_as_one(void **state)
 	all_gone();
 }
 
-/* Whoever runs on the memory of a group that ends as one ends with it, wherever he is: memory of the living stays theirs. One end for each memory, in the group's name. */
+/* Whoever runs on the memory of a group that ends as one ends with it, wherever he is: memory of
+ * the living stays theirs. One end for each memory, in the group's name. */
 static void test_group_shared(void **state)
 {
 	struct process *outside, *spawned, *sibling, *eater;
@@ -670,7 +676,8 @@ static void test_group_shared(void **state)
 	all_gone();
 }
 
-/* Of a group that ends as one, those stay that may never be chosen, and who runs on their memory. */
+/* Of a group that ends as one, those stay that may never be chosen, and who runs on their
+ * memory. */
 static void test_group_spares(void **state)
 {
 	struct process *init, *rt, *outside, *eater, *spared[4];
@@ -805,7 +812,8 @@ static void dirty_file_gone(void)
 	frames_again();
 }
 
-/* Before it is ended, or the machine restarts, what is dirty is written; when nobody may be ended, it is told so at once. */
+/* Before it is ended, or the machine restarts, what is dirty is written; when nobody may be ended,
+ * it is told so at once. */
 static void test_dirty_first(void **state)
 {
 	struct task *self = current();
@@ -833,7 +841,8 @@ static void test_dirty_first(void **state)
 	assert_int_equal(oom_policy_choose("linux"), 0);
 }
 
-/* Somebody else can be ended who has memory to give, or the medium fails: then it does not wait, or not for ever. */
+/* Somebody else can be ended who has memory to give, or the medium fails: then it does not wait, or
+ * not for ever. */
 static void test_dirty_in_vain(void **state)
 {
 	struct task *self = current();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The policies, by tables of tasks: whoever scores most is ended, who is exempt never, who dies already first.
+// The policies, by tables of tasks: whoever scores most is ended, who is exempt never, who dies
+// already first.
 // SOURCES: mm/oom/policy.c mm/oom/linux.c mm/oom/priority.c mm/oom/newest.c mm/oom/panic.c
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/oom/record.c kernel/lib/format.c tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1
-// The record of reports: what was said comes back, the oldest goes first and by lines, long lines end, and without frames there is the log alone.
+// The record of reports: what was said comes back, the oldest goes first and by lines, long lines
+// end, and without frames there is the log alone.
 #include <stdlib.h>
 #include <string.h>
 

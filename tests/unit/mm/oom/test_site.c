@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/oom/site.c tests/mock/machine.c tests/mock/kernel.c
 // DEFINES: CONFIG_DEBUG=1 OOM_SITES=1
-// Memory that ends in an allocation: once armed in the first on a new call path, by whom it is meant for, and in no other.
+// Memory that ends in an allocation: once armed in the first on a new call path, by whom it is
+// meant for, and in no other.
 #include "mm/oom_site.h"
 
 #include "kernel/process.h"
@@ -52,7 +53,8 @@ bool oom_ask_and_wait(enum oom_reason why, unsigned alloc_flags, struct cgroup *
 	return true;
 }
 
-/* Arms, and goes ways that were not gone before: the filter may take one for another, but hardly four. Whether the allocation fails. */
+/* Arms, and goes ways that were not gone before: the filter may take one for another, but hardly
+ * four. Whether the allocation fails. */
 static bool meet(void)
 {
 	static unsigned way = 32;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of choosing share: the real lists over frames that nothing maps. A frame's word for the reverse map says whether it
-// was used, and eviction frees.
+// What the tests of choosing share: the real lists over frames that nothing maps. A frame's word
+// for the reverse map says whether it was used, and eviction frees.
 #ifndef TESTS_UNIT_MM_REPLACE_REPLACE_TEST_H
 #define TESTS_UNIT_MM_REPLACE_REPLACE_TEST_H
 

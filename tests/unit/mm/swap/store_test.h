@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of the swap store share: a store over a strict NOR bank, slots whose contents are known, and checks of its accounts.
+// What the tests of the swap store share: a store over a strict NOR bank, slots whose contents are
+// known, and checks of its accounts.
 #ifndef TESTS_UNIT_MM_SWAP_STORE_TEST_H
 #define TESTS_UNIT_MM_SWAP_STORE_TEST_H
 

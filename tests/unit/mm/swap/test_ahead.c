@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reading swap ahead: rows that grow with hits and end without, what is left alone, errors, no memory. The thread's turns are taken by the tests.
+// Reading swap ahead: rows that grow with hits and end without, what is left alone, errors, no
+// memory. The thread's turns are taken by the tests.
 // SOURCES: mm/reading.c mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -83,7 +84,8 @@ static bool touch(unsigned i)
 	return as->majflt != majors;
 }
 
-/* One after the other: two are waited for, then rows of 2, 4, 8 and 8 come before they are wanted. */
+/* One after the other: two are waited for, then rows of 2, 4, 8 and 8 come before they are
+ * wanted. */
 static void test_in_order(void **state)
 {
 	unsigned waited = 0;
@@ -132,7 +134,8 @@ static void give_up(void)
 	urgent->hot.pending |= TASK_KILLED;
 }
 
-/* A more urgent task comes for the page that is being read; it is killed, as it cannot wait in here. */
+/* A more urgent task comes for the page that is being read; it is killed, as it cannot wait in
+ * here. */
 static void somebody_urgent(uint32_t slot)
 {
 	bool major = false;
@@ -161,7 +164,8 @@ static void test_priority_is_lent(void **state)
 	assert_int_equal(reader->sched.boost, PRIO_FAIR);
 }
 
-/* What follows is not used: the rows end, and begin again with the next two that follow each other. */
+/* What follows is not used: the rows end, and begin again with the next two that follow each
+ * other. */
 static void test_collapse(void **state)
 {
 	(void)state;
@@ -249,7 +253,8 @@ static void advise(unsigned first, unsigned n)
 			 0);
 }
 
-/* Advice: all that was named comes in rows, wherever it is kept, and nobody waits; later nobody has to. */
+/* Advice: all that was named comes in rows, wherever it is kept, and nobody waits; later nobody has
+ * to. */
 static void test_wanted(void **state)
 {
 	unsigned rows = 0;

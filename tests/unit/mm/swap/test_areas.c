@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Areas of swap: what attaching may meet, priorities and turns, figures, switching off while pages are there, under way or unreadable.
+// Areas of swap: what attaching may meet, priorities and turns, figures, switching off while pages
+// are there, under way or unreadable.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -107,7 +108,8 @@ static void test_default_priorities(void **state)
 	assert_int_equal(st.prio, first);
 }
 
-/* The higher priority first, until it takes nothing more; equal ones by turns; what is written again moves. */
+/* The higher priority first, until it takes nothing more; equal ones by turns; what is written
+ * again moves. */
 static void test_priorities(void **state)
 {
 	static uint8_t page[PAGE_SIZE] = { 1 };
@@ -167,7 +169,8 @@ static void test_priorities(void **state)
 	assert_int_equal(swap_detach(&mock_medium2), 0);
 }
 
-/* What /proc/swaps says of the areas: all that are used, first of the highest priority, but what another one has. */
+/* What /proc/swaps says of the areas: all that are used, first of the highest priority, but what
+ * another one has. */
 static void assert_shown(uint64_t first, uint64_t second)
 {
 	struct swap_area_stats a, b;
@@ -352,7 +355,8 @@ static void test_keep(void **state)
 	end(as);
 }
 
-/* Segments of an area that is leaving are retired, and it stays: what it promised is no more all there is, and its share is taken once. */
+/* Segments of an area that is leaving are retired, and it stays: what it promised is no more all
+ * there is, and its share is taken once. */
 static void shrink_and_keep(uint32_t slot)
 {
 	(void)slot;
@@ -378,7 +382,8 @@ static void test_shrinks_while_leaving(void **state)
 	slot_put(slot);
 }
 
-/* A medium that came back as another's is asked nothing more, whatever is freed, however long it is, until it is switched on again. */
+/* A medium that came back as another's is asked nothing more, whatever is freed, however long it
+ * is, until it is switched on again. */
 static void test_lost(void **state)
 {
 	uint8_t page[PAGE_SIZE] = { 1 };
@@ -405,7 +410,8 @@ static void test_lost(void **state)
 	slot_put(slot);
 }
 
-/* A medium that is gone keeps its area. A record that cannot be read does not: its users hear of it, now as before. */
+/* A medium that is gone keeps its area. A record that cannot be read does not: its users hear of
+ * it, now as before. */
 static void test_detach_unreadable(void **state)
 {
 	uint8_t page[PAGE_SIZE] = { 1 };

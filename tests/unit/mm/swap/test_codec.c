@@ -42,7 +42,8 @@ static void make_page(unsigned distinct)
 	memset((uint8_t *)page + distinct, rand(), PAGE_SIZE - distinct);
 }
 
-/* Unpacks into a buffer of exactly a page, from one of exactly n bytes, so that the sanitizer sees every byte too far. */
+/* Unpacks into a buffer of exactly a page, from one of exactly n bytes, so that the sanitizer sees
+ * every byte too far. */
 static bool unpack(const void *data, uint16_t n, void *to)
 {
 	uint8_t *from = malloc(n), *exact = malloc(PAGE_SIZE);
@@ -80,7 +81,8 @@ static void test_every_size(void **state)
 	assert_true(packed > 200);
 }
 
-/* Bytes changed, cut off or added: true only for a whole page, and never a byte beyond either end. */
+/* Bytes changed, cut off or added: true only for a whole page, and never a byte beyond either
+ * end. */
 static void test_damage(void **state)
 {
 	static uint8_t copy[PACKED_MAX], back[PAGE_SIZE];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/swap/owner.c tests/mock/machine.c tests/mock/kernel.c tests/mock/slab.c
 // DEFINES: CONFIG_DEBUG=1
-// Who pays for a slot: nothing is kept without groups, every charge is given back once, a group's slots go to its heir, memory that is not there.
+// Who pays for a slot: nothing is kept without groups, every charge is given back once, a group's
+// slots go to its heir, memory that is not there.
 #include <string.h>
 
 #include "mm/memcg_internal.h"

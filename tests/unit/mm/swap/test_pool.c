@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SOURCES: mm/swap/pool.c tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c
 // DEFINES: CONFIG_DEBUG=1
-// The pool of packed pages: every size, random lives against a model, order of age, frames given back, no memory.
+// The pool of packed pages: every size, random lives against a model, order of age, frames given
+// back, no memory.
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +128,8 @@ static void test_random(void **state)
 	}
 }
 
-/* What frames lose to rounding, headers and holes, with pieces of the sizes that pages pack to, all of them replaced many times. */
+/* What frames lose to rounding, headers and holes, with pieces of the sizes that pages pack to, all
+ * of them replaced many times. */
 static void waste(const char *name, unsigned least, unsigned most, unsigned percent)
 {
 	struct swap_pool_stats st;

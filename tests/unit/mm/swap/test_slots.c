@@ -67,7 +67,8 @@ static void test_many(void **state)
 		slot_put(i);
 }
 
-/* Much swap of which little is in use: its numbers begin again, and it costs what is in use, not what ever was. */
+/* Much swap of which little is in use: its numbers begin again, and it costs what is in use, not
+ * what ever was. */
 static void test_numbers_begin_again(void **state)
 {
 	uint32_t most = 0, first, frames;
@@ -138,7 +139,8 @@ static void test_binding(void **state)
 	slot = slot_pin_page(p, &fresh);
 	slot_put(slot);
 	assert_true(page_flag(p, PAGE_SWAPCACHE));
-	/* Somebody else has it, who may be about to enter it: found in the cache while a swapped entry still named the slot. */
+	/* Somebody else has it, who may be about to enter it: found in the cache while a swapped
+	 * entry still named the slot. */
 	assert_false(swap_cache_detach(p));
 	lru_put_back(&p, 1);
 	assert_true(swap_cache_detach(p));

@@ -3,7 +3,8 @@
 // SOURCES: mm/swap/store.c mm/swap/store_log.c mm/swap/store_clean.c mm/swap/store_segment.c mm/swap/store_mount.c mm/swap/store_budget.c mm/swap/store_figures.c mm/swap/codec.c kernel/random.c kernel/lib/chacha20.c tests/mock/chacha20.c
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
-// The swap store over a strict NOR bank: contents against a reference, progress when full, every kind of bad block, damaged records, memory that runs out.
+// The swap store over a strict NOR bank: contents against a reference, progress when full, every
+// kind of bad block, damaged records, memory that runs out.
 #define _GNU_SOURCE
 #include "tests/unit/mm/swap/store_test.h"
 
@@ -27,7 +28,8 @@ static void test_full_churn(void **state)
 	(void)state;
 	open_store();
 	fill();
-	/* Half of the slots never change: their blocks must take their share of the wear all the same. */
+	/* Half of the slots never change: their blocks must take their share of the wear all the
+	 * same. */
 	for (uint32_t i = 0; i < 20 * slots; i++) {
 		assert_int_equal(append(1 + (uint32_t)rand() % (slots / 2)), 0);
 		if (i % 32 == 0)
@@ -63,7 +65,8 @@ static void test_read_from_ring(void **state)
 	verify(1);
 	store_stats(store, &st);
 	assert_int_equal(st.live_records, 1);
-	/* A part of the record, or nothing, is on the medium: all of it still comes from the ring. */
+	/* A part of the record, or nothing, is on the medium: all of it still comes from the
+	 * ring. */
 	assert_true(store->head.fill - store->head.programmed > 0);
 	nor.dead = true;
 	verify(1);
@@ -160,7 +163,8 @@ static int read_blank(struct medium *m, uint64_t offset, void *buf, size_t n)
 	return 0;
 }
 
-/* What lies there is whole, but not what was written there last: a write was lost. Of an earlier use of the segment; of another slot. */
+/* What lies there is whole, but not what was written there last: a write was lost. Of an earlier
+ * use of the segment; of another slot. */
 static void test_lost_write(void **state)
 {
 	char page[4096];
@@ -303,7 +307,8 @@ static void test_dies_later(void **state)
 	bad_from_start(NOR_DIES);
 }
 
-/* The head's own block goes bad between two programs, again and again: what was acknowledged stays. */
+/* The head's own block goes bad between two programs, again and again: what was acknowledged
+ * stays. */
 static void test_head_goes_bad(void **state)
 {
 	struct store_stats st;
@@ -383,7 +388,8 @@ static struct medium_ops ops_that_stop(int error)
 	return ops;
 }
 
-/* Full, and being cleaned; from the k-th operation on all fail. What was committed is where it was, and readable. */
+/* Full, and being cleaned; from the k-th operation on all fail. What was committed is where it was,
+ * and readable. */
 static void stop_while_cleaning(int error, unsigned k)
 {
 	struct medium_ops ops = ops_that_stop(error);
@@ -434,7 +440,8 @@ static int read_or_stop(struct medium *m, uint64_t offset, void *buf, size_t n)
 	return stops.left == 0 ? stops.error : stops.ops->read(m, offset, buf, n);
 }
 
-/* The medium goes between an erase and its header, or while it is looked whether all is erased: back, the segment is not erased a second time, and has one erase more. */
+/* The medium goes between an erase and its header, or while it is looked whether all is erased:
+ * back, the segment is not erased a second time, and has one erase more. */
 static void test_erased_once(void **state)
 {
 	struct medium_ops stopping = ops_that_stop(-ENODEV);
@@ -466,7 +473,8 @@ static void test_erased_once(void **state)
 	}
 }
 
-/* A victim that the medium went away under is the next one, although there are better ones by then. */
+/* A victim that the medium went away under is the next one, although there are better ones by
+ * then. */
 static void test_victim_is_finished(void **state)
 {
 	struct medium_ops stopping = ops_that_stop(-ENODEV);
@@ -529,7 +537,8 @@ static int read_or_away(struct medium *m, uint64_t offset, void *buf, size_t n)
 	return away() ? -ENODEV : flaps.ops->read(m, offset, buf, n);
 }
 
-/* Full to the promise, while the medium comes and goes beneath the cleaner, and beneath commits: what is written while it is there finds room. */
+/* Full to the promise, while the medium comes and goes beneath the cleaner, and beneath commits:
+ * what is written while it is there finds room. */
 static void come_and_go(unsigned period)
 {
 	struct medium_ops ops = *nor.medium.ops;
@@ -576,7 +585,8 @@ static void test_comes_and_goes(void **state)
 	}
 }
 
-/* All that a segment holds is in the ring, and cannot be written, while somebody waits for a commit: the segment stays. */
+/* All that a segment holds is in the ring, and cannot be written, while somebody waits for a
+ * commit: the segment stays. */
 static void test_original_stays(void **state)
 {
 	uint32_t from, slot = 0;
@@ -688,7 +698,8 @@ static void test_cleaner_finds_damage(void **state)
 
 /* ---- Packed records ---- */
 
-/* Bytes that the checksum vouches for and that are no packed page: the slot's contents are lost, nobody else's. */
+/* Bytes that the checksum vouches for and that are no packed page: the slot's contents are lost,
+ * nobody else's. */
 static void test_not_packed(void **state)
 {
 	static uint8_t junk[PACKED_MAX], page[PAGE_SIZE + 64];
@@ -878,8 +889,9 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Every page is the same sixteen bytes over and over, so what is programmed twice was encrypted by the same part of a key stream. New segments, the cleaner, rescues and a
- * second opening never make one. */
+/* Every page is the same sixteen bytes over and over, so what is programmed twice was encrypted by
+ * the same part of a key stream. New segments, the cleaner, rescues and a second opening never make
+ * one. */
 static void test_key_stream_is_used_once(void **state)
 {
 	struct medium_ops noting = *nor.medium.ops;

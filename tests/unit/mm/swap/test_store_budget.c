@@ -46,7 +46,8 @@ static void test_none(void **state)
 	assert_int_equal(stats().budget_refusals, 0);
 }
 
-/* A card has a budget without anybody's doing, unless somebody says that it has none; flash that tells has none. */
+/* A card has a budget without anybody's doing, unless somebody says that it has none; flash that
+ * tells has none. */
 static void test_card(void **state)
 {
 	(void)state;
@@ -232,7 +233,8 @@ static void test_reboot(void **state)
 	assert_int_equal(append(1), 0);
 }
 
-/* What a header tells is bytes, whatever the burst was and is: a small one leaves no debt of a large one, nor does a large one make the small one whole. */
+/* What a header tells is bytes, whatever the burst was and is: a small one leaves no debt of a
+ * large one, nor does a large one make the small one whole. */
 static void test_other_burst(void **state)
 {
 	int64_t gb = 1 << 30, left;

@@ -3,7 +3,8 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 120
-// Power fails in every single program and erase of a run: the store opens again, empty and whole, and what it knows of the wear is what README.md promises.
+// Power fails in every single program and erase of a run: the store opens again, empty and whole,
+// and what it knows of the wear is what README.md promises.
 #include "tests/unit/mm/swap/store_test.h"
 
 #define FEW 12 /* blocks, so that a short run meets used segments, erases and cleaning */
@@ -84,8 +85,8 @@ static void check_wear(const struct wear *mounted, const struct wear *before,
 		assert_true(after->erases[i] <= before->erases[i] + 2 * WEAR_SPREAD);
 	}
 	assert_true(unknown <= 1);
-	/* Not back by more than the header that was cut short; not ahead by more than the rest of one segment, and the ends of those before it that no record
-	 * fits. */
+	/* Not back by more than the header that was cut short; not ahead by more than the rest of
+	 * one segment, and the ends of those before it that no record fits. */
 	assert_true(after->bytes + store->header_unit >= before->bytes);
 	assert_true(after->bytes <= before->bytes + BLOCK + 2 * RECORD_SIZE);
 }
@@ -128,7 +129,8 @@ static void test_cut_everywhere(void **state)
 	assert_true(cut > 60);
 }
 
-/* Life with two bad blocks. What the store takes it has, but for what a block lies about when it is read. */
+/* Life with two bad blocks. What the store takes it has, but for what a block lies about when it is
+ * read. */
 static void live_with_bad_blocks(enum nor_bad kind, unsigned n)
 {
 	for (unsigned i = 0; i < n && !nor.dead; i++) {
@@ -181,7 +183,8 @@ static void test_cut_with_bad_blocks(void **state)
 	print_message("%u power cuts beside bad blocks\n", cuts);
 }
 
-/* The very first header is cut short: the medium is ours all the same, and one with as little of somebody else's is not. */
+/* The very first header is cut short: the medium is ours all the same, and one with as little of
+ * somebody else's is not. */
 static void test_first_header(void **state)
 {
 	static const uint8_t foreign[] = "GRSP? Nothing that power failed in looks so.";
@@ -246,7 +249,8 @@ static void expect_erases(unsigned first, uint32_t rest)
 	close_store();
 }
 
-/* Segments that were never erased are known as such after a reboot, but for those of stores that did not write it down. */
+/* Segments that were never erased are known as such after a reboot, but for those of stores that
+ * did not write it down. */
 static void test_never_used(void **state)
 {
 	unsigned first = 1 + READY_TARGET;

@@ -3,7 +3,8 @@
 // SOURCES: tests/mock/machine.c tests/mock/kernel.c tests/mock/frames.c tests/mock/slab.c tests/mock/nor.c
 // DEFINES: CONFIG_DEBUG=1
 // TIMEOUT: 180
-// Wear: a week of traffic with cold contents, an old medium with a new block, and the end of a medium's life.
+// Wear: a week of traffic with cold contents, an old medium with a new block, and the end of a
+// medium's life.
 #include "kernel/time.h"
 #include "tests/unit/mm/swap/store_test.h"
 
@@ -26,7 +27,8 @@ static void rest(void)
 		;
 }
 
-/* An hour of it. A tenth of the slots takes most writes, half of them none; by day there is more than the budget lets through, at night nearly nothing. */
+/* An hour of it. A tenth of the slots takes most writes, half of them none; by day there is more
+ * than the budget lets through, at night nearly nothing. */
 static void hour(unsigned number, unsigned *refused)
 {
 	unsigned writes = number % 24 < 16 ? 3 * slots / 2 : slots / 20;
@@ -116,7 +118,8 @@ static void test_worn_out(void **state)
 	verify_all();
 }
 
-/* One block is new among old ones: it is not written until it has caught up, which would take the others' turns for weeks. */
+/* One block is new among old ones: it is not written until it has caught up, which would take the
+ * others' turns for weeks. */
 static void test_one_new_block(void **state)
 {
 	struct store_stats st;

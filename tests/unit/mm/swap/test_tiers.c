@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pages on their way through the tiers: eviction and page-in over real slots and the real pool, with a store in host memory.
+// Pages on their way through the tiers: eviction and page-in over real slots and the real pool,
+// with a store in host memory.
 // SOURCES: mm/aspace.c mm/area.c mm/label.c mm/zap.c mm/copies.c mm/huge.c mm/hugetlb.c mm/huge_pool.c mm/huge_object.c mm/share.c mm/fork.c mm/rmap.c mm/rmap_set.c mm/rmap_file.c mm/fault.c mm/parallel.c mm/fault_file.c mm/stack.c mm/map.c
 // SOURCES: mm/commit.c
 // SOURCES: mm/protect.c mm/remap.c mm/mlock.c mm/advise.c mm/advise_pages.c mm/object.c mm/object_evict.c mm/object_size.c mm/object_write.c mm/object_io.c mm/readahead.c mm/page.c
@@ -222,7 +223,8 @@ static void test_write_back_fails(void **state)
 	end(as);
 }
 
-/* The write budget is spent: what the pool takes still goes, what must be written stays in RAM. Without room there swap is full; after a second it is asked again. */
+/* The write budget is spent: what the pool takes still goes, what must be written stays in RAM.
+ * Without room there swap is full; after a second it is asked again. */
 static void test_budget_spent(void **state)
 {
 	struct aspace *as = filled_space(1);
@@ -264,7 +266,8 @@ static void test_budget_spent(void **state)
 	end(as);
 }
 
-/* The medium is gone: the pool goes on, swap is full without it; after a second it is asked again, though no slot was freed. */
+/* The medium is gone: the pool goes on, swap is full without it; after a second it is asked again,
+ * though no slot was freed. */
 static void test_medium_gone(void **state)
 {
 	static const int errors[] = { -ENODEV, -EROFS };
