@@ -9,13 +9,6 @@
  */
 #include "mm/aspace_internal.h"
 
-/* Giving a slot up takes up to eight times as long as a page: 1,200 instructions, when what was
- * packed goes and the page that was bound. */
-#define SLOT_COST 8
-/* A page that does not come in a run may be others', too: as many times as one of a run that is
- * nobody else's. */
-#define PAGE_COST 4
-
 /* The reverse map loses the entry, empty already, that mapped p. True: there is a reference of p to
  * drop. */
 static inline bool entry_forget(struct page *p, struct pte *pte, struct tlb_batch *b)
@@ -28,34 +21,29 @@ static inline bool entry_forget(struct page *p, struct pte *pte, struct tlb_batc
 	return true;
 }
 
-/* Empties one entry; its table's lock is held and the batch has room. Returns what that cost, in
- * pages; 0: it was none. */
-static inline int zap_entry(struct pte *pte, struct tlb_batch *b)
+/* Empties one entry that does not go in a run; its table's lock is held and the batch has room.
+ * Giving a slot up takes 1,200 instructions and more, when what was packed goes and the page that
+ * was bound. */
+static void zap_entry(struct pte *pte, struct tlb_batch *b)
 {
 	struct pte_view v;
 
 	pte_take(pte, &v, b);
-	if (v.state == PTE_NONE)
-		return 0;
 	if (v.state == PTE_SWAPPED) {
 		slot_put(v.slot);
-		return SLOT_COST;
-	}
-	if (!(v.prot & PTE_SPECIAL)) {
+	} else if (v.state != PTE_NONE && !(v.prot & PTE_SPECIAL)) {
 		if (v.prot & PTE_LOCKED)
 			lru_set_unevictable(v.page, false);
 		if (entry_forget(v.page, pte, b))
 			tlb_batch_page(b, v.page);
 	}
-	return PAGE_COST;
 }
 
 /* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of
- * it are present entries, one like the other; what else there is comes one by one. */
+ * it are present entries, one like the other; of what else there is one at a time. */
 static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
 {
 	struct pte_taken taken;
-	int room = CHUNK_ENTRIES, cost;
 
 	from = pte_take_run(table, from, to, &taken, b);
 	if (taken.file)
@@ -63,13 +51,8 @@ static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct
 	rmap_remove_taken(&taken, b);
 	if (likely(!taken.odd) || taken.cost > CHUNK_ENTRIES / 2)
 		return from;
-	for (room -= (int)taken.cost; room > 0 && from < to; from++) {
-		cost = zap_entry(pmap_table_entry(table, from), b);
-		if (cost == 0)
-			break;
-		room = preempt_wanted() ? 0 : room - cost;
-	}
-	return from;
+	zap_entry(pmap_table_entry(table, from), b);
+	return from + 1;
 }
 
 void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
