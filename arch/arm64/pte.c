@@ -444,17 +444,11 @@ static void flush_note_taken(const struct pte_taken *t, unsigned present, const 
 		b->naddresses += TLB_BATCH_ADDRESSES;
 }
 
-/* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of frames
- * that others may have since a fork, the reverse map has to find the entry among theirs: these cost
- * more; if they are many, where what remembers them is a tree and gives memory back, half a run. */
-#define TAKE_SHARED 4
-#define TAKE_MANY   (PTE_TAKE_MAX / 2)
-#define MANY        8 /* references */
-
-static unsigned shared_cost(uint64_t raw)
-{
-	return atomic_load(&phys_to_page(pte_pa(raw))->refs) > MANY ? TAKE_MANY : TAKE_SHARED;
-}
+/* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of a frame
+ * that others may have since a fork the reverse map has to find the entry among theirs, and what
+ * remembered it may be the last of a slab, which goes to the buddy with a list full of others:
+ * 2,000 instructions, so half a run. */
+#define TAKE_SHARED (PTE_TAKE_MAX / 2)
 
 /* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may
  * it be taken like others. Returns what it holds then, 0: it may not. */
@@ -492,11 +486,9 @@ unsigned pte_take_run(struct page *table, unsigned from, unsigned to, struct pte
 		if (raw & PTE_SW_SPECIAL) {
 			room -= ++special % 4 == 0;
 		} else if (unlikely((raw & kinds) == PTE_AP_READONLY)) { /* perhaps others', too */
-			unsigned more = shared_cost(raw) - 1;
-
-			if (n + more >= room)
+			if (n + TAKE_SHARED - 1 >= room)
 				break;
-			room -= more;
+			room -= TAKE_SHARED - 1;
 		}
 		pte = &base[from];
 		pte_store(pte, 0);
