@@ -119,7 +119,7 @@ static int share_process(struct task *child, struct process *p, uint64_t flags)
 	if (!new)
 		return -ENOMEM;
 	child->process = new; /* its first reference */
-	new->borrows_memory = flags &CLONE_VM;
+	new->borrows_memory = (flags & CLONE_VM) != 0;
 	if (flags & CLONE_SIGHAND)
 		new->sighand = sighand_get(p->sighand);
 	else

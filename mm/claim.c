@@ -12,9 +12,9 @@
  *
  * Either is bounded for each frame: a look costs some 300 instructions, a decision some 50,000, and
  * that brings memory by the megabyte. A page that would have to be written first is worth less than
- * a real-time task's time: its owner may be ended although swap has room. Only before the task's
- * own end, or the machine's, it waits for dirty pages of files (mm/oom/oom.c). vm.rt_reserve_kb,
- * made larger, keeps that from coming up.
+ * a real-time task's time: its owner may be ended although swap has room. Only where nobody who
+ * has memory to give may be ended it waits for swap, or for dirty pages of files (mm/oom/oom.c).
+ * vm.rt_reserve_kb, made larger, keeps that from coming up.
  *
  * What protects groups from each other, memory.min and memory.low, does not protect them from a
  * real-time task.

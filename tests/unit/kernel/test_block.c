@@ -411,16 +411,23 @@ static void raise_while_ending(struct block_request *r)
 	ending = r;
 }
 
-static void test_raise(void **state)
+static struct block_request one_sector(uint64_t sector, void (*done)(struct block_request *r))
 {
-	struct block_segment s = { memory, 512 };
-	struct block_request early = { .device = d,
+	static struct block_segment s = { .bytes = 512 };
+
+	s.kva = memory;
+	return (struct block_request){ .device = d,
 				       .op = BLOCK_READ,
-				       .sector = 77,
+				       .sector = sector,
 				       .sectors = 1,
 				       .segments = &s,
 				       .nsegments = 1,
-				       .done = raise_while_ending };
+				       .done = done };
+}
+
+static void test_raise(void **state)
+{
+	struct block_request early = one_sector(77, count_end);
 
 	(void)state;
 	ended = 0;
@@ -430,7 +437,6 @@ static void test_raise(void **state)
 	assert_int_equal(fake->nhas, 3);
 	block_raise(&early, PRIO_DEADLINE); /* more than a disk knows */
 	assert_int_equal(d->queue->thread->sched.boost, 0);
-	early.done = count_end;
 	block_submit(&early);
 	assert_int_equal(early.prio, PRIO_RT_MAX);
 	assert_int_equal(fake->nhas, 4);
@@ -448,13 +454,7 @@ static void test_raise(void **state)
 	assert_int_equal(fake->order[4], 15);
 	assert_int_equal(d->queue->thread->sched.boost, 0);
 	/* What has ended is not told of yet. */
-	early = (struct block_request){ .device = d,
-					.op = BLOCK_READ,
-					.sector = 78,
-					.sectors = 1,
-					.segments = &s,
-					.nsegments = 1,
-					.done = raise_while_ending };
+	early = one_sector(78, raise_while_ending);
 	fake->hold = 1;
 	block_submit(&early);
 	fake->hold = 0;
