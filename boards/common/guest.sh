@@ -195,11 +195,16 @@ guest_run()
 	guest_open_input
 	guest_open_log
 	guest_open_output
-	setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL "$@" "${wake[@]}" \
-		<&"$INPUT" >&"$OUTPUT" 2>"$WORK/qemu-errors" &
+	# Its copy-on-write file has a name in $TMPDIR until it is open: there it goes with the rest, however QEMU ends. A `wait`
+	# alone may sleep over an interrupt that comes just before it, so the end of a pipe tells of the end, and each second
+	# traps have their turn.
+	exec {ENDED}< <(exec {held}>&1 && TMPDIR=$WORK exec setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" \
+		setpriv --pdeathsig KILL "$@" "${wake[@]}" <&"$INPUT" >&"$OUTPUT" 2>"$WORK/qemu-errors")
 	GUEST=$!
+	until read -rt 1 -u "$ENDED" || (( $? <= 128 )); do :; done
 	wait "$GUEST"
 	STATUS=$?
+	exec {ENDED}<&-
 	GUEST=
 	sed -i -E "\\#netdev wake has no peer${GUEST_NOISE:+|$GUEST_NOISE}#d" "$WORK/qemu-errors"
 	guest_close_output

@@ -284,6 +284,8 @@ static void victim_wait(struct aspace *as, const struct oom_candidate *c, uint64
 			break;
 		news_wait();
 	}
+	if (came == 0 && answer_if_came(as)) /* its last pages may be the ones waited for */
+		came = micros_since(start);
 	oom_reap_urgently(PRIO_FAIR);
 	oom_say(LOG_INFO,
 		"oom: %s (%d) is %s after %ju us; %ju KB unmapped, %ju by the reaper; %s %ju us; %ju KB free, %ju before",

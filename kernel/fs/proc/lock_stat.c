@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: MIT
-// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each kind of lock with the sums, then
-// one for each place; then, where the kernel counts them, what kernel/lock_hold.c knows of each
-// class of spin locks. Writing 0 forgets everything.
+// /proc/lock_stat: what kernel/lock_stat.c knows: a line for each place, then the sums of these
+// lines for each kind of lock (others wait while they are written: the sums are of what was shown);
+// then, where the kernel counts them, what kernel/lock_hold.c knows of each class of spin locks.
+// Writing 0 forgets everything.
 #include "kernel/lock_stat.h"
 
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lock_hold.h"
 #include "kernel/lock.h"
 
-static void show_sum(struct seq *s, enum lock_kind kind, const char *name)
+static void show_waits(struct seq *s, const char *name, const struct lock_waits *w)
 {
-	uint64_t waits = 0, ns = 0, longest = 0;
-	struct lock_waits w;
-
-	for (unsigned i = 0; lock_waits(i, &w); i++) {
-		if (w.kind != kind)
-			continue;
-		waits += w.waits;
-		ns += w.ns;
-		longest = MAX(longest, w.longest);
-	}
-	seq_printf(s, "%-5s  %8ju  %12ju  %10ju\n", name, waits, ns, longest);
+	seq_printf(s, "%-5s  %8ju  %12ju  %10ju", name, w->waits, w->ns, w->longest);
 }
 
 static void show_times(struct seq *s, const struct lock_times *t)
@@ -47,16 +38,25 @@ static void show_classes(struct seq *s)
 int show_lock_stat(struct seq *s, const struct proc_ref *ref)
 {
 	static const char *const names[LOCK_KINDS] = { "spin", "mutex" };
-	struct lock_waits w;
+	struct lock_waits sums[LOCK_KINDS] = { 0 }, w;
 
 	(void)ref;
 	seq_puts(s, "lock      waits     ns in all  ns longest  taken at          called from\n");
-	for (unsigned kind = 0; kind < LOCK_KINDS; kind++)
-		show_sum(s, (enum lock_kind)kind, names[kind]);
-	for (unsigned i = 0; lock_waits(i, &w); i++)
-		if (w.waits > 0)
-			seq_printf(s, "%-5s  %8ju  %12ju  %10ju  %016jx  %016jx\n", names[w.kind],
-				   w.waits, w.ns, w.longest, (uint64_t)w.site, (uint64_t)w.caller);
+	for (unsigned i = 0; lock_waits(i, &w); i++) {
+		struct lock_waits *sum = &sums[w.kind];
+
+		if (w.waits == 0)
+			continue;
+		show_waits(s, names[w.kind], &w);
+		seq_printf(s, "  %016jx  %016jx\n", (uint64_t)w.site, (uint64_t)w.caller);
+		sum->waits += w.waits;
+		sum->ns += w.ns;
+		sum->longest = MAX(sum->longest, w.longest);
+	}
+	for (unsigned kind = 0; kind < LOCK_KINDS; kind++) {
+		show_waits(s, names[kind], &sums[kind]);
+		seq_puts(s, "  in all\n");
+	}
 	if (LOCK_HOLDS)
 		show_classes(s);
 	return 0;
