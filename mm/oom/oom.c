@@ -346,6 +346,31 @@ static bool writing_helps(const struct oom_request *r, int chosen)
 	return false;
 }
 
+/* Who is refused again and again would push the reports of kills out of the log: after one report
+ * others are counted until this time has passed, or somebody was ended. Of the thread. */
+#define REFUSALS_APART (10 * NSEC_PER_SEC)
+
+static struct {
+	uint64_t next; /* report; 0: at once */
+	uint32_t untold;
+} refusals;
+
+static bool refusal_was_told(const struct oom_request *r, uint64_t now)
+{
+	if (r->group != NULL)
+		return false; /* these do not ask as often (mm/memcg_room.c) */
+	if (now < refusals.next) {
+		refusals.untold++;
+		return true;
+	}
+	if (refusals.untold > 0)
+		oom_say(LOG_ERROR, "oom: %u more were refused since the last report of a refusal",
+			refusals.untold);
+	refusals.untold = 0;
+	refusals.next = now + REFUSALS_APART;
+	return false;
+}
+
 static void decide(const struct oom_request *r)
 {
 	const struct oom_policy *p = oom_policy();
@@ -364,6 +389,10 @@ static void decide(const struct oom_request *r)
 		answer_all(true);
 		return;
 	}
+	if (chosen == OOM_NOBODY && refusal_was_told(r, start)) {
+		answer_all(false);
+		return;
+	}
 	oom_report(r, p, candidates, n, &left, chosen);
 	if (chosen == OOM_RESTART)
 		restart();
@@ -371,6 +400,7 @@ static void decide(const struct oom_request *r)
 		answer_all(false);
 		return;
 	}
+	refusals.next = 0;
 	oom_reap_urgently(reaper_urgency());
 	as = oom_end(&candidates[chosen], r->group);
 	if (as == NULL) {

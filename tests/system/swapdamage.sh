@@ -13,7 +13,7 @@ figure() { sed -nE "s/^$1 ([0-9]+)$/\\1/p" "$SCRATCH/output"; }
 
 mkdir -p "$SCRATCH/root/bin"
 cp "$TESTS_ROOT/bin/damage" "$SCRATCH/root/bin" || fail "the program is not built"
-"$RUN" --log --timeout 60 --mem 32M --smp 1 --append zpool=0% --keep-flash "$FLASH" --root "$SCRATCH/root" --exec 'damage 5000 4; cat /proc/swapstore' \
+"$RUN" --log --timeout "$GUEST_LIMIT" --mem 32M --smp 1 --append zpool=0% --keep-flash "$FLASH" --root "$SCRATCH/root" --exec 'damage 5000 4; cat /proc/swapstore' \
 	-- -chardev socket,id=gdb,path="$SCRATCH/gdb",server=on,wait=off -gdb chardev:gdb \
 	>"$SCRATCH/output" 2>"$SCRATCH/errors" </dev/null &
 for (( i = 0; i < 400; i++ )); do

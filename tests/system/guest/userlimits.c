@@ -5,6 +5,7 @@
  * and the answer. The answers of Linux are in userlimits-linux-6.1.txt.
  *
  *     userlimits crowd     what a user can do to the machine with pipes, as it boots
+ *     userlimits bombs     what users can do to it with processes, and what root has left
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -583,10 +584,77 @@ static void crowd(void)
 	printf("%d of %d processes, %ld KB in pipes\n", held, CROWD, all / KB);
 }
 
+/* ---- Bombs ---- */
+
+#define BOMBS   3
+#define AT_MOST 1000
+
+/* As many children as can be had, that wait for the end; errno of the refusal. */
+static int fork_all(int *made)
+{
+	pid_t pid = 0;
+
+	for (*made = 0; *made < AT_MOST && (pid = fork()) > 0;)
+		++*made;
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	return pid < 0 ? errno : 0;
+}
+
+/* In a process group of its own; tells how many children it has got and why no more. */
+static pid_t bomb(uid_t uid, int tell_to)
+{
+	pid_t pid = fork();
+	int result[2];
+
+	if (pid != 0)
+		return pid;
+	if (setpgid(0, 0) || setuid(uid))
+		_exit(1);
+	result[1] = fork_all(&result[0]);
+	(void)!write(tell_to, result, sizeof(result));
+	pause();
+	_exit(0);
+}
+
+/* Users fill the table of tasks; then root takes what it has. */
+static void bombs(void)
+{
+	int told[2], result[2], users = 0, refused = 0;
+	pid_t pids[BOMBS + 1];
+
+	if (pipe(told))
+		return;
+	for (unsigned i = 0; i < BOMBS; i++)
+		pids[i] = bomb(1000 + i, told[1]);
+	for (unsigned i = 0; i < BOMBS && read(told[0], result, sizeof(result)) == sizeof(result);
+	     i++) {
+		users += result[0];
+		refused += result[1] == EAGAIN;
+	}
+	pids[BOMBS] = bomb(0, told[1]);
+	if (pids[BOMBS] < 0 || read(told[0], result, sizeof(result)) != sizeof(result))
+		result[0] = -1;
+	printf("%d of %d users were refused at %s, root has %d more\n", refused, BOMBS,
+	       users > 200 ? "hundreds" : "few", result[0]);
+	for (unsigned i = 0; i <= BOMBS; i++) {
+		if (pids[i] < 0)
+			continue;
+		kill(-pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "crowd") == 0) {
 		crowd();
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "bombs") == 0) {
+		bombs();
 		return 0;
 	}
 	if (argc > 1)

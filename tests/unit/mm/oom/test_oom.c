@@ -442,6 +442,15 @@ static void test_stubborn_victim(void **state)
 	assert_false(oom_kill(0, NULL));
 	assert_int_equal(killed, 2);
 	assert_non_null(strstr(mock_log(), "nobody may be ended"));
+	/* Who asks again and again does not push this report out of the log. */
+	mock_log_clear();
+	for (int i = 0; i < 50; i++)
+		assert_false(oom_kill(0, NULL));
+	assert_null(strstr(mock_log(), "oom:"));
+	mock_time_advance(10 * NSEC_PER_SEC);
+	assert_false(oom_kill(0, NULL));
+	assert_non_null(strstr(mock_log(), "50 more were refused"));
+	assert_non_null(strstr(mock_log(), "nobody may be ended"));
 	frames_again();
 	all_gone();
 }
