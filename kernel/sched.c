@@ -414,6 +414,9 @@ void sched_preempt(void)
 void sched_exit(void)
 {
 	latency_task_ends(current());
+	spin_lock(&current()->pi_lock);
+	current()->sched.ended = true;
+	spin_unlock(&current()->pi_lock);
 	if (current()->sched.policy == SCHED_DEADLINE)
 		(void)!sched_set(current(), SCHED_OTHER, 0, 0);
 	if (current()->sched.rt_limited)

@@ -112,7 +112,8 @@ static int change(struct task *t, int policy, int rt_priority, int nice,
 	int err;
 
 	spin_lock(&t->pi_lock);
-	err = deadline_admit(&t->sched.dl, d);
+	/* Nobody would give back what a task that has ended were admitted. */
+	err = t->sched.ended && d->period != 0 ? -ESRCH : deadline_admit(&t->sched.dl, d);
 	if (err == 0)
 		set_policy(t, policy, rt_priority, nice, d);
 	spin_unlock(&t->pi_lock);

@@ -64,6 +64,7 @@ struct sched {
 	uint64_t dl_start, dl_end; /* of its present period: the beginning, the deadline */
 	bool dl_spent;      /* it has had its runtime: sleeps before it goes on in user mode */
 	bool reset_on_fork; /* its children are ordinary */
+	bool ended;         /* is given no deadline any more; under pi_lock */
 	struct list rt_link;
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */

@@ -151,7 +151,8 @@ struct attr {
 	uint64_t runtime, deadline, period;
 };
 
-static int set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period, uint64_t flags)
+static int set_deadline_of(pid_t pid, uint64_t runtime, uint64_t deadline, uint64_t period,
+			   uint64_t flags)
 {
 	struct attr a = { .size = sizeof(a),
 			  .policy = SCHED_DEADLINE,
@@ -160,7 +161,12 @@ static int set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period, ui
 			  .deadline = deadline,
 			  .period = period };
 
-	return (int)syscall(SYS_sched_setattr, 0, &a, 0);
+	return (int)syscall(SYS_sched_setattr, pid, &a, 0);
+}
+
+static int set_deadline(uint64_t runtime, uint64_t deadline, uint64_t period, uint64_t flags)
+{
+	return set_deadline_of(0, runtime, deadline, period, flags);
 }
 
 static void get_attr(struct attr *a)
@@ -222,8 +228,22 @@ static void deadlines(void)
 		_exit(sched_getscheduler(0) != SCHED_OTHER);
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
-	/* What ended tasks had is there again. */
+	/* What ended tasks had is there again, and those that have ended get nothing. */
 	for (int i = 0; i < 5; i++) {
+		siginfo_t si;
+
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		CHECK(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) == 0);
+		/* The last it does comes after the news that it has ended. */
+		for (int n = 0; n < 100; n++) {
+			if (set_deadline_of(pid, 30 * MS, 100 * MS, 100 * MS, 0) != 0)
+				break;
+			sleep_ms();
+		}
+		REFUSED(set_deadline_of(pid, 30 * MS, 100 * MS, 100 * MS, 0), ESRCH);
+		CHECK(waitpid(pid, NULL, 0) == pid);
 		pid = fork();
 		if (pid == 0)
 			_exit(set_deadline(90 * MS, 100 * MS, 100 * MS, 0) != 0);

@@ -76,6 +76,30 @@ static void test_rules_and_admission(void **state)
 	sim_run(1, SECOND, rules_main, NULL);
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Nobody would give back what it got. */
+static void ended_main(void *arg)
+{
+	struct sched_deadline d = { 19 * MS - 100, 20 * MS, 20 * MS };
+	struct task *t = sim_task("ends", nothing, NULL, SCHED_OTHER, 0, 0);
+
+	(void)arg;
+	sim_join(t);
+	assert_int_equal(sched_set_deadline(t, &d), -ESRCH);
+	assert_int_equal(sched_set_deadline(current(), &d), 0);
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+}
+
+static void test_a_task_that_has_ended_gets_nothing(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, ended_main, NULL);
+}
+
 static uint64_t fair_ran;
 
 static void spinner(void *arg)
@@ -255,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules_and_admission),
+		cmocka_unit_test(test_a_task_that_has_ended_gets_nothing),
 		cmocka_unit_test(test_a_budget_is_kept_and_given),
 		cmocka_unit_test(test_nobody_waits),
 		cmocka_unit_test(test_earliest_deadline_first),
