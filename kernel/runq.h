@@ -64,6 +64,8 @@ struct runq {
 	struct list held; /* tasks put aside, by rt_link; they are `moving` */
 	uint64_t guard_seen;
 	bool guard_on;
+	bool guard_late; /* a window has ended while a task with a deadline ran: the next one that
+			    is guarded is looked at as soon as it runs */
 
 	/* Pressure (kernel/psi.c). Somebody waits for this CPU: since when, 0: nobody; how long of
 	 * late; ticks of hw_counter(). */
@@ -166,7 +168,12 @@ extern struct rt_guard {
  * were promised that need more. */
 int rt_guard_set(int64_t runtime, int64_t period);
 void guard_init(struct runq *rq);
-/* A real-time task runs and ordinary ones wait. This CPU's, rq->lock held. */
+/* Tasks with deadlines were admitted within the guard's settings. */
+static inline bool guarded(const struct task *t)
+{
+	return t->sched.prio > PRIO_FAIR && t->sched.prio < PRIO_DEADLINE;
+}
+/* A task that is guarded runs and ordinary ones wait. This CPU's, rq->lock held. */
 void guard_begin(struct runq *rq);
 /* runtime / period, times 2^shift. */
 uint64_t rt_share(unsigned shift);

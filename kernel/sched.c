@@ -86,7 +86,7 @@ static NOINLINE void arm_urgent(struct runq *rq, const struct task *t)
 {
 	uint64_t end = t->sched.exec_start, others = atomic_load(&cpus_online) & ~rq->bit;
 
-	if (!rq->guard_on)
+	if (!rq->guard_on && guarded(t))
 		guard_begin(rq);
 	if (runq_turn_has_end(rq, t))
 		arm_turn_until(rq, end + t->sched.slice_left);
@@ -157,7 +157,7 @@ static inline struct task *compare(struct runq *rq, struct task *prev, struct ta
 	int prio = prev->sched.prio, lead = prio - next->sched.prio;
 	bool front = !yields && !turn_over(prev);
 
-	if (unlikely(rq->hold) && lead >= 0 && prio > PRIO_FAIR)
+	if (unlikely(rq->hold) && lead >= 0 && guarded(prev))
 		return hold(rq, prev, next);
 	if (lead > 0)
 		return prev;

@@ -6,11 +6,16 @@
  * Linux means by these, but that nobody is held up where no ordinary task waits when its time is
  * over.
  *
- * A window begins when a real-time task runs and an ordinary one waits. After `runtime` the guard
- * looks whether ordinary tasks ran (or nobody did) for the rest of a period meanwhile. If not, the
- * real-time task that runs is put aside (RUNQ_HOLD: switch_task() does it), and so is the next one
- * that is found running at the guard's next look, until ordinary tasks have had their part; then
- * all come back. Who runs little is hardly ever the one that is found.
+ * A window begins when a task of SCHED_FIFO or SCHED_RR runs and an ordinary one waits. After
+ * `runtime` the guard looks whether ordinary tasks ran (or nobody did) for the rest of a period
+ * meanwhile. If not, the real-time task that runs is put aside (rq->hold: switch_task() does it),
+ * and so is the next one that is found running at the guard's next look, until ordinary tasks have
+ * had their part; then all come back. Who runs little is hardly ever the one that is found.
+ *
+ * Tasks with deadlines, and who has their priority because they wait for it, are never put aside:
+ * they have what they were admitted to, which leaves the others theirs. Their time is nobody's part
+ * of a window. Where one of them runs when the guard looks, it looks again as soon as a task runs
+ * that it guards (guard_late), or when ordinary tasks could have had their part.
  *
  * All of it is the CPU's own, in its timer's interrupt, under its run queue's lock.
  */
@@ -18,6 +23,7 @@
 #include "kernel/runq.h"
 
 #define LOOK_AGAIN (50 * NSEC_PER_USEC)
+#define LOOK_LATE  NSEC_PER_MSEC
 
 struct rt_guard rt_guard = { .runtime = 950 * (int64_t)NSEC_PER_MSEC, .period = NSEC_PER_SEC };
 
@@ -64,7 +70,10 @@ void guard_begin(struct runq *rq)
 	if (runtime < 0)
 		return;
 	rq->guard_on = true;
-	rq->guard_seen = others_ran(rq);
+	if (rq->guard_late)
+		runtime = 0;
+	else
+		rq->guard_seen = others_ran(rq);
 	timer_start(&rq->guard, time_now() + (uint64_t)runtime);
 }
 
@@ -102,6 +111,8 @@ static void guard_look(struct timer *timer)
 	spin_lock_raw(&rq->lock);
 	runq_account(rq, time_now());
 	rest = rq->curr->sched.prio > PRIO_FAIR || !list_empty(&rq->held) ? owed(rq) : 0;
+	rq->guard_late = rest > 0 && rq->curr->sched.prio == PRIO_DEADLINE;
+	rq->guard_on = !rq->guard_late;
 	if (rest == 0) {
 		/* One at a time: this look comes again for the next. */
 		if (!list_empty(&rq->held)) {
@@ -110,14 +121,14 @@ static void guard_look(struct timer *timer)
 			return;
 		}
 		rq->guard_on = false;
-		if (rq->curr->sched.prio > PRIO_FAIR && rq->nr_fair > 0)
+		if (guarded(rq->curr) && rq->nr_fair > 0)
 			guard_begin(rq);
-	} else if (rq->curr->sched.prio > PRIO_FAIR) {
+	} else if (guarded(rq->curr)) {
 		rq->hold = true;
 		runq_resched(rq);
 		timer_start(&rq->guard, time_now() + LOOK_AGAIN);
 	} else {
-		timer_start(&rq->guard, time_now() + rest);
+		timer_start(&rq->guard, time_now() + MAX(rest, rq->guard_late ? LOOK_LATE : 0));
 	}
 	spin_unlock_raw(&rq->lock);
 }

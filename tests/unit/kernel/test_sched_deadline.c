@@ -246,7 +246,8 @@ static void fair_work(void *arg)
 	fair_ran = current()->sched.runtime;
 }
 
-static uint64_t guarded(unsigned spinners, int policy, uint64_t length)
+/* What an ordinary task has beside so many others, in `length`. */
+static uint64_t left_by(unsigned spinners, int policy, uint64_t length)
 {
 	uint64_t until = sim_now() + length;
 
@@ -261,11 +262,11 @@ static uint64_t guarded(unsigned spinners, int policy, uint64_t length)
 static void guard_main(void *arg)
 {
 	(void)arg;
-	assert_in_range(guarded(1, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
-	assert_in_range(guarded(3, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
-	assert_in_range(guarded(2, SCHED_RR, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_in_range(left_by(1, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_in_range(left_by(3, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
+	assert_in_range(left_by(2, SCHED_RR, 4 * SECOND), 150 * MS, 210 * MS);
 	assert_int_equal(rt_guard_set(-1, -2), 0);
-	assert_in_range(guarded(1, SCHED_FIFO, 4 * SECOND), 0, MS);
+	assert_in_range(left_by(1, SCHED_FIFO, 4 * SECOND), 0, MS);
 	assert_int_equal(rt_guard_set(950000, -2), 0);
 }
 
@@ -273,6 +274,37 @@ static void test_the_guard_leaves_ordinary_tasks_their_part(void **state)
 {
 	(void)state;
 	sim_run(1, 60 * SECOND, guard_main, NULL);
+}
+
+/* Of every 60 ms this one has the first 48. So others begin after 48, and whenever the guard looks,
+ * 950 ms later, it runs. */
+static void most_of_it(void *arg)
+{
+	uint64_t until = *(uint64_t *)arg, begin = sim_now();
+
+	assert_int_equal(admit(49 * MS, 60 * MS, 60 * MS), 0);
+	for (uint64_t at = begin; at < until; at += 60 * MS) {
+		assert_in_range(sim_now(), at, at + 100 * US);
+		user_work_for(48 * MS);
+		assert_in_range(sim_now(), at, at + 48 * MS + 100 * US);
+		sim_sleep(at + 60 * MS - sim_now());
+	}
+}
+
+static void guard_and_deadlines_main(void *arg)
+{
+	uint64_t until = sim_now() + 4 * SECOND;
+
+	(void)arg;
+	sim_task("deadline", most_of_it, &until, SCHED_OTHER, 0, 0);
+	sim_sleep(MS); /* so that it comes to ask */
+	assert_in_range(left_by(2, SCHED_FIFO, 4 * SECOND), 150 * MS, 210 * MS);
+}
+
+static void test_the_guard_puts_no_deadline_aside(void **state)
+{
+	(void)state;
+	sim_run(1, 60 * SECOND, guard_and_deadlines_main, NULL);
 }
 
 int main(void)
@@ -285,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_earliest_deadline_first),
 		cmocka_unit_test(test_yield_waits_for_the_next_period),
 		cmocka_unit_test(test_the_guard_leaves_ordinary_tasks_their_part),
+		cmocka_unit_test(test_the_guard_puts_no_deadline_aside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
