@@ -249,13 +249,23 @@ static bool request_ok(const struct map_request *r)
 	       (r->object == NULL || bytes_to_pages(r->offset) + pages <= UINT32_MAX);
 }
 
-/* Populating is best effort for MAP_POPULATE and for mlock'ed future mappings, as in mmap(2). */
+static bool to_be_there(unsigned flags)
+{
+	return (flags & AREA_LOCK_BITS) == AREA_LOCKED;
+}
+
+/* Populating is best effort for MAP_POPULATE and for mlock'ed future mappings, as in mmap(2).
+ * Shared memory gets the right to write only if it is locked; huge pages, which never are, as they
+ * come. */
 static void map_populate(struct aspace *as, virt_addr_t at, uint64_t length, unsigned flags)
 {
 	unsigned access = flags & AREA_WRITE && !(flags & AREA_SHARED) ? FAULT_WRITE : FAULT_READ;
+	virt_addr_t end = at + ALIGN_UP(length, PAGE_SIZE);
 
-	if (flags & AREA_RIGHTS)
-		(void)populate_range(as, at, at + ALIGN_UP(length, PAGE_SIZE), access);
+	if (to_be_there(flags) && !(flags & AREA_HUGETLB))
+		(void)!populate_locked(as, at, end);
+	else if (flags & AREA_RIGHTS)
+		(void)populate_range(as, at, end, access);
 }
 
 static uint64_t no_limit(const struct object_room *room)
@@ -292,7 +302,8 @@ static struct object *map_shared(const struct map_request *r)
 int64_t aspace_map(struct aspace *as, const struct map_request *r)
 {
 	struct object *own = NULL, *object;
-	bool populate, writer;
+	unsigned flags = r->flags;
+	bool writer;
 	int64_t at;
 
 	if (r->length == 0)
@@ -315,15 +326,14 @@ int64_t aspace_map(struct aspace *as, const struct map_request *r)
 	aspace_mutex_lock(as);
 	at = map_locked(as, r, object);
 	commit_settle(as);
-	populate = r->populate || (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED ||
-		   (r->flags & AREA_LOCK_BITS) == AREA_LOCKED;
+	flags |= as->mlock_future;
 	mutex_unlock(&as->mutex);
 	if (writer)
 		object_writer_put(object);
 	if (own != NULL)
 		object_put(own);
-	if (at > 0 && populate)
-		map_populate(as, (virt_addr_t)at, r->length, r->flags);
+	if (at > 0 && (r->populate || to_be_there(flags)))
+		map_populate(as, (virt_addr_t)at, r->length, flags);
 	return at;
 }
 
@@ -400,7 +410,7 @@ virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)
 		err = unmap_locked(as, to, from);
 	} else if (to > from) {
 		err = brk_grow(as, from, to);
-		grown = err == 0 && (as->mlock_future & AREA_LOCK_BITS) == AREA_LOCKED;
+		grown = err == 0 && to_be_there(as->mlock_future);
 	}
 	if (err == 0)
 		as->brk = brk;
@@ -408,6 +418,6 @@ virt_addr_t aspace_brk(struct aspace *as, virt_addr_t brk)
 	commit_settle(as);
 	mutex_unlock(&as->mutex);
 	if (grown)
-		map_populate(as, from, to - from, AREA_WRITE);
+		(void)!populate_locked(as, from, to);
 	return brk;
 }

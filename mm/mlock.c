@@ -2,17 +2,21 @@
 /*
  * mlock and its family, and populating. Locking marks the areas, then the entries that are there
  * (PTE_LOCKED, and their pages go to the unevictable list), then faults in what is missing: for
- * writing where the area is private and writable, so that copy-on-write is over, too, and no fault
- * ever comes again. Leaf tables are unshared first (7).
+ * writing where the area is writable, so that copy-on-write is over, too, and no fault ever comes
+ * again. Leaf tables are unshared first (7).
+ *
+ * But for writing into files of a disk: the first store after a page was written back has to be
+ * told of, so it faults whatever was done here, and who locks a large file does not want all of it
+ * written.
  */
 #include "mm/aspace_internal.h"
 
 /* What has to be asked for so that no later access of a kind the area allows faults. */
-static unsigned populate_access(unsigned flags)
+static unsigned populate_access(const struct area *a)
 {
-	if (flags & AREA_WRITE)
-		return FAULT_WRITE;
-	return FAULT_READ;
+	bool tells = (a->flags & AREA_SHARED) && a->object->ops->write_pages;
+
+	return (a->flags & AREA_WRITE) && !tells ? FAULT_WRITE : FAULT_READ;
 }
 
 int populate_range(struct aspace *as, virt_addr_t start, virt_addr_t end, unsigned access)
@@ -153,16 +157,17 @@ static int populate_areas(struct aspace *as, virt_addr_t start, virt_addr_t end,
 	while (va < end && err == 0) {
 		struct area *a;
 		virt_addr_t from, stop;
-		unsigned flags;
+		unsigned flags, access;
 
 		aspace_mutex_lock_call(as);
 		a = area_first_in(as, va, end);
 		from = a != NULL ? MAX(a->start, va) : end;
 		stop = a != NULL ? MIN(a->end, end) : end;
 		flags = a != NULL ? a->flags : 0;
+		access = a != NULL ? populate_access(a) : 0;
 		mutex_unlock(&as->mutex);
 		if ((flags & AREA_LOCK_BITS) == AREA_LOCKED)
-			err = populate_range(as, from, stop, populate_access(flags));
+			err = populate_range(as, from, stop, access);
 		if (err && err != -ENOMEM && err != -EINTR)
 			err = all ? 0 : -ENOMEM;
 		va = stop;

@@ -375,7 +375,6 @@ int64_t aspace_remap(struct aspace *as, virt_addr_t old, uint64_t old_len, uint6
 		   (area_covering(as, (virt_addr_t)at)->flags & AREA_LOCK_BITS) == AREA_LOCKED;
 	mutex_unlock(&as->mutex);
 	if (populate)
-		(void)populate_range(as, (virt_addr_t)at + old_len, (virt_addr_t)at + new_len,
-				     FAULT_WRITE);
+		(void)!populate_locked(as, (virt_addr_t)at + old_len, (virt_addr_t)at + new_len);
 	return at;
 }

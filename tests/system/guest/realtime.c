@@ -99,9 +99,22 @@ static void *thread(void *arg)
 	return NULL;
 }
 
+#define SHARED_SIZE (1 << 16)
+
+/* Shared memory, mapped when all that is mapped gets locked. */
+static char *shared(int fd)
+{
+	int anonymous = fd < 0 ? MAP_ANONYMOUS : 0;
+	char *p = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | anonymous, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
 static void everything(void)
 {
 	long before, of_thread = -1;
+	int fd = memfd_create("shared", 0);
 	pthread_t t;
 	char *p;
 
@@ -112,6 +125,13 @@ static void everything(void)
 	p = mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(p != MAP_FAILED);
 	memset(p, 1, 1 << 18);
+	memset(shared(-1), 1, SHARED_SIZE);
+	CHECK(ftruncate(fd, SHARED_SIZE / 2) == 0);
+	p = shared(fd);
+	memset(p, 1, SHARED_SIZE / 2);
+	CHECK(ftruncate(fd, SHARED_SIZE) == 0);
+	CHECK(mlock(p, SHARED_SIZE) == 0);
+	memset(p, 1, SHARED_SIZE);
 	CHECK(pthread_create(&t, NULL, thread, &of_thread) == 0);
 	CHECK(pthread_join(t, NULL) == 0);
 	CHECK(of_thread == 0);

@@ -142,6 +142,38 @@ static void test_lock_all(void **state)
 	end(as);
 }
 
+/* Shared memory too, however it gets there; of a file that grows, once it is locked again. */
+static void test_lock_shared(void **state)
+{
+	struct object *o = object_create_anon(2 * PAGE_SIZE);
+	const unsigned flags = RW | AREA_SHARED | AREA_MAY_WRITE;
+	struct aspace *as = space();
+	uint64_t faults;
+
+	(void)state;
+	run(as);
+	as->cap_ipc_lock = true;
+	assert_int_equal(aspace_lock_all(as, AREA_LOCKED, AREA_LOCKED), 0);
+	map_at(as, BASE + 8 * MB, 4 * PAGE_SIZE, flags);
+	map_object(as, BASE, 4 * PAGE_SIZE, flags, o);
+	assert_int_equal(aspace_remap_file(as, BASE, PAGE_SIZE, 1, true), 0);
+	faults = as->minflt;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(poke(BASE + 8 * MB + i * PAGE_SIZE, 1), 0);
+	assert_int_equal(poke(BASE, 1), 0);
+	assert_int_equal(poke(BASE + PAGE_SIZE, 1), 0);
+	assert_int_equal(as->minflt, faults);
+	assert_int_equal(object_truncate(o, 4 * PAGE_SIZE), 0);
+	assert_int_equal(aspace_lock(as, BASE, 4 * PAGE_SIZE, AREA_LOCKED), 0);
+	faults = as->minflt;
+	for (unsigned i = 2; i < 4; i++)
+		assert_int_equal(poke(BASE + i * PAGE_SIZE, 1), 0);
+	assert_int_equal(as->minflt, faults);
+	check(as);
+	end(as);
+	object_put(o);
+}
+
 /* A real-time task with everything locked: what it maps and what gets rights later is there, and a
  * fault that comes all the same is told. */
 static void test_no_faults(void **state)
@@ -183,8 +215,8 @@ static void test_no_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lock),     TEST(test_limit),     TEST(test_unmapping_unlocks),
-		TEST(test_lock_all), TEST(test_no_faults),
+		TEST(test_lock),     TEST(test_limit),       TEST(test_unmapping_unlocks),
+		TEST(test_lock_all), TEST(test_lock_shared), TEST(test_no_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,21 @@ static void test_first_store_tells(void **state)
 	finish(as);
 }
 
+/* Locking makes nothing dirty: the first store has to fault again after each sync anyway. */
+static void test_locking_writes_nothing(void **state)
+{
+	struct aspace *as = begin();
+
+	(void)state;
+	as->cap_ipc_lock = true;
+	assert_int_equal(aspace_lock(as, BASE, 2 * PAGE_SIZE, AREA_LOCKED), 0);
+	assert_int_equal(look(as, BASE + PAGE_SIZE).state, PTE_PRESENT);
+	assert_int_equal(disk.nr_dirty, 0);
+	assert_int_equal(poke(BASE, 3), 0);
+	assert_int_equal(disk.nr_dirty, 1);
+	finish(as);
+}
+
 /* Every entry loses the right: another mapping, a child's, one that was moved, a locked one. */
 static void test_all_entries_are_cleaned(void **state)
 {
@@ -593,6 +608,7 @@ int main(void)
 		TEST(test_stores_after_a_sync),
 		TEST(test_sync_beside_another),
 		TEST(test_first_store_tells),
+		TEST(test_locking_writes_nothing),
 		TEST(test_all_entries_are_cleaned),
 		TEST(test_moved_while_written),
 		TEST(test_writable_copies_tell),
