@@ -6,6 +6,7 @@
  *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is
  *             counted, and kills on request
  *   deadline  SCHED_DEADLINE as sched(7) has it: what is refused, what is admitted, yields, forks
+ *   cpus      with two of them: who has a deadline may run on both
  *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it
  *             anew
  *   rights    what sched_setattr(2) corrects and refuses, and what RLIMIT_RTPRIO allows
@@ -199,7 +200,6 @@ static void get_attr(struct attr *a)
 static void refused(void)
 {
 	struct sched_param none = { 0 };
-	cpu_set_t one;
 
 	REFUSED(set_deadline(0, 10 * MS, 10 * MS, 0), EINVAL);
 	REFUSED(set_deadline(11 * MS, 10 * MS, 10 * MS, 0), EINVAL);
@@ -211,9 +211,6 @@ static void refused(void)
 	CHECK(sched_get_priority_max(SCHED_DEADLINE) == 0 &&
 	      sched_get_priority_min(SCHED_DEADLINE) == 0);
 	CHECK(set_deadline(2 * MS, 10 * MS, 0, 0) == 0);
-	CPU_ZERO(&one);
-	CPU_SET(1, &one); /* of one CPU there are no others to be left out */
-	CHECK(sched_setaffinity(0, sizeof(one), &one) == -1);
 	REFUSED(fork(), EAGAIN);
 }
 
@@ -269,6 +266,23 @@ static void deadlines(void)
 			_exit(set_deadline(90 * MS, 100 * MS, 100 * MS, 0) != 0);
 		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	}
+}
+
+/* What is admitted counts on all CPUs. */
+static void both_cpus(void)
+{
+	struct sched_param none = { 0 };
+	cpu_set_t one, all;
+
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0 && CPU_COUNT(&all) == 2);
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	CHECK(set_deadline(2 * MS, 10 * MS, 0, 0) == 0);
+	REFUSED(sched_setaffinity(0, sizeof(one), &one), EBUSY);
+	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+	CHECK(sched_setscheduler(0, SCHED_OTHER, &none) == 0);
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+	REFUSED(set_deadline(2 * MS, 10 * MS, 0, 0), EPERM);
 }
 
 /* ---- rttime ---- */
@@ -462,8 +476,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "sleep", sleeps },  { "nofault", nofault }, { "deadline", deadlines },
-	{ "rttime", rttime }, { "rights", rights },   { "guard", guard },
+	{ "sleep", sleeps },   { "nofault", nofault }, { "deadline", deadlines },
+	{ "cpus", both_cpus }, { "rttime", rttime },   { "rights", rights },
+	{ "guard", guard },
 };
 
 int main(int argc, char **argv)

@@ -23,15 +23,20 @@
 #define MS     NSEC_PER_MSEC
 #define SECOND NSEC_PER_SEC
 
+static void to_user_mode(void)
+{
+	if (current()->hot.pending & TASK_WORK) {
+		atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_WORK);
+		sched_deadline_wait();
+	}
+}
+
 /* Computes for ns in small steps, each followed by what the way to user mode does. */
 static void user_work_for(uint64_t ns)
 {
 	for (; ns > 0; ns -= MIN(ns, 50 * US)) {
 		sim_work(MIN(ns, 50 * US));
-		if (current()->hot.pending & TASK_WORK) {
-			atomic_fetch_and(&current()->hot.pending, ~(uint32_t)TASK_WORK);
-			sched_deadline_wait();
-		}
+		to_user_mode();
 	}
 }
 
@@ -205,6 +210,136 @@ static void test_earliest_deadline_first(void **state)
 	sim_run(1, 2 * SECOND, edf_main, NULL);
 }
 
+/* ---- Who goes first ---- */
+
+/* A job of `work` with a deadline; it is released, and maybe awaited, at `at`. */
+struct job {
+	uint64_t at, work, deadline;
+	uint64_t began, done;
+};
+
+static void one_job(void *arg)
+{
+	struct job *j = arg;
+
+	assert_int_equal(admit(j->work, j->deadline, j->deadline), 0);
+	if (sim_now() < j->at)
+		sim_sleep(j->at - sim_now());
+	j->began = sim_now();
+	sim_work(j->work);
+	j->done = sim_now();
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+}
+
+static void start_job(struct job *j)
+{
+	sim_task("job", one_job, j, SCHED_FIFO, 50, 0);
+}
+
+/* Three come to wait behind one that is before them all. */
+static void queue_main(void *arg)
+{
+	struct job j[] = { { 5 * MS, 2 * MS, 30 * MS, 0, 0 },
+			   { 5 * MS + 1, 2 * MS, 10 * MS, 0, 0 },
+			   { 5 * MS + 2, 2 * MS, 20 * MS, 0, 0 } };
+
+	(void)arg;
+	for (unsigned i = 0; i < 3; i++)
+		start_job(&j[i]);
+	sim_sleep(4 * MS);
+	sched_boost(current(), PRIO_DEADLINE);
+	sim_work(2 * MS);
+	sched_boost(current(), 0);
+	sim_sleep(20 * MS);
+	assert_int_equal(j[1].began, 6 * MS);
+	assert_int_equal(j[2].began, j[1].done);
+	assert_int_equal(j[0].began, j[2].done);
+}
+
+static void test_the_earliest_of_those_that_wait_is_next(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, queue_main, NULL);
+}
+
+/* One that wakes up goes before one that runs, if its deadline is earlier. */
+static void preempt_main(void *arg)
+{
+	struct job runs = { 5 * MS, 6 * MS, 40 * MS, 0, 0 }, sooner = { 7 * MS, MS, 10 * MS, 0, 0 },
+		   later = { 8 * MS, MS, 50 * MS, 0, 0 };
+
+	(void)arg;
+	start_job(&runs);
+	start_job(&sooner);
+	start_job(&later);
+	sim_sleep(30 * MS);
+	assert_int_equal(runs.began, 5 * MS);
+	assert_int_equal(sooner.began, 7 * MS);
+	assert_int_equal(sooner.done, 8 * MS);
+	assert_int_equal(runs.done, 12 * MS);
+	assert_int_equal(later.began, runs.done);
+}
+
+static void test_an_earlier_deadline_preempts(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, preempt_main, NULL);
+}
+
+/* Has run for 1 ms of its 3, and comes back when its deadline is near. */
+static void comes_back(void *arg)
+{
+	uint64_t *done = arg;
+
+	assert_int_equal(admit(3 * MS, 10 * MS, 10 * MS), 0);
+	sim_work(MS);
+	sim_sleep(9 * MS - sim_now());
+	sim_work(2 * MS);
+	*done = sim_now();
+}
+
+/* With 2 ms left of it and 1 ms to go that one would ask for more than its third of the CPU: so it
+ * gets a new deadline, behind that of the one that runs. */
+static void wake_up_main(void *arg)
+{
+	struct job other = { 0, 9 * MS, 15 * MS, 0, 0 };
+	uint64_t done = 0;
+
+	(void)arg;
+	sim_task("comes back", comes_back, &done, SCHED_FIFO, 50, 0);
+	start_job(&other);
+	sim_sleep(30 * MS);
+	assert_int_equal(other.done, 10 * MS);
+	assert_int_equal(done, 12 * MS);
+}
+
+static void test_who_slept_brings_no_more_than_its_share(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, wake_up_main, NULL);
+}
+
+/* With a deadline before its period's end, who comes after it waits for the next period. */
+static void after_its_deadline(void *arg)
+{
+	uint64_t begin = sim_now();
+
+	(void)arg;
+	assert_int_equal(admit(2 * MS, 4 * MS, 20 * MS), 0);
+	user_work_for(MS);
+	sim_sleep(6 * MS);
+	to_user_mode();
+	assert_int_equal(sim_now(), begin + 20 * MS);
+	user_work_for(2 * MS);
+	assert_int_equal(sim_now(), begin + 22 * MS);
+}
+
+static void test_who_comes_after_its_deadline_waits(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, after_its_deadline, NULL);
+}
+
 static void yields(void *arg)
 {
 	unsigned *periods = arg;
@@ -315,6 +450,10 @@ int main(void)
 		cmocka_unit_test(test_a_budget_is_kept_and_given),
 		cmocka_unit_test(test_nobody_waits),
 		cmocka_unit_test(test_earliest_deadline_first),
+		cmocka_unit_test(test_the_earliest_of_those_that_wait_is_next),
+		cmocka_unit_test(test_an_earlier_deadline_preempts),
+		cmocka_unit_test(test_who_slept_brings_no_more_than_its_share),
+		cmocka_unit_test(test_who_comes_after_its_deadline_waits),
 		cmocka_unit_test(test_yield_waits_for_the_next_period),
 		cmocka_unit_test(test_the_guard_leaves_ordinary_tasks_their_part),
 		cmocka_unit_test(test_the_guard_puts_no_deadline_aside),
