@@ -152,7 +152,8 @@ void deadline_begin(struct task *t, uint64_t start);
  * when it only changes CPUs. */
 void deadline_place(struct task *t);
 void deadline_link(struct runq *rq, struct task *t);
-/* t has used up its budget while others wait. */
+/* t has used up its budget, maybe several times, and others wait; or does without the rest. It gets
+ * the next period's. */
 void deadline_spend(struct task *t);
 static inline bool deadline_before(const struct task *a, const struct task *b)
 {

@@ -68,7 +68,7 @@ bool runq_turn_has_end(const struct runq *rq, const struct task *t)
 		return rq->nr_fair > 0;
 	if (rt_has_turns(t))
 		return t != rq->idle && rq->waiting_rt == t->sched.prio;
-	return t->sched.policy == SCHED_DEADLINE && !t->sched.dl_spent;
+	return t->sched.policy == SCHED_DEADLINE;
 }
 
 /* An earlier end that was set for somebody else stays: its interrupt finds the turn not over and
@@ -440,12 +440,14 @@ void sched_slice_expired(void)
 	rq->turn_end = UINT64_MAX;
 	rq->uneven = rq->nr_fair > 0;
 	curr = rq->curr;
-	if (curr->sched.policy == SCHED_DEADLINE && curr->sched.slice_left == 0)
+	if (curr->sched.policy == SCHED_DEADLINE && curr->sched.slice_left == 0) {
 		deadline_spend(curr);
-	else if ((curr->sched.prio > PRIO_FAIR && rq->uneven) ||
-		 (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr)))
+		runq_resched(rq); /* others may be before it now */
+	} else if ((curr->sched.prio > PRIO_FAIR && rq->uneven) ||
+		   (curr->sched.slice_left == 0 && runq_turn_has_end(rq, curr))) {
 		runq_resched(rq);
-	else
+	} else {
 		runq_arm_turn(rq, curr);
+	}
 	spin_unlock_raw(&rq->lock);
 }

@@ -11,11 +11,15 @@
  * deadlines for certain; several on one keep them if these alone ask for no more than the whole of
  * it.
  *
- * The budget of a period is the turn (slice_left). When it ends while others wait, the task is
- * `spent`: it sleeps until its next period as soon as it comes back to user mode, where it holds
- * nothing that others wait for; what it still does in the kernel is done at its priority. A task
- * that wakes up goes on with its old deadline and budget only if these ask for no more than its
- * share of the time left; else a new period begins.
+ * The budget of a period is the turn (slice_left). When it ends while others wait, the task gets
+ * that of the next period, with that one's deadline, and is `spent`: it sleeps until that period
+ * begins as soon as it comes back to user mode, where it holds nothing that others wait for. What
+ * it still does in the kernel is done behind those with earlier deadlines, and as long as that
+ * takes it goes from period to period: it will sleep the longer. So nobody has more than its share
+ * in the long run, and none of the others less in any period.
+ *
+ * A task that wakes up goes on with its old deadline and budget only if these ask for no more than
+ * its share of the time left; else a new period begins. Who has overdrawn goes on as it was.
  *
  * Locks: the fields in struct sched under the run queue's lock, bandwidth_lock inside task.pi_lock.
  */
@@ -29,6 +33,8 @@
 #define PERIOD_MOST   ((uint64_t)(1 << 22) * NSEC_PER_USEC)
 #define SHARE_SHIFT   20 /* a share of a CPU's time, in millionths so to speak */
 #define TASKS_MOST    64 /* they queue in order, under the run queue's lock */
+/* Who stays in the kernel is given budgets for so long at once: each costs an interrupt. */
+#define SPENT_TURN (100 * NSEC_PER_USEC)
 
 static struct spinlock bandwidth_lock;
 static uint64_t bandwidth; /* admitted */
@@ -94,23 +100,37 @@ static bool ratio_above(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	return (a >> 2) * (d >> 2) > (c >> 2) * (b >> 2);
 }
 
+void deadline_spend(struct task *t)
+{
+	struct sched *s = &t->sched;
+	uint64_t periods = s->dl_spent ? DIV_ROUND_UP(SPENT_TURN, s->dl.runtime) : 1;
+	uint64_t start = s->dl_start + periods * s->dl.period, now = time_now();
+
+	if (start + s->dl.deadline > now) {
+		deadline_begin(t, start);
+		s->slice_left = periods * s->dl.runtime;
+	} else { /* long past: while nobody waited, nothing was counted */
+		deadline_begin(t, now);
+	}
+	s->dl_spent = true;
+	atomic_fetch_or(&t->hot.pending, TASK_WORK);
+}
+
 void deadline_place(struct task *t)
 {
 	struct sched *s = &t->sched;
-	uint64_t now = time_now(), next = s->dl_start + s->dl.period;
+	uint64_t now = time_now();
 
 	if (s->policy != SCHED_DEADLINE)
 		return; /* it has the priority from somebody who waits for it */
-	if (now >= next)
-		deadline_begin(t, s->dl_spent && next + s->dl.deadline > now ? next : now);
-	else if (s->dl_spent)
-		return;
+	if (s->dl_wait || now < s->dl_start)
+		return; /* its budget is that of a period that begins now, or later */
+	if (now >= s->dl_start + s->dl.period)
+		deadline_begin(t, now);
 	else if (now >= s->dl_end)
-		s->dl_spent = true; /* its deadline is before the period's end, and past */
+		deadline_spend(t); /* its deadline is before the period's end, and past */
 	else if (ratio_above(s->slice_left, s->dl_end - now, s->dl.runtime, s->dl.deadline))
 		deadline_begin(t, now);
-	if (s->dl_spent)
-		atomic_fetch_or(&t->hot.pending, TASK_WORK);
 }
 
 void deadline_link(struct runq *rq, struct task *t)
@@ -130,31 +150,32 @@ void deadline_link(struct runq *rq, struct task *t)
 	WRITE_ONCE(rq->waiting_rt, PRIO_DEADLINE);
 }
 
-void deadline_spend(struct task *t)
+/* The period of t, current(), may have begun; if not, or if it gets another policy, it waits by
+ * w. */
+static bool has_to_wait(struct task *t, struct waiter *w)
 {
-	t->sched.dl_spent = true;
-	atomic_fetch_or(&t->hot.pending, TASK_WORK);
+	uint64_t old = hw_irq_save();
+	struct runq *rq = runq_lock_task(t);
+
+	if (time_now() >= t->sched.dl_start)
+		t->sched.dl_spent = false;
+	t->sched.dl_wait = t->sched.dl_spent ? w : NULL;
+	spin_unlock_raw(&rq->lock);
+	hw_irq_restore(old);
+	return t->sched.dl_wait;
 }
 
 void sched_deadline_wait(void)
 {
 	struct task *t = current();
-	uint64_t next, old;
+	struct waiter w = { .task = t };
 
-	if (!READ_ONCE(t->sched.dl_spent))
+	list_init(&w.link);
+	if (!has_to_wait(t, &w))
 		return;
-	next = t->sched.dl_start + t->sched.dl.period;
-	if (time_sleep_until(next, WAIT_KILLABLE) < 0 || !READ_ONCE(t->sched.dl_spent))
-		return; /* placed anew when it woke up */
-	old = hw_irq_save();
-	if (t->sched.policy == SCHED_DEADLINE) {
-		struct runq *rq = runq_lock_task(t);
-
-		runq_account(rq, time_now());
-		deadline_begin(t, MAX(next, time_now()));
-		spin_unlock_raw(&rq->lock);
-	}
-	hw_irq_restore(old);
+	sched_set_state(TASK_SLEEPING_KILLABLE);
+	(void)waitq_sleep(&w, WAIT_KILLABLE, t->sched.dl_start);
+	(void)has_to_wait(t, NULL);
 }
 
 void sched_deadline_yield(void)
@@ -162,7 +183,9 @@ void sched_deadline_yield(void)
 	uint64_t old = hw_irq_save();
 	struct runq *rq = runq_lock_task(current());
 
-	current()->sched.dl_spent = true;
+	runq_account(rq, time_now());
+	if (!current()->sched.dl_spent)
+		deadline_spend(current());
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
 	sched_deadline_wait();

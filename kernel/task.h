@@ -61,10 +61,13 @@ struct sched {
 	uint64_t exec_start, runtime; /* ns: start of this stint, sum of all */
 	uint64_t user_charged; /* ticks in user mode that process->cpu_user_ticks has of it */
 	struct sched_deadline dl;
-	uint64_t dl_start, dl_end; /* of its present period: the beginning, the deadline */
-	bool dl_spent;      /* it has had its runtime: sleeps before it goes on in user mode */
-	bool reset_on_fork; /* its children are ordinary */
-	bool ended;         /* is given no deadline any more; under pi_lock */
+	/* Of the period whose budget it has: the beginning, which may be still to come, and the
+	 * deadline. */
+	uint64_t dl_start, dl_end;
+	struct waiter *dl_wait; /* it sleeps until dl_start */
+	bool dl_spent;          /* does so before it goes on in user mode, unless it is later */
+	bool reset_on_fork;     /* its children are ordinary */
+	bool ended;             /* is given no deadline any more; under pi_lock */
 	struct list rt_link;
 	struct rb_node fair_node;
 	int cpu;     /* run queue the task belongs to */

@@ -6,6 +6,7 @@
  *   nofault   with all memory locked, nothing that was promised faults; what faults all the same is
  *             counted, and kills on request
  *   deadline  SCHED_DEADLINE as sched(7) has it: what is refused, what is admitted, yields, forks
+ *   kernel    who stays in a long system call takes nothing of others with deadlines
  *   cpus      with two of them: who has a deadline may run on both
  *   rttime    RLIMIT_RTTIME as setrlimit(2) has it: who is warned and killed, and what begins it
  *             anew
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -268,6 +270,63 @@ static void deadlines(void)
 	}
 }
 
+static long ms_used(void)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Computes for ms, in slices of 1 ms with what() in between. */
+static void compute(long ms, void (*what)(void))
+{
+	for (long begin = ms_used(), last = begin, now; (now = ms_used()) - begin < ms;)
+		if (what && now != last) {
+			last = now;
+			what();
+		}
+}
+
+/* For 200 ms or so in one call; admitted 5 of each 100. */
+static void one_long_call(void)
+{
+	struct iovec parts[12];
+	size_t size = 1 << 20;
+	int fd = open("/dev/urandom", O_RDONLY);
+
+	for (unsigned i = 0; i < 12; i++)
+		parts[i] = (struct iovec){ malloc(size), size };
+	memset(parts[0].iov_base, 1, size);
+	for (unsigned i = 1; i < 12; i++)
+		parts[i].iov_base = parts[0].iov_base;
+	CHECK(set_deadline(5 * MS, 100 * MS, 100 * MS, 0) == 0);
+	(void)!readv(fd, parts, 12);
+	pause();
+}
+
+static void beside_a_long_call(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		one_long_call();
+		_exit(1);
+	}
+	CHECK(set_deadline(10 * MS, 50 * MS, 50 * MS, 0) == 0);
+	sched_yield();
+	for (int i = 0; i < 10; i++) {
+		long begin = ms_now();
+
+		compute(5, NULL);
+		CHECK(ms_now() - begin < 50);
+		sched_yield();
+		CHECK(ms_now() - begin <= 55);
+	}
+	CHECK(kill(pid, SIGKILL) == 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
 /* What is admitted counts on all CPUs. */
 static void both_cpus(void)
 {
@@ -293,24 +352,6 @@ static void on_warning(int signo)
 {
 	(void)signo;
 	warnings++;
-}
-
-static long ms_used(void)
-{
-	struct timespec t;
-
-	CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Computes for ms, in slices of 1 ms with what() in between. */
-static void compute(long ms, void (*what)(void))
-{
-	for (long begin = ms_used(), last = begin, now; (now = ms_used()) - begin < ms;)
-		if (what && now != last) {
-			last = now;
-			what();
-		}
 }
 
 static void yield(void)
@@ -476,9 +517,10 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "sleep", sleeps },   { "nofault", nofault }, { "deadline", deadlines },
-	{ "cpus", both_cpus }, { "rttime", rttime },   { "rights", rights },
-	{ "guard", guard },
+	{ "sleep", sleeps },       { "nofault", nofault },
+	{ "deadline", deadlines }, { "kernel", beside_a_long_call },
+	{ "cpus", both_cpus },     { "rttime", rttime },
+	{ "rights", rights },      { "guard", guard },
 };
 
 int main(int argc, char **argv)

@@ -115,6 +115,15 @@ static void spinner(void *arg)
 		user_work_for(100 * US);
 }
 
+static void fair_work(void *arg)
+{
+	uint64_t until = *(uint64_t *)arg;
+
+	while (sim_now() < until)
+		sim_work(10 * US);
+	fair_ran = current()->sched.runtime;
+}
+
 /* 3 of every 10 ms, and no more, though it would take everything; nobody's FIFO task comes before
  * it. */
 static void greedy(void *arg)
@@ -222,7 +231,7 @@ static void one_job(void *arg)
 {
 	struct job *j = arg;
 
-	assert_int_equal(admit(j->work, j->deadline, j->deadline), 0);
+	assert_int_equal(admit(j->work + 100 * US, j->deadline, j->deadline), 0);
 	if (sim_now() < j->at)
 		sim_sleep(j->at - sim_now());
 	j->began = sim_now();
@@ -291,7 +300,7 @@ static void comes_back(void *arg)
 {
 	uint64_t *done = arg;
 
-	assert_int_equal(admit(3 * MS, 10 * MS, 10 * MS), 0);
+	assert_int_equal(admit(3 * MS + 100 * US, 10 * MS, 10 * MS), 0);
 	sim_work(MS);
 	sim_sleep(9 * MS - sim_now());
 	sim_work(2 * MS);
@@ -340,6 +349,73 @@ static void test_who_comes_after_its_deadline_waits(void **state)
 	sim_run(1, SECOND, after_its_deadline, NULL);
 }
 
+/* ---- In the kernel ---- */
+
+/* Admitted 2 of 20 ms, this one is in the kernel for 30: until it has slept for what it took. */
+static void overdraws(void *arg)
+{
+	uint64_t begin;
+
+	sim_sleep(MS);
+	begin = sim_now();
+	assert_int_equal(admit(2 * MS, 20 * MS, 20 * MS), 0);
+	sim_work(30 * MS);
+	*(uint64_t *)arg = sim_now() - begin;
+	to_user_mode();
+	assert_int_equal(sim_now(), begin + 300 * MS);
+	user_work_for(MS);
+	assert_int_equal(sim_now(), begin + 301 * MS);
+}
+
+/* 5 of every 10 ms are another's all the time, and what is left an ordinary one's after that. */
+static void overdrawn_main(void *arg)
+{
+	uint64_t until = sim_now() + 310 * MS, took = 0;
+	struct periodic p = { 5 * MS, 10 * MS, 0, 0 };
+
+	(void)arg;
+	sim_task("overdraws", overdraws, &took, SCHED_FIFO, 50, 0);
+	sim_task("periodic", periodic, &p, SCHED_FIFO, 50, 0);
+	sim_task("fair", fair_work, &until, SCHED_OTHER, 0, 0);
+	sim_sleep(320 * MS);
+	assert_int_equal(p.jobs, 20);
+	assert_int_equal(p.late, 0);
+	assert_in_range(took, 55 * MS, 65 * MS);
+	assert_in_range(fair_ran, 175 * MS, 185 * MS);
+}
+
+static void test_who_overdraws_in_the_kernel_goes_behind_and_pays(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, overdrawn_main, NULL);
+}
+
+/* Who has a thousandth of a millisecond is not interrupted each time that is over. */
+static void least(void *arg)
+{
+	(void)arg;
+	assert_int_equal(admit(1024, 100 * US, 100 * US), 0);
+	sim_work(5 * MS);
+}
+
+static void least_main(void *arg)
+{
+	uint64_t until = sim_now() + 10 * MS;
+	unsigned before = sim_timer_interrupts();
+
+	(void)arg;
+	sim_task("least", least, NULL, SCHED_FIFO, 50, 0);
+	sim_task("fair", fair_work, &until, SCHED_OTHER, 0, 0);
+	sim_sleep(11 * MS);
+	assert_in_range(sim_timer_interrupts() - before, 50, 60);
+}
+
+static void test_small_budgets_do_not_come_one_by_one(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, least_main, NULL);
+}
+
 static void yields(void *arg)
 {
 	unsigned *periods = arg;
@@ -370,16 +446,74 @@ static void test_yield_waits_for_the_next_period(void **state)
 	sim_run(1, SECOND, yield_main, NULL);
 }
 
-/* ---- The guard ---- */
-
-static void fair_work(void *arg)
+/* Whose job takes all of its budget goes on in the next period as well. */
+static void all_of_it(void *arg)
 {
-	uint64_t until = *(uint64_t *)arg;
+	uint64_t begin = sim_now();
 
-	while (sim_now() < until)
-		sim_work(10 * US);
-	fair_ran = current()->sched.runtime;
+	(void)arg;
+	assert_int_equal(admit(2 * MS, 10 * MS, 10 * MS), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(sim_now(), begin + i * 10 * MS);
+		sim_work(2 * MS);
+		sched_deadline_yield();
+	}
 }
+
+static void all_main(void *arg)
+{
+	uint64_t until = sim_now() + 110 * MS;
+
+	(void)arg;
+	sim_task("all", all_of_it, NULL, SCHED_FIFO, 50, 0);
+	sim_task("fair", fair_work, &until, SCHED_OTHER, 0, 0);
+	sim_sleep(120 * MS);
+}
+
+static void test_yield_at_the_end_of_the_budget(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, all_main, NULL);
+}
+
+/* A period begins when it is due, with all of its budget, though its task wakes up late. */
+static void woken_late(void *arg)
+{
+	uint64_t begin;
+
+	(void)arg;
+	sim_sleep(MS);
+	begin = sim_now();
+	assert_int_equal(admit(2 * MS, 10 * MS, 10 * MS), 0);
+	sim_work(MS);
+	sched_deadline_yield();
+	assert_int_equal(sim_now(), begin + 10 * MS + 100 * US);
+	assert_int_equal(current()->sched.slice_left, 2 * MS);
+	sim_work(MS);
+	sched_deadline_yield();
+	assert_int_equal(sim_now(), begin + 20 * MS);
+}
+
+static void late_main(void *arg)
+{
+	uint64_t irqs;
+
+	(void)arg;
+	sim_task("late", woken_late, NULL, SCHED_FIFO, 50, 0);
+	sim_sleep(10 * MS + 900 * US);
+	irqs = hw_irq_save();
+	sim_pass(200 * US);
+	hw_irq_restore(irqs);
+	sim_work(MS);
+}
+
+static void test_a_late_wake_up_moves_no_period(void **state)
+{
+	(void)state;
+	sim_run(1, SECOND, late_main, NULL);
+}
+
+/* ---- The guard ---- */
 
 /* What an ordinary task has beside so many others, in `length`. */
 static uint64_t left_by(unsigned spinners, int policy, uint64_t length)
@@ -454,7 +588,11 @@ int main(void)
 		cmocka_unit_test(test_an_earlier_deadline_preempts),
 		cmocka_unit_test(test_who_slept_brings_no_more_than_its_share),
 		cmocka_unit_test(test_who_comes_after_its_deadline_waits),
+		cmocka_unit_test(test_who_overdraws_in_the_kernel_goes_behind_and_pays),
+		cmocka_unit_test(test_small_budgets_do_not_come_one_by_one),
 		cmocka_unit_test(test_yield_waits_for_the_next_period),
+		cmocka_unit_test(test_yield_at_the_end_of_the_budget),
+		cmocka_unit_test(test_a_late_wake_up_moves_no_period),
 		cmocka_unit_test(test_the_guard_leaves_ordinary_tasks_their_part),
 		cmocka_unit_test(test_the_guard_puts_no_deadline_aside),
 	};
