@@ -93,6 +93,8 @@ static void set_policy(struct task *t, int policy, int rt_priority, int nice,
 	t->sched.dl = *d;
 	t->sched.dl_end = 0;
 	t->sched.dl_spent = false;
+	if (t->sched.dl_wait)
+		t->sched.dl_wait->woken = true;
 	t->sched.slice_left = 0;
 	if (policy == SCHED_DEADLINE)
 		deadline_begin(t, time_now());
@@ -117,8 +119,11 @@ static int change(struct task *t, int policy, int rt_priority, int nice,
 	if (err == 0)
 		set_policy(t, policy, rt_priority, nice, d);
 	spin_unlock(&t->pi_lock);
-	if (err == 0)
+	if (err == 0) {
 		pi_update(t);
+		if (READ_ONCE(t->sched.dl_wait)) /* it has nothing to wait for any more */
+			sched_wake(t);
+	}
 	if (t->process)
 		rt_time_changed(t);
 	return err;

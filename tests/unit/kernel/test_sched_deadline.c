@@ -513,6 +513,41 @@ static void test_a_late_wake_up_moves_no_period(void **state)
 	sim_run(1, SECOND, late_main, NULL);
 }
 
+/* Who has another policy, or other times, does not wait for the end of the old period. */
+static void throttled(void *arg)
+{
+	uint64_t *back = arg;
+
+	assert_int_equal(admit(MS, SECOND, SECOND), 0);
+	sim_work(MS);
+	sched_deadline_yield();
+	*back = sim_now();
+	sim_work(MS);
+}
+
+static void freed_main(void *arg)
+{
+	struct sched_deadline d = { MS, 10 * MS, 10 * MS };
+	uint64_t back[2] = { 0, 0 };
+	struct task *a = sim_task("a", throttled, &back[0], SCHED_FIFO, 50, 0);
+	struct task *b = sim_task("b", throttled, &back[1], SCHED_FIFO, 50, 0);
+
+	(void)arg;
+	sim_sleep(20 * MS);
+	assert_int_equal(sched_set(a, SCHED_OTHER, 0, 0), 0);
+	assert_int_equal(sched_set_deadline(b, &d), 0);
+	sim_sleep(20 * MS);
+	assert_in_range(back[0], 20 * MS, 24 * MS);
+	assert_in_range(back[1], 20 * MS, 24 * MS);
+	assert_int_equal(sched_set(b, SCHED_OTHER, 0, 0), 0);
+}
+
+static void test_another_policy_ends_the_wait(void **state)
+{
+	(void)state;
+	sim_run(1, 2 * SECOND, freed_main, NULL);
+}
+
 /* ---- The guard ---- */
 
 /* What an ordinary task has beside so many others, in `length`. */
@@ -593,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_yield_waits_for_the_next_period),
 		cmocka_unit_test(test_yield_at_the_end_of_the_budget),
 		cmocka_unit_test(test_a_late_wake_up_moves_no_period),
+		cmocka_unit_test(test_another_policy_ends_the_wait),
 		cmocka_unit_test(test_the_guard_leaves_ordinary_tasks_their_part),
 		cmocka_unit_test(test_the_guard_puts_no_deadline_aside),
 	};
