@@ -44,10 +44,11 @@ void sched_set_state(enum task_state state);
 
 /* Puts a new task (state TASK_RUNNABLE, never run) on a run queue. */
 void sched_start(struct task *t);
-/* Changes policy, priority, nice. 0, -EINVAL, -EPERM is the caller's business. Task context. */
+/* Changes policy, priority, nice; with SCHED_DEADLINE, for a task of that, nice alone. 0, -EINVAL,
+ * -EPERM is the caller's business. Task context. */
 int sched_set(struct task *t, int policy, int rt_priority, int nice) MUST_CHECK;
-/* Makes t a task of SCHED_DEADLINE; the period is filled in. 0, -EINVAL, -EBUSY: not admitted. Task
- * context. */
+/* Makes t a task of SCHED_DEADLINE; the period is filled in. 0, -EINVAL, -EBUSY: not admitted,
+ * -ESRCH: it has ended. Task context. */
 int sched_set_deadline(struct task *t, struct sched_deadline *d) MUST_CHECK;
 /* On current()'s way to user mode: sleeps until its next period if its budget of this one is used
  * up. */

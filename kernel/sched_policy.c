@@ -129,10 +129,26 @@ static int change(struct task *t, int policy, int rt_priority, int nice,
 	return err;
 }
 
+/* A task with a deadline keeps it, and has the nice value when it is ordinary again. */
+static int set_nice_alone(struct task *t, int nice)
+{
+	int err = -EINVAL;
+
+	spin_lock(&t->pi_lock);
+	if (t->sched.policy == SCHED_DEADLINE) {
+		t->sched.nice = nice;
+		err = 0;
+	}
+	spin_unlock(&t->pi_lock);
+	return err;
+}
+
 int sched_set(struct task *t, int policy, int rt_priority, int nice)
 {
 	static const struct sched_deadline none;
 
+	if (policy == SCHED_DEADLINE)
+		return set_nice_alone(t, nice);
 	return valid(policy, rt_priority, nice) ? change(t, policy, rt_priority, nice, &none)
 						: -EINVAL;
 }

@@ -236,6 +236,10 @@ static void deadlines(void)
 	get_attr(&a);
 	CHECK(a.policy == SCHED_DEADLINE && a.runtime == 2 * MS);
 	CHECK(a.deadline == 10 * MS && a.period == 10 * MS && a.flags == 0);
+	CHECK(setpriority(PRIO_PROCESS, 0, 5) == 0 && getpriority(PRIO_PROCESS, 0) == 5);
+	get_attr(&a);
+	CHECK(a.policy == SCHED_DEADLINE && a.runtime == 2 * MS && a.nice == 5);
+	CHECK(setpriority(PRIO_PROCESS, 0, 0) == 0);
 	begin = ms_now();
 	for (int i = 0; i < 10; i++)
 		sched_yield();
