@@ -70,7 +70,8 @@ struct process {
 	/* Under lock. */
 	struct spinlock lock;
 	struct task *leader; /* tid == pid */
-	/* Threads by task->process_link; changed under lock and signal_lock, read under either.
+	/* Threads by task->process_link; changed under the tree lock, lock and signal_lock, read
+	 * under any of them, in bounded steps under the spin locks.
 	 * Dead ones leave, but the leader's struct task lives on until the process is reaped. */
 	struct list threads;
 	uint32_t nr_threads;

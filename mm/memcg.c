@@ -40,6 +40,8 @@
 #define CHUNKS    16u
 #define NO_CHARGE UINT32_MAX
 #define TIGHT     128u /* pages: some batches of eviction */
+/* pages beyond high: as many go before the call that takes them has ended, and again each time */
+#define HIGH_BATCH 128u
 
 struct spinlock memcg_lock;
 struct waitq memcg_event_wait = WAITQ_INIT(memcg_event_wait);
@@ -225,8 +227,14 @@ static uint32_t charge(uint32_t n, unsigned flags)
 			continue;
 		}
 		over = may_exceed(flags) ? NULL : memcg_over_locked(m, n, false);
-		if (over == NULL)
-			return charge_and_unlock(m, n);
+		if (over == NULL) {
+			id = charge_and_unlock(m, n);
+			if (unlikely(current()->memory_over >= HIGH_BATCH) &&
+			    current()->memory_over % HIGH_BATCH < n && !may_exceed(flags) &&
+			    !(flags & ALLOC_NOWAIT))
+				memcg_relieve();
+			return id;
+		}
 		over->pins++;
 		spin_unlock(&memcg_lock);
 		if (flags & ALLOC_GROWS)

@@ -39,6 +39,9 @@ void memcg_count_locked(struct memcg *m, enum memcg_event e);
 /* memcg_room.c: makes room below max in `over`, pinned, for an allocation with these flags: 0: look
  * again; -ENOMEM. *tries: 0 at first. Sleeps. */
 int memcg_make_room(struct memcg *over, unsigned flags, unsigned *tries) MUST_CHECK;
+/* For a call that has got HIGH_BATCH pages beyond high: evicts what current()'s groups have too
+ * much. What it is to wait for that, it waits in memcg_settle(). Sleeps. */
+void memcg_relieve(void);
 /* n frames, or slots, of m's are the heir's from now on, the group right above or NULL. Lock
  * held. */
 void memcg_moved_locked(struct memcg *m, struct memcg *heir, uint32_t frames, uint32_t slots);

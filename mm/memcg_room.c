@@ -165,6 +165,22 @@ static void settle(struct memcg *m, struct excess *e)
 		(void)pause_until(time_now() + delay);
 }
 
+void memcg_relieve(void)
+{
+	struct excess e;
+	struct memcg *m = find_excess(&e);
+	bool waits;
+
+	if (m == NULL)
+		return;
+	memcg_count_event(m, e.swap ? MEMCG_SWAP_HIGH : MEMCG_HIGH);
+	waits = psi_memory_begin();
+	if (!e.swap)
+		(void)reclaim_group(m, MIN(e.pages, EXCESS_MOST), false);
+	psi_memory_end(waits);
+	memcg_unpin(m);
+}
+
 void memcg_settle(void)
 {
 	struct excess e;

@@ -182,14 +182,16 @@ unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool ex
 /* A frame for index, to be inserted: FILE, refs 2 (the cache's and the caller's). */
 static struct page *page_create(struct object *o, uint32_t index, unsigned flags)
 {
-	struct page *p = page_alloc(ALLOC_USER | flags);
+	bool disk =
+		o->ops->write_pages != NULL; /* else shared memory: it is who fills it that grows */
+	struct page *p = page_alloc(ALLOC_USER | (disk ? 0 : ALLOC_GROWS) | flags);
 
 	if (p == NULL)
 		return NULL;
 	p->type = PAGE_FILE;
 	p->u.file.object = o;
 	p->u.file.index = index;
-	if (o->ops->write_pages != NULL)
+	if (disk)
 		page_set_flag(p, PAGE_DISK);
 	page_get(p);
 	return p;

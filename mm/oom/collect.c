@@ -40,18 +40,17 @@ static int urgency_of(const struct sched *s)
 	return s->policy == SCHED_IDLE ? 0 : 20 - s->nice;
 }
 
+/* Threads come and go under the tree's lock, which is ours: a process may have thousands. */
 static struct thread_facts threads_of(struct process *p)
 {
 	struct thread_facts f = { 0 };
 	struct task *t;
 
-	spin_lock(&p->lock);
 	list_for_each (t, &p->threads, process_link) {
 		f.urgency = MAX(f.urgency, urgency_of(&t->sched));
 		f.grew = MAX(f.grew, READ_ONCE(t->grew));
 		f.victim |= t->oom_victim;
 	}
-	spin_unlock(&p->lock);
 	f.realtime = f.urgency >= OOM_URGENCY_RT;
 	return f;
 }

@@ -28,18 +28,17 @@ static void say_killed(struct process *p, struct aspace *as, const char *whose)
 		KB(u.file), t->cred != NULL ? t->cred->uid : 0, KB(u.tables), p->oom_score_adj);
 }
 
-/* Lets the threads of p use the reserve, and ends them: once. */
+/* Lets the threads of p, which come and go under the tree's lock, use the reserve, and ends them:
+ * once. */
 static void process_end(struct process *p)
 {
 	bool news = false;
 	struct task *t;
 
-	spin_lock(&p->lock);
 	list_for_each (t, &p->threads, process_link) {
 		news |= !t->oom_victim;
 		WRITE_ONCE(t->oom_victim, true);
 	}
-	spin_unlock(&p->lock);
 	if (news)
 		signal_kill(p);
 }

@@ -39,8 +39,9 @@
 #define VICTIM_TIME (2 * NSEC_PER_SEC) /* that nobody else is ended for */
 /* also that a real-time task waits for what is left when a victim's memory was taken back */
 #define VICTIM_LOOK (NSEC_PER_MSEC / 2)
-/* pages of its own: who has fewer is no help to a real-time task */
-#define VICTIM_WORTH 256u
+/* pages of its own: who has fewer is no help to a real-time task. Any program of some size has more
+ * (a shell that sleeps some ten), so that the task waits for no medium while one is there. */
+#define VICTIM_WORTH 32u
 
 static struct {
 	struct spinlock lock;

@@ -33,11 +33,15 @@ int oom_policy_choose(const char *name)
 	return -EINVAL;
 }
 
+/* 2 MB, of a program and its libraries */
+#define TEXT_PAGES 512u
+
 int64_t oom_size(const struct oom_candidate *c, uint64_t total)
 {
-	/* Of a file's pages others have most as well, and an end may free none: a shell in the
-	 * initramfs would go before a fork bomb's children. */
-	uint64_t resident = c->rss - c->shared * 3 / 4;
+	/* Of a program's text others have most as well, and an end may free none: a shell in the
+	 * initramfs would go before a fork bomb's children. Who has more of objects' pages has
+	 * them by itself. */
+	uint64_t resident = c->rss - MIN(c->shared, TEXT_PAGES) * 3 / 4;
 
 	return (int64_t)(resident + c->swapped + c->tables) + c->adj * (int64_t)total / 1000;
 }

@@ -29,7 +29,7 @@ storm()
 }
 
 for flags in '--icount --smp 1' '--icount --smp 4' '--smp 4'; do
-	for way in one ten many tmpfs locked stopped vfork group nproc bomb; do
+	for way in one ten many tmpfs locked stopped threads vfork group nproc bomb; do
 		storm "$flags --swap none" '' $way
 	done
 	storm "$flags --swap none --mem 32M --disk $SCRATCH/disk.img" 'mount -t ext2 -o ro /dev/vda /mnt; ' cache

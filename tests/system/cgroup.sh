@@ -93,6 +93,9 @@ run a eater 5; echo status $?
 [ $(value a/memory.events high) -gt 0 ] && echo throttled
 [ $(sed -n 's/^some.*total=//p' a/memory.pressure) -gt 10000 ] && echo waited for memory
 value a/memory.events oom_kill
+mkdir h; echo 4M >h/memory.high
+run h dd if=/dev/zero of=/dev/null bs=16M count=1; echo status $?
+within "peak of one call" $(cat h/memory.peak) 6144; rmdir h
 
 echo "# reclaim"
 run a dd if=/dev/zero of=/tmp/some bs=64k count=32
@@ -207,6 +210,8 @@ done
 #= throttled
 #= waited for memory
 #= 0
+#= status 0
+#= peak of one call yes
 #= # reclaim
 #= 0
 #= reclaimed

@@ -26,7 +26,7 @@ threads >/dev/null 2>&1; processes >/dev/null 2>&1
 forkbomb >/dev/null 2>&1 & sleep 0.3; kill -9 $!
 (dd if=/dev/zero of=/tmp/big bs=64k count=400 && rm /tmp/big) 2>/dev/null
 (eater >/dev/null) 2>/dev/null
-for w in bomb group; do oomstorm $w 1 0 >/dev/null; done
+for w in bomb group threads; do oomstorm $w 1 0 >/dev/null; done
 seq -s " " 200
 cat /proc/latency'
 guest_run --icount --smp 1 "$LOAD"

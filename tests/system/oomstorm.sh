@@ -26,7 +26,7 @@ storms()
 	grep -Eq '^oom: .* is gone after [0-9]+ us; [0-9]+ KB unmapped' "$SCRATCH/output" || fail "$*: no report in /proc/oom_log"
 	! grep -E 'Killed process' "$SCRATCH/errors" | grep -v '(oomstorm)' || fail "$*: somebody else went"
 }
-storms 'one ten many tmpfs locked stopped vfork group nproc bomb' "$LATEST" --icount --smp 1
+storms 'one ten many tmpfs locked stopped threads vfork group nproc bomb' "$LATEST" --icount --smp 1
 storms 'one tmpfs locked vfork group nproc' 0 --smp 4
 storms pagein 0 --smp 4 --mem 32M --swap-size 6M --swap pflash
 

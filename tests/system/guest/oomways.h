@@ -20,6 +20,7 @@
 #define GROUPS   "/sys/fs/cgroup"
 #define GROUP    GROUPS "/storm"
 #define WORKERS  3
+#define THREADS  350
 
 static char *take(size_t bytes, int flags)
 {
@@ -154,6 +155,24 @@ static void stop(void)
 	raise(SIGSTOP);
 }
 
+static void *rest(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* What has to be done to each of them is done in pieces. */
+static void have_threads(void)
+{
+	pthread_t t;
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&t, NULL, rest, NULL))
+			die("threads");
+	rest(NULL);
+}
+
 static void wait_for_child(void)
 {
 	if (vfork() == 0)
@@ -275,6 +294,11 @@ static void leave_stopped(void)
 	beside_leak(stop);
 }
 
+static void leave_threads(void)
+{
+	beside_leak(have_threads);
+}
+
 static void leave_waiting(void)
 {
 	beside_leak(wait_for_child);
@@ -302,6 +326,7 @@ static const struct way {
 	{ "locked", leak_locked },
 	{ "pagein", page_in },
 	{ "stopped", leave_stopped },
+	{ "threads", leave_threads },
 	{ "vfork", leave_waiting },
 	{ "group", in_group },
 	{ "thrash", thrash },

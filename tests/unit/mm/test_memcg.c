@@ -243,6 +243,28 @@ static void test_high(void **state)
 	page_put(q);
 }
 
+/* A call that takes much beyond high does not get all of it first; but who must not wait does. */
+static void test_high_in_a_call(void **state)
+{
+	static struct page *pages[4 * 128];
+	const unsigned n = sizeof(pages) / sizeof(pages[0]);
+
+	(void)state;
+	memcg_set_limit(&groups[0], &groups[0].high, 1);
+	pay(&groups[1]);
+	for (unsigned i = 0; i < n; i++) {
+		current()->sched.prio = i < 3 * 128 ? PRIO_FAIR : PRIO_RT_MIN;
+		pages[i] = page_alloc(ALLOC_USER | (i < 2 * 128 ? 0 : ALLOC_NOWAIT));
+		assert_non_null(pages[i]);
+		assert_int_equal(relieved, MIN((i + 0u) / 128, 1u));
+	}
+	current()->sched.prio = PRIO_FAIR;
+	current()->memory_over = 0;
+	current()->hot.pending = 0;
+	for (unsigned i = 0; i < n; i++)
+		page_put(pages[i]);
+}
+
 /* An allocation that fails gives its charge back. */
 static void test_no_frame(void **state)
 {
@@ -391,9 +413,11 @@ static void test_brought_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_exact),      TEST(test_block),   TEST(test_run),  TEST(test_max),
-		TEST(test_exceed),     TEST(test_tight),   TEST(test_high), TEST(test_no_frame),
-		TEST(test_protection), TEST(test_numbers), TEST(test_swap), TEST(test_brought_back),
+		TEST(test_exact),        TEST(test_block),          TEST(test_run),
+		TEST(test_max),          TEST(test_exceed),         TEST(test_tight),
+		TEST(test_high),         TEST(test_high_in_a_call), TEST(test_no_frame),
+		TEST(test_protection),   TEST(test_numbers),        TEST(test_swap),
+		TEST(test_brought_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,8 @@ static uint64_t delay(uint32_t usage, uint32_t high)
 
 static void test_delay(void **state)
 {
+	uint64_t start, events;
+
 	(void)state;
 	assert_int_equal(delay(1000, 1000), 0);
 	assert_int_equal(group.events[MEMCG_HIGH], 0);
@@ -246,6 +248,16 @@ static void test_delay(void **state)
 	most = 0;
 	(void)delay(3000, 500);
 	assert_int_equal(most, 128);
+	/* In the middle of a call it goes without a wait. */
+	start = time_now();
+	group.usage = 600;
+	events = group.events[MEMCG_HIGH];
+	memcg_relieve();
+	assert_int_equal(group.usage, 500);
+	assert_int_equal(group.events[MEMCG_HIGH], events + 1);
+	assert_int_equal(time_now(), start);
+	memcg_relieve();
+	assert_int_equal(group.events[MEMCG_HIGH], events + 1);
 }
 
 /* What the kernel got for a task beyond max: eviction, and where that is not enough somebody's
