@@ -49,37 +49,49 @@ int rmap_add_file(struct page *p, const struct object *o)
 	return err;
 }
 
+void rmap_free(uintptr_t gone)
+{
+	rmap_set_free(gone);
+}
+
 void rmap_remove(struct page *p, struct pte *pte)
 {
+	uintptr_t gone = 0;
+
 	page_lock(p);
-	rmap_set_remove(&p->rmap, pte);
+	rmap_set_remove(&p->rmap, pte, &gone);
 	page_unlock(p);
+	if (unlikely(gone != 0))
+		rmap_set_free(gone);
 }
 
 /* An anonymous page. Most often nobody else has it, nor can get it then, so no daemon looks at its
  * set: that is cheaper to find out than a lock. */
-static inline void taken_remove(struct page *p, struct pte *pte)
+static inline void taken_remove(struct page *p, struct pte *pte, uintptr_t *gone)
 {
 	bool mine = likely(page_claim_last(p));
 
 	if (!mine)
 		page_lock_raw(p); /* the table's lock keeps preemption off */
-	rmap_set_remove(&p->rmap, pte);
+	rmap_set_remove(&p->rmap, pte, gone);
 	if (!mine)
 		page_unlock_raw(p);
 }
 
-void rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b)
+uintptr_t rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b)
 {
+	uintptr_t gone = 0;
+
 	for (unsigned i = 0; i < t->n; i++) {
 		struct page *p = t->at[i].page;
 
 		if (!t->file || p->type != PAGE_FILE)
-			taken_remove(p, t->at[i].pte);
+			taken_remove(p, t->at[i].pte, &gone);
 		else if (likely(!rmap_file_remove(p)))
 			continue;
 		tlb_batch_page(b, p);
 	}
+	return gone;
 }
 
 COLD int rmap_move(struct page *p, struct pte *from, struct pte *to)
@@ -173,6 +185,7 @@ int rmap_test_clear_young(struct page *p, bool *locked)
 
 struct unmap {
 	uint32_t slot; /* entries become swapped(slot); 0: none, while p is clean */
+	uintptr_t gone;
 	struct tlb_batch batch;
 };
 
@@ -198,7 +211,7 @@ static int unmap_one(struct page *p, struct pte *pte, struct unmap *u)
 		pte_clear(pte, &u->batch);
 	}
 	tlb_flush_only(&u->batch);
-	rmap_set_remove(&p->rmap, pte);
+	rmap_set_remove(&p->rmap, pte, &u->gone);
 	pmap_table_unlock(table);
 	return 0;
 }
@@ -218,6 +231,8 @@ int rmap_unmap_to_slot(struct page *p, uint32_t slot)
 		if (pte != NULL)
 			err = unmap_one(p, pte, &u);
 		page_unlock(p);
+		rmap_set_free(u.gone);
+		u.gone = 0;
 		if (pte == NULL)
 			return 0;
 		if (err)

@@ -34,8 +34,9 @@ int rmap_reserve(void) MUST_CHECK;
 void rmap_remove(struct page *p, struct pte *pte);
 /* rmap_remove() for all that pte_take_run() took, rmap_file_remove() for objects' pages, which the
  * TLBs have forgotten; the table's lock still held. The pages of which there is a reference to drop
- * go on b, which has room for all of t. */
-void rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b);
+ * go on b, which has room for all of t. Returns what rmap_free() frees when that lock is not. */
+uintptr_t rmap_remove_taken(const struct pte_taken *t, struct tlb_batch *b) MUST_CHECK;
+void rmap_free(uintptr_t gone);
 
 /* Number of entries that map p; a snapshot without the page lock. */
 unsigned rmap_count(struct page *p);

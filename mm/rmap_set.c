@@ -45,7 +45,7 @@ struct rmap_table {
 	uint32_t cursor; /* where the next look begins: a bucket, or TABLE_BUCKETS for stray */
 	uintptr_t stray; /* a chain or one entry */
 	uintptr_t bucket[TABLE_BUCKETS];
-	uintptr_t unused;
+	uintptr_t gone; /* the next that is to be freed */
 };
 
 _Static_assert(sizeof(struct rmap_chunk) == CHUNK_ALIGN, "the low bits of an address are free");
@@ -162,7 +162,7 @@ static uintptr_t *chain_find(uintptr_t *word, uintptr_t pte)
 }
 
 /* head has come down to `left` entries: gives itself up where that pays. */
-static void chunk_shrink(uintptr_t *word, struct rmap_chunk *head, unsigned left)
+static void chunk_shrink(uintptr_t *word, struct rmap_chunk *head, unsigned left, uintptr_t *gone)
 {
 	if (chunk_next(head) != NULL) {
 		*word = (uintptr_t)chunk_next(head) | TAG_CHUNK;
@@ -175,11 +175,12 @@ static void chunk_shrink(uintptr_t *word, struct rmap_chunk *head, unsigned left
 	} else {
 		*word = head->ptes[0];
 	}
-	kmem_cache_free(chunk_cache, head);
+	head->link = *gone;
+	*gone = (uintptr_t)head | TAG_CHUNK;
 }
 
 /* False: it is not there. */
-static bool chain_remove(uintptr_t *word, uintptr_t pte)
+static bool chain_remove(uintptr_t *word, uintptr_t pte, uintptr_t *gone)
 {
 	struct rmap_chunk *head = chunk_of(*word);
 	uintptr_t *hole = chain_find(word, pte);
@@ -195,7 +196,7 @@ static bool chain_remove(uintptr_t *word, uintptr_t pte)
 	left = chunk_used(head);
 	*hole = head->ptes[left];
 	if (left == 0 || head->link == 1)
-		chunk_shrink(word, head, left);
+		chunk_shrink(word, head, left, gone);
 	return true;
 }
 
@@ -296,8 +297,14 @@ int rmap_set_add_slow(uintptr_t *word, struct pte *pte)
 	return err;
 }
 
+static void table_gone(struct rmap_table *t, uintptr_t *gone)
+{
+	t->gone = *gone;
+	*gone = (uintptr_t)t | TAG_TABLE;
+}
+
 /* Takes one entry off the counts of n tables; empty ones go. */
-static void path_removed(const struct path *path, unsigned n)
+static void path_removed(const struct path *path, unsigned n, uintptr_t *gone)
 {
 	while (n-- > 0) {
 		struct rmap_table *t = table_of(*path->words[n]);
@@ -305,11 +312,11 @@ static void path_removed(const struct path *path, unsigned n)
 		if (--t->count > 0)
 			continue;
 		*path->words[n] = 0;
-		kmem_cache_free(table_cache, t);
+		table_gone(t, gone);
 	}
 }
 
-void rmap_set_remove_slow(uintptr_t *word, struct pte *pte)
+static NOINLINE void set_remove(uintptr_t *word, struct pte *pte, uintptr_t *gone)
 {
 	uintptr_t *at;
 	struct path path;
@@ -318,17 +325,66 @@ void rmap_set_remove_slow(uintptr_t *word, struct pte *pte)
 	at = descend(word, (uintptr_t)pte, &path);
 	tables = path.n;
 	/* Not in its bucket: it was there before one of the tables on the way. */
-	for (unsigned i = path.n; !chain_remove(at, (uintptr_t)pte); tables = i + 1) {
+	for (unsigned i = path.n; !chain_remove(at, (uintptr_t)pte, gone); tables = i + 1) {
 		if (i-- == 0)
 			panic("reverse map: entry %p is not in the set", (const void *)pte);
 		at = &table_of(*path.words[i])->stray;
 	}
-	path_removed(&path, tables);
+	path_removed(&path, tables, gone);
+}
+
+void rmap_set_remove_slow(uintptr_t *word, struct pte *pte, uintptr_t *gone)
+{
+	if (likely(!(*word & TAG_TABLE)) || table_of(*word)->count > 1) {
+		set_remove(word, pte, gone);
+		return;
+	}
+	/* A table's only entry is not looked for: there may be sixteen in one hold of a leaf
+	 * table's lock. */
+	DEBUG_ASSERT(rmap_set_any(*word) == pte);
+	table_gone(table_of(*word), gone);
+	*word = 0;
+}
+
+static void chunk_free(uintptr_t word)
+{
+	kmem_cache_free(chunk_cache, (void *)(word - TAG_CHUNK));
+}
+
+/* With the one entry that it may still have. */
+static void table_free(struct rmap_table *t)
+{
+	while (t != NULL) {
+		uintptr_t word = t->count > 0 ? table_look(t) : 0;
+
+		kmem_cache_free(table_cache, t);
+		t = table_of(word);
+		if (word & TAG_CHUNK) {
+			atomic_dec(&rmap_lone_chunks);
+			chunk_free(word);
+		}
+	}
+}
+
+void rmap_set_free(uintptr_t gone)
+{
+	while (gone != 0) {
+		uintptr_t word = gone;
+
+		if (likely(word & TAG_CHUNK)) {
+			gone = ((struct rmap_chunk *)(word - TAG_CHUNK))->link;
+			chunk_free(word);
+		} else {
+			gone = table_of(word)->gone;
+			table_free(table_of(word));
+		}
+	}
 }
 
 int rmap_set_move(uintptr_t *word, struct pte *from, struct pte *to)
 {
 	uintptr_t *at;
+	uintptr_t gone = 0;
 	int err;
 
 	if (table_of(*word) == NULL) {
@@ -340,7 +396,8 @@ int rmap_set_move(uintptr_t *word, struct pte *from, struct pte *to)
 	}
 	err = rmap_set_add(word, to);
 	if (err == 0)
-		rmap_set_remove(word, from);
+		rmap_set_remove(word, from, &gone);
+	rmap_set_free(gone);
 	return err;
 }
 

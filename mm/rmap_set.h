@@ -2,7 +2,9 @@
 /*
  * The set of leaf entries that map one frame, held in one word (struct page's rmap). Private to the
  * reverse map; every call under the page lock. Every operation takes bounded time, however many
- * entries there are: see rmap_set.c.
+ * entries there are: see rmap_set.c. What a set needs no more goes on a list, `gone`, which begins
+ * as 0 and is freed when the locks are: what comes back may be the last of a slab, and that the
+ * last that a list of frames keeps.
  */
 #ifndef MM_RMAP_SET_H
 #define MM_RMAP_SET_H
@@ -34,7 +36,7 @@ struct rmap_chunk {
 
 extern uint32_t rmap_lone_chunks; /* chunks with a single entry and nothing behind; atomic */
 int rmap_set_add_slow(uintptr_t *word, struct pte *pte) MUST_CHECK;
-void rmap_set_remove_slow(uintptr_t *word, struct pte *pte);
+void rmap_set_remove_slow(uintptr_t *word, struct pte *pte, uintptr_t *gone);
 
 static inline unsigned chunk_used(const struct rmap_chunk *c)
 {
@@ -56,13 +58,23 @@ static inline void rmap_head_add(struct rmap_chunk *head, uintptr_t pte)
 }
 
 /* Takes pte out of a chain's head where that is all there is to do. False: nothing done. */
-static inline bool rmap_head_remove(struct rmap_chunk *head, uintptr_t pte)
+static inline bool rmap_head_remove(uintptr_t *word, uintptr_t pte, uintptr_t *gone)
 {
+	struct rmap_chunk *head = chunk_of(*word);
 	unsigned last = chunk_used(head) - 1, i = last;
 
 	while (i > 0 && head->ptes[i] != pte)
 		i--;
-	if (last == 0 || head->ptes[i] != pte)
+	if (head->ptes[i] != pte)
+		return false;
+	if (head->link == 1) { /* was shared by a fork, and is no more */
+		atomic_dec(&rmap_lone_chunks);
+		head->link = *gone;
+		*gone = *word;
+		*word = 0;
+		return true;
+	}
+	if (last == 0)
 		return false;
 	if (head->link == 2) { /* alone, with one entry left */
 		if (READ_ONCE(rmap_lone_chunks) >= LONE_MAX)
@@ -90,15 +102,16 @@ static inline int MUST_CHECK rmap_set_add(uintptr_t *word, struct pte *pte)
 }
 
 /* Removes pte; panics when it is not in the set. */
-static inline void rmap_set_remove(uintptr_t *word, struct pte *pte)
+static inline void rmap_set_remove(uintptr_t *word, struct pte *pte, uintptr_t *gone)
 {
-	struct rmap_chunk *head = chunk_of(*word);
-
 	if (likely(*word == (uintptr_t)pte))
 		*word = 0;
-	else if (unlikely(head == NULL || !rmap_head_remove(head, (uintptr_t)pte)))
-		rmap_set_remove_slow(word, pte);
+	else if (unlikely(chunk_of(*word) == NULL || !rmap_head_remove(word, (uintptr_t)pte, gone)))
+		rmap_set_remove_slow(word, pte, gone);
 }
+
+/* Frees what is on the list: some hundred instructions each, a thousand where a slab goes. */
+void rmap_set_free(uintptr_t gone);
 
 /* `to` takes the place of `from`. 0 or -ENOMEM (nothing changed; never while the set is small). */
 int rmap_set_move(uintptr_t *word, struct pte *from, struct pte *to) MUST_CHECK;

@@ -40,15 +40,17 @@ static void zap_entry(struct pte *pte, struct tlb_batch *b)
 }
 
 /* Empties a chunk of [from, to), the table's lock held: returns where it ended. Most often all of
- * it are present entries, one like the other; of what else there is one at a time. */
-static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct tlb_batch *b)
+ * it are present entries, one like the other; of what else there is one at a time. What the reverse
+ * map needs no more is *gone. */
+static unsigned zap_chunk(struct page *table, unsigned from, unsigned to, struct tlb_batch *b,
+			  uintptr_t *gone)
 {
 	struct pte_taken taken;
 
 	from = pte_take_run(table, from, to, &taken, b);
 	if (taken.file)
 		tlb_flush_only(b); /* as in entry_forget() */
-	rmap_remove_taken(&taken, b);
+	*gone = rmap_remove_taken(&taken, b);
 	if (likely(!taken.odd) || taken.cost > CHUNK_ENTRIES / 2)
 		return from;
 	zap_entry(pmap_table_entry(table, from), b);
@@ -59,11 +61,15 @@ void zap_table(struct page *table, unsigned from, unsigned to, struct tlb_batch 
 {
 	/* Nobody makes entries meanwhile, so what is none stays none. */
 	while ((from = pmap_table_next(table, from, to)) < to) {
+		uintptr_t gone;
+
 		if (b->npages + CHUNK_ENTRIES > TLB_BATCH_PAGES)
 			tlb_flush(b);
 		pmap_table_lock(table);
-		from = zap_chunk(table, from, to, b);
+		from = zap_chunk(table, from, to, b, &gone);
 		pmap_table_unlock(table);
+		if (unlikely(gone != 0))
+			rmap_free(gone);
 	}
 }
 

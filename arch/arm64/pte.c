@@ -445,9 +445,8 @@ static void flush_note_taken(const struct pte_taken *t, unsigned present, const 
 }
 
 /* What entries cost, in counted frames that nobody else has: the zero page's a quarter. Of a frame
- * that others may have since a fork the reverse map has to find the entry among theirs, and what
- * remembered it may be the last of a slab, which goes to the buddy with a list full of others:
- * 2,000 instructions, so half a run. */
+ * that others may have since a fork the reverse map has to find the entry among theirs, behind
+ * tables perhaps and in a chain of fifty. */
 #define TAKE_SHARED (PTE_TAKE_MAX / 2)
 
 /* Entry e[i], which holds raw, is locked, in a run of 64 KB, or no frame's: only after a split may
