@@ -53,7 +53,7 @@ static void adopt_running(struct runq *rq, struct task *t)
 	fair_set_cost(t);
 	t->sched.affinity = ~(uint64_t)0;
 	list_init(&t->sched.rt_link);
-	list_init(&t->pi_owned);
+	list_init(&t->pi_lenders);
 	rq->curr = t;
 }
 

@@ -143,25 +143,24 @@ static inline bool spin_held(const struct spinlock *l)
 #define spin_unlock_irq(l, old) (lock_dropped(l), spin_unlock_irq(l, old))
 #endif
 
+struct mutex_waiter;
 struct task;
 
 struct mutex {
 	struct spinlock lock;
-	/* The first waiter's priority; under lock and the owner's pi_lock. */
-	int top_prio;
-	/* The task, plus bit 0 while tasks wait: that bit is changed under lock, the rest by
-	 * compare-exchange too. */
+	/* The task, plus bit 0 while tasks wait, or did until now: that bit is changed under lock,
+	 * the rest by compare-exchange too. */
 	uintptr_t owner;
-	/* By priority, highest first; under lock. */
+	/* By priority; under lock. */
 	struct list waiters;
-	/* On the owner's list of contended mutexes, for priority inheritance; under the owner's
-	 * pi_lock. */
-	struct list owner_link;
+	/* Of these the one on the owner's list of those that it inherits from, or NULL; under lock,
+	 * the list under the owner's pi_lock. */
+	struct mutex_waiter *lender;
 };
 
 #define MUTEX_INIT(name)                                                                           \
 	{                                                                                          \
-		SPINLOCK_INIT, 0, 0, LIST_INIT((name).waiters), LIST_INIT((name).owner_link)       \
+		SPINLOCK_INIT, 0, LIST_INIT((name).waiters), NULL                                  \
 	}
 
 void mutex_init(struct mutex *m);

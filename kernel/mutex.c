@@ -2,10 +2,11 @@
 /*
  * Mutexes with priority inheritance.
  *
- * m->owner is the owning task's address, plus bit 0 while tasks wait. Without waiters locking and
- * unlocking are one compare-exchange each. With waiters both go through m->lock, and the owner has
- * m on its list pi_owned, with the priority of m's first waiter in m->top_prio: an owner's
- * effective priority is at least the highest of these.
+ * m->owner is the owning task's address, plus bit 0 from when a task has to wait. Without waiters
+ * locking and unlocking are one compare-exchange each. With waiters both go through m->lock, and
+ * the owner has m's first waiter on its list pi_lenders: an owner's effective priority is at least
+ * the highest of these. Both lists are in order of priority (kernel/lib/plist.h), so no work grows
+ * with the number of waiters or of mutexes.
  *
  * When the owner is itself waiting for a mutex, its new priority changes its place there and may
  * raise that owner, and so on; where it sleeps for a disk's request or for a page that somebody
@@ -63,47 +64,36 @@ bool mutex_held(const struct mutex *m)
 
 static int own_prio(struct task *t)
 {
-	struct mutex *m;
 	int prio = sched_own_prio(t);
 
-	list_for_each (m, &t->pi_owned, owner_link)
-		prio = MAX(prio, m->top_prio);
-	return prio;
-}
-
-/* Queues w by priority: ordinary waiters at the end at once, real-time ones behind their equals.
- * m->lock held. */
-static void waiter_insert(struct mutex *m, struct mutex_waiter *w)
-{
-	struct list *pos = &m->waiters;
-	struct mutex_waiter *other;
-
-	if (w->prio > PRIO_FAIR) {
-		list_for_each (other, &m->waiters, link) {
-			if (other->prio < w->prio) {
-				pos = &other->link;
-				break;
-			}
-		}
-	}
-	list_insert_before(pos, &w->link);
+	if (list_empty(&t->pi_lenders))
+		return prio;
+	return MAX(prio, list_first(&t->pi_lenders, struct mutex_waiter, lent.link)->lent.prio);
 }
 
 static struct mutex_waiter *top_waiter(struct mutex *m)
 {
-	return list_empty(&m->waiters) ? NULL : list_first(&m->waiters, struct mutex_waiter, link);
+	return list_empty(&m->waiters) ? NULL
+				       : list_first(&m->waiters, struct mutex_waiter, node.link);
 }
 
-/* Brings m's entry on its owner's list in line with m's waiters. m->lock and owner->pi_lock
- * held. */
-static void owner_entry_update(struct mutex *m, struct task *owner)
+/* The owner inherits from m no more. m->lock and the owner's pi_lock held; who lent, waiter or not
+ * any more, has still to take m->lock. */
+static void lender_remove(struct mutex *m)
 {
-	struct mutex_waiter *top = top_waiter(m);
+	if (m->lender)
+		plist_remove(&m->lender->lent);
+	m->lender = NULL;
+}
 
-	list_remove(&m->owner_link);
-	m->top_prio = top ? top->prio : PRIO_FAIR;
-	if (top)
-		list_push_back(&owner->pi_owned, &m->owner_link);
+/* The owner inherits from who is first among m's waiters by now. m->lock and owner->pi_lock
+ * held. */
+static void lender_update(struct mutex *m, struct task *owner)
+{
+	lender_remove(m);
+	m->lender = top_waiter(m);
+	if (m->lender)
+		plist_insert(&owner->pi_lenders, &m->lender->lent, m->lender->node.prio);
 }
 
 /* Settles t's priority by what it owns. t->pi_lock held. */
@@ -123,13 +113,12 @@ static struct task *waiter_move_unlock(struct mutex_waiter *w)
 	struct mutex *m = w->mutex;
 	struct task *t = w->task, *owner = mutex_owner(m);
 
-	list_remove(&w->link);
-	w->prio = t->sched.prio;
-	waiter_insert(m, w);
+	plist_remove(&w->node);
+	plist_insert(&m->waiters, &w->node, t->sched.prio);
 	spin_unlock(&t->pi_lock);
 	if (owner) {
 		spin_lock(&owner->pi_lock);
-		owner_entry_update(m, owner);
+		lender_update(m, owner);
 	} else {
 		sched_wake(top_waiter(m)->task); /* free: who is first now may have it */
 	}
@@ -190,7 +179,8 @@ static void chain_walk(struct task *t)
 		DEBUG_ASSERT(!w || !closes_circle(w->mutex, start));
 		/* In debug builds the chain is followed to its end, to find a circle: one that
 		 * leads back to a task about to wait. */
-		if (depth == PI_CHAIN_MAX || (!CONFIG_DEBUG && w && w->prio == t->sched.prio)) {
+		if (depth == PI_CHAIN_MAX ||
+		    (!CONFIG_DEBUG && w && w->node.prio == t->sched.prio)) {
 			spin_unlock(&t->pi_lock);
 			break;
 		}
@@ -239,8 +229,8 @@ static bool may_take(struct mutex *m, const struct task *t)
 {
 	const struct mutex_waiter *top = top_waiter(m);
 
-	return !top || top->task == t || t->sched.prio > top->prio ||
-	       (t->sched.prio == PRIO_FAIR && top->prio == PRIO_FAIR);
+	return !top || top->task == t || t->sched.prio > top->node.prio ||
+	       (t->sched.prio == PRIO_FAIR && top->node.prio == PRIO_FAIR);
 }
 
 /* Takes m when it is free for t, else sees to it that its unlocking comes through m->lock, which is
@@ -262,7 +252,7 @@ static bool take_or_mark(struct mutex *m, struct task *t)
 static void adopt_waiters(struct mutex *m, struct task *t)
 {
 	spin_lock(&t->pi_lock);
-	owner_entry_update(m, t);
+	lender_update(m, t);
 	settle_prio(t);
 	spin_unlock(&t->pi_lock);
 	atomic_store(&m->owner, (uintptr_t)t | (list_empty(&m->waiters) ? 0 : WAITERS));
@@ -272,7 +262,7 @@ static void adopt_waiters(struct mutex *m, struct task *t)
 static void waiter_remove(struct mutex_waiter *w)
 {
 	spin_lock(&w->task->pi_lock);
-	list_remove(&w->link);
+	plist_remove(&w->node);
 	w->task->blocked_on = NULL;
 	spin_unlock(&w->task->pi_lock);
 }
@@ -284,7 +274,7 @@ static void waiters_changed_unlock(struct mutex *m)
 
 	if (owner) {
 		spin_lock(&owner->pi_lock);
-		owner_entry_update(m, owner);
+		lender_update(m, owner);
 	}
 	spin_unlock(&m->lock);
 	if (owner)
@@ -298,22 +288,22 @@ static void wait_begin(struct mutex *m, struct mutex_waiter *w, enum task_state 
 
 	*w = (struct mutex_waiter){ .mutex = m, .task = me };
 	spin_lock(&me->pi_lock);
-	w->prio = me->sched.prio;
+	plist_insert(&m->waiters, &w->node, me->sched.prio);
 	me->blocked_on = w;
 	spin_unlock(&me->pi_lock);
-	waiter_insert(m, w);
 	sched_set_state(state);
 	waiters_changed_unlock(m);
 }
 
 /* A fatal signal ended the wait. A wake-up for a free mutex is not lost with it: the caller tried
  * to take the mutex, and if it is still free, it is for another, who is first and has been woken.
- * m->lock is held and dropped. */
+ * An owner's mark that tasks wait stays: its unlocking has to come through m->lock and its pi_lock
+ * as long as we look at it. m->lock is held and dropped. */
 static void wait_abandon(struct mutex *m, struct mutex_waiter *w)
 {
 	waiter_remove(w);
-	if (list_empty(&m->waiters))
-		atomic_fetch_and(&m->owner, ~WAITERS);
+	if (list_empty(&m->waiters) && !mutex_owner(m))
+		atomic_store(&m->owner, 0);
 	waiters_changed_unlock(m);
 }
 
@@ -464,13 +454,13 @@ static NOINLINE void unlock_slow(struct mutex *m)
 	spin_lock(&m->lock);
 	ASSERT(mutex_owner(m) == me);
 	spin_lock(&me->pi_lock);
-	list_remove(&m->owner_link);
+	lender_remove(m);
 	settle_prio(me);
 	spin_unlock(&me->pi_lock);
 	top = top_waiter(m);
 	if (!top) {
 		atomic_store_release(&m->owner, 0);
-	} else if (top->prio > PRIO_FAIR || top->lost) {
+	} else if (top->node.prio > PRIO_FAIR || top->lost) {
 		hand_over(m, top);
 	} else {
 		atomic_store_release(&m->owner, WAITERS);

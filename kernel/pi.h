@@ -6,6 +6,7 @@
 #ifndef KERNEL_PI_H
 #define KERNEL_PI_H
 
+#include "kernel/lib/plist.h"
 #include "kernel/task.h"
 
 /* links that inheritance follows, and locks in a row that a user's task may wait behind */
@@ -13,10 +14,11 @@
 
 /* A task's wait for a mutex, on its stack. */
 struct mutex_waiter {
-	struct list link; /* on mutex->waiters; under mutex->lock */
+	struct plist_node node; /* on mutex->waiters; under mutex->lock */
+	struct plist_node lent; /* of the first waiter: on the owner's pi_lenders; under the owner's
+				   pi_lock too */
 	struct mutex *mutex;
 	struct task *task;
-	int prio;     /* by which it is queued; under mutex->lock */
 	bool granted; /* the mutex is its task's; under mutex->lock */
 	bool lost;    /* was woken for a free mutex and found it taken: the next unlock hands over.
 			 Under mutex->lock */

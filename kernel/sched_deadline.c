@@ -170,7 +170,6 @@ void sched_deadline_wait(void)
 	struct task *t = current();
 	struct waiter w = { .task = t };
 
-	list_init(&w.link);
 	if (!has_to_wait(t, &w))
 		return;
 	sched_set_state(TASK_SLEEPING_KILLABLE);

@@ -127,7 +127,7 @@ static void task_setup(struct task *t, virt_addr_t kstack)
 	t->sched.affinity = ~0ull;
 	list_init(&t->sched.rt_link);
 	spin_init(&t->pi_lock);
-	list_init(&t->pi_owned);
+	list_init(&t->pi_lenders);
 	list_init(&t->process_link);
 	list_init(&t->sig_queue);
 	list_init(&t->futex_owned);

@@ -122,7 +122,7 @@ struct task {
 	const struct page *awaited; /* somebody else reads it (mm/reading.h), found by awaited_of;
 				       only compared */
 	const void *awaited_of;
-	struct list pi_owned; /* contended mutexes this task owns */
+	struct list pi_lenders; /* the first waiter for each mutex that it owns, by priority */
 
 	int tid;
 	char name[TASK_NAME_LEN];

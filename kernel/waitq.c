@@ -47,26 +47,6 @@ static enum task_state wait_state(enum wait_mode mode)
 	return (enum task_state)states[mode];
 }
 
-/* Ordinary tasks queue at the end at once; a real-time one passes those below it, so the walk is as
- * long as there are real-time waiters. */
-static void queue_by_priority(struct waitq *wq, struct waiter *w)
-{
-	int prio = READ_ONCE(w->task->sched.prio);
-	struct list *pos = &wq->waiters;
-
-	if (prio > PRIO_FAIR) {
-		struct waiter *other;
-
-		list_for_each (other, &wq->waiters, link) {
-			if (READ_ONCE(other->task->sched.prio) < prio) {
-				pos = &other->link;
-				break;
-			}
-		}
-	}
-	list_insert_before(pos, &w->link);
-}
-
 void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode)
 {
 	uint64_t old;
@@ -74,7 +54,7 @@ void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode)
 	w->task = current();
 	w->woken = false;
 	old = spin_lock_irq(&wq->lock);
-	queue_by_priority(wq, w);
+	plist_insert(&wq->waiters, &w->node, READ_ONCE(w->task->sched.prio));
 	sched_set_state(wait_state(mode));
 	spin_unlock_irq(&wq->lock, old);
 }
@@ -85,7 +65,8 @@ void waitq_finish(struct waitq *wq, struct waiter *w)
 
 	WRITE_ONCE(current()->state, TASK_RUNNABLE);
 	old = spin_lock_irq(&wq->lock);
-	list_remove(&w->link);
+	if (!w->woken)
+		plist_remove(&w->node);
 	spin_unlock_irq(&wq->lock, old);
 }
 
@@ -118,9 +99,9 @@ void waitq_unwatch(struct waitq *wq, struct watcher *w)
  * held. */
 static void wake_first_locked(struct list *waiters)
 {
-	struct waiter *w = list_first(waiters, struct waiter, link);
+	struct waiter *w = list_first(waiters, struct waiter, node.link);
 
-	list_remove(&w->link);
+	plist_remove(&w->node);
 	WRITE_ONCE(w->woken, true);
 	sched_wake_irqs_off(w->task, SCHED_ANY_SLEEP);
 }
@@ -281,7 +262,6 @@ int time_sleep_until(uint64_t deadline, int wait_mode)
 {
 	struct waiter w = { .task = current(), .woken = false };
 
-	list_init(&w.link);
 	sched_set_state(wait_state((enum wait_mode)wait_mode));
 	return waitq_sleep(&w, (enum wait_mode)wait_mode, deadline) == -EINTR ? -EINTR : 0;
 }

@@ -7,16 +7,17 @@
 #ifndef KERNEL_WAITQ_H
 #define KERNEL_WAITQ_H
 
+#include "kernel/lib/plist.h"
 #include "kernel/lock.h"
 
 struct waitq {
 	struct spinlock lock; /* taken with interrupts off */
-	struct list waiters;
+	struct list waiters;  /* by priority as of their coming */
 	struct list watchers;
 };
 
 struct waiter {
-	struct list link;
+	struct plist_node node;
 	struct task *task;
 	bool woken;
 };

@@ -87,7 +87,7 @@ struct task *mock_task(const char *name)
 	strncpy(t->name, name, TASK_NAME_LEN - 1);
 	t->refs = 1;
 	t->tid = (int)k.ntasks + 1;
-	list_init(&t->pi_owned);
+	list_init(&t->pi_lenders);
 	list_init(&t->process_link);
 	list_init(&t->sig_queue);
 	k.tasks[k.ntasks++] = t;
@@ -284,9 +284,8 @@ WEAK void mutex_init(struct mutex *m)
 {
 	spin_init(&m->lock);
 	m->owner = 0;
-	m->top_prio = 0;
 	list_init(&m->waiters);
-	list_init(&m->owner_link);
+	m->lender = NULL;
 	for (unsigned i = 0; i < k.norders;)
 		if (k.orders[i].first == m || k.orders[i].then == m)
 			k.orders[i] = k.orders[--k.norders];
@@ -405,7 +404,7 @@ static void waitq_wake(struct waitq *wq, bool all)
 
 	list_for_each_safe (watcher, next_watcher, &wq->watchers, link)
 		watcher->notify(watcher);
-	list_for_each (w, &wq->waiters, link) {
+	list_for_each (w, &wq->waiters, node.link) {
 		if (w->woken)
 			continue;
 		w->woken = true;
@@ -445,7 +444,7 @@ WEAK void waitq_prepare(struct waitq *wq, struct waiter *w, enum wait_mode mode)
 	(void)mode;
 	w->task = hw_current();
 	w->woken = false;
-	list_push_back(&wq->waiters, &w->link);
+	list_push_back(&wq->waiters, &w->node.link);
 }
 
 WEAK int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline)
@@ -471,7 +470,7 @@ WEAK int waitq_sleep(struct waiter *w, enum wait_mode mode, uint64_t deadline)
 WEAK void waitq_finish(struct waitq *wq, struct waiter *w)
 {
 	(void)wq;
-	list_remove(&w->link);
+	list_remove(&w->node.link);
 }
 
 /* ---- Time ---- */

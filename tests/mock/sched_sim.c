@@ -259,7 +259,7 @@ struct task *task_alloc(void)
 	f->task.refs = 1;
 	f->task.sched.affinity = ~(uint64_t)0;
 	list_init(&f->task.sched.rt_link);
-	list_init(&f->task.pi_owned);
+	list_init(&f->task.pi_lenders);
 	list_init(&f->task.process_link);
 	return &f->task;
 }

@@ -41,7 +41,7 @@ static int teardown(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(mutexes); i++) {
 		assert_int_equal(mutexes[i].owner, 0);
 		assert_true(list_empty(&mutexes[i].waiters));
-		assert_true(list_empty(&mutexes[i].owner_link));
+		assert_null(mutexes[i].lender);
 	}
 	return 0;
 }
@@ -444,9 +444,9 @@ static void kill_main(void *arg)
 	sim_sleep(MS);
 	assert_int_equal(l[1].err, -EINTR);
 	assert_int_equal(prio_of(current()), 0);
-	assert_int_equal(mutexes[0].owner,
-			 (uintptr_t)current()); /* nobody waits: the short way is open again */
+	assert_ptr_equal(mutex_owner(&mutexes[0]), current());
 	mutex_unlock(&mutexes[0]);
+	assert_true(mutex_is_free(&mutexes[0])); /* nobody waits: the short way is open again */
 }
 
 static void test_killed_waiters_leave(void **state)
@@ -652,7 +652,7 @@ static void random_locker(void *arg)
 			sim_sleep((unsigned)rand_r(&seed) % 100000);
 	}
 	assert_int_equal(current()->sched.prio, current()->sched.rt_priority);
-	assert_true(list_empty(&current()->pi_owned));
+	assert_true(list_empty(&current()->pi_lenders));
 	assert_null(current()->blocked_on);
 }
 

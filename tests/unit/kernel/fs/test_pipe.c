@@ -325,12 +325,12 @@ static unsigned writers_woken(size_t n)
 	open_pipe();
 	p = ends[0]->inode->pipe;
 	assert_int_equal(do_write(buf, sizeof(buf), true), sizeof(buf));
-	list_push_back(&p->writable.waiters, &w[0].link);
-	list_push_back(&p->writable.waiters, &w[1].link);
+	list_push_back(&p->writable.waiters, &w[0].node.link);
+	list_push_back(&p->writable.waiters, &w[1].node.link);
 	assert_int_equal(do_read(buf, n, true), n);
 	for (unsigned i = 0; i < 2; i++)
 		if (!w[i].woken)
-			list_remove(&w[i].link);
+			list_remove(&w[i].node.link);
 	close_end(0);
 	close_end(1);
 	assert_true(w[0].woken);
