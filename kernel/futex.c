@@ -35,7 +35,6 @@
 
 void futex_init(void)
 {
-	futex_queues_init();
 	futex_pi_init();
 }
 
@@ -170,7 +169,6 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 		return err;
 	object = w.key.object; /* requeueing changes the rest of the key */
 	w.bitset = bitset;
-	list_init(&w.link);
 	futex_enqueue(&w);
 	err = wait_queued(&w, uaddr, val, deadline);
 	if (object)

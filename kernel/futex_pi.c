@@ -23,6 +23,7 @@
 #include "kernel/futex.h"
 #include "kernel/futex_key.h"
 #include "kernel/futex_pi.h"
+#include "kernel/futex_queue.h"
 #include "kernel/pi.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
@@ -33,7 +34,7 @@
 #define CHAIN_HOLD 64 /* links looked at in one hold of states_lock */
 
 struct pi_state {
-	struct list link;     /* states; states_lock, as all the rest */
+	struct rb_node node;  /* states; states_lock, as all the rest */
 	struct futex_key key; /* a reference to its object */
 	struct mutex mutex;
 	struct task *owner; /* a reference; NULL while it changes hands */
@@ -44,7 +45,7 @@ struct pi_state {
 
 static struct mutex word_locks[WORD_LOCKS];
 static struct spinlock states_lock;
-static struct list states = LIST_INIT(states);
+static struct rb_root states; /* by key: found in bounded time, however many users make */
 
 void futex_pi_init(void)
 {
@@ -61,14 +62,32 @@ static struct mutex *word_lock(const struct futex_key *key)
 
 /* ---- States; states_lock held ---- */
 
+static bool key_before(const struct futex_key *a, const struct futex_key *b)
+{
+	return a->base != b->base ? a->base < b->base : a->offset < b->offset;
+}
+
+/* Where key's state hangs, or is to be linked below *parent. */
+static struct rb_node **place_of(const struct futex_key *key, struct rb_node **parent)
+{
+	struct rb_node **link = &states.node;
+
+	for (*parent = NULL; *link;) {
+		const struct futex_key *k = &rb_entry(*link, struct pi_state, node)->key;
+
+		if (futex_key_equal(key, k))
+			break;
+		*parent = *link;
+		link = &(*link)->child[!key_before(key, k)];
+	}
+	return link;
+}
+
 static struct pi_state *find_locked(const struct futex_key *key)
 {
-	struct pi_state *s;
+	struct rb_node *parent, *n = *place_of(key, &parent);
 
-	list_for_each (s, &states, link)
-		if (s->key.base == key->base && s->key.offset == key->offset)
-			return s;
-	return NULL;
+	return n ? rb_entry(n, struct pi_state, node) : NULL;
 }
 
 /* Returns the task whose reference is to be dropped once the lock is released, or NULL. */
@@ -104,7 +123,7 @@ static void leave(struct pi_state *s)
 	last = --s->waiters == 0;
 	if (last) {
 		old = disown_locked(s);
-		list_remove(&s->link);
+		rb_remove(&states, &s->node);
 	}
 	spin_unlock(&states_lock);
 	if (old)
@@ -142,6 +161,7 @@ static bool is_circle(const struct pi_state *s)
 static struct pi_state *state_create(struct futex_key *key, int tid)
 {
 	struct task *owner = task_find(tid);
+	struct rb_node *parent, **link;
 	struct pi_state *s;
 
 	if (!owner)
@@ -164,7 +184,8 @@ static struct pi_state *state_create(struct futex_key *key, int tid)
 	key->object = NULL; /* the state's from now on */
 	own_locked(s, owner);
 	s->waiters = 1;
-	list_push_back(&states, &s->link);
+	link = place_of(&s->key, &parent);
+	rb_insert(&states, &s->node, parent, link);
 	current()->futex_waits = s;
 	spin_unlock(&states_lock);
 	task_put(owner);

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
- * The queues of futexes: hash buckets, each with a spin lock and a list of waiters, those of all
+ * The queues of futexes: hash buckets, each with a spin lock and a tree of waiters, those of all
  * its keys together.
  *
- * A bucket's list is by priority as of the moment of queuing: a real-time waiter passes those below
- * it, ordinary ones are in order of arrival at the end. So who is woken or moved first is the most
- * urgent, and among equals the one that has waited longest.
+ * A bucket's tree is by key, then by priority as of the moment of queuing, then by arrival. So who
+ * is woken or moved first is the most urgent, and among equals the one that has waited longest; and
+ * whatever programs do, with one key or with many that fall together, each step is bounded.
  *
  * A waiter leaves only after taking its bucket's lock once more, so who holds the lock may touch
- * waiters and wake their tasks. Wake-ups are in batches, so that the lock is held for bounded work.
+ * waiters and wake their tasks. What is done to many is done in batches, so that the lock is held
+ * for bounded work; the next one goes on at the rank where the last one ended.
  */
 #include "kernel/futex_queue.h"
 
 #include "kernel/sched.h"
 
 #define BUCKETS    128
-#define WAKE_BATCH 8
+#define BATCH      4 /* waiters looked at, woken or moved in one hold of a lock */
+#define PRIO_SHIFT 56
 
 struct futex_bucket {
 	struct spinlock lock;
-	struct list waiters;
+	struct rb_root waiters;
+	uint64_t arrivals;
 };
 
 static struct futex_bucket buckets[BUCKETS];
-
-void futex_queues_init(void)
-{
-	for (unsigned i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i].waiters);
-}
 
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {
@@ -42,33 +39,71 @@ static struct futex_bucket *bucket_of(const struct futex_key *key)
 	return &buckets[h >> (64 - __builtin_ctz(BUCKETS))];
 }
 
-/* The walk is as long as there are real-time waiters. b->lock held; w is in no list that is still
- * used. */
-static void insert(struct futex_bucket *b, struct futex_waiter *w)
+/* w goes before one with that key and rank. */
+static bool comes_before(const struct futex_waiter *w, const struct futex_key *key, uint64_t rank)
 {
-	struct list *pos = &b->waiters;
-	struct futex_waiter *other;
+	if (w->key.base != key->base)
+		return w->key.base < key->base;
+	if (w->key.offset != key->offset)
+		return w->key.offset < key->offset;
+	return w->rank < rank;
+}
 
-	if (w->prio > PRIO_FAIR) {
-		list_for_each (other, &b->waiters, link) {
-			if (other->prio < w->prio) {
-				pos = &other->link;
-				break;
-			}
+static NOINLINE void insert_among(struct rb_root *waiters, struct futex_waiter *w)
+{
+	struct rb_node **link = &waiters->node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = comes_before(rb_entry(parent, struct futex_waiter, node), &w->key, w->rank)
+			       ? &parent->right
+			       : &parent->left;
+	}
+	rb_insert(waiters, &w->node, parent, link);
+}
+
+/* Behind those of its key that are at least as urgent. b->lock held. */
+static void insert(struct futex_bucket *b, struct futex_waiter *w, uint64_t urgency)
+{
+	WRITE_ONCE(w->bucket, b);
+	w->rank = urgency | b->arrivals++;
+	if (!rb_insert_only(&b->waiters, &w->node))
+		insert_among(&b->waiters, w);
+}
+
+static void take_out(struct futex_bucket *b, struct futex_waiter *w)
+{
+	if (!rb_remove_only(&b->waiters, &w->node))
+		rb_remove(&b->waiters, &w->node);
+}
+
+/* The first that waits for key, of those from that rank on, or NULL. b->lock held. */
+static struct futex_waiter *first_from(const struct futex_bucket *b, const struct futex_key *key,
+				       uint64_t rank)
+{
+	struct futex_waiter *found = NULL;
+
+	for (struct rb_node *n = b->waiters.node; n;) {
+		struct futex_waiter *w = rb_entry(n, struct futex_waiter, node);
+
+		if (comes_before(w, key, rank)) {
+			n = n->right;
+		} else {
+			found = w;
+			n = n->left;
 		}
 	}
-	list_insert_before(pos, &w->link);
+	return found && futex_key_equal(&found->key, key) ? found : NULL;
 }
 
 void futex_enqueue(struct futex_waiter *w)
 {
 	struct futex_bucket *b = bucket_of(&w->key);
 
-	w->bucket = b;
 	w->task = current();
-	w->prio = READ_ONCE(w->task->sched.prio);
+	w->queued = true;
 	spin_lock(&b->lock);
-	insert(b, w);
+	insert(b, w, (uint64_t)(PRIO_DEADLINE - READ_ONCE(w->task->sched.prio)) << PRIO_SHIFT);
 	spin_unlock(&b->lock);
 }
 
@@ -83,56 +118,55 @@ bool futex_dequeue(struct futex_waiter *w)
 		b = READ_ONCE(w->bucket);
 		spin_lock(&b->lock);
 	}
-	woken = list_empty(&w->link);
-	list_remove(&w->link);
+	woken = !w->queued;
+	if (!woken)
+		take_out(b, w);
 	spin_unlock(&b->lock);
 	return woken;
 }
 
 bool futex_is_queued(const struct futex_waiter *w)
 {
-	return READ_ONCE(w->link.next) != &w->link;
+	return READ_ONCE(w->queued);
 }
 
 /* ---- Waking ---- */
 
-static bool waiter_wants(const struct futex_waiter *w, const struct futex_key *key, uint32_t bitset)
+/* Wakes who has a bit of bitset, *left at most, of the next few from *rank on. False: there are no
+ * more. b->lock held. */
+static bool wake_some(struct futex_bucket *b, const struct futex_key *key, uint32_t bitset,
+		      int *left, uint64_t *rank)
 {
-	return futex_key_equal(&w->key, key) && (w->bitset & bitset);
-}
+	for (int n = 0; n < BATCH; n++) {
+		struct futex_waiter *w = first_from(b, key, *rank);
 
-/* Wakes at most max, holding the lock. How many; fewer than max: there are no more. */
-static int wake_some(struct futex_bucket *b, const struct futex_key *key, uint32_t bitset, int max)
-{
-	struct futex_waiter *w, *next;
-	int done = 0;
-
-	list_for_each_safe (w, next, &b->waiters, link) {
-		if (!waiter_wants(w, key, bitset))
+		if (!w)
+			return false;
+		*rank = w->rank + 1;
+		if (!(w->bitset & bitset))
 			continue;
-		list_remove(&w->link);
+		take_out(b, w);
+		WRITE_ONCE(w->queued, false);
 		sched_wake(w->task);
-		if (++done == max)
-			break;
+		if (--*left == 0)
+			return false;
 	}
-	return done;
+	return true;
 }
 
 int futex_wake_key(const struct futex_key *key, int count, uint32_t bitset)
 {
 	struct futex_bucket *b = bucket_of(key);
-	int woken = 0, max, done;
+	int left = count;
+	uint64_t rank = 0;
+	bool more = count > 0;
 
-	do {
-		max = MIN(count - woken, WAKE_BATCH);
-		if (max <= 0)
-			break;
+	while (more) {
 		spin_lock(&b->lock);
-		done = wake_some(b, key, bitset, max);
+		more = wake_some(b, key, bitset, &left, &rank);
 		spin_unlock(&b->lock);
-		woken += done;
-	} while (done == max);
-	return woken;
+	}
+	return count > 0 ? count - left : 0;
 }
 
 /* ---- Moving ---- */
@@ -157,44 +191,33 @@ static void unlock_both(struct futex_bucket *a, struct futex_bucket *b)
 	spin_unlock(&a->lock);
 }
 
-/* Moves at most `max` waiters from one key to the other; true when it may have left some. */
-static bool move_some(const struct futex_key *from, const struct futex_key *to, int max, int *moved)
+/* Moves a few waiters, *left at most, from one key to the other. False: there are no more. */
+static bool move_some(const struct futex_key *from, const struct futex_key *to, int *left)
 {
 	struct futex_bucket *a = bucket_of(from), *b = bucket_of(to);
-	struct futex_waiter *w, *next;
-	int done = 0;
-	bool more = false;
+	struct futex_waiter *w = NULL;
 
 	lock_both(a, b);
-	list_for_each_safe (w, next, &a->waiters, link) {
-		if (!futex_key_equal(&w->key, from))
-			continue;
-		if (done == max) {
-			more = true;
+	for (int n = 0; n<BATCH && * left> 0; n++, (*left)--) {
+		w = first_from(a, from, 0);
+		if (!w)
 			break;
-		}
-		/* Between the two lists w must never look empty: that means woken. */
-		w->link.prev->next = w->link.next;
-		w->link.next->prev = w->link.prev;
-		insert(b, w);
+		take_out(a, w);
 		/* The waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to`
 		 * that one. */
 		w->key.base = to->base;
 		w->key.offset = to->offset;
-		WRITE_ONCE(w->bucket, b);
-		done++;
-		(*moved)++;
+		insert(b, w, w->rank >> PRIO_SHIFT << PRIO_SHIFT);
 	}
 	unlock_both(a, b);
-	return more;
+	return w && *left > 0;
 }
 
 int futex_move_key(const struct futex_key *from, const struct futex_key *to, int max)
 {
-	int moved = 0;
-	bool more = !futex_key_equal(from, to);
+	int left = max;
 
-	while (more && moved < max)
-		more = move_some(from, to, MIN(max - moved, WAKE_BATCH), &moved);
-	return moved;
+	while (!futex_key_equal(from, to) && move_some(from, to, &left))
+		;
+	return max - left;
 }

@@ -4,24 +4,25 @@
 #define KERNEL_FUTEX_QUEUE_H
 
 #include "kernel/futex_key.h"
-#include "kernel/lib/list.h"
+#include "kernel/lib/rbtree.h"
 
 struct futex_bucket;
 struct task;
 
 struct futex_waiter {
-	struct list link; /* empty: woken, or never queued; bucket lock */
+	struct rb_node node; /* bucket lock, as all the rest */
 	struct futex_key key;
 	struct futex_bucket *bucket; /* changes by moving, under both buckets' locks */
 	struct task *task;
-	int prio; /* of task when it was queued */
+	uint64_t rank; /* among those with its key: its priority when it was queued, upside down,
+			  then its number in order of arrival */
 	uint32_t bitset;
+	bool queued; /* false: woken */
 };
 
-void futex_queues_init(void);
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);
 
-/* Queues current() for w->key; w->link is initialised, w->bitset set. Task context. Pair with
+/* Queues current() for w->key; w->bitset is set. Task context. Pair with
  * futex_dequeue(). */
 void futex_enqueue(struct futex_waiter *w);
 /* Leaves the queue. True when a waker had taken w off it already. From its return on w may go. Task

@@ -27,6 +27,23 @@ struct rb_root {
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
 	       struct rb_node **link);
 void rb_remove(struct rb_root *root, struct rb_node *node);
+/* The same where node comes to be, or is, the only one, for trees that seldom have two. False: it
+ * does not, or is not, and nothing was done. */
+static inline bool rb_insert_only(struct rb_root *root, struct rb_node *node)
+{
+	if (root->node)
+		return false;
+	*node = (struct rb_node){ .parent_color = 1 }; /* black */
+	root->node = node;
+	return true;
+}
+static inline bool rb_remove_only(struct rb_root *root, const struct rb_node *node)
+{
+	if (root->node != node || node->left || node->right)
+		return false;
+	root->node = NULL;
+	return true;
+}
 /* In order; NULL at the ends. */
 struct rb_node *rb_first(const struct rb_root *root);
 struct rb_node *rb_last(const struct rb_root *root);

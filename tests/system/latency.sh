@@ -30,11 +30,11 @@ for w in bomb group threads; do oomstorm $w 1 0 >/dev/null; done
 seq -s " " 200
 cat /proc/latency'
 
-# bounded COMMANDS: which say what to measure, and show it
+# bounded COMMANDS FLAGS-OF-RUN...: which say what to measure, and show it
 bounded()
 {
 	local irqs preempt third
-	guest_run --icount --smp 1 "$1"
+	guest_run --icount --smp 1 "${@:2}" "$1"
 	(( STATUS == 0 )) || fail "the load: status $STATUS"
 	irqs=$(longest irqs_off) preempt=$(longest preempt_off)
 	echo "interrupts off: $irqs, preemption off: $preempt instructions"
@@ -49,6 +49,10 @@ expect_log 'oom: ends eater'
 
 # Sixteen pages in one hold of a table's lock whose reverse maps are larger than they need be.
 bounded 'echo 4000 >/proc/sys/kernel/latency_sample_ns; echo 0 >/proc/latency; parted && cat /proc/latency'
+
+# Nor are they longer where hundreds of real-time threads of all priorities wait for one thing, or for locks of one task.
+bounded 'echo 3000 >/proc/sys/kernel/latency_sample_ns; echo 0 >/proc/latency
+for kind in event futex pi pis; do waiters $kind 900 || exit; done; cat /proc/latency' --mem 128M
 
 # A real-time task's wake-ups are counted, ended or not, until they are forgotten; samples are taken when asked for.
 guest_run --icount --smp 1 'realtime sleep; cat /proc/sys/kernel/latency_sample_ns

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -106,6 +107,28 @@ static void test_random(void **state)
 	assert_null(rb_last(&root));
 }
 
+static void test_the_only_one(void **state)
+{
+	struct rb_node *a = &elements[1].node, *b = &elements[2].node;
+
+	(void)state;
+	memset(a, 0xa5, sizeof(*a));
+	elements[1].key = 1;
+	assert_true(rb_insert_only(&root, a));
+	check_below(root.node, NULL, -1, KEYS);
+	assert_false(rb_insert_only(&root, b));
+	insert(2); /* to the right */
+	check_below(root.node, NULL, -1, KEYS);
+	assert_false(rb_remove_only(&root, a));
+	assert_false(rb_remove_only(&root, b));
+	toggle(2);
+	insert(0); /* to the left */
+	assert_false(rb_remove_only(&root, a));
+	toggle(0);
+	assert_true(rb_remove_only(&root, a));
+	assert_null(root.node);
+}
+
 /* Ascending keys are the worst case of a plain tree: the height must stay logarithmic, which the
  * black height shows. */
 static void test_ascending(void **state)
@@ -124,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_the_only_one),
 		cmocka_unit_test(test_ascending),
 	};
 
