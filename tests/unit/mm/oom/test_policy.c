@@ -31,7 +31,7 @@ static void test_score(void **state)
 		{ 100, 0, 20, 3, -500, 123 - 15000 },
 		{ 20000, 0, 10000, 60, -1000, 60 },
 		{ 10, 0, 0, 0, 1, 40 },
-		{ 256, 238, 0, 3, 0, 81 }, /* a shell, most of it a file's */
+		{ 256, 238, 0, 3, 0, 81 },            /* a shell, most of it a file's */
 		{ 5000, 5000, 0, 10, 0, 5010 - 384 }, /* who fills shared memory */
 	};
 
