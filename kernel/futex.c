@@ -159,7 +159,6 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 		      uint32_t bitset)
 {
 	struct futex_waiter w;
-	struct object *object;
 	int err;
 
 	if (!bitset)
@@ -167,12 +166,10 @@ static int futex_wait(virt_addr_t uaddr, bool private, uint32_t val, uint64_t de
 	err = futex_key_get(uaddr, private, &w.key);
 	if (err < 0)
 		return err;
-	object = w.key.object; /* requeueing changes the rest of the key */
 	w.bitset = bitset;
 	futex_enqueue(&w);
 	err = wait_queued(&w, uaddr, val, deadline);
-	if (object)
-		object_put(object);
+	futex_key_put(&w.key); /* maybe another than at first: it may have been moved */
 	return err;
 }
 

@@ -9,11 +9,14 @@
  *
  * A waiter leaves only after taking its bucket's lock once more, so who holds the lock may touch
  * waiters and wake their tasks. What is done to many is done in batches, so that the lock is held
- * for bounded work; the next one goes on at the rank where the last one ended.
+ * for bounded work; the next one goes on at the rank where the last one ended. Who comes meanwhile
+ * is left out, be it one that was woken and waits again: it has seen what the call is about, and
+ * would take the place of one that has waited longer, or keep the walk from ending.
  */
 #include "kernel/futex_queue.h"
 
 #include "kernel/sched.h"
+#include "mm/object.h"
 
 #define BUCKETS    128
 #define BATCH      4 /* waiters looked at, woken or moved in one hold of a lock */
@@ -130,22 +133,55 @@ bool futex_is_queued(const struct futex_waiter *w)
 	return READ_ONCE(w->queued);
 }
 
+/* ---- Walks over who waits for a key, in several holds of the lock ---- */
+
+struct walk {
+	uint64_t rank; /* of the next one, at least */
+	uint64_t end;  /* arrivals when it began */
+};
+
+static void walk_begin(struct walk *k, const struct futex_bucket *b)
+{
+	if (k->rank == 0)
+		k->end = b->arrivals;
+}
+
+/* The next one, or NULL with *over telling whether that was all. A step is a look at one of them.
+ * b->lock held. */
+static struct futex_waiter *walk_step(struct walk *k, const struct futex_bucket *b,
+				      const struct futex_key *key, bool *over)
+{
+	struct futex_waiter *w = first_from(b, key, k->rank);
+
+	*over = !w;
+	if (!w)
+		return NULL;
+	k->rank = w->rank + 1;
+	if (likely((w->rank & (((uint64_t)1 << PRIO_SHIFT) - 1)) < k->end))
+		return w;
+	k->rank = ((w->rank >> PRIO_SHIFT) + 1) << PRIO_SHIFT; /* as are its equals behind it */
+	return NULL;
+}
+
 /* ---- Waking ---- */
 
-/* Wakes who has a bit of bitset, *left at most, of the next few from *rank on. False: there are no
- * more. b->lock held. */
+/* Wakes who has a bit of bitset, *left at most, of the next few. False: there are no more. b->lock
+ * held. */
 static bool wake_some(struct futex_bucket *b, const struct futex_key *key, uint32_t bitset,
-		      int *left, uint64_t *rank)
+		      int *left, struct walk *k)
 {
-	for (int n = 0; n < BATCH; n++) {
-		struct futex_waiter *w = first_from(b, key, *rank);
+	bool over;
 
-		if (!w)
+	walk_begin(k, b);
+	for (int n = 0; n < BATCH; n++) {
+		struct futex_waiter *w = walk_step(k, b, key, &over);
+
+		if (over)
 			return false;
-		*rank = w->rank + 1;
-		if (!(w->bitset & bitset))
+		if (!w || !(w->bitset & bitset))
 			continue;
 		take_out(b, w);
+		w->bitset = bitset; /* should it pass this on */
 		WRITE_ONCE(w->queued, false);
 		sched_wake(w->task);
 		if (--*left == 0)
@@ -158,12 +194,12 @@ int futex_wake_key(const struct futex_key *key, int count, uint32_t bitset)
 {
 	struct futex_bucket *b = bucket_of(key);
 	int left = count;
-	uint64_t rank = 0;
+	struct walk walk = { 0 };
 	bool more = count > 0;
 
 	while (more) {
 		spin_lock(&b->lock);
-		more = wake_some(b, key, bitset, &left, &rank);
+		more = wake_some(b, key, bitset, &left, &walk);
 		spin_unlock(&b->lock);
 	}
 	return count > 0 ? count - left : 0;
@@ -191,33 +227,46 @@ static void unlock_both(struct futex_bucket *a, struct futex_bucket *b)
 	spin_unlock(&a->lock);
 }
 
+/* w waits for `to` now, whose object it keeps instead. It does not drop the last reference to the
+ * other one: who moves it has one. */
+static void change_key(struct futex_waiter *w, const struct futex_key *to)
+{
+	if (to->object)
+		(void)object_get(to->object);
+	if (w->key.object)
+		object_put(w->key.object);
+	w->key = *to;
+}
+
 /* Moves a few waiters, *left at most, from one key to the other. False: there are no more. */
-static bool move_some(const struct futex_key *from, const struct futex_key *to, int *left)
+static bool move_some(const struct futex_key *from, const struct futex_key *to, int *left,
+		      struct walk *k)
 {
 	struct futex_bucket *a = bucket_of(from), *b = bucket_of(to);
-	struct futex_waiter *w = NULL;
+	bool over = false;
 
 	lock_both(a, b);
-	for (int n = 0; n<BATCH && * left> 0; n++, (*left)--) {
-		w = first_from(a, from, 0);
+	walk_begin(k, a);
+	for (int n = 0; n<BATCH && * left> 0 && !over; n++) {
+		struct futex_waiter *w = walk_step(k, a, from, &over);
+
 		if (!w)
-			break;
+			continue;
 		take_out(a, w);
-		/* The waiter itself keeps `from`'s object alive, and whoever waits or wakes at `to`
-		 * that one. */
-		w->key.base = to->base;
-		w->key.offset = to->offset;
+		change_key(w, to);
 		insert(b, w, w->rank >> PRIO_SHIFT << PRIO_SHIFT);
+		--*left;
 	}
 	unlock_both(a, b);
-	return w && *left > 0;
+	return !over && *left > 0;
 }
 
 int futex_move_key(const struct futex_key *from, const struct futex_key *to, int max)
 {
+	struct walk walk = { 0 };
 	int left = max;
 
-	while (!futex_key_equal(from, to) && move_some(from, to, &left))
+	while (!futex_key_equal(from, to) && move_some(from, to, &left, &walk))
 		;
 	return max - left;
 }

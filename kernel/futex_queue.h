@@ -10,14 +10,14 @@ struct futex_bucket;
 struct task;
 
 struct futex_waiter {
-	struct rb_node node; /* bucket lock, as all the rest */
-	struct futex_key key;
+	struct rb_node node;         /* bucket lock, as all the rest */
+	struct futex_key key;        /* with a reference to its object; changes by moving */
 	struct futex_bucket *bucket; /* changes by moving, under both buckets' locks */
 	struct task *task;
-	uint64_t rank; /* among those with its key: its priority when it was queued, upside down,
-			  then its number in order of arrival */
-	uint32_t bitset;
-	bool queued; /* false: woken */
+	uint64_t rank;   /* among those with its key: its priority when it was queued, upside down,
+			    then its number in order of arrival */
+	uint32_t bitset; /* once woken: the waker's */
+	bool queued;     /* false: woken */
 };
 
 bool futex_key_equal(const struct futex_key *a, const struct futex_key *b);

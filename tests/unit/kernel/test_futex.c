@@ -37,8 +37,8 @@ SYSCALL(futex);
 
 static uint32_t words[64] __attribute__((aligned(4096)));
 static struct aspace spaces[2];
-static struct area shared_area;
-static struct object object;
+static struct area shared_area, other_area;
+static struct object object, other;
 static uint64_t load_takes; /* ns that the next reads of user memory take */
 
 /* ---- The rest of the kernel ---- */
@@ -51,6 +51,8 @@ bool signal_pending(void)
 struct area *area_find(struct aspace *as, virt_addr_t va)
 {
 	assert_true(mutex_held(&as->mutex));
+	if (va >= other_area.start && va < other_area.end)
+		return &other_area;
 	return va >= shared_area.start && va < shared_area.end ? &shared_area : NULL;
 }
 
@@ -140,6 +142,8 @@ static int setup(void **state)
 	(void)state;
 	memset(words, 0, sizeof(words));
 	memset(&object, 0, sizeof(object));
+	memset(&other, 0, sizeof(other));
+	memset(&other_area, 0, sizeof(other_area));
 	shared_area = (struct area){ .start = 4096,
 				     .end = UINTPTR_MAX / 2,
 				     .flags = AREA_READ | AREA_WRITE };
@@ -275,6 +279,50 @@ static void wakes_many(void **state)
 {
 	(void)state;
 	run(many);
+}
+
+/* Who waits again while those behind it are woken is not woken again by the same call. */
+static int returns;
+static bool last_time;
+
+static void come_back(void *arg)
+{
+	current()->aspace = &spaces[0];
+	while (!last_time && returns < 100) {
+		assert_int_equal(call(words, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0, NULL, 0), 0);
+		returns++;
+	}
+	mark(*(const char *)arg);
+}
+
+static void repeated(void *arg)
+{
+	struct waiter_arg late = WAITER('l');
+
+	(void)arg;
+	returns = 0;
+	last_time = false;
+	current()->aspace = &spaces[0];
+	for (int i = 0; i < 4; i++)
+		sim_task("comes back", come_back, "r", SCHED_FIFO, 20, 0);
+	sim_sleep(1 * MS);
+	sim_task("late", wait_task, &late, SCHED_FIFO, 10, 0);
+	sim_sleep(1 * MS);
+	assert_int_equal(call(words, WAKE, 5, 0, NULL, 0), 5);
+	sim_sleep(1 * MS);
+	assert_string_equal(trail, "l");
+	assert_int_equal(returns, 4);
+	assert_int_equal(call(words, WAKE, INT32_MAX, 0, NULL, 0), 4);
+	assert_int_equal(returns, 8);
+	last_time = true;
+	assert_int_equal(call(words, WAKE, INT32_MAX, 0, NULL, 0), 4);
+}
+
+static void wakes_nobody_twice(void **state)
+{
+	(void)state;
+	sim_run(1, 10 * SECOND, repeated,
+		NULL); /* those who are woken run before the waker goes on */
 }
 
 static void arguments(void *arg)
@@ -421,6 +469,37 @@ static void wake_up_is_passed_on(void **state)
 	run(wake_passed_on);
 }
 
+/* It is passed on to whom the waker meant. */
+static void wake_passed_on_by_bits(void *arg)
+{
+	struct waiter_arg late = WAITER('l'), two = WAITER('2', .bitset = 2),
+			  one = WAITER('1', .bitset = 1);
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	one.op = two.op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+	start_waiter(&two);
+	sim_sleep(1 * MS);
+	start_waiter(&one);
+	sim_sleep(1 * MS);
+	load_takes = 30 * MS;
+	sim_task("late", wait_task, &late, SCHED_FIFO, 10, 0); /* first by priority */
+	sim_sleep(5 * MS);
+	load_takes = 0;
+	words[0] = 1;
+	assert_int_equal(call(words, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 1, 0, NULL, 1), 1);
+	sim_sleep(50 * MS);
+	assert_int_equal(late.result, -EAGAIN);
+	assert_string_equal(trail, "l1");
+	assert_int_equal(call(words, WAKE, 10, 0, NULL, 0), 1);
+}
+
+static void wake_up_keeps_its_bits(void **state)
+{
+	(void)state;
+	run(wake_passed_on_by_bits);
+}
+
 /* ---- Bit sets, requeueing, keys ---- */
 
 static void bitsets(void *arg)
@@ -475,6 +554,44 @@ static void moves_waiters(void **state)
 {
 	(void)state;
 	run(requeue);
+}
+
+/* Who was moved keeps the object that it waits at, and no other. */
+static void requeue_shared(void *arg)
+{
+	struct waiter_arg w[] = { WAITER('a'), WAITER('b') };
+
+	(void)arg;
+	current()->aspace = &spaces[0];
+	shared_area.flags |= AREA_SHARED;
+	shared_area.object = &object;
+	other_area = shared_area;
+	other_area.object = &other;
+	other_area.start = (virt_addr_t)&words[32];
+	other_area.end = (virt_addr_t)&words[64];
+	for (int i = 0; i < 2; i++) {
+		w[i].op = FUTEX_WAIT;
+		start_waiter(&w[i]);
+	}
+	sim_sleep(5 * MS);
+	assert_int_equal(object.refs, 2);
+	assert_int_equal(call(words, FUTEX_CMP_REQUEUE, 0, 10, &words[40], 0), 2);
+	assert_int_equal(object.refs, 0);
+	assert_int_equal(other.refs, 2);
+	assert_int_equal(call(&words[40], FUTEX_WAKE, 1, 0, NULL, 0), 1);
+	sim_sleep(5 * MS);
+	assert_int_equal(other.refs, 1);
+	assert_int_equal(call(&words[40], FUTEX_CMP_REQUEUE, 0, 10, &words[41], 0), 1);
+	assert_int_equal(other.refs, 1);
+	assert_int_equal(call(&words[41], FUTEX_WAKE, 10, 0, NULL, 0), 1);
+	sim_sleep(5 * MS);
+	assert_int_equal(other.refs, 0);
+}
+
+static void moved_waiters_keep_the_object(void **state)
+{
+	(void)state;
+	run(requeue_shared);
 }
 
 static void keys(void *arg)
@@ -766,14 +883,25 @@ static void death_passes_the_lock_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(wakes_in_order),  TEST(wakes_the_urgent_first),
-		TEST(wakes_many),      TEST(checks_arguments),
-		TEST(times_out),       TEST(signals_interrupt),
-		TEST(no_lost_wake_up), TEST(wake_up_is_passed_on),
-		TEST(wakes_by_bitset), TEST(moves_waiters),
-		TEST(keys_tell_apart), TEST(wake_op_changes_and_compares),
-		TEST(owner_inherits),  TEST(excludes),
-		TEST(refuses_circles), TEST(death_passes_the_lock_on),
+		TEST(wakes_in_order),
+		TEST(wakes_the_urgent_first),
+		TEST(wakes_many),
+		TEST(checks_arguments),
+		TEST(times_out),
+		TEST(signals_interrupt),
+		TEST(no_lost_wake_up),
+		TEST(wake_up_is_passed_on),
+		TEST(wakes_by_bitset),
+		TEST(moves_waiters),
+		TEST(wakes_nobody_twice),
+		TEST(wake_up_keeps_its_bits),
+		TEST(moved_waiters_keep_the_object),
+		TEST(keys_tell_apart),
+		TEST(wake_op_changes_and_compares),
+		TEST(owner_inherits),
+		TEST(excludes),
+		TEST(refuses_circles),
+		TEST(death_passes_the_lock_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
