@@ -78,7 +78,7 @@ static bool is_administrator(const struct cred *c)
 	       c->user->uid == 0;
 }
 
-/* tid_alloc_locked() has the last word: those who ask at the same time may come by here. */
+/* Asked before anything is made, and again where the number cannot change: with the tree locked. */
 static bool tasks_are_left(const struct cred *c)
 {
 	return task_count() + (is_administrator(c) ? 0 : TASKS_KEPT) < task_limit();
@@ -273,6 +273,8 @@ static int publish_locked(struct task *child, const struct clone_request *r)
 
 	if (signal_pending())
 		return -ERESTART_ALWAYS;
+	if (!tasks_are_left(child->cred)) /* many may have asked at once */
+		return -EAGAIN;
 	tid = cgroup_may_start_locked(r->cgroup, thread);
 	if (tid == 0)
 		tid = cgroup_task_joins_locked(child->process,

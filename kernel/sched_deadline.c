@@ -124,7 +124,8 @@ void deadline_place(struct task *t)
 	if (s->policy != SCHED_DEADLINE)
 		return; /* it has the priority from somebody who waits for it */
 	if (s->dl_wait || now < s->dl_start)
-		return; /* its budget is that of a period that begins now, or later */
+		return;      /* its budget is that of a period that begins now, or later */
+	s->dl_spent = false; /* it was, before it slept in the kernel until that period */
 	if (now >= s->dl_start + s->dl.period)
 		deadline_begin(t, now);
 	else if (now >= s->dl_end)
@@ -183,7 +184,7 @@ void sched_deadline_yield(void)
 	struct runq *rq = runq_lock_task(current());
 
 	runq_account(rq, time_now());
-	if (!current()->sched.dl_spent)
+	if (current()->sched.policy == SCHED_DEADLINE && !current()->sched.dl_spent)
 		deadline_spend(current());
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);

@@ -27,7 +27,9 @@ static void check_curr(struct runq *rq)
 	hw_mb(); /* the lower priority is there before the look: who comes to wait later sees it */
 	best = MAX(rq->waiting_rt, rq->nr_fair > 0 ? PRIO_FAIR : PRIO_IDLE);
 
-	if (best > rq->curr->sched.prio || balance_wanted(rq, rq->curr->sched.prio))
+	/* An equal's coming has set no end to a turn that was a higher priority's. */
+	if ((best != PRIO_IDLE && best >= rq->curr->sched.prio) ||
+	    balance_wanted(rq, rq->curr->sched.prio))
 		runq_resched(rq);
 }
 
@@ -94,16 +96,18 @@ static void set_policy(struct task *t, int policy, int rt_priority, int nice,
 	t->sched.dl_end = 0;
 	t->sched.dl_spent = false;
 	if (t->sched.dl_wait)
-		t->sched.dl_wait->woken = true;
+		WRITE_ONCE(t->sched.dl_wait->woken, true);
 	t->sched.slice_left = 0;
 	if (policy == SCHED_DEADLINE)
 		deadline_begin(t, time_now());
 	if (t->sched.prio == PRIO_FAIR)
 		fair_place(rq, t);
-	if (queued)
+	if (queued) {
 		runq_link(rq, t, false);
-	else if (rq->curr == t)
+		runq_check_preempt(rq, t); /* its deadline may be the earliest now */
+	} else if (rq->curr == t) {
 		runq_resched(rq); /* its turn may have an end now, or none */
+	}
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
 }

@@ -189,6 +189,8 @@ struct task {
 	struct block_queue *block_queue;
 	struct block_request *block_request;
 	const uint16_t *memory_group; /* the process's: which group pays (mm/memcg.h); NULL: none */
+	uint32_t
+		memory_relieved; /* of memory_over, for what as much was evicted: memcg_relieve() */
 	uint32_t memory_over; /* pages that it got though its group was over a limit: memcg_settle()
 				 before user mode */
 	uint64_t memory_refused; /* until then the group that refused it memory need not be asked

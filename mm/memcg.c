@@ -40,8 +40,6 @@
 #define CHUNKS    16u
 #define NO_CHARGE UINT32_MAX
 #define TIGHT     128u /* pages: some batches of eviction */
-/* pages beyond high: as many go before the call that takes them has ended, and again each time */
-#define HIGH_BATCH 128u
 
 struct spinlock memcg_lock;
 struct waitq memcg_event_wait = WAITQ_INIT(memcg_event_wait);
@@ -229,10 +227,8 @@ static uint32_t charge(uint32_t n, unsigned flags)
 		over = may_exceed(flags) ? NULL : memcg_over_locked(m, n, false);
 		if (over == NULL) {
 			id = charge_and_unlock(m, n);
-			if (unlikely(current()->memory_over >= HIGH_BATCH) &&
-			    current()->memory_over % HIGH_BATCH < n && !may_exceed(flags) &&
-			    !(flags & ALLOC_NOWAIT))
-				memcg_relieve();
+			if ((flags & ALLOC_USER) && !(flags & ALLOC_NOWAIT))
+				memcg_breathe();
 			return id;
 		}
 		over->pins++;
@@ -246,6 +242,15 @@ static uint32_t charge(uint32_t n, unsigned flags)
 			break;
 	}
 	return id;
+}
+
+void memcg_breathe(void)
+{
+	const struct task *t = current();
+
+	if (unlikely(t->memory_over - t->memory_relieved >= MEMCG_HIGH_BATCH) &&
+	    !may_exceed(ALLOC_USER))
+		memcg_relieve();
 }
 
 bool memcg_tight(void)

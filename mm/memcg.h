@@ -141,6 +141,9 @@ void memcg_count_fault(bool major);
  * swap_high delays alone. A delay that is too short to be worth a sleep is left for the next
  * time. */
 void memcg_settle(void);
+/* In the middle of a call, after pages that were got without waiting: evicts some of what
+ * current()'s groups have too much, if they have got much beyond high by it. Sleeps. */
+void memcg_breathe(void);
 
 /* What m and all below have, frame by frame; m NULL: the machine. Preemptible; a snapshot. In
  * pages. */

@@ -39,8 +39,10 @@ void memcg_count_locked(struct memcg *m, enum memcg_event e);
 /* memcg_room.c: makes room below max in `over`, pinned, for an allocation with these flags: 0: look
  * again; -ENOMEM. *tries: 0 at first. Sleeps. */
 int memcg_make_room(struct memcg *over, unsigned flags, unsigned *tries) MUST_CHECK;
-/* For a call that has got HIGH_BATCH pages beyond high: evicts what current()'s groups have too
- * much. What it is to wait for that, it waits in memcg_settle(). Sleeps. */
+/* For a call that gets many pages beyond high: each time that it has got so many more, as many are
+ * evicted of what current()'s groups have too much. What it is to wait for that, it waits in
+ * memcg_settle(). Sleeps. */
+#define MEMCG_HIGH_BATCH 128u
 void memcg_relieve(void);
 /* n frames, or slots, of m's are the heir's from now on, the group right above or NULL. Lock
  * held. */

@@ -160,25 +160,35 @@ static void settle(struct memcg *m, struct excess *e)
 		if (delay < DELAY_LEAST)
 			return;
 	}
-	current()->memory_over = 0;
+	current()->memory_over = current()->memory_relieved = 0;
 	if (delay > 0)
 		(void)pause_until(time_now() + delay);
 }
 
-void memcg_relieve(void)
+static void relieve(struct memcg *m, const struct excess *e)
 {
-	struct excess e;
-	struct memcg *m = find_excess(&e);
-	bool waits;
+	bool waits = psi_memory_begin();
 
-	if (m == NULL)
-		return;
-	memcg_count_event(m, e.swap ? MEMCG_SWAP_HIGH : MEMCG_HIGH);
-	waits = psi_memory_begin();
-	if (!e.swap)
-		(void)reclaim_group(m, MIN(e.pages, EXCESS_MOST), false);
+	memcg_count_event(m, e->swap ? MEMCG_SWAP_HIGH : MEMCG_HIGH);
+	if (!e->swap)
+		(void)reclaim_group(m, MIN(e->pages, EXCESS_MOST), false);
 	psi_memory_end(waits);
 	memcg_unpin(m);
+}
+
+void memcg_relieve(void)
+{
+	struct task *t = current();
+
+	while (t->memory_over - t->memory_relieved >= MEMCG_HIGH_BATCH) {
+		struct excess e;
+		struct memcg *m = find_excess(&e);
+
+		t->memory_relieved =
+			m != NULL ? t->memory_relieved + MEMCG_HIGH_BATCH : t->memory_over;
+		if (m != NULL)
+			relieve(m, &e);
+	}
 }
 
 void memcg_settle(void)
@@ -190,7 +200,7 @@ void memcg_settle(void)
 	if (!task_is_rt(current()) && !task_killed(current()))
 		m = find_excess(&e); /* else it is taken from who comes next */
 	if (m == NULL) {
-		current()->memory_over = 0;
+		current()->memory_over = current()->memory_relieved = 0;
 		return;
 	}
 	waits = psi_memory_begin();

@@ -182,16 +182,14 @@ unsigned object_map_run(struct object *o, uint32_t first, unsigned mask, bool ex
 /* A frame for index, to be inserted: FILE, refs 2 (the cache's and the caller's). */
 static struct page *page_create(struct object *o, uint32_t index, unsigned flags)
 {
-	bool disk =
-		o->ops->write_pages != NULL; /* else shared memory: it is who fills it that grows */
-	struct page *p = page_alloc(ALLOC_USER | (disk ? 0 : ALLOC_GROWS) | flags);
+	struct page *p = page_alloc(ALLOC_USER | flags);
 
 	if (p == NULL)
 		return NULL;
 	p->type = PAGE_FILE;
 	p->u.file.object = o;
 	p->u.file.index = index;
-	if (disk)
+	if (o->ops->write_pages != NULL)
 		page_set_flag(p, PAGE_DISK);
 	page_get(p);
 	return p;
@@ -319,7 +317,7 @@ static struct page *fill_hole(struct object *o, uint32_t index, int *err, bool *
 		*err = -ENOSPC;
 		return NULL;
 	}
-	p = page_create(o, index, read ? 0 : ALLOC_ZERO);
+	p = page_create(o, index, read ? 0 : ALLOC_ZERO | ALLOC_GROWS);
 	if (p == NULL) {
 		object_room_give(o, 1);
 		*err = -ENOMEM;

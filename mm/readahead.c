@@ -22,6 +22,7 @@
  * read ahead reads himself.
  */
 #include "mm/buddy.h"
+#include "mm/memcg.h"
 #include "mm/object_internal.h"
 #include "mm/swap.h"
 
@@ -52,6 +53,7 @@ static void begin(struct object *o, uint32_t first, uint32_t n, uint32_t marker)
 		o->ops->read_pages(o, pages, r.n);
 	vm_count(VM_READAHEAD, all + r.n);
 	reading_over(&r);
+	memcg_breathe();
 }
 
 void object_read_ahead(struct object *o, uint32_t first, uint32_t n)

@@ -50,7 +50,7 @@ set(HOT
 	# areas, what changes them, faults, forks, the ends of address spaces
 	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/protect.c mm/rmap.c mm/rmap_file.c mm/share.c mm/zap.c
 	# page caches, reading and writing
-	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c
+	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c
 	kernel/lock.c kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
 	# paging
 	mm/replace/refault.c mm/swap/codec.c

@@ -661,6 +661,8 @@ WEAK unsigned memcg_isolate(struct memcg *m, struct page **pages, unsigned n, ui
 	return 0;
 }
 
+WEAK void memcg_breathe(void) {}
+
 WEAK bool memcg_tight(void)
 {
 	return false;

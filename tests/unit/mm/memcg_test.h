@@ -49,6 +49,7 @@ int memcg_make_room(struct memcg *over, unsigned flags, unsigned *tries)
 void memcg_relieve(void)
 {
 	relieved++;
+	current()->memory_relieved = current()->memory_over;
 }
 
 bool memblock_ram(unsigned i, struct memblock_range *r)

@@ -252,11 +252,16 @@ static void test_delay(void **state)
 	start = time_now();
 	group.usage = 600;
 	events = group.events[MEMCG_HIGH];
+	current()->memory_over = 128;
+	current()->memory_relieved = 0;
+	memcg_relieve();
 	memcg_relieve();
 	assert_int_equal(group.usage, 500);
 	assert_int_equal(group.events[MEMCG_HIGH], events + 1);
 	assert_int_equal(time_now(), start);
+	current()->memory_over = 1000;
 	memcg_relieve();
+	assert_int_equal(current()->memory_relieved, 1000);
 	assert_int_equal(group.events[MEMCG_HIGH], events + 1);
 }
 
