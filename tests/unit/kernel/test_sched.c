@@ -198,6 +198,26 @@ static void test_rr_takes_turns_of_100_ms(void **state)
 	assert_int_equal(s[0].at / MS, 499);
 }
 
+/* Who sinks to the priority of one that waits has a turn of that one's kind from then on. */
+static void sinks_to_its_equal(void *arg)
+{
+	struct share *s = arg;
+
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 50, 0), 0);
+	s[0].t = sim_task("rr", until_done, &s[0], SCHED_RR, 10, 0);
+	assert_int_equal(sched_set(current(), SCHED_RR, 10, 0), 0);
+	sim_work(400 * MS);
+}
+
+static void test_turns_end_after_sinking(void **state)
+{
+	struct share s[1] = { { .work = 50 * MS } };
+
+	(void)state;
+	sim_run(1, SECOND, sinks_to_its_equal, s);
+	assert_in_range(s[0].at, 49 * MS, 160 * MS);
+}
+
 static void fair_main(void *arg)
 {
 	struct share *s = arg;
@@ -654,6 +674,7 @@ int main(void)
 		cmocka_unit_test_setup(test_sinking_tasks_give_way, setup),
 		cmocka_unit_test_setup(test_who_sinks_goes_first, setup),
 		cmocka_unit_test_setup(test_rr_takes_turns_of_100_ms, setup),
+		cmocka_unit_test_setup(test_turns_end_after_sinking, setup),
 		cmocka_unit_test_setup(test_fair_shares_evenly, setup),
 		cmocka_unit_test_setup(test_fair_shares_by_nice, setup),
 		cmocka_unit_test_setup(test_sleepers_are_not_starved, setup),
