@@ -48,9 +48,9 @@ set(HOT
 	# frames and kernel objects
 	mm/buddy.c mm/lru.c mm/magazine.c mm/page.c mm/pcp.c
 	# areas, what changes them, faults, forks, the ends of address spaces
-	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/protect.c mm/rmap.c mm/rmap_file.c mm/share.c mm/zap.c
+	mm/area.c mm/aspace.c mm/fault.c mm/fault_file.c mm/protect.c mm/rmap.c mm/share.c mm/zap.c
 	# page caches, reading and writing
-	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c
+	kernel/fs/pipe.c kernel/fs/sys_rw.c mm/object.c mm/object_evict.c
 	kernel/lock.c kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/string.c
 	# paging
 	mm/replace/refault.c mm/swap/codec.c
