@@ -13,9 +13,10 @@
  * had their part; then all come back. Who runs little is hardly ever the one that is found.
  *
  * Tasks with deadlines, and who has their priority because they wait for it, are never put aside:
- * they have what they were admitted to, which leaves the others theirs. Their time is nobody's part
- * of a window. Where one of them runs when the guard looks, it looks again as soon as a task runs
- * that it guards (guard_late), or when ordinary tasks could have had their part.
+ * they have what they were admitted to, which leaves the others theirs; but who was put aside
+ * before comes back with the others. Their time is nobody's part of a window. Where one of them
+ * runs when the guard looks, it looks again as soon as a task runs that it guards (guard_late), or
+ * when ordinary tasks could have had their part.
  *
  * All of it is the CPU's own, in its timer's interrupt, under its run queue's lock.
  */
