@@ -48,7 +48,9 @@ struct psi {
 	struct spinlock lock; /* interrupts off, outside run-queue locks; over the rest */
 	struct psi_figures figures;
 	unsigned collected; /* CPUs whose times are in the sums: the next step goes on there */
-	bool averaging;     /* all are: the next step of the timer makes averages */
+	bool half;          /* `taken`, the next one's times, are not in the sums yet */
+	uint64_t taken[PSI_STATES + 1];
+	bool averaging; /* all are added: the next step of the timer makes averages */
 	unsigned averaged_states;
 	uint32_t faded[3];
 	uint64_t period; /* the one that is being averaged: for these, after `faded` */

@@ -5,10 +5,11 @@
  *
  * Collecting takes each CPU's times since the last time. A state's time in the group is their mean,
  * weighted by how long each CPU had anything to do at all: what an idle CPU loses nothing by does
- * not count. It is done in steps, a CPU in each, then the averages, each in an interrupt of its
- * own: however many CPUs and groups there are, interrupts are off for some 400 instructions at a
- * time. Between the steps is a pause, so that they do not come one after the other to the same
- * section with preemption off. Who wants the figures goes on where another stopped.
+ * not count. It is done in steps, each in an interrupt of its own: a CPU's times are taken, then
+ * added, CPU by CPU; then come the averages. However many CPUs and groups there are, a step has
+ * some 250 instructions, beside up to 650 of the interrupt and its timer. Between the steps is a
+ * pause, so that they do not come one after the other to the same section with preemption off. Who
+ * wants the figures goes on where another stopped.
  *
  * Every two seconds, as long as something was going on, the share of a state in them, a whole
  * percent, moves each average by its weight, all in units of 1/2048. Periods that nobody looked at,
@@ -70,18 +71,22 @@ static void conclude(struct psi *p)
 	p->collected = 0;
 }
 
-bool psi_collect_step_locked(struct psi *p)
+/* The times of the first CPU that is not in the sums. There is one: none ever leaves. */
+static void take(struct psi *p)
 {
-	uint64_t cpus = atomic_load(&cpus_online) >> p->collected, ns[PSI_STATES + 1], weight;
+	p->collected += (unsigned)__builtin_ctzll(atomic_load(&cpus_online) >> p->collected);
+	take_cpu(p, runq_of((int)p->collected), p->taken);
+}
 
-	DEBUG_ASSERT(spin_held(&p->lock));
-	p->collected += (unsigned)__builtin_ctzll(cpus); /* there is one: none ever leaves */
-	take_cpu(p, runq_of((int)p->collected), ns);
-	p->busy += ns[PSI_STATES];
-	weight = MIN(DIV_ROUND_UP(ns[PSI_STATES], 1024), WEIGHT_MAX);
+/* Adds them. True: that was the last CPU. */
+static bool add_taken(struct psi *p)
+{
+	uint64_t weight = MIN(DIV_ROUND_UP(p->taken[PSI_STATES], 1024), WEIGHT_MAX);
+
+	p->busy += p->taken[PSI_STATES];
 	p->weights += weight;
 	for (unsigned s = 0; s < PSI_STATES; s++)
-		p->sum[s] += MIN(ns[s], SPAN_MAX) * weight;
+		p->sum[s] += MIN(p->taken[s], SPAN_MAX) * weight;
 	p->collected++;
 	if (atomic_load(&cpus_online) >> p->collected)
 		return false;
@@ -89,10 +94,22 @@ bool psi_collect_step_locked(struct psi *p)
 	return true;
 }
 
+bool psi_collect_step_locked(struct psi *p)
+{
+	DEBUG_ASSERT(spin_held(&p->lock));
+	p->half = !p->half;
+	if (!p->half)
+		return add_taken(p);
+	take(p);
+	return false;
+}
+
 void psi_collect(struct psi *p)
 {
 	/* What another has begun may lack a CPU's last moments. */
-	for (unsigned rounds = READ_ONCE(p->collected) != 0 ? 2 : 1; rounds > 0;) {
+	unsigned rounds = READ_ONCE(p->collected) != 0 || READ_ONCE(p->half) ? 2 : 1;
+
+	while (rounds > 0) {
 		uint64_t old = spin_lock_irq(&p->lock);
 
 		rounds -= psi_collect_step_locked(p);

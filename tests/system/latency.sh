@@ -3,8 +3,9 @@
 # CPUS: 1
 # RELEASE ONLY: its instructions are what is counted
 #
-# /proc/latency: with samples of a machine that swaps, forks, executes, writes files and lines to its terminal, locks memory and runs out of it, as a whole and in a group, no section with interrupts off is longer
-# than 1,000 instructions and none with preemption off longer than 3,000, the way into the interrupt that measures them included.
+# /proc/latency: with samples of a machine that swaps, forks, executes, writes files and lines to its terminal, locks memory and runs out of it, as a whole and in a group, no sample is more than 1,200
+# instructions late for interrupts that were off, and nobody waits more than 3,000 for a switch. The sections themselves have 1,000 at most; a sample is late by its own way in, too, and by what is noted
+# of the one before it.
 # That is GCC's code, which is what is delivered; Clang's may take a third more.
 # Counted with one CPU: with more, --icount counts what all of them do.
 . "$(dirname "$0")/lib.sh"
@@ -40,7 +41,7 @@ bounded()
 	echo "interrupts off: $irqs, preemption off: $preempt instructions"
 	places
 	third=$([[ $PRESET == kernel ]] && echo 0 || echo 1)
-	(( irqs <= 1000 + 333 * third )) || fail "interrupts were off for $irqs instructions"
+	(( irqs <= 1200 + 400 * third )) || fail "interrupts were off for $irqs instructions"
 	(( preempt <= 3000 + 1000 * third )) || fail "preemption was off for $preempt instructions"
 	(( preempt >= 500 )) || fail "samples show nothing"
 }

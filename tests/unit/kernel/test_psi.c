@@ -458,8 +458,8 @@ static void poll_once(void)
 	hw_irq_restore(old);
 }
 
-/* A CPU's times, or a few triggers, are what one interrupt looks at; who wants figures meanwhile
- * has them whole. */
+/* Taking a CPU's times, adding them, or a few triggers are what one interrupt does; who wants
+ * figures meanwhile has them whole. */
 static void steps_main(void *arg)
 {
 	static const unsigned left[] = { 14, 8, 2, 0 };
@@ -468,7 +468,7 @@ static void steps_main(void *arg)
 	struct task *io;
 
 	(void)arg;
-	for (unsigned cpu = 0; cpu < 3; cpu++)
+	for (unsigned step = 1; step < 2 * 4; step++)
 		assert_false(collects());
 	assert_true(collects());
 	assert_false(collects());
@@ -479,7 +479,7 @@ static void steps_main(void *arg)
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
 		t[i] = psi_trigger_create(&psi_machine, PSI_IO, "some 150000 1000000", false);
 	assert_int_equal(psi_machine.collected, 0);
-	for (unsigned cpu = 0; cpu < 4; cpu++) {
+	for (unsigned step = 0; step < 2 * 4; step++) {
 		assert_int_equal(psi_machine.unlooked, 0);
 		poll_once();
 	}
