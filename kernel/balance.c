@@ -7,20 +7,24 @@
  *                             last one when that runs nothing real-time (no interrupt to another
  *                             CPU, warm caches), else an idle one, else the one with the least
  *                             urgent task
- *   a CPU runs out of work,   balance_pull() fetches the most urgent task that waits elsewhere
- *   or sinks in priority
- *   a real-time task has to   balance_push_rt() offers it to a CPU that runs something less urgent
- *   wait behind another
+ *   a CPU runs out of work,   balance_pull() fetches the most urgent task that waits elsewhere and
+ *   or sinks in priority      may run here
+ *   a real-time task has to   balance_push_rt() offers the most urgent that may go to a CPU that
+ *   wait behind another       runs something less urgent
+ *   a waiting task may run    sched_set_affinity() places it where it runs at once
+ *   on more CPUs
  *   a turn ends while         balance_push_fair() evens out the number of ordinary tasks
  *   others wait
  *
  * All looks at other CPUs are without their locks: hints, checked again under the locks where it
- * matters. Affinity is respected by scanning at most SCAN_MAX candidates, so that the time under
- * the locks is bounded.
+ * matters. Affinity is respected by scanning at most SCAN_MAX candidates, RT_SCAN_MAX real-time
+ * ones, so that the time under the locks is bounded.
  */
 #include "kernel/runq.h"
 
-#define SCAN_MAX 4 /* tasks looked at to find one that may move */
+/* tasks looked at to find one that may move */
+#define SCAN_MAX    4
+#define RT_SCAN_MAX 16
 /* a CPU that runs a real-time task counts as one with so many ordinary ones */
 #define RT_LOAD 64
 
@@ -76,14 +80,13 @@ static uint64_t other_cpus(const struct runq *rq)
 	return atomic_load(&cpus_online) & ~rq->bit;
 }
 
-/* The CPU from which rq should fetch something more urgent than prio, or NULL. */
-static struct runq *pull_source(const struct runq *rq, int prio)
+/* The CPU of the set from which something more urgent than prio should be fetched, or NULL. */
+static struct runq *pull_source(uint64_t cpus, int prio)
 {
 	struct runq *best = NULL;
 	unsigned most = 0;
 
-	for (uint64_t set = other_cpus(rq) & atomic_load(&cpus_rt_waiting); set != 0;
-	     set &= set - 1) {
+	for (uint64_t set = cpus & atomic_load(&cpus_rt_waiting); set != 0; set &= set - 1) {
 		struct runq *from = &runqs[first_cpu(set)];
 		int waiting = READ_ONCE(from->waiting_rt);
 
@@ -94,7 +97,7 @@ static struct runq *pull_source(const struct runq *rq, int prio)
 	}
 	if (best || prio != PRIO_IDLE)
 		return best;
-	for (uint64_t set = other_cpus(rq); set != 0; set &= set - 1) {
+	for (uint64_t set = cpus; set != 0; set &= set - 1) {
 		struct runq *from = &runqs[first_cpu(set)];
 
 		if (READ_ONCE(from->nr_fair) > most) {
@@ -107,23 +110,41 @@ static struct runq *pull_source(const struct runq *rq, int prio)
 
 bool balance_look(const struct runq *rq, int prio)
 {
-	return other_cpus(rq) && pull_source(rq, prio);
+	return pull_source(other_cpus(rq), prio);
 }
 
-/* The most urgent real-time task waiting on rq that may run on one of the CPUs; NULL: none among
- * those looked at. */
-static struct task *movable_rt(const struct runq *rq, uint64_t cpus)
+/* Those of the CPUs that run something less urgent than prio. */
+static uint64_t less_urgent(uint64_t cpus, int prio)
 {
-	struct task *t;
+	for (uint64_t set = cpus; set != 0; set &= set - 1) {
+		int cpu = first_cpu(set);
+
+		if (READ_ONCE(runqs[cpu].curr_prio) >= prio)
+			cpus &= ~cpu_bit(cpu);
+	}
+	return cpus;
+}
+
+/* The most urgent real-time task waiting on rq, of a priority above `above`, that may run on one of
+ * the CPUs, or if it is to be offered, on one of them that runs something less urgent; NULL: none
+ * among those looked at. rq->lock held. */
+static struct task *movable_rt(const struct runq *rq, uint64_t cpus, int above, bool offered)
+{
 	int seen = 0;
 
-	if (rq->waiting_rt == 0)
-		return NULL;
-	list_for_each (t, &rq->rt[rq->waiting_rt], sched.rt_link) {
-		if (t->sched.affinity & cpus)
-			return t;
-		if (++seen == SCAN_MAX)
+	for (int prio = rq->waiting_rt; prio > above; prio = rt_below(rq, prio)) {
+		struct task *t;
+
+		if (offered)
+			cpus = less_urgent(cpus, prio);
+		if (!cpus)
 			break;
+		list_for_each (t, &rq->rt[prio], sched.rt_link) {
+			if (t->sched.affinity & cpus)
+				return t;
+			if (++seen == RT_SCAN_MAX)
+				return NULL;
+		}
 	}
 	return NULL;
 }
@@ -161,18 +182,22 @@ static struct runq *move(struct runq *from, struct task *t, int cpu)
 
 void balance_pull(struct runq *rq, int prio)
 {
-	struct runq *from = pull_source(rq, prio);
-	struct task *t;
+	uint64_t cpus = other_cpus(rq);
+	struct runq *from;
 
-	if (!from)
-		return;
-	spin_lock_raw(&from->lock);
-	t = movable_rt(from, rq->bit);
-	if (t && t->sched.prio <= prio)
-		t = NULL;
-	if (!t && prio == PRIO_IDLE)
-		t = movable_fair(from, rq->bit);
-	(void)move(from, t, rq->cpu); /* the switch that follows offers who has to wait */
+	while (from = pull_source(cpus, prio), from) {
+		struct task *t;
+
+		spin_lock_raw(&from->lock);
+		t = movable_rt(from, rq->bit, MAX(prio, PRIO_FAIR), false);
+		if (!t && prio == PRIO_IDLE)
+			t = movable_fair(from, rq->bit);
+		(void)move(from, t, rq->cpu); /* the switch that follows offers who has to wait */
+		if (t)
+			break;
+		preempt_let_in();
+		cpus &= ~from->bit;
+	}
 }
 
 void balance_offer_rt(struct runq *rq)
@@ -182,7 +207,7 @@ void balance_offer_rt(struct runq *rq)
 	int cpu;
 
 	spin_lock_raw(&rq->lock);
-	t = movable_rt(rq, others);
+	t = movable_rt(rq, others, PRIO_FAIR, true);
 	if (t) {
 		cpu = least_urgent(t->sched.affinity & others);
 		if (READ_ONCE(runqs[cpu].curr_prio) < t->sched.prio) {

@@ -137,6 +137,8 @@ static inline struct task *rt_first(const struct runq *rq) /* NULL: none */
 		return NULL;
 	return list_first(&rq->rt[rq->waiting_rt], struct task, sched.rt_link);
 }
+/* The highest priority below prio whose list is not empty, or 0. */
+int rt_below(const struct runq *rq, int prio);
 /* Tells other CPUs that real-time tasks wait here while another one runs. */
 void rt_set_waiting(const struct runq *rq);
 /* kernel/sched_deadline.c: tasks of SCHED_DEADLINE. */

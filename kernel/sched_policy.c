@@ -38,7 +38,7 @@ void sched_set_effective(struct task *t, int prio)
 	uint64_t old = hw_irq_save();
 	struct runq *rq = runq_lock_task(t);
 	int before = t->sched.prio;
-	bool queued = t->sched.queued;
+	bool queued = t->sched.queued, waits;
 
 	if (queued)
 		runq_unlink(rq, t);
@@ -57,8 +57,14 @@ void sched_set_effective(struct task *t, int prio)
 		if (prio < before)
 			check_curr(rq);
 	}
+	waits = queued && prio > before && prio <= rq->curr_prio;
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
+	if (waits) { /* other CPUs may run something less urgent */
+		old = hw_irq_save();
+		balance_push_rt(rq);
+		hw_irq_restore(old);
+	}
 }
 
 static bool valid(int policy, int rt_priority, int nice)
@@ -178,19 +184,20 @@ int sched_set_affinity(struct task *t, uint64_t cpus)
 {
 	uint64_t old;
 	struct runq *rq;
+	int cpu;
 
 	if (!(cpus & atomic_load(&cpus_online)))
 		return -EINVAL;
 	old = hw_irq_save();
 	rq = runq_lock_task(t);
 	t->sched.affinity = cpus;
-	if (runq_allowed(rq, t)) {
-		spin_unlock_raw(&rq->lock);
-	} else if (t->sched.queued) {
+	cpu = t->sched.queued ? balance_select(t) : rq->cpu;
+	if (cpu != rq->cpu &&
+	    (!runq_allowed(rq, t) || READ_ONCE(runqs[cpu].curr_prio) < t->sched.prio)) {
 		runq_unlink(rq, t);
-		(void)runq_place(rq, t, balance_select(t));
+		(void)runq_place(rq, t, cpu);
 	} else {
-		if (rq->curr == t)
+		if (rq->curr == t && !runq_allowed(rq, t))
 			runq_resched(rq); /* choose() sees that it may not stay */
 		spin_unlock_raw(&rq->lock);
 	}

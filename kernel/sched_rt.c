@@ -12,6 +12,19 @@ static int highest(const struct runq *rq)
 	return 63 - __builtin_clzll(rq->rt_bitmap[0]);
 }
 
+static uint64_t bit(int n)
+{
+	return (uint64_t)1 << n;
+}
+
+int rt_below(const struct runq *rq, int prio)
+{
+	uint64_t high = prio > 64 ? rq->rt_bitmap[1] & (bit(prio - 64) - 1) : 0;
+	uint64_t low = prio < 64 ? rq->rt_bitmap[0] & (bit(prio) - 1) : rq->rt_bitmap[0];
+
+	return high ? 127 - __builtin_clzll(high) : low ? 63 - __builtin_clzll(low) : 0;
+}
+
 void rt_set_waiting(const struct runq *rq)
 {
 	if (!(atomic_load(&cpus_rt_waiting) & rq->bit))

@@ -56,7 +56,7 @@ set(HOT
 	mm/replace/refault.c mm/swap/codec.c
 	# system calls, processes, scheduling, waiting, signals
 	kernel/syscall.c kernel/sched.c kernel/sched_fair.c kernel/sched_rt.c kernel/sched_wake.c kernel/time.c kernel/waitq.c
-	kernel/futex.c kernel/futex_queue.c kernel/signal_deliver.c)
+	kernel/futex.c kernel/futex_queue.c)
 # Code is dense even there: what alignment of functions and loops gains is less than it takes. Figures and size are those of GCC's kernel.
 set_source_files_properties(${HOT} PROPERTIES COMPILE_OPTIONS
 	"$<IF:$<C_COMPILER_ID:Clang>,-Os,-O2>;-fno-align-functions;$<$<C_COMPILER_ID:GNU>:-ftree-ch;-fexpensive-optimizations;-fmove-loop-invariants;-ftree-tail-merge;-fshrink-wrap;-ftree-pre;-fno-align-jumps;-fno-align-loops>")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# TIMEOUT: 120
+# TIMEOUT: 240
 # CPUS: 1
 # RELEASE ONLY: its instructions are what is counted
 #

@@ -203,6 +203,115 @@ static void test_a_deadline_that_is_fetched_stays(void **state)
 	sim_run(2, NSEC_PER_SEC, deadline_main, NULL);
 }
 
+/* ---- tasks that may not move hide none that may ---- */
+
+static void run_pinned(int prio, uint64_t cpu)
+{
+	(void)sim_task("pinned", work_long, NULL, SCHED_FIFO, prio, cpu);
+}
+
+/* A task of 70 waits on CPU 0 behind some of its own that are pinned there, and may run on CPU 1,
+ * too, where this one is. */
+static void fetched_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	assert_int_equal(sched_set_affinity(current(), 0x2), 0);
+	for (int prio = 70; prio < 80; prio++)
+		run_pinned(prio, 0x1);
+	subject = sim_task("s", note, NULL, SCHED_FIFO, 70, 0x1);
+	assert_int_equal(sched_set_affinity(subject, 0x3), 0);
+	sim_work(5 * MS);
+	assert_int_equal(ran_at, 0);
+	sim_sleep(1 * MS);
+}
+
+/* The most urgent task that waits is on CPU 0 and pinned; one that may run on CPU 1 is on CPU 2. */
+static void other_source_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	assert_int_equal(sched_set_affinity(current(), 0x2), 0);
+	for (int i = 0; i < 2; i++) {
+		run_pinned(80, 0x1);
+		run_pinned(75, 0x4);
+	}
+	subject = sim_task("s", note, NULL, SCHED_FIFO, 70, 0x4);
+	assert_int_equal(sched_set_affinity(subject, 0x6), 0);
+	sim_work(5 * MS);
+	assert_int_equal(ran_at, 0);
+	sim_sleep(1 * MS);
+}
+
+/* It may run on a CPU that idles, from now on. */
+static void freed_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	assert_int_equal(sched_set_affinity(current(), 0x1), 0);
+	subject = sim_task("s", note, NULL, SCHED_FIFO, 70, 0x1);
+	sim_work(5 * MS);
+	assert_int_equal(ran_at, 0);
+	assert_int_equal(sched_set_affinity(subject, 0x3), 0);
+	sim_work(1 * MS);
+}
+
+/* It is lent more than what CPU 1 runs has. */
+static void lent_main(void *arg)
+{
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 99, 0), 0);
+	assert_int_equal(sched_set_affinity(current(), 0x1), 0);
+	run_pinned(50, 0x2);
+	run_pinned(98, 0x1);
+	subject = sim_task("s", note, NULL, SCHED_FIFO, 10, 0x1);
+	assert_int_equal(sched_set_affinity(subject, 0x3), 0);
+	sim_work(5 * MS);
+	assert_int_equal(ran_at, 0);
+	sched_boost(subject, 80);
+	sim_work(1 * MS);
+}
+
+/* Two that are pinned wake where this one runs: it is behind both, and goes to CPU 1. */
+static void displaced_main(void *arg)
+{
+	uint64_t begun;
+
+	(void)arg;
+	assert_int_equal(sched_set(current(), SCHED_FIFO, 70, 0), 0);
+	run_pinned(60, 0x2);
+	sim_work(1 * MS);
+	assert_int_equal(hw_cpu(), 0);
+	begun = sim_now();
+	preempt_disable();
+	run_pinned(80, 0x1);
+	run_pinned(90, 0x1);
+	preempt_enable();
+	assert_int_equal(hw_cpu(), 1);
+	assert_int_equal(sim_now(), begun);
+	ran_at = begun;
+}
+
+static void test_pinned_tasks_hide_none(void **state)
+{
+	static const struct {
+		unsigned cpus;
+		void (*main)(void *arg);
+		uint64_t by;
+	} cases[] = {
+		{ 2, fetched_main, 7 * MS },   { 3, other_source_main, 7 * MS },
+		{ 2, freed_main, 6 * MS },     { 2, lent_main, 6 * MS },
+		{ 2, displaced_main, 2 * MS },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		ran_at = 0;
+		sim_run(cases[i].cpus, NSEC_PER_SEC, cases[i].main, NULL);
+		assert_in_range(ran_at, 1, cases[i].by);
+	}
+}
+
 /* ---- at random ---- */
 
 #define TASKS 24
@@ -421,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_a_task_changed_on_its_way_keeps_its_place),
 		cmocka_unit_test(test_a_cpu_that_sinks_after_its_look_looks_again),
 		cmocka_unit_test(test_a_deadline_that_is_fetched_stays),
+		cmocka_unit_test(test_pinned_tasks_hide_none),
 		cmocka_unit_test(test_at_random_each_task_is_in_one_place),
 	};
 
