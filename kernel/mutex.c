@@ -5,8 +5,9 @@
  * m->owner is the owning task's address, plus bit 0 from when a task has to wait. Without waiters
  * locking and unlocking are one compare-exchange each. With waiters both go through m->lock, and
  * the owner has m's first waiter on its list pi_lenders: an owner's effective priority is at least
- * the highest of these. Both lists are in order of priority (kernel/lib/plist.h), so no work grows
- * with the number of waiters or of mutexes.
+ * the highest of these, and with that of tasks with deadlines it has the earliest of theirs. Both
+ * lists are in order of priority (kernel/lib/plist.h), so no work grows with the number of waiters
+ * or of mutexes.
  *
  * When the owner is itself waiting for a mutex, its new priority changes its place there and may
  * raise that owner, and so on; where it sleeps for a disk's request or for a page that somebody
@@ -71,10 +72,23 @@ static int own_prio(struct task *t)
 	return MAX(prio, list_first(&t->pi_lenders, struct mutex_waiter, lent.link)->lent.prio);
 }
 
+/* The first waiter; among those with deadlines, which are few, the one with the earliest. */
 static struct mutex_waiter *top_waiter(struct mutex *m)
 {
-	return list_empty(&m->waiters) ? NULL
-				       : list_first(&m->waiters, struct mutex_waiter, node.link);
+	struct mutex_waiter *top, *w;
+
+	if (list_empty(&m->waiters))
+		return NULL;
+	top = list_first(&m->waiters, struct mutex_waiter, node.link);
+	if (likely(top->node.prio != PRIO_DEADLINE))
+		return top;
+	list_for_each (w, &m->waiters, node.link) {
+		if (w->node.prio != PRIO_DEADLINE)
+			break;
+		if (deadline_before(w->task, top->task))
+			top = w;
+	}
+	return top;
 }
 
 /* The owner inherits from m no more. m->lock and the owner's pi_lock held; who lent, waiter or not
@@ -96,13 +110,28 @@ static void lender_update(struct mutex *m, struct task *owner)
 		plist_insert(&owner->pi_lenders, &m->lender->lent, m->lender->node.prio);
 }
 
-/* Settles t's priority by what it owns. t->pi_lock held. */
+/* The earliest deadline that t inherits, or 0. */
+static uint64_t lent_deadline(const struct task *t)
+{
+	const struct mutex_waiter *w;
+	uint64_t least = UINT64_MAX;
+
+	list_for_each (w, &t->pi_lenders, lent.link) {
+		if (w->lent.prio != PRIO_DEADLINE)
+			break;
+		least = MIN(least, deadline_of(w->task));
+	}
+	return least != UINT64_MAX ? least : 0;
+}
+
+/* Settles t's priority and deadline by what it owns. t->pi_lock held. */
 static void settle_prio(struct task *t)
 {
 	int prio = own_prio(t);
+	uint64_t lent = likely(prio != PRIO_DEADLINE) ? 0 : lent_deadline(t);
 
-	if (prio != t->sched.prio)
-		sched_set_effective(t, prio);
+	if (prio != t->sched.prio || lent != t->sched.dl_lent)
+		sched_set_effective(t, prio, lent);
 }
 
 /* Puts w, whose task has changed its priority, in its new place. The locks of w's mutex and its
@@ -179,8 +208,8 @@ static void chain_walk(struct task *t)
 		DEBUG_ASSERT(!w || !closes_circle(w->mutex, start));
 		/* In debug builds the chain is followed to its end, to find a circle: one that
 		 * leads back to a task about to wait. */
-		if (depth == PI_CHAIN_MAX ||
-		    (!CONFIG_DEBUG && w && w->node.prio == t->sched.prio)) {
+		if (depth == PI_CHAIN_MAX || (!CONFIG_DEBUG && w && w->node.prio == t->sched.prio &&
+					      t->sched.prio != PRIO_DEADLINE)) {
 			spin_unlock(&t->pi_lock);
 			break;
 		}

@@ -24,6 +24,18 @@ struct mutex_waiter {
 			 Under mutex->lock */
 };
 
+/* By when t, of PRIO_DEADLINE, has to be done: its own deadline or that of who waits for it; 0,
+ * before all others: nobody says, it works for the kernel. */
+static inline uint64_t deadline_of(const struct task *t)
+{
+	return MIN(READ_ONCE(t->sched.dl_end) - 1, READ_ONCE(t->sched.dl_lent) - 1) + 1;
+}
+
+static inline bool deadline_before(const struct task *a, const struct task *b)
+{
+	return deadline_of(a) < deadline_of(b);
+}
+
 /* What t may claim without inheritance. Under t->pi_lock. */
 int sched_own_prio(const struct task *t);
 /* Brings t's effective priority in line with its own and its waiters', and so on along what t

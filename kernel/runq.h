@@ -24,6 +24,7 @@
 #ifndef KERNEL_RUNQ_H
 #define KERNEL_RUNQ_H
 
+#include "kernel/pi.h"
 #include "kernel/psi.h"
 #include "kernel/sched.h"
 
@@ -157,10 +158,6 @@ void deadline_link(struct runq *rq, struct task *t);
 /* t has used up its budget, maybe several times, and others wait; or does without the rest. It gets
  * the next period's. */
 void deadline_spend(struct task *t);
-static inline bool deadline_before(const struct task *a, const struct task *b)
-{
-	return a->sched.dl_end < b->sched.dl_end;
-}
 
 /* kernel/sched_guard.c. Settings, ns; a runtime of -1: none. */
 extern struct rt_guard {
@@ -171,6 +168,9 @@ extern struct rt_guard {
  * were promised that need more. */
 int rt_guard_set(int64_t runtime, int64_t period);
 void guard_init(struct runq *rq);
+/* t, which the guard has put aside from rq, goes on; it may have been given another place
+ * meanwhile. Drops rq->lock. */
+void guard_let_go(struct runq *rq, struct task *t);
 /* Tasks with deadlines were admitted within the guard's settings. */
 static inline bool guarded(const struct task *t)
 {

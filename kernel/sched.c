@@ -122,7 +122,7 @@ static bool turn_over(const struct task *t)
 /* prev can go on, and is urgent, but it is next's turn. */
 static NOINLINE struct task *hold(struct runq *rq, struct task *prev, struct task *next)
 {
-	prev->sched.moving = true;
+	prev->sched.moving = prev->sched.held = true;
 	list_push_back(&rq->held, &prev->sched.rt_link);
 	runq_unlink(rq, next);
 	return next;

@@ -65,9 +65,9 @@ void sched_boost(struct task *t, int prio);
 /* current() is going to sleep until p, found by `of` (mm/reading.h), has been read: from now on who
  * reads it has at least its priority. NULL: it waits no more. */
 void sched_wait_page(const struct page *p, const void *of);
-/* Recomputes t's effective priority (inheritance raised or dropped it to prio) and requeues. Called
- * with t->pi_lock held. */
-void sched_set_effective(struct task *t, int prio);
+/* t's effective priority becomes prio, and the deadline that it inherits with PRIO_DEADLINE `lent`
+ * (0: none); requeues. Called with t->pi_lock held. */
+void sched_set_effective(struct task *t, int prio, uint64_t lent);
 /* sched_yield(2): behind the others of its priority; an ordinary task behind the next ordinary
  * one. */
 void sched_yield_cpu(void);

@@ -18,6 +18,10 @@
  * takes it goes from period to period: it will sleep the longer. So nobody has more than its share
  * in the long run, and none of the others less in any period.
  *
+ * Who holds a mutex that tasks with deadlines wait for has the earliest of these deadlines with
+ * their priority, if its own is not earlier, and no budget as long as it has that: a task of this
+ * policy pays afterwards for what it took, by periods that it sleeps.
+ *
  * A task that wakes up goes on with its old deadline and budget only if these ask for no more than
  * its share of the time left; else a new period begins. Who has overdrawn goes on as it was.
  *
@@ -151,8 +155,8 @@ void deadline_link(struct runq *rq, struct task *t)
 	WRITE_ONCE(rq->waiting_rt, PRIO_DEADLINE);
 }
 
-/* The period of t, current(), may have begun; if not, or if it gets another policy, it waits by
- * w. */
+/* The period of t, current(), may have begun; if not it waits by w, until then, or until it gets
+ * another policy, or somebody else's deadline depends on it. */
 static bool has_to_wait(struct task *t, struct waiter *w)
 {
 	uint64_t old = hw_irq_save();
@@ -160,7 +164,7 @@ static bool has_to_wait(struct task *t, struct waiter *w)
 
 	if (time_now() >= t->sched.dl_start)
 		t->sched.dl_spent = false;
-	t->sched.dl_wait = t->sched.dl_spent ? w : NULL;
+	t->sched.dl_wait = t->sched.dl_spent && t->sched.dl_lent == 0 ? w : NULL;
 	spin_unlock_raw(&rq->lock);
 	hw_irq_restore(old);
 	return t->sched.dl_wait;

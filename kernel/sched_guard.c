@@ -13,8 +13,8 @@
  * had their part; then all come back. Who runs little is hardly ever the one that is found.
  *
  * Tasks with deadlines, and who has their priority because they wait for it, are never put aside:
- * they have what they were admitted to, which leaves the others theirs; but who was put aside
- * before comes back with the others. Their time is nobody's part of a window. Where one of them
+ * they have what they were admitted to, which leaves the others theirs; who was put aside before
+ * comes back at once. Their time is nobody's part of a window. Where one of them
  * runs when the guard looks, it looks again as soon as a task runs that it guards (guard_late), or
  * when ordinary tasks could have had their part.
  *
@@ -78,13 +78,10 @@ void guard_begin(struct runq *rq)
 	timer_start(&rq->guard, time_now() + (uint64_t)runtime);
 }
 
-/* One of those that were put aside goes on; it may have been given another place meanwhile. Drops
- * rq->lock. */
-static void let_go(struct runq *rq)
+void guard_let_go(struct runq *rq, struct task *t)
 {
-	struct task *t = list_first(&rq->held, struct task, sched.rt_link);
-
 	list_remove(&t->sched.rt_link);
+	t->sched.held = false;
 	if (t->sched.prio == PRIO_DEADLINE)
 		deadline_place(t);
 	rq = runq_place(rq, t, runq_allowed(rq, t) ? rq->cpu : balance_select(t));
@@ -118,7 +115,7 @@ static void guard_look(struct timer *timer)
 		/* One at a time: this look comes again for the next. */
 		if (!list_empty(&rq->held)) {
 			timer_start(&rq->guard, time_now());
-			let_go(rq);
+			guard_let_go(rq, list_first(&rq->held, struct task, sched.rt_link));
 			return;
 		}
 		rq->guard_on = false;

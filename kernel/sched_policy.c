@@ -33,18 +33,31 @@ static void check_curr(struct runq *rq)
 		runq_resched(rq);
 }
 
-void sched_set_effective(struct task *t, int prio)
+/* t may have to wait for its next period again, or no longer. Its run queue's lock held. Returns
+ * whether it is to be woken. */
+static bool set_lent(struct task *t, uint64_t lent)
+{
+	WRITE_ONCE(t->sched.dl_lent, lent);
+	if (t->sched.dl_spent && lent == 0)
+		atomic_fetch_or(&t->hot.pending, TASK_WORK);
+	if (t->sched.dl_wait && lent != 0)
+		WRITE_ONCE(t->sched.dl_wait->woken, true);
+	return t->sched.dl_wait && lent != 0;
+}
+
+void sched_set_effective(struct task *t, int prio, uint64_t lent)
 {
 	uint64_t old = hw_irq_save();
 	struct runq *rq = runq_lock_task(t);
 	int before = t->sched.prio;
-	bool queued = t->sched.queued, waits;
+	bool queued = t->sched.queued, waits, wake;
 
 	if (queued)
 		runq_unlink(rq, t);
 	if (rq->curr == t)
 		runq_account(rq, time_now()); /* as what it was until now */
 	WRITE_ONCE(t->sched.prio, prio);
+	wake = set_lent(t, lent);
 	if (prio == PRIO_FAIR && before != PRIO_FAIR)
 		fair_place(rq, t);
 	if (queued) {
@@ -54,8 +67,12 @@ void sched_set_effective(struct task *t, int prio)
 		runq_check_preempt(rq, t);
 	} else if (rq->curr == t) {
 		WRITE_ONCE(rq->curr_prio, prio);
-		if (prio < before)
+		if (prio <= before) /* or its deadline is a later one */
 			check_curr(rq);
+	} else if (unlikely(t->sched.held) && !guarded(t)) {
+		guard_let_go(rq, t);
+		hw_irq_restore(old);
+		return;
 	}
 	waits = queued && prio > before && prio <= rq->curr_prio;
 	spin_unlock_raw(&rq->lock);
@@ -65,6 +82,8 @@ void sched_set_effective(struct task *t, int prio)
 		balance_push_rt(rq);
 		hw_irq_restore(old);
 	}
+	if (wake)
+		sched_wake(t);
 }
 
 static bool valid(int policy, int rt_priority, int nice)

@@ -64,8 +64,11 @@ struct sched {
 	/* Of the period whose budget it has: the beginning, which may be still to come, and the
 	 * deadline. */
 	uint64_t dl_start, dl_end;
+	uint64_t dl_lent; /* the earliest deadline of those whose priority it inherits, 0: none;
+			     under pi_lock too */
 	struct waiter *dl_wait; /* it sleeps until dl_start */
 	bool dl_spent;          /* does so before it goes on in user mode, unless it is later */
+	bool held;              /* the guard has put it aside: kernel/sched_guard.c */
 	bool reset_on_fork;     /* its children are ordinary */
 	bool ended;             /* is given no deadline any more; under pi_lock */
 	struct list rt_link;
