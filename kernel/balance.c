@@ -132,14 +132,15 @@ static struct task *movable_rt(const struct runq *rq, uint64_t cpus, int above, 
 {
 	int seen = 0;
 
-	for (int prio = rq->waiting_rt; prio > above; prio = rt_below(rq, prio)) {
+	for (int prio = rq->waiting_rt; prio > above && cpus; prio = rt_below(rq, prio)) {
+		bool narrowed = !offered;
 		struct task *t;
 
-		if (offered)
-			cpus = less_urgent(cpus, prio);
-		if (!cpus)
-			break;
 		list_for_each (t, &rq->rt[prio], sched.rt_link) {
+			if ((t->sched.affinity & cpus) && !narrowed) {
+				cpus = less_urgent(cpus, prio);
+				narrowed = true;
+			}
 			if (t->sched.affinity & cpus)
 				return t;
 			if (++seen == RT_SCAN_MAX)

@@ -121,7 +121,7 @@ static uint64_t lent_deadline(const struct task *t)
 			break;
 		least = MIN(least, deadline_of(w->task));
 	}
-	return least != UINT64_MAX ? least : 0;
+	return least != UINT64_MAX ? MAX(least, (uint64_t)1) : 0;
 }
 
 /* Settles t's priority and deadline by what it owns. t->pi_lock held. */
@@ -253,13 +253,16 @@ void sched_wait_page(const struct page *p, const void *of)
 	chain_walk(me);
 }
 
-/* Whether t may take the free mutex m before those who wait. m->lock held. */
+/* Whether t may take the free mutex m before those who wait. Of tasks with deadlines each may:
+ * whose is the earliest changes, and who was woken for m must not leave it to one who was not.
+ * m->lock held. */
 static bool may_take(struct mutex *m, const struct task *t)
 {
 	const struct mutex_waiter *top = top_waiter(m);
+	int prio = t->sched.prio;
 
-	return !top || top->task == t || t->sched.prio > top->node.prio ||
-	       (t->sched.prio == PRIO_FAIR && top->node.prio == PRIO_FAIR);
+	return !top || top->task == t || prio > top->node.prio ||
+	       (prio == top->node.prio && (prio == PRIO_FAIR || prio == PRIO_DEADLINE));
 }
 
 /* Takes m when it is free for t, else sees to it that its unlocking comes through m->lock, which is

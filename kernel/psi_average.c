@@ -107,14 +107,16 @@ bool psi_collect_step_locked(struct psi *p)
 void psi_collect(struct psi *p)
 {
 	/* What another has begun may lack a CPU's last moments. */
-	unsigned rounds = READ_ONCE(p->collected) != 0 || READ_ONCE(p->half) ? 2 : 1;
+	unsigned rounds = 0;
 
-	while (rounds > 0) {
+	do {
 		uint64_t old = spin_lock_irq(&p->lock);
 
+		if (rounds == 0)
+			rounds = p->collected != 0 || p->half ? 2 : 1;
 		rounds -= psi_collect_step_locked(p);
 		spin_unlock_irq(&p->lock, old);
-	}
+	} while (rounds > 0);
 }
 
 /* ---- Averages ---- */

@@ -228,6 +228,54 @@ static void test_each_lock_has_its_deadline(void **state)
 	machine(2, two_main);
 }
 
+/* ---- A mutex that is free ---- */
+
+static void gives_it_back(void *arg)
+{
+	(void)arg;
+	mutex_lock(&locks[0]);
+	sim_work(4 * MS);
+	mutex_unlock(&locks[0]);
+	sim_work(20 * MS);
+}
+
+static void waits_with_another(void *arg)
+{
+	mutex_lock(&locks[1]);
+	mutex_lock(&locks[0]);
+	*(uint64_t *)arg = sim_now() / US;
+	mutex_unlock(&locks[0]);
+	mutex_unlock(&locks[1]);
+}
+
+/* The first lock becomes free at 4, for an ordinary task that cannot run yet: another one with a
+ * deadline has its CPU. Then that task is lent a late deadline by its other lock, and one with an
+ * earlier deadline comes for the first. */
+static void free_main(void)
+{
+	struct job j[] = { { 2, 10, 50, NULL, NULL, 0 },
+			   { 5, 1, 90, &locks[1], NULL, 0 },
+			   { 6, 1, 20, &locks[0], NULL, 0 } };
+	uint64_t at = 0;
+
+	sim_task("gives back", gives_it_back, NULL, SCHED_OTHER, 0, 2);
+	for (unsigned i = 0; i < ARRAY_SIZE(j); i++)
+		sim_task("job", run_job, &j[i], SCHED_FIFO, 50, i == 0 ? 1 : 2);
+	sim_sleep(MS);
+	sim_task("waits", waits_with_another, &at, SCHED_OTHER, 0, 1);
+	sim_sleep(100 * MS);
+	assert_int_equal(j[2].done, 7000);
+	assert_int_equal(j[0].done, 12000);
+	assert_int_equal(at, 12000);
+	assert_int_equal(j[1].done, 13000);
+}
+
+static void test_a_free_mutex_is_taken_by_who_comes_first(void **state)
+{
+	(void)state;
+	machine(2, free_main);
+}
+
 /* ---- Budgets ---- */
 
 static void to_user_mode(void)
@@ -333,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_the_earliest_deadline_gets_the_mutex),
 		cmocka_unit_test(test_a_deadline_goes_along_a_chain),
 		cmocka_unit_test(test_each_lock_has_its_deadline),
+		cmocka_unit_test(test_a_free_mutex_is_taken_by_who_comes_first),
 		cmocka_unit_test(test_who_is_waited_for_needs_no_budget_and_pays_later),
 		cmocka_unit_test(test_who_was_put_aside_comes_back_for_a_deadline),
 	};
