@@ -307,6 +307,10 @@ static void waiters_changed_unlock(struct mutex *m)
 	if (owner) {
 		spin_lock(&owner->pi_lock);
 		lender_update(m, owner);
+	} else if (!list_empty(&m->waiters)) {
+		/* Free: who is first may have it, and may have come to be so only now; or was
+		 * raised after it looked whether it may. */
+		sched_wake(top_waiter(m)->task);
 	}
 	spin_unlock(&m->lock);
 	if (owner)

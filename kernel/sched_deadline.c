@@ -188,9 +188,11 @@ void sched_deadline_yield(void)
 	struct runq *rq = runq_lock_task(current());
 
 	runq_account(rq, time_now());
-	if (current()->sched.policy == SCHED_DEADLINE && !current()->sched.dl_spent)
+	if (current()->sched.policy == SCHED_DEADLINE && !current()->sched.dl_spent) {
 		deadline_spend(current());
+		runq_resched(rq); /* it may go on, if somebody waits for it, but behind others */
+	}
 	spin_unlock_raw(&rq->lock);
-	hw_irq_restore(old);
+	preempt_irq_restore(old);
 	sched_deadline_wait();
 }

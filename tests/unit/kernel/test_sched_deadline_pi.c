@@ -276,6 +276,49 @@ static void test_a_free_mutex_is_taken_by_who_comes_first(void **state)
 	machine(2, free_main);
 }
 
+static void is_raised(void)
+{
+	current()->sched.boost = 60;
+	sched_set_effective(current(), 60, 0);
+	spin_unlock_raw(&current()->pi_lock);
+}
+
+/* Its priority rises between its look at the mutex and its coming to wait for it. */
+static void raised_on_the_way(void *arg)
+{
+	sim_sleep(6 * MS - sim_now());
+	spin_lock_raw(&current()->pi_lock); /* another CPU, which is about to raise it */
+	sim_while_spinning(is_raised);
+	mutex_lock(&locks[0]);
+	*(uint64_t *)arg = sim_now() / US;
+	mutex_unlock(&locks[0]);
+}
+
+/* The first lock is free from 4 on, for a task that cannot run yet. */
+static void raised_main(void)
+{
+	struct job other = { 2, 10, 50, NULL, NULL, 0 };
+	uint64_t at[2] = { 0, 0 };
+	struct task *t;
+
+	sim_task("gives back", gives_it_back, NULL, SCHED_OTHER, 0, 2);
+	sim_task("job", run_job, &other, SCHED_FIFO, 50, 1);
+	sim_task("raised", raised_on_the_way, &at[0], SCHED_FIFO, 10, 2);
+	sim_sleep(MS);
+	t = sim_task("waits", waits_with_another, &at[1], SCHED_OTHER, 0, 1);
+	sim_sleep(4 * MS);
+	sched_boost(t, 40);
+	sim_sleep(100 * MS);
+	assert_int_equal(at[0], 6000);
+	assert_int_equal(at[1], 12000);
+}
+
+static void test_who_is_raised_on_its_way_to_a_free_mutex_gets_it(void **state)
+{
+	(void)state;
+	machine(2, raised_main);
+}
+
 /* ---- Budgets ---- */
 
 static void to_user_mode(void)
@@ -340,6 +383,43 @@ static void test_who_is_waited_for_needs_no_budget_and_pays_later(void **state)
 	machine(1, budget_main);
 }
 
+/* It does without the rest of a period, and goes on all the same, as somebody waits for it: with
+ * the deadline of the next period. */
+static void yields(void *arg)
+{
+	struct sched_deadline d = { 6 * MS, 20 * MS, 20 * MS };
+
+	assert_int_equal(sched_set_deadline(current(), &d), 0);
+	sim_sleep(MS);
+	mutex_lock(&locks[0]);
+	sim_work(4 * MS);
+	sched_deadline_yield();
+	sim_work(MS);
+	*(uint64_t *)arg = sim_now() / US;
+	mutex_unlock(&locks[0]);
+	assert_int_equal(sched_set(current(), SCHED_OTHER, 0, 0), 0);
+}
+
+static void yield_main(void)
+{
+	struct job j[] = { { 2, 1, 90, &locks[0], NULL, 0 }, { 3, 2, 30, NULL, NULL, 0 } };
+	uint64_t done = 0;
+
+	sim_task("yields", yields, &done, SCHED_FIFO, 60, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(j); i++)
+		sim_task("job", run_job, &j[i], SCHED_FIFO, 50, i == 0 ? 2 : 1);
+	sim_sleep(100 * MS);
+	assert_int_equal(j[1].done, 7000);
+	assert_int_equal(done, 8000);
+	assert_int_equal(j[0].done, 9000);
+}
+
+static void test_a_yield_goes_behind_earlier_deadlines(void **state)
+{
+	(void)state;
+	machine(2, yield_main);
+}
+
 /* ---- The guard ---- */
 
 static void fifo_holds(void *arg)
@@ -382,6 +462,8 @@ int main(void)
 		cmocka_unit_test(test_a_deadline_goes_along_a_chain),
 		cmocka_unit_test(test_each_lock_has_its_deadline),
 		cmocka_unit_test(test_a_free_mutex_is_taken_by_who_comes_first),
+		cmocka_unit_test(test_who_is_raised_on_its_way_to_a_free_mutex_gets_it),
+		cmocka_unit_test(test_a_yield_goes_behind_earlier_deadlines),
 		cmocka_unit_test(test_who_is_waited_for_needs_no_budget_and_pays_later),
 		cmocka_unit_test(test_who_was_put_aside_comes_back_for_a_deadline),
 	};
